@@ -1,0 +1,128 @@
+"""Checks of single values. Each takes a normalised value and returns what is wrong with it, or None."""
+
+from __future__ import annotations
+
+import re
+
+import netaddr
+
+from ._mistake import shown
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_HOSTNAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_VSWITCH = re.compile(r"svswitch[1-9][0-9]{0,6}")
+# Linux: at most 15 characters (IFNAMSIZ), no slash and no blank.
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def check_name(value: str) -> str | None:
+    if _NAME.fullmatch(value) and ".." not in value:
+        return None
+    return (
+        f"{shown(value)} is not a name; write 1 to 63 letters, digits, dots, dashes or underscores, "
+        "beginning and ending with a letter or digit"
+    )
+
+
+def check_hostname(value: str) -> str | None:
+    if _HOSTNAME.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a host name; write lower-case letters, digits, dashes and dots (RFC 1123)"
+
+
+def check_vswitch_name(value: str) -> str | None:
+    if _VSWITCH.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a vSwitch name; write svswitchN with N from 1"
+
+
+def check_interface(value: str) -> str | None:
+    if _INTERFACE.fullmatch(value):
+        return None
+    return f"{shown(value)} is not the name of a network interface; write at most 15 characters, such as eth1"
+
+
+def check_device_name(value: str) -> str | None:
+    """Rule: device names are 3 to 32 characters without spaces (domain rules, "Instances")."""
+    if _DEVICE_NAME.fullmatch(value) and ".." not in value:
+        return None
+    return f"{shown(value)} is not a device name; write 3 to 32 letters, digits, dots, dashes or underscores"
+
+
+def check_plain_text(value: str) -> str | None:
+    """Descriptions end in XML, terminals and logs: plain words cannot hurt in any of them."""
+    if len(value) > 255:
+        return f"{shown(value)} is too long; write at most 255 characters"
+    bad = sorted({char for char in value if char in "<>" or not char.isprintable()})
+    if bad:
+        return f"{shown(value)} holds {', '.join(shown(char) for char in bad)}; write one line of plain text without < and >"
+    return None
+
+
+def check_tag(value: str) -> str | None:
+    return check_name(value)
+
+
+def check_absolute_path(value: str) -> str | None:
+    parts = value.split("/")
+    if value.startswith("/") and value.isprintable() and not {"..", "."} & set(parts) and "//" not in value:
+        if len(value) > 1 and not value.endswith("/"):
+            return None
+    return f"{shown(value)} is not an absolute path; write one such as /var/lib/pextra/pools/local, without . and .."
+
+
+def check_sha256(value: str) -> str | None:
+    return None if _SHA256.fullmatch(value) else f"{shown(value)} is not a SHA-256; write 64 hexadecimal digits in lower case"
+
+
+def check_mac(value: str) -> str | None:
+    if not netaddr.valid_mac(value):
+        return f"{shown(value)} is not a MAC address; write one such as 52:54:00:12:34:56"
+    first = int(netaddr.EUI(value).words[0])
+    return f"{shown(value)} is a multicast address; a NIC needs a unicast one" if first & 1 else None
+
+
+def check_address(value: str) -> str | None:
+    """An IPv4 or IPv6 address without a prefix."""
+    if netaddr.valid_ipv4(value, netaddr.INET_PTON) or netaddr.valid_ipv6(value):
+        return None
+    return f"{shown(value)} is not an IP address"
+
+
+def check_address_with_prefix(value: str) -> str | None:
+    """An address of a guest's NIC, such as 172.20.0.11/24."""
+    text, slash, prefix = value.partition("/")
+    if not slash or not prefix.isdecimal() or check_address(text) is not None:
+        return f"{shown(value)} is not an address with its prefix length; write one such as 172.20.0.11/24"
+    address = netaddr.IPAddress(text)
+    if int(prefix) > (32 if address.version == 4 else 128):
+        return f"{shown(value)} has an impossible prefix length"
+    network = netaddr.IPNetwork(value)
+    if address.version == 4 and int(prefix) < 31 and address in (network.network, network.broadcast):
+        return f"{shown(value)} is the network's own or its broadcast address, not a host's"
+    return None
+
+
+# Domain rules, "Nodes": refused ranges for a node's own addresses.
+_REFUSED_RANGES = {
+    "loopback": ("127.0.0.0/8", "::1/128"),
+    "link-local": ("169.254.0.0/16", "fe80::/10"),
+    "multicast": ("224.0.0.0/4", "ff00::/8"),
+    "documentation": ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
+    "carrier-grade NAT": ("100.64.0.0/10",),
+    "benchmark": ("198.18.0.0/15", "2001:2::/48"),
+    "reserved": ("0.0.0.0/8", "240.0.0.0/4", "192.0.0.0/24", "::/128"),
+}
+
+
+def check_node_address(value: str) -> str | None:
+    problem = check_address(value)
+    if problem:
+        return problem
+    address = netaddr.IPAddress(value)
+    for kind, ranges in _REFUSED_RANGES.items():
+        if any(address in netaddr.IPNetwork(text) for text in ranges):
+            return f"{shown(value)} is a {kind} address; a node needs an address that the other nodes can reach"
+    return None

@@ -1,0 +1,160 @@
+"""One table of fields per resource: parsed here, and the source of argument specs, JSON Schema and docs.
+
+A table maps option names to `Field`s. `parse` takes what a person wrote and returns normalised values together
+with every mistake found; it never raises for bad input. Values that are absent become the field's default;
+`None` means "not managed".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ._mistake import Mistake, shown, suggest
+from ._sizes import parse_size_mib
+
+Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One option.
+
+    kind: `size` is text such as `2 GiB`, normalised to an int of MiB; `dict` needs `table`; `list` needs `element`.
+    check: takes a normalised value, returns what is wrong with it (a clause that ends a sentence) or None.
+    """
+
+    kind: Kind
+    help: str
+    required: bool = False
+    default: Any = None
+    choices: tuple[str, ...] | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    element: Field | None = None
+    table: Mapping[str, Field] | None = None
+    unique: bool = False
+    check: Callable[[Any], str | None] | None = None
+    no_log: bool | None = None
+
+
+Table = Mapping[str, Field]
+
+_WORDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "size": "a size with a unit, such as 512 MiB or 2 GiB",
+    "list": "a list",
+    "dict": "a mapping of keys to values",
+    "raw": "any value",
+}
+
+
+def parse(table: Table, raw: object, path: str) -> tuple[dict[str, Any], list[Mistake]]:
+    """Normalise a mapping by its table. Returns (values, mistakes); values are complete if mistakes is empty."""
+    if not isinstance(raw, Mapping):
+        return {}, [Mistake(path, f"{shown(raw)} is not {_WORDS['dict']}")]
+    values: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for key in raw:
+        if key not in table:
+            allowed = suggest(key, table) or f" Allowed: {', '.join(sorted(table))}."
+            mistakes.append(Mistake(join(path, str(key)), f"unknown key.{allowed}"))
+    for key, field in table.items():
+        value = raw.get(key)
+        if value is None:
+            if field.required:
+                mistakes.append(Mistake(join(path, key), f"is missing; write {_WORDS[field.kind]}: {field.help}"))
+            values[key] = field.default
+            continue
+        values[key], found = parse_value(field, value, join(path, key))
+        mistakes += found
+    return values, mistakes
+
+
+def parse_value(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
+    """Normalise one value by its field. Returns (value, mistakes)."""
+    if field.kind == "list":
+        return _parse_list(field, value, path)
+    if field.kind == "dict":
+        if field.table is None:
+            if isinstance(value, Mapping):
+                return value, []
+            return None, [Mistake(path, f"{shown(value)} is not {_WORDS['dict']}")]
+        return parse(field.table, value, path)
+    parsed, problem = _parse_scalar(field, value)
+    if problem is None and field.choices is not None and parsed not in field.choices:
+        problem = f"{shown(parsed)} is not allowed; write one of {', '.join(field.choices)}."
+        problem += suggest(parsed, field.choices)
+    if problem is None and field.check is not None:
+        problem = field.check(parsed)
+    if problem is None and isinstance(parsed, int | float) and not isinstance(parsed, bool):
+        problem = _out_of_range(field, parsed)
+    return (None, [Mistake(path, problem)]) if problem else (parsed, [])
+
+
+def join(path: str, key: str) -> str:
+    """Return the path of a key below a path; the topmost path may be empty."""
+    return f"{path}.{key}" if path else key
+
+
+def _parse_list(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}")]
+    element = field.element or Field(kind="raw", help="")
+    items: list[Any] = []
+    mistakes: list[Mistake] = []
+    for index, item in enumerate(value):
+        here = f"{path}[{index}]"
+        if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+            here += f" ({shown(item['name'])[1:-1]})"
+        parsed, found = parse_value(element, item, here)
+        mistakes += found
+        if field.unique and not found and parsed in items:
+            mistakes.append(Mistake(here, f"{shown(parsed)} is given twice"))
+        items.append(parsed)
+    return tuple(items), mistakes
+
+
+def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
+    wrong = f"{shown(value)} is not {_WORDS[field.kind]}"
+    if field.kind == "raw":
+        return value, None
+    if field.kind == "bool":
+        return (value, None) if isinstance(value, bool) else (None, wrong)
+    if isinstance(value, bool):
+        said = "yes, on or true" if value else "no, off or false"
+        return None, f"{wrong}: YAML reads the bare words {said} as {shown(value)}; put the word in quotes"
+    if field.kind == "size":
+        return parse_size_mib(value)
+    if field.kind == "str":
+        if isinstance(value, str):
+            return str(value), None
+        return None, f"{wrong}: YAML reads it as a number or a date; put it in quotes"
+    if field.kind == "int":
+        if isinstance(value, int):
+            return value, None
+        if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+            return int(value), None
+        return None, wrong
+    if isinstance(value, int | float):
+        return float(value), None
+    try:
+        return float(str(value)), None
+    except ValueError:
+        return None, wrong
+
+
+def _out_of_range(field: Field, value: int | float) -> str | None:
+    low, high = field.minimum, field.maximum
+    if (low is None or value >= low) and (high is None or value <= high):
+        return None
+    unit = " MiB" if field.kind == "size" else ""
+    if low is not None and high is not None:
+        return f"{value}{unit} is out of range; allowed is {low} to {high}{unit}"
+    if low is not None:
+        return f"{value}{unit} is too small; allowed is {low}{unit} or more"
+    return f"{value}{unit} is too large; allowed is {high}{unit} or less"

@@ -1,0 +1,25 @@
+"""Cluster: nodes that share storage pools, networks and instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._common import DESCRIPTION, NAME, STATE
+from ._fields import Field
+
+FIELDS = {
+    "name": NAME,
+    "description": DESCRIPTION,
+    "datacenter": Field(
+        kind="str", help="The datacenter it stands in, by name or identifier. With a single one it need not be given."
+    ),
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    name: str
+    description: str | None = None
+    datacenter: str | None = None
+    state: str = "present"

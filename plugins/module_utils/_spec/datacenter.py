@@ -1,0 +1,38 @@
+"""Datacenter: a place that clusters stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._common import DESCRIPTION, NAME, STATE
+from ._fields import Field
+
+LOCATION = {
+    "latitude": Field(
+        kind="float", required=True, minimum=-90, maximum=90, help="Degrees north of the equator, -90 to 90."
+    ),
+    "longitude": Field(
+        kind="float", required=True, minimum=-180, maximum=180, help="Degrees east of Greenwich, -180 to 180."
+    ),
+}
+
+FIELDS = {
+    "name": NAME,
+    "description": DESCRIPTION,
+    "organization": Field(
+        kind="str", help="The organization it belongs to, by name or identifier. The root organization unless given."
+    ),
+    "location": Field(kind="dict", table=LOCATION, help="Where it stands."),
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datacenter:
+    name: str
+    description: str | None = None
+    organization: str | None = None
+    location: Mapping[str, Any] | None = None
+    state: str = "present"

@@ -1,0 +1,57 @@
+"""Image: a disk that instances begin from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._checks import check_sha256
+from ._common import CLUSTER, DESCRIPTION, NAME, STATE
+from ._fields import Field
+from ._image_source import check_source
+
+FIELDS = {
+    "name": NAME,
+    "source": Field(
+        kind="str",
+        check=check_source,
+        help="A file on the controller (absolute, or relative to the inventory), or an http or https URL.",
+    ),
+    "sha256": Field(
+        kind="str",
+        check=check_sha256,
+        help="The SHA-256 of the file. Required for a URL; computed from a local file unless given.",
+    ),
+    "format": Field(
+        kind="str",
+        default="qcow2",
+        choices=("qcow2", "raw"),
+        help="The format of the file. It is never guessed.",
+    ),
+    "pools": Field(
+        kind="list",
+        element=Field(kind="str", help="A storage pool, by name or identifier."),
+        unique=True,
+        help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.",
+    ),
+    "max_size": Field(
+        kind="size", default=65536, help="The largest virtual size that is accepted. 64 GiB unless given."
+    ),
+    "cluster": CLUSTER,
+    "description": DESCRIPTION,
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """max_size is in MiB."""
+
+    name: str
+    source: str | None = None
+    sha256: str | None = None
+    format: str = "qcow2"
+    pools: tuple[str, ...] | None = None
+    max_size: int = 65536
+    cluster: str | None = None
+    description: str | None = None
+    state: str = "present"

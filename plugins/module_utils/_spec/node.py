@@ -1,0 +1,44 @@
+"""Node: a host that runs instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._checks import check_hostname, check_node_address
+from ._common import CLUSTER, DESCRIPTION, STATE
+from ._fields import Field
+
+FIELDS = {
+    "name": Field(
+        kind="str", required=True, check=check_hostname, help="The name of the node, as in the inventory."
+    ),
+    "address": Field(
+        kind="str",
+        check=check_node_address,
+        help="The management address. It must not change after the node has joined.",
+    ),
+    "cluster": CLUSTER,
+    "description": DESCRIPTION,
+    "virt_type": Field(
+        kind="str",
+        choices=("kvm", "qemu"),
+        help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.",
+    ),
+    "memory_reserved": Field(
+        kind="size", help="Memory kept for the host itself, which instances may not take."
+    ),
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """memory_reserved is in MiB."""
+
+    name: str
+    address: str | None = None
+    cluster: str | None = None
+    description: str | None = None
+    virt_type: str | None = None
+    memory_reserved: int | None = None
+    state: str = "present"

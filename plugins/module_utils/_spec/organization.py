@@ -1,0 +1,16 @@
+"""Organization: who owns datacenters, instances and users. The root organization owns the deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._common import DESCRIPTION, NAME, STATE
+
+FIELDS = {"name": NAME, "description": DESCRIPTION, "state": STATE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organization:
+    name: str
+    description: str | None = None
+    state: str = "present"

@@ -1,0 +1,32 @@
+"""Port group: what instances attach to; belongs to one vSwitch and carries the VLAN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._common import CLUSTER, DESCRIPTION, NAME, STATE
+from ._fields import Field
+
+FIELDS = {
+    "name": NAME,
+    "vswitch": Field(kind="str", help="The vSwitch it belongs to, by name or identifier."),
+    "vlan": Field(
+        kind="int",
+        minimum=1,
+        maximum=4094,
+        help="The VLAN of its frames on the uplinks, 1 to 4094. Untagged unless given.",
+    ),
+    "cluster": CLUSTER,
+    "description": DESCRIPTION,
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortGroup:
+    name: str
+    vswitch: str | None = None
+    vlan: int | None = None
+    cluster: str | None = None
+    description: str | None = None
+    state: str = "present"
