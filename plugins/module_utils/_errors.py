@@ -68,7 +68,3 @@ class RegistryError(PextraError):
 
 class LeaseError(PextraError):
     """Another run holds the resource."""
-
-
-class NotConvergedError(PextraError):
-    """After applying the whole plan, something is still not as declared."""

@@ -1,0 +1,1 @@
+"""The registry. `store.Registry` is its only door."""

@@ -1,0 +1,145 @@
+"""A run's view of the cloud: the registry, and open connections to the nodes, made when first needed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._errors import PextraError, Problem, UnreachableError
+from ._registry.store import Registry, Row
+
+if TYPE_CHECKING:
+    from ._hypervisor import Hypervisor
+    from ._switch import Switch
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class NodeEntry:
+    """A node as registered. memory_reserved is MiB."""
+
+    id: str
+    name: str
+    address: str
+    cluster: str
+    virt_type: str = "qemu"
+    memory_reserved: int = 0
+
+    @classmethod
+    def from_row(cls, row: Row) -> NodeEntry:
+        return cls(
+            row.id,
+            row.name,
+            row.attributes["address"],
+            row.scope,
+            row.attributes.get("virt_type") or "qemu",
+            row.attributes.get("memory_reserved") or 0,
+        )
+
+
+class Cloud:
+    """Registry and nodes. Use as a context manager."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._lock = threading.Lock()
+        self._node_locks: dict[str, threading.Lock] = {}
+        self._hypervisors: dict[str, Hypervisor] = {}
+        self._switches: dict[str, Switch] = {}
+        self.unreachable: dict[str, Problem] = {}
+        self.nodes: dict[str, NodeEntry] = {}
+        self.refresh_nodes()
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hypervisor in self._hypervisors.values():
+            hypervisor.close()
+        for switch in self._switches.values():
+            switch.close()
+
+    def refresh_nodes(self) -> None:
+        """Read the registered nodes again, by name."""
+        self.nodes = {row.name: NodeEntry.from_row(row) for row in self.registry.rows("node")}
+
+    def nodes_of(self, cluster_id: str) -> dict[str, NodeEntry]:
+        """Return the nodes of a cluster, by name."""
+        return {name: node for name, node in self.nodes.items() if node.cluster == cluster_id}
+
+    def hypervisor(self, node: str) -> Hypervisor:
+        """Return the connection to a node's libvirt. Raises UnreachableError, at once after the first time."""
+        from ._hypervisor import Hypervisor  # noqa: PLC0415 - registry-only modules need no libvirt
+
+        with self._lock_of(node):
+            self._refuse_unreachable(node)
+            if node not in self._hypervisors:
+                try:
+                    self._hypervisors[node] = Hypervisor.connect(node, self._address(node))
+                except UnreachableError as error:
+                    self.unreachable[node] = error.problems[0]
+                    raise
+            return self._hypervisors[node]
+
+    def switch(self, node: str) -> Switch:
+        """Return the connection to a node's OVSDB. Raises UnreachableError, at once after the first time."""
+        from ._switch import Switch  # noqa: PLC0415 - most modules need no OVSDB
+
+        with self._lock_of(node):
+            self._refuse_unreachable(node)
+            if node not in self._switches:
+                try:
+                    self._switches[node] = Switch.connect(node, self._address(node))
+                except UnreachableError as error:
+                    self.unreachable[node] = error.problems[0]
+                    raise
+            return self._switches[node]
+
+    def on_each(self, nodes: Iterable[str], read: Callable[[str], Result]) -> dict[str, Result]:
+        """Run `read` for all nodes at once. Nodes that fail are left out, and noted in `unreachable`."""
+        names = list(dict.fromkeys(nodes))
+        results: dict[str, Result] = {}
+        if not names:
+            return results
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            futures = {name: pool.submit(read, name) for name in names}
+        for name, future in futures.items():
+            try:
+                results[name] = future.result()
+            except PextraError as error:
+                self.unreachable.setdefault(name, error.problems[0])
+        return results
+
+    def _lock_of(self, node: str) -> threading.Lock:
+        with self._lock:
+            return self._node_locks.setdefault(node, threading.Lock())
+
+    def _refuse_unreachable(self, node: str) -> None:
+        if node in self.unreachable:
+            raise UnreachableError([self.unreachable[node]])
+
+    def _address(self, node: str) -> str | None:
+        address = self.nodes[node].address
+        return None if is_local(address) else address
+
+
+def is_local(address: str) -> bool:
+    """Tell whether an address is one of this host's own."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def resolve(reference: str, rows: Mapping[str, Row] | Iterable[Row]) -> Row | None:
+    """Return the row that a name or an identifier refers to."""
+    candidates: Iterable[Any] = rows.values() if isinstance(rows, Mapping) else rows
+    return next((row for row in candidates if reference in (row.name, row.id)), None)

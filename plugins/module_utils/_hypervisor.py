@@ -1,0 +1,554 @@
+"""The only importer of libvirt: a typed door to one node's hypervisor.
+
+Everything is read in bulk, errors become ours, and nothing here decides anything. A connection is safe to use from
+several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import libvirt
+
+from ._errors import HypervisorError, NotFoundError, Problem, UnreachableError
+
+TLS_PORT = 16514
+_CONNECT_TIMEOUT_S = 5.0
+_KEEPALIVE_INTERVAL_S = 5
+_KEEPALIVE_COUNT = 4
+
+Power = Literal["running", "stopped", "paused"]
+
+_NOT_FOUND = {
+    libvirt.VIR_ERR_NO_DOMAIN,
+    libvirt.VIR_ERR_NO_NETWORK,
+    libvirt.VIR_ERR_NO_STORAGE_POOL,
+    libvirt.VIR_ERR_NO_STORAGE_VOL,
+    libvirt.VIR_ERR_NO_DOMAIN_METADATA,
+}
+_POWER: dict[int, Power] = {
+    libvirt.VIR_DOMAIN_RUNNING: "running",
+    libvirt.VIR_DOMAIN_BLOCKED: "running",
+    libvirt.VIR_DOMAIN_PAUSED: "paused",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
+    libvirt.VIR_DOMAIN_SHUTOFF: "stopped",
+    libvirt.VIR_DOMAIN_CRASHED: "stopped",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
+}
+
+
+@dataclass(frozen=True)
+class DomainRecord:
+    """A domain as it is. `config` is the persistent XML, `live` that of the running guest (None when stopped)."""
+
+    name: str
+    uuid: str
+    power: Power
+    autostart: bool
+    persistent: bool
+    config: str
+    live: str | None
+
+
+@dataclass(frozen=True)
+class PoolRecord:
+    """A storage pool as it is. Sizes are bytes; 0 when it is not active."""
+
+    name: str
+    uuid: str
+    active: bool
+    autostart: bool
+    capacity: int
+    allocation: int
+    available: int
+    xml: str
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """A libvirt network as it is."""
+
+    name: str
+    uuid: str
+    active: bool
+    autostart: bool
+    xml: str
+
+
+@dataclass(frozen=True)
+class HostRecord:
+    """Memory is MiB."""
+
+    hostname: str
+    cores: int
+    memory: int
+    memory_free: int
+    libvirt_version: int
+
+
+class Hypervisor:
+    """An open connection to one node's libvirt. Open it with `connect`."""
+
+    def __init__(self, node: str, connection: libvirt.virConnect) -> None:
+        self.node = node
+        self._connection = connection
+
+    # Connection
+
+    @classmethod
+    def connect(cls, node: str, address: str | None) -> Hypervisor:
+        """Connect over mutual TLS to `address`, or to the local socket if it is None."""
+        if address is not None:
+            _probe(node, address)
+        host = f"[{address}]" if address and ":" in address else address
+        return cls.open(node, "qemu:///system" if host is None else f"qemu+tls://{host}/system")
+
+    @classmethod
+    def open(cls, node: str, uri: str) -> Hypervisor:
+        """Connect to any libvirt URI. Raises UnreachableError."""
+        _start_event_loop()
+        try:
+            connection = libvirt.open(uri)
+        except libvirt.libvirtError as error:
+            raise UnreachableError([_explain_connect(node, error)]) from error
+        with contextlib.suppress(libvirt.libvirtError):  # the test driver has no keepalive
+            connection.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
+        return cls(node, connection)
+
+    def close(self) -> None:
+        with contextlib.suppress(libvirt.libvirtError):
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def _errors(self, doing: str, resource: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except libvirt.libvirtError as error:
+            kind = NotFoundError if error.get_error_code() in _NOT_FOUND else HypervisorError
+            text = (error.get_error_message() or str(error)).strip()
+            raise kind([Problem(f"{doing}: {text}", _remedy(error), self.node, resource)]) from error
+
+    # Host
+
+    def host(self) -> HostRecord:
+        """Read the host's size."""
+        with self._errors("read the host"):
+            info = self._connection.getInfo()
+            free = 0
+            with contextlib.suppress(libvirt.libvirtError):  # the test driver does not know
+                free = self._connection.getFreeMemory() // 1024**2
+            return HostRecord(
+                self._connection.getHostname(), info[2], info[1], free, self._connection.getLibVersion()
+            )
+
+    def supports_kvm(self) -> bool:
+        """Tell whether this libvirt offers KVM."""
+        try:
+            self._connection.getDomainCapabilities(None, None, None, "kvm", 0)
+        except libvirt.libvirtError:
+            return False
+        return True
+
+    # Domains
+
+    def domains(self) -> list[DomainRecord]:
+        """Read all domains: three list calls, and one call per domain and kind of XML."""
+        with self._errors("list instances"):
+            autostarted = {
+                domain.UUIDString()
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
+            }
+            active = {
+                domain.UUIDString(): "paused"
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED)
+            } | {
+                domain.UUIDString(): "running"
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING)
+            }
+            transient = {
+                domain.UUIDString()
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+            }
+            records = []
+            for domain in self._connection.listAllDomains():
+                record = self._read_domain(domain, active, autostarted, transient)
+                if record is not None:
+                    records.append(record)
+            return records
+
+    def _read_domain(
+        self, domain: Any, active: dict[str, Power], autostarted: set[str], transient: set[str]
+    ) -> DomainRecord | None:
+        uuid = domain.UUIDString()
+        try:
+            power = active.get(uuid, "stopped")
+            config = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+            live = domain.XMLDesc(0) if power != "stopped" else None
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # gone since it was listed
+                return None
+            raise
+        return DomainRecord(domain.name(), uuid, power, uuid in autostarted, uuid not in transient, config, live)
+
+    def live_domain_xml(self) -> list[str]:
+        """Read the live XML of the running and paused domains only."""
+        with self._errors("list running instances"):
+            texts = []
+            for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                with contextlib.suppress(libvirt.libvirtError):  # stopped since it was listed
+                    texts.append(domain.XMLDesc(0))
+            return texts
+
+    def define_domain(self, xml: str, resource: str) -> None:
+        with self._errors("define the instance", resource):
+            self._connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+
+    def undefine_domain(self, uuid: str, resource: str) -> None:
+        """Remove the definition and what libvirt keeps with it; volumes stay. Gone already is fine."""
+        flags = (
+            libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+            | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+            | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+            | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+        )
+        with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
+            self._connection.lookupByUUIDString(uuid).undefineFlags(flags)
+
+    def set_autostart(self, uuid: str, autostart: bool, resource: str) -> None:
+        with self._errors("set autostart", resource):
+            self._connection.lookupByUUIDString(uuid).setAutostart(int(autostart))
+
+    def power_of(self, uuid: str, resource: str) -> Power:
+        with self._errors("read the power state", resource):
+            return _POWER.get(self._connection.lookupByUUIDString(uuid).state()[0], "stopped")
+
+    def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
+        """Start it; running already is fine."""
+        with self._errors("start the instance", resource):
+            domain = self._connection.lookupByUUIDString(uuid)
+            if not domain.isActive():
+                domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
+
+    def resume_domain(self, uuid: str, resource: str) -> None:
+        with self._errors("resume the instance", resource):
+            self._connection.lookupByUUIDString(uuid).resume()
+
+    def suspend_domain(self, uuid: str, resource: str) -> None:
+        with self._errors("pause the instance", resource):
+            self._connection.lookupByUUIDString(uuid).suspend()
+
+    def request_shutdown(self, uuid: str, resource: str) -> None:
+        """Press the power button; the guest decides."""
+        with self._errors("stop the instance", resource):
+            domain = self._connection.lookupByUUIDString(uuid)
+            if domain.isActive():
+                domain.shutdown()
+
+    def force_stop(self, uuid: str, resource: str) -> None:
+        """Pull the plug; stopped already is fine."""
+        with self._errors("force the instance off", resource):
+            domain = self._connection.lookupByUUIDString(uuid)
+            if domain.isActive():
+                domain.destroy()
+
+    def attach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
+        with self._errors("attach a device", resource):
+            self._connection.lookupByUUIDString(uuid).attachDeviceFlags(xml, _affect(live, config))
+
+    def detach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
+        with self._errors("detach a device", resource):
+            self._connection.lookupByUUIDString(uuid).detachDeviceFlags(xml, _affect(live, config))
+
+    def update_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
+        with self._errors("change a device", resource):
+            self._connection.lookupByUUIDString(uuid).updateDeviceFlags(xml, _affect(live, config))
+
+    def resize_disk(self, uuid: str, target: str, size_bytes: int, resource: str) -> None:
+        """Let the running guest see a larger disk."""
+        with self._errors("grow a disk", resource):
+            self._connection.lookupByUUIDString(uuid).blockResize(
+                target, size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
+            )
+
+    def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
+        with self._errors("write the instance's metadata", resource):
+            self._connection.lookupByUUIDString(uuid).setMetadata(
+                libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, _affect(live, True)
+            )
+
+    def migrate(self, uuid: str, target: Hypervisor, address: str, config: str, resource: str) -> None:
+        """Move a running instance live to another node that sees the same volumes.
+
+        This process drives both ends, so that no node needs rights on another; memory goes from QEMU to QEMU over
+        TLS. `config` becomes the definition there, the definition here goes away.
+        """
+        flags = (
+            libvirt.VIR_MIGRATE_LIVE
+            | libvirt.VIR_MIGRATE_TLS
+            | libvirt.VIR_MIGRATE_PERSIST_DEST
+            | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
+        )
+        host = f"[{address}]" if ":" in address else address
+        parameters = {
+            libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: config,
+            libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{host}",
+            libvirt.VIR_MIGRATE_PARAM_TLS_DESTINATION: address,
+        }
+        with self._errors(f"move it to {target.node}", resource):
+            domain = self._connection.lookupByUUIDString(uuid)
+            domain.migrate3(target._connection, parameters, flags)
+
+    # Storage pools and volumes
+
+    def pools(self) -> list[PoolRecord]:
+        """Read all storage pools."""
+        with self._errors("list storage pools"):
+            autostarted = {
+                pool.UUIDString()
+                for pool in self._connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_AUTOSTART)
+            }
+            records = []
+            for pool in self._connection.listAllStoragePools():
+                info = pool.info()
+                active = info[0] == libvirt.VIR_STORAGE_POOL_RUNNING
+                uuid = pool.UUIDString()
+                sizes = info[1:4] if active else (0, 0, 0)
+                records.append(PoolRecord(pool.name(), uuid, active, uuid in autostarted, *sizes, pool.XMLDesc(0)))
+            return records
+
+    def define_pool(self, xml: str, resource: str) -> str:
+        """Define a pool and return libvirt's UUID of it."""
+        with self._errors("define the storage pool", resource):
+            return str(self._connection.storagePoolDefineXML(xml).UUIDString())
+
+    def start_pool(self, uuid: str, resource: str, *, build: bool) -> None:
+        """Start it, making its directory first if asked to; started already is fine."""
+        with self._errors("start the storage pool", resource):
+            pool = self._connection.storagePoolLookupByUUIDString(uuid)
+            if build:
+                pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
+            if not pool.isActive():
+                pool.create()
+
+    def set_pool_autostart(self, uuid: str, resource: str) -> None:
+        with self._errors("set the storage pool's autostart", resource):
+            self._connection.storagePoolLookupByUUIDString(uuid).setAutostart(1)
+
+    def remove_pool(self, uuid: str, resource: str) -> None:
+        """Stop and undefine it; its directory and what is in it stay. Gone already is fine."""
+        with contextlib.suppress(NotFoundError), self._errors("remove the storage pool", resource):
+            pool = self._connection.storagePoolLookupByUUIDString(uuid)
+            if pool.isActive():
+                pool.destroy()
+            pool.undefine()
+
+    def volume_names(self, pool: str) -> set[str]:
+        """Names of the volumes that libvirt knows in a pool; one call."""
+        with self._errors("list volumes", f"pool {pool}"):
+            return set(self._connection.storagePoolLookupByName(pool).listVolumes())
+
+    def refresh_pool(self, pool: str) -> None:
+        """Let libvirt look again: needed where another node has written."""
+        with self._errors("refresh the storage pool", f"pool {pool}"):
+            self._connection.storagePoolLookupByName(pool).refresh()
+
+    def volume_size(self, pool: str, name: str) -> int:
+        """Virtual size in bytes. Raises NotFoundError."""
+        with self._errors("read a volume", f"volume {name}"):
+            return int(self._volume(pool, name).info()[1])
+
+    def volume_xml(self, pool: str, name: str) -> str:
+        with self._errors("read a volume", f"volume {name}"):
+            return str(self._volume(pool, name).XMLDesc())
+
+    def volume_path(self, pool: str, name: str) -> str:
+        with self._errors("read a volume", f"volume {name}"):
+            return str(self._volume(pool, name).path())
+
+    def create_volume(self, pool: str, xml: str, resource: str) -> None:
+        with self._errors("create a volume", resource):
+            self._connection.storagePoolLookupByName(pool).createXML(xml)
+
+    def clone_volume(self, pool: str, xml: str, source_pool: str, source: str, resource: str) -> None:
+        """Create a full copy of a volume of the same node."""
+        with self._errors("copy a volume", resource):
+            origin = self._volume(source_pool, source)
+            self._connection.storagePoolLookupByName(pool).createXMLFrom(xml, origin)
+
+    def grow_volume(self, pool: str, name: str, size_bytes: int, resource: str) -> None:
+        with self._errors("grow a volume", resource):
+            self._volume(pool, name).resize(size_bytes)
+
+    def delete_volume(self, pool: str, name: str, resource: str) -> None:
+        """Delete a volume and what is in it; gone already is fine."""
+        with contextlib.suppress(NotFoundError), self._errors("delete a volume", resource):
+            self._volume(pool, name).delete()
+
+    def upload_volume(
+        self,
+        pool: str,
+        name: str,
+        read: Callable[[int], bytes],
+        length: int,
+        resource: str,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Fill a volume with `length` bytes from `read`, over the connection."""
+        with self._errors("upload a volume", resource):
+            stream = self._connection.newStream()
+            try:
+                self._volume(pool, name).upload(stream, 0, length)
+                sent = 0
+                while chunk := read(256 * 1024):
+                    while chunk:
+                        taken = stream.send(chunk)
+                        sent += taken
+                        chunk = chunk[taken:]
+                    if progress is not None:
+                        progress(sent)
+                stream.finish()
+            except BaseException:
+                with contextlib.suppress(libvirt.libvirtError):
+                    stream.abort()
+                raise
+
+    def _volume(self, pool: str, name: str) -> Any:
+        return self._connection.storagePoolLookupByName(pool).storageVolLookupByName(name)
+
+    # Networks
+
+    def networks(self) -> list[NetworkRecord]:
+        """Read all libvirt networks."""
+        with self._errors("list networks"):
+            autostarted = {
+                network.UUIDString()
+                for network in self._connection.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)
+            }
+            return [
+                NetworkRecord(
+                    network.name(),
+                    network.UUIDString(),
+                    bool(network.isActive()),
+                    network.UUIDString() in autostarted,
+                    network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE),
+                )
+                for network in self._connection.listAllNetworks()
+            ]
+
+    def define_network(self, xml: str, resource: str) -> None:
+        """Define it, start it and let it start with the node."""
+        with self._errors("define the network", resource):
+            network = self._connection.networkDefineXML(xml)
+            if not network.isActive():
+                network.create()
+            network.setAutostart(1)
+
+    def update_port_group(
+        self, network: str, xml: str, resource: str, *, command: Literal["add", "modify", "delete"]
+    ) -> None:
+        """Change one port group of a network, live and for good."""
+        commands = {
+            "add": libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+            "modify": libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
+            "delete": libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
+        }
+        with self._errors("change the port group", resource):
+            found = self._connection.networkLookupByName(network)
+            flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
+            if found.isActive():
+                flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
+            found.update(commands[command], libvirt.VIR_NETWORK_SECTION_PORTGROUP, -1, xml, flags)
+
+    def remove_network(self, name: str, resource: str) -> None:
+        """Stop and undefine it; gone already is fine."""
+        with contextlib.suppress(NotFoundError), self._errors("remove the network", resource):
+            network = self._connection.networkLookupByName(name)
+            if network.isActive():
+                network.destroy()
+            network.undefine()
+
+
+def _affect(live: bool, config: bool) -> int:
+    flags = libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
+    return int(flags | (libvirt.VIR_DOMAIN_AFFECT_CONFIG if config else 0))
+
+
+def _probe(node: str, address: str) -> None:
+    """libvirt's own connect has no time limit: find out within a bound whether anything listens."""
+    try:
+        socket.create_connection((address, TLS_PORT), timeout=_CONNECT_TIMEOUT_S).close()
+    except ConnectionRefusedError as error:
+        problem = Problem(
+            f"nothing listens on {address} port {TLS_PORT}: libvirtd does not run there",
+            f"On {node}: systemctl status libvirtd-tls.socket libvirtd; or run site.yml --tags node --limit {node}.",
+            node,
+        )
+        raise UnreachableError([problem]) from error
+    except OSError as error:
+        problem = Problem(
+            f"{address} port {TLS_PORT} does not answer within {_CONNECT_TIMEOUT_S:g} s ({error})",
+            "Check that the node is up and that the network lets the port through.",
+            node,
+        )
+        raise UnreachableError([problem]) from error
+
+
+def _explain_connect(node: str, error: libvirt.libvirtError) -> Problem:
+    text = (error.get_error_message() or str(error)).strip()
+    low = text.lower()
+    renew = f"Run site.yml --tags node --limit {node}, which renews it"
+    if "expired" in low:
+        return Problem(f"its certificate, or ours, has expired: {text}", f"{renew}.", node)
+    if "trusted" in low or "issuer" in low or "unknown ca" in low:
+        return Problem(
+            f"its certificate is not of this deployment's CA: {text}",
+            "Find out to which deployment the node belongs; decommission it there first.",
+            node,
+        )
+    if "hostname" in low or "owner" in low:
+        return Problem(f"its certificate does not name it: {text}", f"{renew}.", node)
+    if "certificate" in low or "rejected" in low or "handshake" in low or "authentication" in low:
+        return Problem(
+            f"the TLS connection was refused: {text}",
+            f"The node must accept this coordinator's name: run site.yml --tags node --limit {node}.",
+            node,
+        )
+    return Problem(f"libvirt cannot be reached: {text}", "On the node: systemctl status libvirtd.", node)
+
+
+def _remedy(error: libvirt.libvirtError) -> str:
+    text = str(error).lower()
+    if "no space left" in text:
+        return "The disk is full: free space, or use another storage pool."
+    if error.get_error_code() in (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR):
+        if "keepalive" in text or "closed" in text or "end of file" in text or "broken pipe" in text:
+            return "The connection broke: check the node, then run again."
+    return ""
+
+
+_loop_lock = threading.Lock()
+_loop_thread: threading.Thread | None = None
+
+
+def _start_event_loop() -> None:
+    """Keepalive needs libvirt's event loop; one thread serves all connections."""
+    global _loop_thread  # noqa: PLW0603 - libvirt's event loop is one per process
+    with _loop_lock:
+        if _loop_thread is not None:
+            return
+        # libvirt otherwise prints every error to standard error, where Ansible takes it for output.
+        libvirt.registerErrorHandler(lambda _context, _error: None, None)
+        libvirt.virEventRegisterDefaultImpl()
+
+        def run() -> None:
+            while True:
+                libvirt.virEventRunDefaultImpl()
+
+        _loop_thread = threading.Thread(target=run, name="libvirt-events", daemon=True)
+        _loop_thread.start()

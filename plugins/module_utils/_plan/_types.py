@@ -1,0 +1,84 @@
+"""What a planner returns. A plan is data: shown in check mode, applied in a real run, empty when converged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .._errors import Problem
+
+When = Literal["live", "next_boot", "replace"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between what is and what should be.
+
+    when: `live` is done at once; `next_boot` takes effect at the next restart; `replace` destroys data.
+    Values are shown to people: never put a secret here.
+    """
+
+    field: str
+    before: Any
+    after: Any
+    when: When = "live"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do. `act` selects the code that does it, `text` says it to a person, `data` is what it needs."""
+
+    act: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """All that has to be done to one resource on one node (None: in the registry only), in order.
+
+    pending: differences that wait for a restart that was not allowed; they are reported, and are not changes.
+    loses: data that the steps would destroy; needs `confirm: DESTROY`.
+    """
+
+    kind: str
+    name: str
+    id: str | None = None
+    node: str | None = None
+    steps: tuple[Step, ...] = ()
+    changes: tuple[Change, ...] = ()
+    pending: tuple[Change, ...] = ()
+    loses: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.name}" + (f" on {self.node}" if self.node else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """works run in parallel; those in `first` are all done before them, those in `last` after them.
+
+    refusals stop the run before anything is touched; failures are what could not be planned because a node
+    does not answer: the rest is done, then the run fails with them.
+    """
+
+    first: tuple[Work, ...] = ()
+    works: tuple[Work, ...] = ()
+    last: tuple[Work, ...] = ()
+    refusals: tuple[Problem, ...] = ()
+    failures: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[Work, ...]:
+        return (*self.first, *self.works, *self.last)
+
+    @property
+    def effective(self) -> tuple[Work, ...]:
+        return tuple(work for work in self.all if work.steps)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.effective

@@ -1,0 +1,54 @@
+"""The audit trail: who did what to which resource, when, and how it ended. Append-only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import peewee
+
+from . import models
+from .store import Registry
+
+Outcome = Literal["started", "done", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """what is for people and never holds a secret; at is seconds since the epoch."""
+
+    run: str
+    actor: str
+    kind: str
+    name: str
+    what: str
+    outcome: Outcome
+    resource: str | None = None
+    node: str | None = None
+
+
+def record(registry: Registry, events: Iterable[Event]) -> None:
+    """Append events, in one transaction."""
+    now = time.time()
+    rows = [{"at": now, **asdict(event)} for event in events]
+
+    def write() -> None:
+        for chunk in peewee.chunked(rows, 80):
+            models.AuditEvent.insert_many(chunk).execute()
+
+    if rows:
+        registry.transaction(write)
+
+
+def read(registry: Registry, *, run: str | None = None, limit: int = 100) -> Sequence[dict[str, Any]]:
+    """Return the newest events first, at most `limit`, of one run or of all."""
+
+    def select() -> list[dict[str, Any]]:
+        query = models.AuditEvent.select().order_by(models.AuditEvent.id.desc()).limit(limit)
+        if run is not None:
+            query = query.where(models.AuditEvent.run == run)
+        return list(query.dicts())
+
+    return registry.transaction(select)

@@ -1,0 +1,29 @@
+"""Volumes as libvirt XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+
+def render_volume(
+    name: str,
+    size_bytes: int,
+    volume_format: str,
+    *,
+    backing_path: str | None = None,
+    backing_format: str = "qcow2",
+) -> str:
+    """Return the XML of a file volume. Only the owner may read it; QEMU's user gets it when it is opened."""
+    root = ET.Element("volume")
+    ET.SubElement(root, "name").text = name
+    ET.SubElement(root, "capacity", unit="bytes").text = str(size_bytes)
+    ET.SubElement(root, "allocation", unit="bytes").text = "0"
+    target = ET.SubElement(root, "target")
+    ET.SubElement(target, "format", type=volume_format)
+    permissions = ET.SubElement(target, "permissions")
+    ET.SubElement(permissions, "mode").text = "0600"
+    if backing_path is not None:
+        backing = ET.SubElement(root, "backingStore")
+        ET.SubElement(backing, "path").text = backing_path
+        ET.SubElement(backing, "format", type=backing_format)
+    return ET.tostring(root, encoding="unicode")
