@@ -1,0 +1,26 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the options in module_utils/_argspec.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # Options that every module has.
+    DOCUMENTATION = r"""
+options:
+  registry:
+    description:
+      - The URL of the registry, as peewee writes it, for example V(sqlite:////var/lib/pextra/registry.db).
+    type: str
+    default: sqlite:////var/lib/pextra/registry.db
+  actor:
+    description:
+      - Who is recorded in the audit trail, and shown to a run that waits.
+      - The user who runs the module on the coordinator unless given.
+    type: str
+requirements:
+  - python3-libvirt, python3-ovsdbapp, python3-peewee and python3-netaddr on the host that runs the module, a coordinator
+notes:
+  - The module runs on a coordinator, and reaches the nodes over libvirt and OVSDB with mutual TLS.
+"""
