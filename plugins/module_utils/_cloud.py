@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._errors import PextraError, Problem, UnreachableError
-from ._registry.store import Registry, Row
+from ._plan._rows import Row
+from ._registry.store import Registry
 
 if TYPE_CHECKING:
     from ._hypervisor import Hypervisor
@@ -67,6 +68,10 @@ class Cloud:
     def refresh_nodes(self) -> None:
         """Read the registered nodes again, by name."""
         self.nodes = {row.name: NodeEntry.from_row(row) for row in self.registry.rows("node")}
+
+    def add_candidate(self, name: str, address: str) -> None:
+        """Make a host reachable by name that has not joined yet."""
+        self.nodes.setdefault(name, NodeEntry("", name, address, ""))
 
     def nodes_of(self, cluster_id: str) -> dict[str, NodeEntry]:
         """Return the nodes of a cluster, by name."""

@@ -10,7 +10,6 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ import peewee
 from playhouse.db_url import connect
 
 from .._errors import RegistryError
+from .._plan._rows import AssociationRow, Row
 from .._registry_url import DEFAULT_URL
 from . import migrations, models
 
@@ -25,26 +25,6 @@ from . import migrations, models
 _REVISION = "revision"
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A resource as the registry knows it."""
-
-    id: str
-    kind: str
-    name: str
-    scope: str = ""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class AssociationRow:
-    """A resource on a node, by identifiers."""
-
-    resource: str
-    node: str
-    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Registry:

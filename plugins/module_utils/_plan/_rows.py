@@ -1,0 +1,27 @@
+"""Rows of the registry, as planners see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """A resource as the registry knows it. scope is the identifier within which its name is unique."""
+
+    id: str
+    kind: str
+    name: str
+    scope: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AssociationRow:
+    """A resource on a node, by identifiers."""
+
+    resource: str
+    node: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,193 @@
+"""Nodes joining, changing and leaving. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._errors import Problem
+from .._ids import new_id
+from .._spec.node import Node
+from ._rows import Row
+from ._types import Change, Plan, Step, Work
+from .hierarchy import Hierarchy, find_cluster
+
+LABEL_NODE = "pextra-node"
+LABEL_HIERARCHY = "pextra-hierarchy"
+_KINDS = ("organization", "datacenter", "cluster")
+
+
+@dataclass(frozen=True)
+class NodeHave:
+    """labels are by node name, for the nodes that answer; down says why the others do not."""
+
+    hierarchy: Hierarchy
+    nodes: Mapping[str, Row]
+    labels: Mapping[str, Mapping[str, str]]
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    down: Mapping[str, Problem] = field(default_factory=dict)
+
+
+def plan_nodes(
+    wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[str], str | None]
+) -> Plan:
+    """Plan joins, changes and leaves. check_key says why the given key does not open a cluster (by id), or None."""
+    works: list[Work] = []
+    refusals: list[Problem] = []
+    failures: list[Problem] = []
+    for want in wants:
+        label = f"node {want.name}"
+        row = have.nodes.get(want.name)
+        if want.state == "absent":
+            if row is not None:
+                _leave(want, row, have, works, refusals, failures)
+            continue
+        cluster = find_cluster(want.cluster, have.hierarchy.clusters)
+        if isinstance(cluster, str):
+            refusals.append(Problem(cluster, resource=label))
+            continue
+        if row is None and want.address is None:
+            refusals.append(Problem("its address is missing", "Set address.", resource=label))
+            continue
+        if row is not None and row.scope != cluster.id:
+            refusals.append(
+                Problem("it belongs to another cluster already", "Decommission it there first.", resource=label)
+            )
+            continue
+        if row is not None and want.address not in (None, row.attributes["address"]):
+            refusals.append(
+                Problem(
+                    f"its address is {row.attributes['address']}, and cannot become {want.address}: "
+                    "a node's management address must not change after it has joined",
+                    "Set it back; readdressing needs the node to leave and join again.",
+                    resource=label,
+                )
+            )
+            continue
+        if want.name in have.down:
+            failures.append(have.down[want.name])
+            continue
+        work = _join_or_change(want, row, cluster, have, check_key)
+        if isinstance(work, Problem):
+            refusals.append(work)
+        else:
+            works.append(work)
+    return Plan(works=tuple(works), refusals=tuple(refusals), failures=tuple(failures))
+
+
+def labels_of_node(node_id: str, cluster_id: str, name: str, attributes: Mapping[str, Any], hierarchy: Hierarchy) -> dict[str, str]:
+    """Return what a node carries so that a lost registry can be rebuilt from it."""
+    rows = [*hierarchy.organizations, *hierarchy.datacenters, *hierarchy.clusters]
+    node = {"id": node_id, "cluster": cluster_id, "name": name, **_kept(attributes)}
+    return {
+        LABEL_NODE: json.dumps(node, sort_keys=True),
+        LABEL_HIERARCHY: json.dumps(
+            [[row.kind, row.id, row.name, _kept(row.attributes)] for row in rows], sort_keys=True
+        ),
+    }
+
+
+def rows_from_labels(labels: Mapping[str, str]) -> list[Row]:
+    """Return the rows of a node, and of what stands above it, from its labels."""
+    rows = []
+    if LABEL_NODE in labels:
+        node = json.loads(labels[LABEL_NODE])
+        id_, cluster, name = node.pop("id"), node.pop("cluster"), node.pop("name")
+        rows.append(Row(id_, "node", name, cluster, node))
+    for kind, id_, name, attributes in json.loads(labels.get(LABEL_HIERARCHY, "[]")):
+        if kind in _KINDS:
+            rows.append(Row(id_, kind, name, "", attributes))
+    return rows
+
+
+def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes without secrets, which never leave the registry."""
+    return {key: value for key, value in attributes.items() if key != "secret" and value is not None}
+
+
+def _join_or_change(
+    want: Node, row: Row | None, cluster: Row, have: NodeHave, check_key: Callable[[str], str | None]
+) -> Work | Problem:
+    label = f"node {want.name}"
+    labels = have.labels[want.name]
+    known = next((found for found in rows_from_labels(labels) if found.kind == "node"), None)
+    if known is not None and known.scope != cluster.id:
+        return Problem(
+            f"the host carries the identity of a node of another cluster ({known.scope})",
+            "Decommission it there first.",
+            resource=label,
+        )
+    if row is None and known is None:
+        problem = check_key(cluster.id)
+        if problem:
+            return Problem(
+                problem,
+                f"Issue a new one with pextra_cluster (name: {cluster.name}, issue_key: true) and join with it.",
+                resource=label,
+            )
+    before = dict(row.attributes) if row else {}
+    wanted = {
+        "address": want.address,
+        "description": want.description,
+        "virt_type": want.virt_type,
+        "memory_reserved": want.memory_reserved,
+    }
+    after = {**before, **{key: value for key, value in wanted.items() if value is not None}}
+    node_id = row.id if row else known.id if known else new_id("node")
+    steps: list[Step] = []
+    changes: list[Change] = []
+    if row is None:
+        changes.append(Change("cluster", None, cluster.name))
+    if row is None or after != before:
+        changes += [
+            Change(key, before.get(key), after[key]) for key in sorted(after) if after[key] != before.get(key)
+        ]
+        new = Row(node_id, "node", want.name, cluster.id, after)
+        steps.append(Step("put", f"join cluster {cluster.name}" if row is None else "change", {"row": new}))
+    target = labels_of_node(node_id, cluster.id, want.name, after, have.hierarchy)
+    stale = {key: value for key, value in target.items() if labels.get(key) != value}
+    if stale:
+        steps.append(Step("label", "write its identity", {"labels": stale}))
+        if row is not None:
+            changes += [Change(f"labels.{key}", labels.get(key), value) for key, value in sorted(stale.items())]
+    return Work(
+        kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes)
+    )
+
+
+def _leave(
+    want: Node, row: Row, have: NodeHave, works: list[Work], refusals: list[Problem], failures: list[Problem]
+) -> None:
+    users = sorted(
+        f"{member.kind} {member.name}"
+        for member in have.hierarchy.members
+        if member.attributes.get("node") == row.id or row.id in (member.attributes.get("nodes") or ())
+    )
+    if users:
+        refusals.append(
+            Problem(
+                f"it still holds {', '.join(users)}",
+                "Move or remove them first; take the node out of pools and vSwitches by their nodes.",
+                resource=f"node {want.name}",
+            )
+        )
+        return
+    if want.name in have.down:
+        failures.append(have.down[want.name])
+        return
+    held = {key: None for key in have.labels[want.name] if key.startswith("pextra-")}
+    works.append(
+        Work(
+            kind="node",
+            name=want.name,
+            id=row.id,
+            node=want.name,
+            steps=(
+                Step("label", "remove its identity", {"labels": held}),
+                Step("remove", "leave the cluster", {"id": row.id}),
+            ),
+            changes=(Change("name", want.name, None),),
+        )
+    )

@@ -1,0 +1,52 @@
+"""Organizations (the module keeps the product's word, tenant)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._cloud import Cloud
+from .._plan._types import Plan, Step, Work
+from .._plan.hierarchy import Hierarchy, plan_organizations
+from .._spec._common import parse_spec
+from .._spec._mistake import Mistake
+from .._spec.organization import FIELDS, Organization
+from ._base import Options
+from ._hierarchy import apply_to_registry, read_hierarchy
+
+
+class TenantResource:
+    noun = "tenant"
+    plural = "tenants"
+    table = FIELDS
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Organization | None, list[Mistake]]:
+        return parse_spec(FIELDS, Organization, raw, path)
+
+    def read(self, cloud: Cloud, wants: Sequence[Organization], options: Options) -> Hierarchy:
+        return read_hierarchy(cloud)
+
+    def plan(self, wants: Sequence[Organization], have: Hierarchy, options: Options) -> Plan:
+        return plan_organizations(wants, have)
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Nothing: the steps themselves write the registry."""
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        apply_to_registry(cloud, step)
+
+    def describe(self, wants: Sequence[Organization], have: Hierarchy) -> list[dict[str, Any]]:
+        names = {want.name for want in wants}
+        return [
+            {
+                "id": row.id,
+                "name": row.name,
+                "description": row.attributes.get("description"),
+                "root": bool(row.attributes.get("root")),
+                "datacenters": [
+                    dc.name for dc in have.datacenters if dc.attributes.get("organization") == row.id
+                ],
+            }
+            for row in have.organizations
+            if not wants or row.name in names
+        ]

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_cluster
+short_description: Make clusters and issue clustering keys
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - A cluster is a set of nodes that share storage pools, networks and instances.
+  - A node joins a cluster with a clustering key, which is signed, expires, and is shown once.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  # Options of one resource: written by tools/write_module_options.py
+  name:
+    description:
+      - The name, by which everything else refers to it.
+      - Exactly one of O(name) and O(clusters) is needed.
+    type: str
+  description:
+    description:
+      - One line about it, for people.
+    type: str
+  datacenter:
+    description:
+      - The datacenter it stands in, by name or identifier.
+      - With a single one it need not be given.
+    type: str
+  state:
+    description:
+      - Whether it exists.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  clusters:
+    description:
+      - Many clusters at once, each with the same options as one. They are read in bulk, planned together
+        and applied in parallel.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name, by which everything else refers to it.
+        type: str
+        required: true
+      description:
+        description:
+          - One line about it, for people.
+        type: str
+      datacenter:
+        description:
+          - The datacenter it stands in, by name or identifier.
+          - With a single one it need not be given.
+        type: str
+      state:
+        description:
+          - Whether it exists.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  # End of the options of one resource
+  issue_key:
+    description:
+      - Issue a clustering key. This is an act, so the task is then always changed.
+    type: bool
+    default: false
+  key_lifetime:
+    description:
+      - For how many minutes the key is valid.
+    type: int
+    default: 60
+seealso:
+  - module: pextra.cloud.pextra_cluster_info
+  - module: pextra.cloud.pextra_node
+"""
+
+EXAMPLES = r"""
+- name: Have a cluster
+  pextra.cloud.pextra_cluster:
+    name: mtl-1
+    datacenter: Montreal
+
+- name: Issue a key for nodes that are to join
+  pextra.cloud.pextra_cluster:
+    name: mtl-1
+    issue_key: true
+    key_lifetime: 30
+  register: cluster
+  no_log: true
+"""
+
+RETURN = r"""
+cluster:
+  description: The resource, when it was given by its options.
+  returned: success, unless many were given
+  type: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: cls-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Production
+    datacenter:
+      description: The datacenter that it stands in.
+      type: str
+      sample: Montreal
+    nodes:
+      description: Its nodes.
+      type: list
+      elements: str
+      sample:
+        - node1
+        - node2
+        - node3
+    clustering_key:
+      description: The key, only when O(issue_key=true). It is shown once; register it with C(no_log).
+      type: str
+      sample: pck1.eyJj.c2ln
+clusters:
+  description: The resources, when many were given, in their order.
+  returned: success, when many were given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: cls-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Production
+    datacenter:
+      description: The datacenter that it stands in.
+      type: str
+      sample: Montreal
+    nodes:
+      description: Its nodes.
+      type: list
+      elements: str
+      sample:
+        - node1
+        - node2
+        - node3
+    clustering_key:
+      description: The key, only when O(issue_key=true). It is shown once; register it with C(no_log).
+      type: str
+      sample: pck1.eyJj.c2ln
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import FIELDS
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource  # noqa: PLC0415
+
+    return ClusterResource
+
+
+_EXTRA = {
+    "issue_key": {"type": "bool", "default": False, "no_log": False},
+    "key_lifetime": {"type": "int", "default": 60, "no_log": False},
+}
+
+
+def main() -> None:
+    run(_load, table=FIELDS, plural="clusters", extra=_EXTRA)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_cluster_info
+short_description: Read clusters
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns the clusters of the deployment.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+seealso:
+  - module: pextra.cloud.pextra_cluster
+"""
+
+EXAMPLES = r"""
+- name: Read all clusters
+  pextra.cloud.pextra_cluster_info:
+  register: clusters
+"""
+
+RETURN = r"""
+clusters:
+  description: What was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: cls-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Production
+    datacenter:
+      description: The datacenter that it stands in.
+      type: str
+      sample: Montreal
+    nodes:
+      description: Its nodes.
+      type: list
+      elements: str
+      sample:
+        - node1
+        - node2
+        - node3
+    clustering_key:
+      description: The key, only when O(issue_key=true). It is shown once; register it with C(no_log).
+      type: str
+      sample: pck1.eyJj.c2ln
+unreachable_nodes:
+  description: The nodes that did not answer, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_info
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource  # noqa: PLC0415
+
+    return ClusterResource
+
+
+def main() -> None:
+    run_info(_load, plural="clusters")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_datacenter
+short_description: Make datacenters
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - A datacenter is a place that clusters stand in.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  # Options of one resource: written by tools/write_module_options.py
+  name:
+    description:
+      - The name, by which everything else refers to it.
+      - Exactly one of O(name) and O(datacenters) is needed.
+    type: str
+  description:
+    description:
+      - One line about it, for people.
+    type: str
+  organization:
+    description:
+      - The organization it belongs to, by name or identifier.
+      - The root organization unless given.
+    type: str
+  location:
+    description:
+      - Where it stands.
+    type: dict
+    suboptions:
+      latitude:
+        description:
+          - Degrees north of the equator, -90 to 90.
+        type: float
+        required: true
+      longitude:
+        description:
+          - Degrees east of Greenwich, -180 to 180.
+        type: float
+        required: true
+  state:
+    description:
+      - Whether it exists.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  datacenters:
+    description:
+      - Many datacenters at once, each with the same options as one. They are read in bulk, planned together
+        and applied in parallel.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name, by which everything else refers to it.
+        type: str
+        required: true
+      description:
+        description:
+          - One line about it, for people.
+        type: str
+      organization:
+        description:
+          - The organization it belongs to, by name or identifier.
+          - The root organization unless given.
+        type: str
+      location:
+        description:
+          - Where it stands.
+        type: dict
+        suboptions:
+          latitude:
+            description:
+              - Degrees north of the equator, -90 to 90.
+            type: float
+            required: true
+          longitude:
+            description:
+              - Degrees east of Greenwich, -180 to 180.
+            type: float
+            required: true
+      state:
+        description:
+          - Whether it exists.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  # End of the options of one resource
+seealso:
+  - module: pextra.cloud.pextra_datacenter_info
+  - module: pextra.cloud.pextra_tenant
+  - module: pextra.cloud.pextra_cluster
+"""
+
+EXAMPLES = r"""
+- name: Have a datacenter
+  pextra.cloud.pextra_datacenter:
+    name: Montreal
+    organization: acme
+    location:
+      latitude: 45.5
+      longitude: -73.57
+"""
+
+RETURN = r"""
+datacenter:
+  description: The resource, when it was given by its options.
+  returned: success, unless many were given
+  type: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: dc-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: Montreal
+    description:
+      description: One line about it.
+      type: str
+      sample: The first site
+    organization:
+      description: The organization that it belongs to.
+      type: str
+      sample: acme
+    location:
+      description: Where it stands.
+      type: dict
+      sample:
+        latitude: 45.5
+        longitude: -73.57
+    clusters:
+      description: Its clusters.
+      type: list
+      elements: str
+      sample:
+        - mtl-1
+datacenters:
+  description: The resources, when many were given, in their order.
+  returned: success, when many were given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: dc-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: Montreal
+    description:
+      description: One line about it.
+      type: str
+      sample: The first site
+    organization:
+      description: The organization that it belongs to.
+      type: str
+      sample: acme
+    location:
+      description: Where it stands.
+      type: dict
+      sample:
+        latitude: 45.5
+        longitude: -73.57
+    clusters:
+      description: Its clusters.
+      type: list
+      elements: str
+      sample:
+        - mtl-1
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.datacenter import FIELDS
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource  # noqa: PLC0415
+
+    return DatacenterResource
+
+
+def main() -> None:
+    run(_load, table=FIELDS, plural="datacenters")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_node_info
+short_description: Read nodes
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns the nodes, their size and their health.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+seealso:
+  - module: pextra.cloud.pextra_node
+"""
+
+EXAMPLES = r"""
+- name: Read all nodes
+  pextra.cloud.pextra_node_info:
+  register: nodes
+"""
+
+RETURN = r"""
+nodes:
+  description: What was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: node-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: node1
+    address:
+      description: The management address.
+      type: str
+      sample: 10.91.0.11
+    cluster:
+      description: The cluster.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Rack 3
+    virt_type:
+      description: How it runs virtual machines.
+      type: str
+      sample: kvm
+    memory_reserved:
+      description: Memory kept for the host, in MiB.
+      type: int
+      sample: 2048
+    health:
+      description: V(healthy) or V(unreachable).
+      type: str
+      sample: healthy
+    reason:
+      description: Why it is not healthy.
+      type: str
+      sample: ''
+    facts:
+      description: What the host is made of; memory in MiB.
+      type: dict
+      sample:
+        hostname: node1
+        cores: 8
+        memory: 32048
+        memory_free: 20011
+        libvirt_version: 9000000
+unreachable_nodes:
+  description: The nodes that did not answer, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_info
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource  # noqa: PLC0415
+
+    return NodeResource
+
+
+def main() -> None:
+    run_info(_load, plural="nodes")
+
+
+if __name__ == "__main__":
+    main()

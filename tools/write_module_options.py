@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Write the options in the modules' DOCUMENTATION from the tables of fields, so that they cannot disagree.
+
+The tables in plugins/module_utils/_spec are the source. `--check` writes nothing and fails if a module differs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+# noun of the module: (module of the table, plural, what one element is)
+NOUNS = {
+    "tenant": ("organization", "tenants", "organizations"),
+    "datacenter": ("datacenter", "datacenters", "datacenters"),
+    "cluster": ("cluster", "clusters", "clusters"),
+    "node": ("node", "nodes", "nodes"),
+    "pool": ("pool", "pools", "storage pools"),
+    "image": ("image", "images", "images"),
+    "vswitch": ("vswitch", "vswitches", "vSwitches"),
+    "port_group": ("port_group", "port_groups", "port groups"),
+    "vm": ("vm", "vms", "instances"),
+}
+BEGIN = "  # Options of one resource: written by tools/write_module_options.py\n"
+END = "  # End of the options of one resource\n"
+
+
+def main() -> int:
+    sys.path.insert(0, str(ROOT / ".build" / "unit"))
+    stale = []
+    for noun in NOUNS:
+        path = ROOT / "plugins" / "modules" / f"pextra_{noun}.py"
+        if not path.exists():
+            continue
+        text = path.read_text(encoding="utf-8")
+        if BEGIN not in text:
+            continue
+        head, rest = text.split(BEGIN, 1)
+        tail = rest.split(END, 1)[1]
+        new = head + BEGIN + render(noun) + END + tail
+        if new != text:
+            stale.append(path.name)
+            if "--check" not in sys.argv:
+                path.write_text(new, encoding="utf-8")
+    print("\n".join(f"{name}: {'differs from' if '--check' in sys.argv else 'written from'} its table" for name in stale))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+def render(noun: str) -> str:
+    """Return the YAML of a module's own options, indented for DOCUMENTATION."""
+    from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
+
+    spec, plural, what = NOUNS[noun]
+    module = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.module_utils._spec.{spec}")
+    arguments = options_of(module.FIELDS)
+    single = _document(module.FIELDS, arguments)
+    single["name"].pop("required", None)
+    single["name"]["description"].append(f"Exactly one of O(name) and O({plural}) is needed.")
+    single[plural] = {
+        "description": [
+            f"Many {what} at once, each with the same options as one. They are read in bulk, planned together and "
+            "applied in parallel."
+        ],
+        "type": "list",
+        "elements": "dict",
+        "suboptions": _document(module.FIELDS, arguments),
+    }
+    text = yaml.dump(single, sort_keys=False, default_flow_style=False, width=100, Dumper=_Dumper)
+    return textwrap.indent(text, "  ")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists under their key, as yamllint wants it; never writes anchors."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _document(table: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    documented = {}
+    for name, field in table.items():
+        argument = arguments[name]
+        entry: dict[str, Any] = {"description": re.split(r"(?<=[.]) (?=[A-Z])", field.help)}
+        entry["type"] = argument["type"]
+        for key in ("elements", "required", "choices", "default"):
+            if key in argument:
+                entry[key] = argument[key]
+        inner = field.element.table if field.element is not None else field.table
+        if inner is not None:
+            entry["suboptions"] = _document(inner, argument["options"])
+        documented[name] = entry
+    return documented
+
+
+if __name__ == "__main__":
+    sys.exit(main())
