@@ -1,0 +1,265 @@
+"""OVSDB's protocol (RFC 7047): transactions with one ovsdb-server, over mutual TLS or the local socket.
+
+JSON over a socket, spoken with the standard library. The Python IDL that Open vSwitch ships keeps a replica
+of the database, which a process that reads once and writes once has no use for: fetching the schema and the
+replica costs more than the work, its TLS settings are global to the process, and it hides why a connection was
+refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._errors import Problem, SwitchError, UnreachableError
+
+PORT = 6640
+SOCKET = "/run/openvswitch/db.sock"
+DATABASE = "Open_vSwitch"
+CA_FILE = "/etc/pki/pextra/ca.pem"
+CERTIFICATE_FILE = "/etc/pki/pextra/cert.pem"
+KEY_FILE = "/etc/pki/pextra/key.pem"
+_CONNECT_TIMEOUT_S = 5.0
+_REQUEST_TIMEOUT_S = 30.0
+_CHUNK = 256 * 1024
+
+Operation = Mapping[str, Any]
+
+
+class Ovsdb:
+    """An open connection. Safe to use from several threads: requests take turns."""
+
+    def __init__(self, node: str, connection: socket.socket) -> None:
+        self.node = node
+        self._socket: socket.socket | None = connection
+        self._lock = threading.Lock()
+        self._buffer = b""
+        self._serial = 0
+
+    @classmethod
+    def connect(cls, node: str, address: str | None) -> Ovsdb:
+        """Connect over mutual TLS to `address`, None is the local socket. Raises UnreachableError."""
+        connection = connect_socket(node, SOCKET) if address is None else connect_tls(node, address)
+        return cls.greet(node, connection, address)
+
+    @classmethod
+    def greet(cls, node: str, connection: socket.socket, address: str | None) -> Ovsdb:
+        """Ask something harmless: with TLS 1.3 a refused client hears of it only when it first reads."""
+        database = cls(node, connection)
+        connection.settimeout(_CONNECT_TIMEOUT_S)
+        try:
+            databases = database._request("list_dbs", [])
+        except (OSError, EOFError) as error:
+            database.close()
+            raise UnreachableError([_explain_greeting(node, address, error)]) from error
+        if DATABASE not in databases:
+            database.close()
+            raise UnreachableError([Problem(f"its OVSDB has no database {DATABASE}", _start_ovs(node), node)])
+        connection.settimeout(_REQUEST_TIMEOUT_S)
+        return database
+
+    def close(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+            self._socket = None
+
+    def transact(
+        self, operations: Sequence[Operation], doing: str, resource: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Carry out operations, all or none, and return their results.
+
+        Raises SwitchError if one is refused, UnreachableError if the connection broke: then nobody knows whether
+        it was carried out, and the next run finds out.
+        """
+        with self._lock:
+            try:
+                results = self._request("transact", [DATABASE, *operations])
+            except (OSError, EOFError) as error:
+                self.close()
+                why = (
+                    f"no answer within {_REQUEST_TIMEOUT_S:g} s"
+                    if isinstance(error, TimeoutError)
+                    else str(error)
+                )
+                problem = Problem(
+                    f"{doing}: the connection to OVSDB broke ({why})",
+                    "Check the node, then run again.",
+                    self.node,
+                    resource,
+                )
+                raise UnreachableError([problem]) from error
+        # A refused commit is one result more than there are operations.
+        for result in results:
+            if result is not None and "error" in result:
+                raise SwitchError([_explain_refusal(doing, result, self.node, resource)])
+        return list(results)
+
+    def _request(self, method: str, params: Sequence[Any]) -> Any:
+        if self._socket is None:
+            raise ConnectionError("it was closed after an error")
+        self._serial += 1
+        self._send({"method": method, "params": params, "id": self._serial})
+        while True:
+            message = self._receive()
+            if message.get("method") == "echo":
+                self._send({"result": message["params"], "error": None, "id": message["id"]})
+            elif message.get("id") == self._serial:
+                if message.get("error") is not None:
+                    raise SwitchError([Problem(f"OVSDB refused {method}: {message['error']}", "", self.node)])
+                return message["result"]
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._socket is not None
+        self._socket.sendall(json.dumps(message).encode())
+
+    def _receive(self) -> dict[str, Any]:
+        assert self._socket is not None
+        decoder = json.JSONDecoder()
+        while True:
+            # Parsing is tried only where a message may end, so that a long one is not parsed at every chunk.
+            if self._buffer.endswith(b"}"):
+                text = self._buffer.decode()
+                with contextlib.suppress(json.JSONDecodeError):
+                    message, end = decoder.raw_decode(text)
+                    self._buffer = text[end:].encode()
+                    return dict(message)
+            chunk = self._socket.recv(_CHUNK)
+            if not chunk:
+                raise EOFError("the other side closed it")
+            self._buffer += chunk
+
+
+def connect_socket(node: str, path: str) -> socket.socket:
+    """Connect to a local ovsdb-server."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(_CONNECT_TIMEOUT_S)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise UnreachableError(
+            [Problem(f"{path}: {error.strerror or error}", _start_ovs(node), node)]
+        ) from error
+    return connection
+
+
+def connect_tls(
+    node: str,
+    address: str,
+    port: int = PORT,
+    *,
+    ca_file: str = CA_FILE,
+    certificate_file: str = CERTIFICATE_FILE,
+    key_file: str = KEY_FILE,
+) -> socket.socket:
+    """Connect over mutual TLS. Raises UnreachableError that says which side is at fault."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(ca_file)
+        context.load_cert_chain(certificate_file, key_file)
+    except OSError as error:  # SSLError is one
+        problem = Problem(
+            f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): "
+            f"{error}",
+            "Modules run as root on a coordinator; run site.yml --tags node there, which renews it.",
+            node,
+        )
+        raise UnreachableError([problem]) from error
+    try:
+        plain = socket.create_connection((address, port), timeout=_CONNECT_TIMEOUT_S)
+    except ConnectionRefusedError as error:
+        problem = Problem(
+            f"nothing listens on {address} port {port}: OVSDB is not offered there",
+            f"On {node}: systemctl status stunnel4 openvswitch-switch; "
+            f"or run site.yml --tags node --limit {node}.",
+            node,
+        )
+        raise UnreachableError([problem]) from error
+    except OSError as error:
+        problem = Problem(
+            f"{address} port {port} does not answer within {_CONNECT_TIMEOUT_S:g} s ({error})",
+            "Check that the node is up and that the network lets the port through.",
+            node,
+        )
+        raise UnreachableError([problem]) from error
+    try:
+        return context.wrap_socket(plain, server_hostname=address)
+    except (OSError, EOFError) as error:
+        plain.close()
+        raise UnreachableError([_explain_handshake(node, error)]) from error
+
+
+def _explain_handshake(node: str, error: Exception) -> Problem:
+    renew = f"Run site.yml --tags node --limit {node}, which renews it."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = error.verify_message
+        if "expired" in text or "not yet valid" in text:
+            return Problem(f"the certificate of its OVSDB is not valid now: {text}", renew, node)
+        if "mismatch" in text:
+            return Problem(f"the certificate of its OVSDB does not name it: {text}", renew, node)
+        return Problem(
+            f"the certificate of its OVSDB is not of this deployment's CA: {text}",
+            "Find out to which deployment the node belongs; decommission it there first.",
+            node,
+        )
+    if isinstance(error, TimeoutError):
+        return Problem(
+            f"its OVSDB port took the connection but did not greet within {_CONNECT_TIMEOUT_S:g} s",
+            f"On {node}: systemctl status stunnel4.",
+            node,
+        )
+    return _refused(node, error)
+
+
+def _explain_greeting(node: str, address: str | None, error: Exception) -> Problem:
+    if address is not None and isinstance(error, ssl.SSLError):
+        return _refused(node, error)
+    if isinstance(error, TimeoutError):
+        return Problem(
+            f"its ovsdb-server does not answer within {_CONNECT_TIMEOUT_S:g} s", _start_ovs(node), node
+        )
+    return Problem(
+        f"its OVSDB closed the connection at once ({error or type(error).__name__})",
+        f"Either ovsdb-server is down (systemctl status openvswitch-switch on {node}), or the node does not "
+        f"accept this coordinator's name (run site.yml --tags node --limit {node}).",
+        node,
+    )
+
+
+def _refused(node: str, error: Exception) -> Problem:
+    text = getattr(error, "reason", None) or str(error) or type(error).__name__
+    if "EXPIRED" in text.upper():
+        return Problem(
+            f"its OVSDB says that this coordinator's certificate has expired ({text})",
+            "Run site.yml --tags node --limit with the coordinator's name, which renews it.",
+            node,
+        )
+    return Problem(
+        f"its OVSDB refused the TLS connection ({text})",
+        f"The node must accept this coordinator's name: run site.yml --tags node --limit {node}.",
+        node,
+    )
+
+
+def _explain_refusal(doing: str, result: Mapping[str, Any], node: str, resource: str | None) -> Problem:
+    text = f"{result['error']}: {result['details']}" if result.get("details") else str(result["error"])
+    if result["error"] == "timed out":
+        return Problem(
+            f"{doing}: it is not as it was a moment ago",
+            "Something else is changing it; run again.",
+            node,
+            resource,
+        )
+    remedy = "The disk is full: free space." if "No space left" in text else ""
+    return Problem(f"{doing}: {text}", remedy, node, resource)
+
+
+def _start_ovs(node: str) -> str:
+    return f"On {node}: systemctl status openvswitch-switch; or run site.yml --tags node --limit {node}."
