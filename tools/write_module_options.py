@@ -49,7 +49,9 @@ def main() -> int:
             stale.append(path.name)
             if "--check" not in sys.argv:
                 path.write_text(new, encoding="utf-8")
-    print("\n".join(f"{name}: {'differs from' if '--check' in sys.argv else 'written from'} its table" for name in stale))
+    print(
+        "\n".join(f"{name}: {'differs from' if '--check' in sys.argv else 'written from'} its table" for name in stale)
+    )
     return 1 if stale and "--check" in sys.argv else 0
 
 

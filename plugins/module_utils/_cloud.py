@@ -79,7 +79,7 @@ class Cloud:
 
     def hypervisor(self, node: str) -> Hypervisor:
         """Return the connection to a node's libvirt. Raises UnreachableError, at once after the first time."""
-        from ._hypervisor import Hypervisor  # noqa: PLC0415 - registry-only modules need no libvirt
+        from ._hypervisor import Hypervisor
 
         with self._lock_of(node):
             self._refuse_unreachable(node)
@@ -93,7 +93,7 @@ class Cloud:
 
     def switch(self, node: str) -> Switch:
         """Return the connection to a node's OVSDB. Raises UnreachableError, at once after the first time."""
-        from ._switch import Switch  # noqa: PLC0415 - most modules need no OVSDB
+        from ._switch import Switch
 
         with self._lock_of(node):
             self._refuse_unreachable(node)

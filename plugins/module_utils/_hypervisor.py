@@ -142,9 +142,7 @@ class Hypervisor:
             free = 0
             with contextlib.suppress(libvirt.libvirtError):  # the test driver does not know
                 free = self._connection.getFreeMemory() // 1024**2
-            return HostRecord(
-                self._connection.getHostname(), info[2], info[1], free, self._connection.getLibVersion()
-            )
+            return HostRecord(self._connection.getHostname(), info[2], info[1], free, self._connection.getLibVersion())
 
     def supports_kvm(self) -> bool:
         """Tell whether this libvirt offers KVM."""
@@ -330,9 +328,9 @@ class Hypervisor:
         """Start it, making its directory first if asked to; started already is fine."""
         with self._errors("start the storage pool", resource):
             pool = self._connection.storagePoolLookupByUUIDString(uuid)
-            if build:
-                pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
-            if not pool.isActive():
+            if not pool.isActive():  # libvirt refuses to build an active pool
+                if build:
+                    pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
                 pool.create()
 
     def set_pool_autostart(self, uuid: str, resource: str) -> None:
@@ -526,9 +524,8 @@ def _remedy(error: libvirt.libvirtError) -> str:
     text = str(error).lower()
     if "no space left" in text:
         return "The disk is full: free space, or use another storage pool."
-    if error.get_error_code() in (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR):
-        if "keepalive" in text or "closed" in text or "end of file" in text or "broken pipe" in text:
-            return "The connection broke: check the node, then run again."
+    if any(mark in text for mark in ("keepalive", "closed", "end of file", "broken pipe")):
+        return "The connection broke: check the node, then run again."
     return ""
 
 

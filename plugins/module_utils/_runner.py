@@ -47,9 +47,7 @@ def run(
         fail(module, error.problems)
 
 
-def run_info(
-    load: Callable[[], type[Any]], *, plural: str, extra: dict[str, dict[str, Any]] | None = None
-) -> None:
+def run_info(load: Callable[[], type[Any]], *, plural: str, extra: dict[str, dict[str, Any]] | None = None) -> None:
     """Be the module that reads a noun."""
     module = AnsibleModule(**info_arguments(extra))
     resource = _load(module, load)
@@ -58,7 +56,8 @@ def run_info(
             cloud = _open(module, stack)
             if cloud is None:
                 module.exit_json(changed=False, **{plural: []}, unknown=True)
-            from ._resource._base import Options  # noqa: PLC0415 - needs the registry's library
+                raise AssertionError("exit_json returned")
+            from ._resource._base import Options
 
             have = resource.read(cloud, (), Options(module.params))
             found = resource.describe((), have)
@@ -102,8 +101,8 @@ def _exit_unknown(module: AnsibleModule, why: str) -> NoReturn:
 
 
 def _open(module: AnsibleModule, stack: ExitStack) -> Cloud | None:
-    from ._cloud import Cloud  # noqa: PLC0415 - needs the registry's library
-    from ._registry.store import Registry, sqlite_path  # noqa: PLC0415 - needs the registry's library
+    from ._cloud import Cloud
+    from ._registry.store import Registry, sqlite_path
 
     url = module.params["registry"]
     path = sqlite_path(url)
@@ -114,8 +113,8 @@ def _open(module: AnsibleModule, stack: ExitStack) -> Cloud | None:
 
 
 def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) -> None:
-    from ._registry import audit, leases  # noqa: PLC0415 - needs the registry's library
-    from ._resource._base import Options  # noqa: PLC0415 - needs the registry's library
+    from ._registry import audit, leases
+    from ._resource._base import Options
 
     wants = _parse(module.params, resource, plural)
     options = Options(module.params)
@@ -217,9 +216,7 @@ def _require_consent(plan: Plan, confirm: str | None) -> None:
         )
 
 
-def _apply(
-    cloud: Cloud, resource: Resource[Any, Any], plan: Plan
-) -> list[tuple[Work, tuple[Problem, ...]]]:
+def _apply(cloud: Cloud, resource: Resource[Any, Any], plan: Plan) -> list[tuple[Work, tuple[Problem, ...]]]:
     """Carry out the plan, nodes in parallel. Returns the works that failed; the others are done."""
     failures: list[tuple[Work, tuple[Problem, ...]]] = []
     with Progress(resource.plural, sum(1 for work in plan.effective)) as progress:
@@ -275,7 +272,9 @@ def _finish(
         "changed": changed,
         "actions": [f"{work.label}: {_summarise(work)}" for work in plan.effective],
         "pending": [
-            {"name": work.name, "node": work.node, "field": change.field} for work in plan.all for change in work.pending
+            {"name": work.name, "node": work.node, "field": change.field}
+            for work in plan.all
+            for change in work.pending
         ],
     }
     if module.params[plural] is not None:
@@ -297,7 +296,7 @@ def _summarise(work: Work) -> str:
 
 
 def _events(works: Sequence[Work], run_id: str, actor: str, outcome: Any) -> list[Any]:
-    from ._registry.audit import Event  # noqa: PLC0415 - needs the registry's library
+    from ._registry.audit import Event
 
     return [
         Event(
@@ -318,5 +317,3 @@ def _holder(module: AnsibleModule) -> str:
     """Say who is at work, for the audit trail and for those who wait."""
     who = module.params["actor"] or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     return f"{who} at {socket.gethostname()} (process {os.getpid()}, {time.strftime('%H:%M:%S', time.gmtime())} UTC)"
-
-

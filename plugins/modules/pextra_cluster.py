@@ -177,7 +177,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import 
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
 
     return ClusterResource
 

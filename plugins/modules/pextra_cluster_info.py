@@ -73,7 +73,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
 
     return ClusterResource
 

@@ -192,7 +192,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.datacenter impo
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
 
     return DatacenterResource
 

@@ -74,7 +74,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
 
     return DatacenterResource
 

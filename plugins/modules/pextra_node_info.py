@@ -90,7 +90,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
 
     return NodeResource
 

@@ -149,7 +149,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.organization im
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
 
     return TenantResource
 

@@ -67,7 +67,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource  # noqa: PLC0415
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
 
     return TenantResource
 

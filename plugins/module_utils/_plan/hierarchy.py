@@ -32,14 +32,17 @@ class Hierarchy:
 def plan_organizations(wants: Sequence[Organization], have: Hierarchy) -> Plan:
     """The first organization ever is the root organization, which owns the deployment."""
     has_root = have.root is not None
-    works, refusals = [], []
+    works: list[Work] = []
+    refusals: list[Problem] = []
     for want in wants:
         row = find(want.name, have.organizations)
         if want.state == "absent":
             used = [dc.name for dc in have.datacenters if row and dc.attributes.get("organization") == row.id]
             used += [member.name for member in have.members if row and member.attributes.get("organization") == row.id]
             if row is not None and row.attributes.get("root"):
-                refusals.append(_refuse("organization", want.name, "it is the root organization, which owns the deployment"))
+                refusals.append(
+                    _refuse("organization", want.name, "it is the root organization, which owns the deployment")
+                )
             else:
                 _remove(works, refusals, "organization", row, used)
             continue
@@ -52,7 +55,8 @@ def plan_organizations(wants: Sequence[Organization], have: Hierarchy) -> Plan:
 
 
 def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
-    works, refusals = [], []
+    works: list[Work] = []
+    refusals: list[Problem] = []
     for want in wants:
         row = find(want.name, have.datacenters)
         if want.state == "absent":
@@ -69,13 +73,14 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
             "latitude": want.location["latitude"] if want.location else None,
             "longitude": want.location["longitude"] if want.location else None,
         }
-        works.append(_put("datacenter", want.name, row, attributes, {"organization": lambda _id: owner.name}))
+        works.append(_put("datacenter", want.name, row, attributes, {"organization": owner.name}))
     return _plan(works, refusals)
 
 
 def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[], str]) -> Plan:
     """secret makes the secret that signs a new cluster's clustering keys."""
-    works, refusals = [], []
+    works: list[Work] = []
+    refusals: list[Problem] = []
     for want in wants:
         row = find(want.name, have.clusters)
         if want.state == "absent":
@@ -90,7 +95,7 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
         attributes = {"description": want.description, "datacenter": datacenter.id}
         if row is None or not row.attributes.get("secret"):
             attributes["secret"] = secret()
-        works.append(_put("cluster", want.name, row, attributes, {"datacenter": lambda _id: datacenter.name}))
+        works.append(_put("cluster", want.name, row, attributes, {"datacenter": datacenter.name}))
     return _plan(works, refusals)
 
 
@@ -120,9 +125,10 @@ def _put(
     name: str,
     row: Row | None,
     attributes: Mapping[str, Any],
-    show: Mapping[str, Callable[[str], str]] | None = None,
+    shown: Mapping[str, str] | None = None,
 ) -> Work:
-    """Plan to register or change a row. Attributes that are None are not managed; `secret` is never shown."""
+    """Plan to register or change a row. Attributes that are None are not managed; `secret` is never shown; `shown` has names
+    for values that are identifiers."""
     wanted = {key: value for key, value in attributes.items() if value is not None}
     before = row.attributes if row else {}
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
@@ -132,8 +138,7 @@ def _put(
     changes = [] if row else [Change("name", None, name)]
     for key, value in changed.items():
         if key != "secret":
-            shown = (show or {}).get(key, str)(value)
-            changes.append(Change(key, before.get(key), shown))
+            changes.append(Change(key, before.get(key), (shown or {}).get(key, value)))
     text = "change" if row else "register"
     return Work(kind=kind, name=name, id=new.id, steps=(Step("put", text, {"row": new}),), changes=tuple(changes))
 

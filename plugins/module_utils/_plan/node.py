@@ -30,9 +30,7 @@ class NodeHave:
     down: Mapping[str, Problem] = field(default_factory=dict)
 
 
-def plan_nodes(
-    wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[str], str | None]
-) -> Plan:
+def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[str], str | None]) -> Plan:
     """Plan joins, changes and leaves. check_key says why the given key does not open a cluster (by id), or None."""
     works: list[Work] = []
     refusals: list[Problem] = []
@@ -77,7 +75,9 @@ def plan_nodes(
     return Plan(works=tuple(works), refusals=tuple(refusals), failures=tuple(failures))
 
 
-def labels_of_node(node_id: str, cluster_id: str, name: str, attributes: Mapping[str, Any], hierarchy: Hierarchy) -> dict[str, str]:
+def labels_of_node(
+    node_id: str, cluster_id: str, name: str, attributes: Mapping[str, Any], hierarchy: Hierarchy
+) -> dict[str, str]:
     """Return what a node carries so that a lost registry can be rebuilt from it."""
     rows = [*hierarchy.organizations, *hierarchy.datacenters, *hierarchy.clusters]
     node = {"id": node_id, "cluster": cluster_id, "name": name, **_kept(attributes)}
@@ -141,9 +141,7 @@ def _join_or_change(
     if row is None:
         changes.append(Change("cluster", None, cluster.name))
     if row is None or after != before:
-        changes += [
-            Change(key, before.get(key), after[key]) for key in sorted(after) if after[key] != before.get(key)
-        ]
+        changes += [Change(key, before.get(key), after[key]) for key in sorted(after) if after[key] != before.get(key)]
         new = Row(node_id, "node", want.name, cluster.id, after)
         steps.append(Step("put", f"join cluster {cluster.name}" if row is None else "change", {"row": new}))
     target = labels_of_node(node_id, cluster.id, want.name, after, have.hierarchy)
@@ -152,9 +150,7 @@ def _join_or_change(
         steps.append(Step("label", "write its identity", {"labels": stale}))
         if row is not None:
             changes += [Change(f"labels.{key}", labels.get(key), value) for key, value in sorted(stale.items())]
-    return Work(
-        kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes)
-    )
+    return Work(kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes))
 
 
 def _leave(

@@ -79,8 +79,8 @@ class Leases:
             {"key": key, "token": self._token, "holder": self._holder, "since": now, "expires": now + LIFETIME_S}
             for key in self._keys
         ]
-        for chunk in peewee.chunked(rows, 100):
-            models.Lease.insert_many(chunk).execute()
+        for batch in peewee.chunked(rows, 100):
+            models.Lease.insert_many(batch).execute()
         return []
 
     def _renew(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import RegistryError
-from .models import TABLES, Meta_
+from .models import TABLES, Fact
 
 _VERSION = "schema_version"
 
@@ -20,9 +20,9 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (_first_schema,)
 
 def read_version(database: Any) -> int:
     """Return the version of the schema in the database; 0 means empty."""
-    if not database.table_exists(Meta_._meta.table_name):
+    if not database.table_exists(Fact._meta.table_name):
         return 0
-    row = Meta_.get_or_none(Meta_.key == _VERSION)
+    row = Fact.get_or_none(Fact.key == _VERSION)
     return int(row.value) if row else 0
 
 
@@ -37,7 +37,7 @@ def migrate(database: Any) -> tuple[int, int]:
     for version, migration in enumerate(MIGRATIONS[before:], before + 1):
         with database.atomic():
             migration(database)
-            Meta_.replace(key=_VERSION, value=str(version)).execute() if version == 1 else Meta_.update(
+            Fact.replace(key=_VERSION, value=str(version)).execute() if version == 1 else Fact.update(
                 value=str(version)
-            ).where(Meta_.key == _VERSION).execute()
+            ).where(Fact.key == _VERSION).execute()
     return before, len(MIGRATIONS)

@@ -18,7 +18,7 @@ class Base(peewee.Model):  # type: ignore[misc]  # peewee has no types
         legacy_table_names = False
 
 
-class Meta_(Base):
+class Fact(Base):
     """Facts about the registry itself: schema version, revision."""
 
     key = peewee.CharField(primary_key=True)
@@ -84,4 +84,4 @@ class AuditEvent(Base):
         table_name = "pextra_audit_event"
 
 
-TABLES = (Meta_, Resource, Association, Lease, AuditEvent)
+TABLES = (Fact, Resource, Association, Lease, AuditEvent)

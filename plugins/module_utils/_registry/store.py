@@ -21,7 +21,6 @@ from .._plan._rows import AssociationRow, Row
 from .._registry_url import DEFAULT_URL
 from . import migrations, models
 
-
 _REVISION = "revision"
 
 Result = TypeVar("Result")
@@ -83,7 +82,11 @@ class Registry:
             try:
                 # SQLite: take the write lock at once, or two writers that both began by reading deadlock.
                 is_sqlite = isinstance(self.database, peewee.SqliteDatabase)
-                with self.database.atomic("IMMEDIATE") if is_sqlite and not self.database.in_transaction() else self.database.atomic():
+                with (
+                    self.database.atomic("IMMEDIATE")
+                    if is_sqlite and not self.database.in_transaction()
+                    else self.database.atomic()
+                ):
                     return work()
             except peewee.IntegrityError:
                 raise
@@ -199,7 +202,7 @@ class Registry:
         """Return a number that grows with every finished change."""
 
         def read() -> int:
-            row = models.Meta_.get_or_none(models.Meta_.key == _REVISION)
+            row = models.Fact.get_or_none(models.Fact.key == _REVISION)
             return int(row.value) if row else 0
 
         return self._read(read)
@@ -208,11 +211,11 @@ class Registry:
         """Let other runs know that something has changed."""
 
         def write() -> None:
-            current = models.Meta_.get_or_none(models.Meta_.key == _REVISION)
+            current = models.Fact.get_or_none(models.Fact.key == _REVISION)
             if current is None:
-                models.Meta_.insert(key=_REVISION, value="1").execute()
+                models.Fact.insert(key=_REVISION, value="1").execute()
             else:
-                models.Meta_.update(value=str(int(current.value) + 1)).where(models.Meta_.key == _REVISION).execute()
+                models.Fact.update(value=str(int(current.value) + 1)).where(models.Fact.key == _REVISION).execute()
 
         self.transaction(write)
 

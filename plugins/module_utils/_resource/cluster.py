@@ -73,9 +73,7 @@ class ClusterResource:
                 "name": row.name,
                 "description": row.attributes.get("description"),
                 "datacenter": datacenter.name if datacenter else None,
-                "nodes": [
-                    member.name for member in have.members if member.kind == "node" and member.scope == row.id
-                ],
+                "nodes": [member.name for member in have.members if member.kind == "node" and member.scope == row.id],
             }
             if row.name in self._issued:
                 item["clustering_key"] = self._issued[row.name]

@@ -43,9 +43,7 @@ class TenantResource:
                 "name": row.name,
                 "description": row.attributes.get("description"),
                 "root": bool(row.attributes.get("root")),
-                "datacenters": [
-                    dc.name for dc in have.datacenters if dc.attributes.get("organization") == row.id
-                ],
+                "datacenters": [dc.name for dc in have.datacenters if dc.attributes.get("organization") == row.id],
             }
             for row in have.organizations
             if not wants or row.name in names

@@ -57,7 +57,8 @@ def check_plain_text(value: str) -> str | None:
         return f"{shown(value)} is too long; write at most 255 characters"
     bad = sorted({char for char in value if char in "<>" or not char.isprintable()})
     if bad:
-        return f"{shown(value)} holds {', '.join(shown(char) for char in bad)}; write one line of plain text without < and >"
+        found = ", ".join(shown(char) for char in bad)
+        return f"{shown(value)} holds {found}; write one line of plain text without < and >"
     return None
 
 
@@ -67,14 +68,18 @@ def check_tag(value: str) -> str | None:
 
 def check_absolute_path(value: str) -> str | None:
     parts = value.split("/")
-    if value.startswith("/") and value.isprintable() and not {"..", "."} & set(parts) and "//" not in value:
-        if len(value) > 1 and not value.endswith("/"):
-            return None
+    is_clean = value.isprintable() and not {"..", "."} & set(parts) and "//" not in value
+    if is_clean and len(value) > 1 and value.startswith("/") and not value.endswith("/"):
+        return None
     return f"{shown(value)} is not an absolute path; write one such as /var/lib/pextra/pools/local, without . and .."
 
 
 def check_sha256(value: str) -> str | None:
-    return None if _SHA256.fullmatch(value) else f"{shown(value)} is not a SHA-256; write 64 hexadecimal digits in lower case"
+    return (
+        None
+        if _SHA256.fullmatch(value)
+        else f"{shown(value)} is not a SHA-256; write 64 hexadecimal digits in lower case"
+    )
 
 
 def check_mac(value: str) -> str | None:

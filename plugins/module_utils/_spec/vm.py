@@ -97,13 +97,15 @@ FIELDS = {
     ),
     "node": Field(
         kind="str",
-        help="The node it runs on, by name or identifier. Chosen once by free memory unless given; changing it moves it.",
+        help="The node it runs on. Chosen once by free memory unless given. Changing it moves it.",
     ),
     "anti_affinity": Field(
         kind="str", check=check_name, help="Instances with the same word are never placed on one node."
     ),
     "vcpus": Field(kind="int", default=1, minimum=1, maximum=512, help="The number of virtual CPUs."),
-    "memory": Field(kind="size", default=512, minimum=32, maximum=16 * 1024**2, help="The memory. 512 MiB unless given."),
+    "memory": Field(
+        kind="size", default=512, minimum=32, maximum=16 * 1024**2, help="The memory. 512 MiB unless given."
+    ),
     "image": Field(kind="str", help="The image that the root volume begins from, by name or identifier."),
     "root": Field(kind="dict", table=ROOT, help="The root volume. Without it the instance has none."),
     "volumes": Field(
@@ -207,7 +209,7 @@ class Vm:
 
 def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
     """Parse one instance. Returns (vm or None, mistakes)."""
-    return parse_spec(FIELDS, _make, raw, path)
+    return parse_spec(FIELDS, make_vm, raw, path)
 
 
 def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
@@ -228,7 +230,8 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     return mistakes
 
 
-def _make(**values: Any) -> Vm:
+def make_vm(**values: Any) -> Vm:
+    """Return the spec of the values that `parse` has normalised by FIELDS."""
     if values["root"] is not None:
         values["root"] = Root(**values["root"])
     values["volumes"] = tuple(Volume(**volume) for volume in values["volumes"])

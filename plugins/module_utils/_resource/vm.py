@@ -1,0 +1,324 @@
+"""Instances: reading them from all nodes, and carrying out what was planned."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._cloud import Cloud
+from .._errors import HypervisorError, NotFoundError, Problem
+from .._hypervisor import DomainRecord, Hypervisor
+from .._ids import uuid_of
+from .._plan._rows import Row
+from .._plan._types import Plan, Step, Work
+from .._plan.hierarchy import find, find_cluster
+from .._plan.placement import Capacity
+from .._plan.vm import Consent, Domain, NodeState, VmHave, plan_vms
+from .._seed import build_seed
+from .._spec._mistake import Mistake
+from .._spec.vm import FIELDS, Vm, find_mistakes_within, parse_vm
+from .._xml.domain import (
+    URI,
+    edit_domain,
+    parse_domain,
+    render_disk,
+    render_domain,
+    render_interface,
+    render_labels,
+)
+from .._xml.volume import render_volume
+from ._base import Options
+from ._hierarchy import read_hierarchy
+
+_MIB = 1024**2
+_STOP_TIMEOUT_S = 90.0
+_POLL_EVERY_S = 0.25
+
+
+class VmResource:
+    noun = "vm"
+    plural = "vms"
+    table = FIELDS
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
+        vm, mistakes = parse_vm(raw, path)
+        return vm, mistakes + (find_mistakes_within(vm, path) if vm is not None else [])
+
+    # Reading
+
+    def read(self, cloud: Cloud, wants: Sequence[Vm], options: Options) -> VmHave:
+        hierarchy = read_hierarchy(cloud)
+        clusters = {row.id for row in hierarchy.clusters}
+        if wants:
+            found = [find_cluster(want.cluster, hierarchy.clusters) for want in wants]
+            clusters = {row.id for row in found if isinstance(row, Row)}
+        rows = {row.name: row for row in hierarchy.members if row.kind == "node" and row.scope in clusters}
+        pools = {row.name for row in hierarchy.members if row.kind == "pool" and row.scope in clusters}
+        read = cloud.on_each(rows, lambda node: _read_node(cloud, node, pools))
+        nodes: dict[str, NodeState] = {}
+        domains: dict[str, list[Domain]] = {}
+        foreign: dict[str, frozenset[str]] = {}
+        for name, (memory, networks, volumes, records) in read.items():
+            capacity = Capacity(memory, cloud.nodes[name].memory_reserved)
+            others = set()
+            for record in records:
+                domain = _domain_of(name, record)
+                if domain is None:
+                    others.add(record.name)
+                    continue
+                domains.setdefault(domain.config.uuid, []).append(domain)
+                capacity.taken += domain.config.memory
+                if domain.config.labels.anti_affinity:
+                    capacity.groups.add(domain.config.labels.anti_affinity)
+            foreign[name] = frozenset(others)
+            nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes)
+        down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
+        return VmHave(hierarchy, nodes, domains, foreign, down)
+
+    def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
+        consent = Consent(bool(options["allow_restart"]), bool(options["force_stop"]), bool(options["remove_volumes"]))
+        return plan_vms(wants, have, consent)
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Register all new instances, with their nodes, before one is made: a killed run's choices stand."""
+        cloud.registry.put([step.data["row"] for work in plan.all for step in work.steps if step.act == "register"])
+
+    # Applying
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        assert work.node is not None or step.act in ("register", "unregister")
+        apply = getattr(self, f"_{step.act}")
+        apply(cloud, work, step.data)
+
+    def _register(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        """Done by `reserve`."""
+
+    def _unregister(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.registry.remove([data["id"]])
+
+    def _create_volume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor = _node(cloud, work)
+        size = data["size"] * _MIB
+        if data["mode"] == "empty":
+            xml = render_volume(data["volume"], size, "qcow2")
+            hypervisor.create_volume(data["pool"], xml, work.label)
+        elif data["mode"] == "overlay":
+            xml = render_volume(
+                data["volume"],
+                size,
+                "qcow2",
+                backing_path=hypervisor.volume_path(data["pool"], data["image_volume"]),
+                backing_format=data["image_format"],
+            )
+            hypervisor.create_volume(data["pool"], xml, work.label)
+        else:
+            xml = render_volume(data["volume"], size, "qcow2")
+            hypervisor.clone_volume(data["pool"], xml, data["pool"], data["image_volume"], work.label)
+            if hypervisor.volume_size(data["pool"], data["volume"]) < size:
+                hypervisor.grow_volume(data["pool"], data["volume"], size, work.label)
+
+    def _write_seed(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        """The name tells the content, but a killed run may have left half of it: always written anew."""
+        hypervisor = _node(cloud, work)
+        content = build_seed(data["files"])
+        hypervisor.delete_volume(data["pool"], data["volume"], work.label)
+        hypervisor.create_volume(data["pool"], render_volume(data["volume"], len(content), "raw"), work.label)
+        hypervisor.upload_volume(data["pool"], data["volume"], io.BytesIO(content).read, len(content), work.label)
+
+    def _grow_volume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor = _node(cloud, work)
+        size = data["size"] * _MIB
+        if data["target"] is not None:
+            hypervisor.resize_disk(_uuid(work), data["target"], size, work.label)
+        elif hypervisor.volume_size(data["pool"], data["volume"]) < size:
+            hypervisor.grow_volume(data["pool"], data["volume"], size, work.label)
+
+    def _delete_volume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        _node(cloud, work).delete_volume(data["pool"], data["volume"], work.label)
+
+    def _define(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        model = data["model"]
+        xml = render_domain(model, data["virt_type"]) if data["xml"] is None else edit_domain(data["xml"], model)
+        _node(cloud, work).define_domain(xml, work.label)
+
+    def _undefine(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.hypervisor(data["node"]).undefine_domain(data["uuid"], work.label)
+
+    def _autostart(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        _node(cloud, work).set_autostart(_uuid(work), data["autostart"], work.label)
+
+    def _start(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        _node(cloud, work).start_domain(_uuid(work), work.label, paused=data["paused"])
+
+    def _resume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        _node(cloud, work).resume_domain(_uuid(work), work.label)
+
+    def _suspend(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        _node(cloud, work).suspend_domain(_uuid(work), work.label)
+
+    def _force_stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        _node(cloud, work).force_stop(_uuid(work), work.label)
+
+    def _stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        """Press the power button, and wait for the guest. It may not have listened yet, so press again."""
+        hypervisor = _node(cloud, work)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        pressed = 0.0
+        while hypervisor.power_of(_uuid(work), work.label) != "stopped":
+            now = time.monotonic()
+            if now >= deadline:
+                raise HypervisorError(
+                    [
+                        Problem(
+                            f"the guest did not stop within {_STOP_TIMEOUT_S:g} s",
+                            "Stop it from inside, or set force_stop: true.",
+                            work.node,
+                            f"instance {work.name}",
+                        )
+                    ]
+                )
+            if now - pressed >= 10:
+                pressed = now
+                with contextlib.suppress(NotFoundError):
+                    hypervisor.request_shutdown(_uuid(work), work.label)
+            time.sleep(_POLL_EVERY_S)
+
+    def _attach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_interface(data["interface"])
+        _node(cloud, work).attach_device(_uuid(work), xml, work.label, live=True, config=False)
+
+    def _detach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_interface(data["interface"])
+        hypervisor = _node(cloud, work)
+        hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
+        self._wait_for_detach(hypervisor, work, data["interface"].mac)
+
+    def _update_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_interface(data["interface"])
+        _node(cloud, work).update_device(_uuid(work), xml, work.label, live=True, config=False)
+
+    def _attach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_disk(data["disk"])
+        _node(cloud, work).attach_device(_uuid(work), xml, work.label, live=True, config=False)
+
+    def _detach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_disk(data["disk"])
+        hypervisor = _node(cloud, work)
+        hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
+        self._wait_for_detach(hypervisor, work, data["disk"].path)
+
+    def _wait_for_detach(self, hypervisor: Hypervisor, work: Work, mark: str) -> None:
+        """Detaching ends when the guest lets go; the plan is verified afterwards, so only wait, with a bound."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            mine = [xml for xml in hypervisor.live_domain_xml() if _uuid(work) in xml]
+            if not any(mark in xml for xml in mine):
+                return
+            time.sleep(_POLL_EVERY_S)
+
+    def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_labels(data["labels"])
+        _node(cloud, work).set_metadata(_uuid(work), xml, "pextra", URI, work.label, live=True)
+
+    def _move(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        source, target = _node(cloud, work), cloud.hypervisor(data["target"])
+        for pool in data["pools"]:
+            # The target's libvirt has not seen what this node has written to the shared directory.
+            target.refresh_pool(pool)
+        config = edit_domain(data["xml"], data["model"])
+        if data["live"]:
+            source.migrate(_uuid(work), target, cloud.nodes[data["target"]].address, config, work.label)
+        else:
+            target.define_domain(config, work.label)
+            source.undefine_domain(_uuid(work), work.label)
+        target.set_autostart(_uuid(work), data["autostart"], work.label)
+
+    # Results
+
+    def describe(self, wants: Sequence[Vm], have: VmHave) -> list[dict[str, Any]]:
+        by_name = {
+            (domain.config.labels.cluster, domain.config.name): domain
+            for domains in have.domains.values()
+            for domain in sorted(domains, key=lambda found: found.power != "stopped")
+        }
+        rows = [row for row in have.hierarchy.members if row.kind == "instance"]
+        if wants:
+            known: dict[tuple[str, str], None] = {}
+            for want in wants:
+                cluster = find_cluster(want.cluster, have.hierarchy.clusters)
+                if isinstance(cluster, Row):
+                    known[cluster.id, want.name] = None
+            rows = [row for row in rows if (row.scope, row.name) in known]
+            order = {key: index for index, key in enumerate(known)}
+            rows.sort(key=lambda row: order[row.scope, row.name])
+        names = {row.id: row.name for row in (*have.hierarchy.clusters, *have.hierarchy.organizations)}
+        return [_describe(row, by_name.get((row.scope, row.name)), have, names) for row in rows]
+
+
+def _describe(row: Row, domain: Domain | None, have: VmHave, names: Mapping[str, str]) -> dict[str, Any]:
+    home = find(row.attributes.get("node", ""), have.hierarchy.members)
+    item: dict[str, Any] = {
+        "id": row.id,
+        "name": row.name,
+        "uuid": uuid_of(row.id),
+        "cluster": names.get(row.scope),
+        "organization": names.get(row.attributes.get("organization", "")),
+        "node": domain.node if domain else home.name if home else None,
+        "power": domain.power if domain else "unknown" if home and home.name in have.down else "undefined",
+    }
+    if domain is None:
+        return item
+    model = domain.config
+    addresses = model.labels.addresses
+    return item | {
+        "vcpus": model.vcpus,
+        "memory": model.memory,
+        "image": model.labels.image,
+        "autostart": domain.autostart,
+        "description": model.description,
+        "tags": list(model.labels.tags),
+        "volumes": [{"name": volume.name, "pool": volume.pool, "size": volume.size} for volume in model.labels.volumes],
+        "nics": [
+            {
+                "mac": nic.mac,
+                "vswitch": nic.network,
+                "port_group": nic.port_group,
+                "addresses": list(addresses[index]) if index < len(addresses) else [],
+            }
+            for index, nic in enumerate(model.interfaces)
+        ],
+    }
+
+
+def _node(cloud: Cloud, work: Work) -> Hypervisor:
+    assert work.node is not None
+    return cloud.hypervisor(work.node)
+
+
+def _uuid(work: Work) -> str:
+    assert work.id is not None
+    return uuid_of(work.id)
+
+
+def _read_node(
+    cloud: Cloud, node: str, pools: set[str]
+) -> tuple[int, frozenset[str], dict[str, frozenset[str]], list[DomainRecord]]:
+    """Read one node: memory, networks, volumes of our pools, domains. A fixed number of list calls."""
+    hypervisor = cloud.hypervisor(node)
+    networks = frozenset(network.name for network in hypervisor.networks() if network.active)
+    volumes: dict[str, frozenset[str]] = {}
+    for pool in hypervisor.pools():
+        if pool.name in pools and pool.active:
+            volumes[pool.name] = frozenset(hypervisor.volume_names(pool.name))
+    return hypervisor.host().memory, networks, volumes, hypervisor.domains()
+
+
+def _domain_of(node: str, record: DomainRecord) -> Domain | None:
+    config = parse_domain(record.config)
+    if config is None:
+        return None
+    live = parse_domain(record.live) if record.live is not None else None
+    return Domain(node, config, live, record.power, record.autostart, record.persistent, record.config)

@@ -1,0 +1,341 @@
+"""Instances as libvirt domains: rendering, reading back, and editing what we manage and nothing else.
+
+XML is never compared as text. `parse_domain` reduces a domain to a `DomainModel`; two models are compared field by
+field. `edit_domain` takes an existing definition to a model and keeps everything that the model does not hold.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+URI = "urn:pextra:instance:1"
+_PREFIX = "pextra"
+CONSOLE_DIRECTORY = "/var/log/pextra/console"
+# Every PCIe device needs a root port of its own, and ports cannot be added while the guest runs.
+_SPARE_PCIE_PORTS = 4
+_FIXED_PCIE_DEVICES = 4  # memory balloon, RNG, serial for the agent, USB
+
+ET.register_namespace(_PREFIX, URI)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A disk. `path` is on the node; `serial` is what the guest finds it by."""
+
+    target: str
+    path: str
+    serial: str
+    format: str = "qcow2"
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """A NIC, on a port group of a libvirt network, which has its vSwitch's name."""
+
+    mac: str
+    network: str
+    port_group: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeLabel:
+    """What a volume is to the instance. size is MiB."""
+
+    name: str
+    pool: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """What libvirt has no field for. `image` is the name, which stays when the image is renewed."""
+
+    id: str
+    cluster: str
+    organization: str
+    image: str | None = None
+    root_mode: str | None = None
+    anti_affinity: str | None = None
+    seed: str | None = None
+    tags: tuple[str, ...] = ()
+    volumes: tuple[VolumeLabel, ...] = ()
+    addresses: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def root(self) -> VolumeLabel | None:
+        return next((volume for volume in self.volumes if volume.name == "root"), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainModel:
+    """memory is MiB."""
+
+    name: str
+    uuid: str
+    memory: int
+    vcpus: int
+    disks: tuple[Disk, ...]
+    interfaces: tuple[Interface, ...]
+    description: str | None
+    labels: Labels
+
+
+def render_domain(model: DomainModel, virt_type: str) -> str:
+    """Return the definition of a new instance; virt_type is kvm or qemu."""
+    root = ET.Element("domain", type=virt_type)
+    ET.SubElement(root, "name").text = model.name
+    ET.SubElement(root, "uuid").text = model.uuid
+    os_ = ET.SubElement(root, "os")
+    ET.SubElement(os_, "type", arch="x86_64", machine="q35").text = "hvm"
+    ET.SubElement(os_, "boot", dev="hd")
+    features = ET.SubElement(root, "features")
+    ET.SubElement(features, "acpi")
+    ET.SubElement(features, "apic")
+    root.append(_cpu(virt_type))
+    ET.SubElement(root, "clock", offset="utc")
+    ET.SubElement(root, "on_poweroff").text = "destroy"
+    ET.SubElement(root, "on_reboot").text = "restart"
+    ET.SubElement(root, "on_crash").text = "destroy"
+    devices = ET.SubElement(root, "devices")
+    ET.SubElement(devices, "controller", type="pci", model="pcie-root")
+    ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
+    for _ in range(ports):
+        ET.SubElement(devices, "controller", type="pci", model="pcie-root-port")
+    ET.SubElement(devices, "controller", type="usb", model="none")
+    serial = ET.SubElement(devices, "serial", type="pty")
+    ET.SubElement(serial, "log", file=f"{CONSOLE_DIRECTORY}/{model.name}.log", append="on")
+    channel = ET.SubElement(devices, "channel", type="unix")
+    ET.SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    rng = ET.SubElement(devices, "rng", model="virtio")
+    ET.SubElement(rng, "backend", model="random").text = "/dev/urandom"
+    ET.SubElement(devices, "memballoon", model="virtio")
+    return _finish(root, model)
+
+
+def edit_domain(xml: str, model: DomainModel) -> str:
+    """Return the definition `xml` taken to the model; what the model does not hold stays as it is."""
+    return _finish(ET.fromstring(xml), model)
+
+
+def parse_domain(xml: str) -> DomainModel | None:
+    """Return what a definition says of what we manage; None for a domain that is not ours."""
+    if URI not in xml:
+        return None
+    root = ET.fromstring(xml)
+    element = root.find(f"metadata/{{{URI}}}instance")
+    if element is None:
+        return None
+    return DomainModel(
+        name=root.findtext("name", ""),
+        uuid=root.findtext("uuid", ""),
+        memory=_memory_mib(root.find("memory")),
+        vcpus=int(root.findtext("vcpu", "1")),
+        disks=tuple(_parse_disks(root)),
+        interfaces=tuple(_parse_interfaces(root)),
+        description=root.findtext("description"),
+        labels=_parse_labels(element),
+    )
+
+
+def render_interface(interface: Interface) -> str:
+    """Return a NIC as a device of its own, for a running instance."""
+    return ET.tostring(_interface(interface), encoding="unicode")
+
+
+def render_disk(disk: Disk) -> str:
+    """Return a disk as a device of its own, for a running instance."""
+    return ET.tostring(_disk(disk), encoding="unicode")
+
+
+def render_labels(labels: Labels) -> str:
+    """Return the metadata element."""
+    return ET.tostring(_labels(labels), encoding="unicode")
+
+
+def _cpu(virt_type: str) -> ET.Element:
+    if virt_type == "kvm":
+        return ET.Element("cpu", mode="host-model")
+    # x86-64-v2, which current distributions need and QEMU's emulation offers in full.
+    cpu = ET.Element("cpu", mode="custom", match="exact", check="none")
+    ET.SubElement(cpu, "model", fallback="forbid").text = "Nehalem"
+    return cpu
+
+
+def _finish(root: ET.Element, model: DomainModel) -> str:
+    """Write all that the model holds into a definition."""
+    _set_text(root, "name", model.name)
+    _set_text(root, "description", model.description)
+    _set_labels(root, model.labels)
+    for tag in ("memory", "currentMemory"):
+        _set_text(root, tag, str(model.memory))
+        found = root.find(tag)
+        if found is not None:
+            found.set("unit", "MiB")
+    if root.findtext("vcpu") != str(model.vcpus):
+        _set_text(root, "vcpu", str(model.vcpus))
+        vcpu = root.find("vcpu")
+        if vcpu is not None:
+            vcpu.attrib.pop("current", None)
+    devices = root.find("devices")
+    if devices is None:
+        devices = ET.SubElement(root, "devices")
+    _set_disks(devices, model.disks)
+    _set_interfaces(devices, model.interfaces)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _set_text(root: ET.Element, tag: str, text: str | None) -> None:
+    found = root.find(tag)
+    if text is None:
+        if found is not None:
+            root.remove(found)
+        return
+    if found is None:
+        found = ET.SubElement(root, tag)
+    found.text = text
+
+
+def _set_labels(root: ET.Element, labels: Labels) -> None:
+    metadata = root.find("metadata")
+    if metadata is None:
+        metadata = ET.SubElement(root, "metadata")
+    for old in metadata.findall(f"{{{URI}}}instance"):
+        metadata.remove(old)
+    metadata.append(_labels(labels))
+
+
+def _labels(labels: Labels) -> ET.Element:
+    # Attributes first, in one order: the same labels are the same text.
+    element = ET.Element(f"{{{URI}}}instance", id=labels.id, cluster=labels.cluster, organization=labels.organization)
+    for key, value in (
+        ("image", labels.image),
+        ("root_mode", labels.root_mode),
+        ("anti_affinity", labels.anti_affinity),
+        ("seed", labels.seed),
+    ):
+        if value is not None:
+            element.set(key, value)
+    for tag in labels.tags:
+        ET.SubElement(element, f"{{{URI}}}tag", name=tag)
+    for volume in labels.volumes:
+        ET.SubElement(element, f"{{{URI}}}volume", name=volume.name, pool=volume.pool, size=str(volume.size))
+    for addresses in labels.addresses:
+        ET.SubElement(element, f"{{{URI}}}nic", addresses=" ".join(addresses))
+    return element
+
+
+def _parse_labels(element: ET.Element) -> Labels:
+    return Labels(
+        id=element.get("id", ""),
+        cluster=element.get("cluster", ""),
+        organization=element.get("organization", ""),
+        image=element.get("image"),
+        root_mode=element.get("root_mode"),
+        anti_affinity=element.get("anti_affinity"),
+        seed=element.get("seed"),
+        tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
+        volumes=tuple(
+            VolumeLabel(name=volume.get("name", ""), pool=volume.get("pool", ""), size=int(volume.get("size", "0")))
+            for volume in element.findall(f"{{{URI}}}volume")
+        ),
+        addresses=tuple(tuple(nic.get("addresses", "").split()) for nic in element.findall(f"{{{URI}}}nic")),
+    )
+
+
+def _memory_mib(element: ET.Element | None) -> int:
+    if element is None or element.text is None:
+        return 0
+    per_mib = {"b": 1024**2, "bytes": 1024**2, "KiB": 1024, "k": 1024, "MiB": 1, "M": 1}
+    unit = element.get("unit", "KiB")
+    if unit in ("GiB", "G"):
+        return int(element.text) * 1024
+    return int(element.text) // per_mib[unit]
+
+
+def _disk(disk: Disk) -> ET.Element:
+    element = ET.Element("disk", type="file", device="disk")
+    ET.SubElement(element, "driver", name="qemu", type=disk.format, cache="none", discard="unmap")
+    ET.SubElement(element, "source", file=disk.path)
+    ET.SubElement(element, "target", dev=disk.target, bus="virtio")
+    if disk.read_only:
+        ET.SubElement(element, "readonly")
+    ET.SubElement(element, "serial").text = disk.serial
+    return element
+
+
+def _parse_disks(root: ET.Element) -> Iterable[Disk]:
+    for element in root.findall("devices/disk"):
+        source, target, driver = element.find("source"), element.find("target"), element.find("driver")
+        if source is None or target is None or not source.get("file"):
+            continue
+        yield Disk(
+            target=target.get("dev", ""),
+            path=source.get("file", ""),
+            serial=element.findtext("serial", ""),
+            format=driver.get("type", "raw") if driver is not None else "raw",
+            read_only=element.find("readonly") is not None,
+        )
+
+
+def _set_disks(devices: ET.Element, disks: Iterable[Disk]) -> None:
+    """Make the disks with a serial of ours those of the model; others are not managed."""
+    wanted = {disk.target: disk for disk in disks}
+    ours = {disk.serial for disk in wanted.values()}
+    for element in devices.findall("disk"):
+        target = element.find("target")
+        name = target.get("dev", "") if target is not None else ""
+        disk = wanted.pop(name, None)
+        if disk is None:
+            # A disk that was ours and is declared no more has a serial, and a path with our identifier in it.
+            source = element.find("source")
+            path = source.get("file", "") if source is not None else ""
+            if ".inst-" in path and element.findtext("serial", "") not in ours:
+                devices.remove(element)
+            continue
+        source = element.find("source")
+        if source is None:
+            source = ET.SubElement(element, "source")
+        source.set("file", disk.path)
+    for disk in disks:
+        if disk.target in wanted:
+            devices.append(_disk(disk))
+
+
+def _interface(interface: Interface) -> ET.Element:
+    element = ET.Element("interface", type="network")
+    ET.SubElement(element, "mac", address=interface.mac)
+    ET.SubElement(element, "source", network=interface.network, portgroup=interface.port_group)
+    ET.SubElement(element, "model", type="virtio")
+    return element
+
+
+def _parse_interfaces(root: ET.Element) -> Iterable[Interface]:
+    for element in root.findall("devices/interface"):
+        mac, source = element.find("mac"), element.find("source")
+        if mac is None or source is None:
+            continue
+        yield Interface(
+            mac=mac.get("address", "").lower(),
+            network=source.get("network", ""),
+            port_group=source.get("portgroup", ""),
+        )
+
+
+def _set_interfaces(devices: ET.Element, interfaces: Iterable[Interface]) -> None:
+    wanted = {interface.mac: interface for interface in interfaces}
+    for element in devices.findall("interface"):
+        mac = element.find("mac")
+        interface = wanted.pop(mac.get("address", "").lower() if mac is not None else "", None)
+        if interface is None:
+            devices.remove(element)
+            continue
+        source = element.find("source")
+        if source is None:
+            source = ET.SubElement(element, "source")
+        source.set("network", interface.network)
+        source.set("portgroup", interface.port_group)
+    for interface in wanted.values():
+        devices.append(_interface(interface))

@@ -1,0 +1,662 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_vm
+short_description: Make and run instances
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - An instance is a virtual machine on one of the nodes of a cluster.
+  - A new instance is placed on the node with most free memory that has its storage pools and port groups,
+    unless it names its node.
+  - Changes are made while it runs where that is possible (NICs, further volumes, sizes, description, tags).
+  - Memory, CPUs and cloud-init take effect at the next start, which O(allow_restart) allows now.
+    Until then they are reported in RV(pending).
+  - Changing O(node) moves it, live if it runs, provided that its storage pools are shared.
+  - Another image destroys the root volume, so it needs O(confirm=DESTROY), and a stopped instance or O(force_stop).
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  # Options of one resource: written by tools/write_module_options.py
+  name:
+    description:
+      - The name of the instance, unique in the cluster.
+      - Exactly one of O(name) and O(vms) is needed.
+    type: str
+  cluster:
+    description:
+      - The cluster, by name or identifier.
+      - With a single cluster it need not be given.
+    type: str
+  organization:
+    description:
+      - The organization that owns it, by name or identifier.
+      - The root organization unless given.
+    type: str
+  node:
+    description:
+      - The node it runs on, by name or identifier.
+      - Chosen once by free memory unless given; changing it moves it.
+    type: str
+  anti_affinity:
+    description:
+      - Instances with the same word are never placed on one node.
+    type: str
+  vcpus:
+    description:
+      - The number of virtual CPUs.
+    type: int
+    default: 1
+  memory:
+    description:
+      - The memory. 512 MiB unless given.
+    type: str
+  image:
+    description:
+      - The image that the root volume begins from, by name or identifier.
+    type: str
+  root:
+    description:
+      - The root volume.
+      - Without it the instance has none.
+    type: dict
+    suboptions:
+      pool:
+        description:
+          - The storage pool of the root volume.
+        type: str
+        required: true
+      size:
+        description:
+          - Its size, at least the image's.
+          - It may grow later.
+          - As large as the image unless given.
+        type: str
+      mode:
+        description:
+          - V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image.
+        type: str
+        choices:
+          - overlay
+          - copy
+        default: overlay
+  volumes:
+    description:
+      - Further volumes, made empty.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name of the device, 3 to 32 characters.
+        type: str
+        required: true
+      pool:
+        description:
+          - The storage pool of the volume.
+        type: str
+        required: true
+      size:
+        description:
+          - Its size.
+          - It may grow later.
+        type: str
+        required: true
+  nics:
+    description:
+      - The NICs, in order.
+    type: list
+    elements: dict
+    suboptions:
+      port_group:
+        description:
+          - The port group it attaches to.
+        type: str
+        required: true
+      mac:
+        description:
+          - The MAC address.
+          - Derived from the instance's identifier unless given.
+        type: str
+      addresses:
+        description:
+          - The addresses that cloud-init gives it, with prefix lengths.
+          - By DHCP unless given.
+        type: list
+        elements: str
+      gateway:
+        description:
+          - The default gateway.
+        type: str
+      nameservers:
+        description:
+          - The name servers.
+        type: list
+        elements: str
+  cloud_init:
+    description:
+      - What cloud-init in the guest is told.
+    type: dict
+    suboptions:
+      hostname:
+        description:
+          - The guest's host name.
+          - The instance's name unless given.
+        type: str
+      users:
+        description:
+          - The users to make in the guest.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - The name of the user.
+            type: str
+            required: true
+          ssh_authorized_keys:
+            description:
+              - The public keys that may log in.
+            type: list
+            elements: str
+          sudo:
+            description:
+              - Whether the user may become root without a password.
+            type: bool
+            default: false
+          hashed_password:
+            description:
+              - The password as a crypt hash.
+              - No password log-in unless given.
+            type: str
+      user_data:
+        description:
+          - User data for the guest's cloud-init, passed on as it is instead of what O(cloud_init.users)
+            makes.
+        type: str
+  autostart:
+    description:
+      - Whether it starts with its node.
+    type: bool
+    default: true
+  power:
+    description:
+      - The power state.
+      - Left as it is unless given; a new instance is then started.
+    type: str
+    choices:
+      - running
+      - stopped
+      - paused
+  description:
+    description:
+      - One line about it, for people.
+    type: str
+  tags:
+    description:
+      - Words to group instances by.
+    type: list
+    elements: str
+  state:
+    description:
+      - Whether it exists.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  vms:
+    description:
+      - Many instances at once, each with the same options as one. They are read in bulk, planned together
+        and applied in parallel.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name of the instance, unique in the cluster.
+        type: str
+        required: true
+      cluster:
+        description:
+          - The cluster, by name or identifier.
+          - With a single cluster it need not be given.
+        type: str
+      organization:
+        description:
+          - The organization that owns it, by name or identifier.
+          - The root organization unless given.
+        type: str
+      node:
+        description:
+          - The node it runs on, by name or identifier.
+          - Chosen once by free memory unless given; changing it moves it.
+        type: str
+      anti_affinity:
+        description:
+          - Instances with the same word are never placed on one node.
+        type: str
+      vcpus:
+        description:
+          - The number of virtual CPUs.
+        type: int
+        default: 1
+      memory:
+        description:
+          - The memory. 512 MiB unless given.
+        type: str
+      image:
+        description:
+          - The image that the root volume begins from, by name or identifier.
+        type: str
+      root:
+        description:
+          - The root volume.
+          - Without it the instance has none.
+        type: dict
+        suboptions:
+          pool:
+            description:
+              - The storage pool of the root volume.
+            type: str
+            required: true
+          size:
+            description:
+              - Its size, at least the image's.
+              - It may grow later.
+              - As large as the image unless given.
+            type: str
+          mode:
+            description:
+              - V(overlay) shares the image's blocks until they are written; V(copy) is independent of the
+                image.
+            type: str
+            choices:
+              - overlay
+              - copy
+            default: overlay
+      volumes:
+        description:
+          - Further volumes, made empty.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - The name of the device, 3 to 32 characters.
+            type: str
+            required: true
+          pool:
+            description:
+              - The storage pool of the volume.
+            type: str
+            required: true
+          size:
+            description:
+              - Its size.
+              - It may grow later.
+            type: str
+            required: true
+      nics:
+        description:
+          - The NICs, in order.
+        type: list
+        elements: dict
+        suboptions:
+          port_group:
+            description:
+              - The port group it attaches to.
+            type: str
+            required: true
+          mac:
+            description:
+              - The MAC address.
+              - Derived from the instance's identifier unless given.
+            type: str
+          addresses:
+            description:
+              - The addresses that cloud-init gives it, with prefix lengths.
+              - By DHCP unless given.
+            type: list
+            elements: str
+          gateway:
+            description:
+              - The default gateway.
+            type: str
+          nameservers:
+            description:
+              - The name servers.
+            type: list
+            elements: str
+      cloud_init:
+        description:
+          - What cloud-init in the guest is told.
+        type: dict
+        suboptions:
+          hostname:
+            description:
+              - The guest's host name.
+              - The instance's name unless given.
+            type: str
+          users:
+            description:
+              - The users to make in the guest.
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description:
+                  - The name of the user.
+                type: str
+                required: true
+              ssh_authorized_keys:
+                description:
+                  - The public keys that may log in.
+                type: list
+                elements: str
+              sudo:
+                description:
+                  - Whether the user may become root without a password.
+                type: bool
+                default: false
+              hashed_password:
+                description:
+                  - The password as a crypt hash.
+                  - No password log-in unless given.
+                type: str
+          user_data:
+            description:
+              - User data for the guest's cloud-init, passed on as it is instead of what O(cloud_init.users)
+                makes.
+            type: str
+      autostart:
+        description:
+          - Whether it starts with its node.
+        type: bool
+        default: true
+      power:
+        description:
+          - The power state.
+          - Left as it is unless given; a new instance is then started.
+        type: str
+        choices:
+          - running
+          - stopped
+          - paused
+      description:
+        description:
+          - One line about it, for people.
+        type: str
+      tags:
+        description:
+          - Words to group instances by.
+        type: list
+        elements: str
+      state:
+        description:
+          - Whether it exists.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  # End of the options of one resource
+  allow_restart:
+    description:
+      - Whether a running instance may be restarted for changes that need it.
+    type: bool
+    default: false
+  force_stop:
+    description:
+      - Whether a running instance may be switched off without asking the guest.
+    type: bool
+    default: false
+  remove_volumes:
+    description:
+      - Whether the volumes are destroyed with O(state=absent). They are kept otherwise.
+      - Needs O(confirm=DESTROY).
+    type: bool
+    default: false
+seealso:
+  - module: pextra.cloud.pextra_vm_info
+  - module: pextra.cloud.pextra_image
+  - module: pextra.cloud.pextra_port_group
+  - module: pextra.cloud.pextra_pool
+"""
+
+EXAMPLES = r"""
+- name: Run an instance, wherever there is room
+  pextra.cloud.pextra_vm:
+    name: web-1
+    vcpus: 2
+    memory: 512 MiB
+    image: tiny
+    root: {pool: shared, size: 1 GiB}
+    nics:
+      - port_group: Production
+        addresses: [172.20.0.11/24]
+    cloud_init:
+      hostname: web-1
+      users:
+        - name: admin
+          sudo: true
+          ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample admin@example.org"]
+    tags: [frontend]
+
+- name: Move it live to another node
+  pextra.cloud.pextra_vm:
+    name: web-1
+    vcpus: 2
+    memory: 512 MiB
+    image: tiny
+    root: {pool: shared, size: 1 GiB}
+    nics:
+      - port_group: Production
+        addresses: [172.20.0.11/24]
+    node: node3
+
+- name: Run many, read in bulk and applied in parallel
+  pextra.cloud.pextra_vm:
+    vms: "{{ instances }}"
+    allow_restart: true
+
+- name: Remove an instance and its volumes
+  pextra.cloud.pextra_vm:
+    name: web-1
+    state: absent
+    force_stop: true
+    remove_volumes: true
+    confirm: DESTROY
+"""
+
+RETURN = r"""
+vm:
+  description: The resource, when it was given by its options.
+  returned: success, unless many were given
+  type: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: inst-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: web-1
+    uuid:
+      description: The UUID of the libvirt domain.
+      type: str
+      sample: d3f0a1b2-0c4d-4e5f-8a9b-1c2d3e4f5a6e
+    cluster:
+      description: The cluster.
+      type: str
+      sample: mtl-1
+    organization:
+      description: The organization that owns it.
+      type: str
+      sample: acme
+    node:
+      description: The node that it is on.
+      type: str
+      sample: node1
+    power:
+      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
+        V(unknown) if its node does not answer.
+      type: str
+      sample: running
+    vcpus:
+      description: The number of virtual CPUs.
+      type: int
+      sample: 2
+    memory:
+      description: The memory in MiB.
+      type: int
+      sample: 512
+    image:
+      description: The image that the root volume was made from.
+      type: str
+      sample: tiny
+    autostart:
+      description: Whether it starts with its node.
+      type: bool
+      sample: true
+    description:
+      description: One line about it.
+      type: str
+      sample: A web server
+    tags:
+      description: Its tags.
+      type: list
+      elements: str
+      sample:
+        - frontend
+    volumes:
+      description: Its volumes; sizes in MiB.
+      type: list
+      elements: dict
+      sample:
+        - name: root
+          pool: shared
+          size: 1024
+    nics:
+      description: Its NICs.
+      type: list
+      elements: dict
+      sample:
+        - mac: 52:1f:3a:07:9c:41
+          vswitch: svswitch10
+          port_group: Production
+          addresses:
+            - 172.20.0.11/24
+vms:
+  description: The resources, when many were given, in their order.
+  returned: success, when many were given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: inst-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: web-1
+    uuid:
+      description: The UUID of the libvirt domain.
+      type: str
+      sample: d3f0a1b2-0c4d-4e5f-8a9b-1c2d3e4f5a6e
+    cluster:
+      description: The cluster.
+      type: str
+      sample: mtl-1
+    organization:
+      description: The organization that owns it.
+      type: str
+      sample: acme
+    node:
+      description: The node that it is on.
+      type: str
+      sample: node1
+    power:
+      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
+        V(unknown) if its node does not answer.
+      type: str
+      sample: running
+    vcpus:
+      description: The number of virtual CPUs.
+      type: int
+      sample: 2
+    memory:
+      description: The memory in MiB.
+      type: int
+      sample: 512
+    image:
+      description: The image that the root volume was made from.
+      type: str
+      sample: tiny
+    autostart:
+      description: Whether it starts with its node.
+      type: bool
+      sample: true
+    description:
+      description: One line about it.
+      type: str
+      sample: A web server
+    tags:
+      description: Its tags.
+      type: list
+      elements: str
+      sample:
+        - frontend
+    volumes:
+      description: Its volumes; sizes in MiB.
+      type: list
+      elements: dict
+      sample:
+        - name: root
+          pool: shared
+          size: 1024
+    nics:
+      description: Its NICs.
+      type: list
+      elements: dict
+      sample:
+        - mac: 52:1f:3a:07:9c:41
+          vswitch: svswitch10
+          port_group: Production
+          addresses:
+            - 172.20.0.11/24
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import FIELDS
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+
+    return VmResource
+
+
+_EXTRA = {
+    "allow_restart": {"type": "bool", "default": False},
+    "force_stop": {"type": "bool", "default": False},
+    "remove_volumes": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    run(_load, table=FIELDS, plural="vms", extra=_EXTRA)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_vm_info
+short_description: Read instances
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns the instances with their state, node, volumes and NICs.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+seealso:
+  - module: pextra.cloud.pextra_vm
+"""
+
+EXAMPLES = r"""
+- name: Read two instances
+  pextra.cloud.pextra_vm_info:
+    names: [web-1, db]
+  register: instances
+"""
+
+RETURN = r"""
+vms:
+  description: What was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: inst-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: web-1
+    uuid:
+      description: The UUID of the libvirt domain.
+      type: str
+      sample: d3f0a1b2-0c4d-4e5f-8a9b-1c2d3e4f5a6e
+    cluster:
+      description: The cluster.
+      type: str
+      sample: mtl-1
+    organization:
+      description: The organization that owns it.
+      type: str
+      sample: acme
+    node:
+      description: The node that it is on.
+      type: str
+      sample: node1
+    power:
+      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
+        V(unknown) if its node does not answer.
+      type: str
+      sample: running
+    vcpus:
+      description: The number of virtual CPUs.
+      type: int
+      sample: 2
+    memory:
+      description: The memory in MiB.
+      type: int
+      sample: 512
+    image:
+      description: The image that the root volume was made from.
+      type: str
+      sample: tiny
+    autostart:
+      description: Whether it starts with its node.
+      type: bool
+      sample: true
+    description:
+      description: One line about it.
+      type: str
+      sample: A web server
+    tags:
+      description: Its tags.
+      type: list
+      elements: str
+      sample:
+        - frontend
+    volumes:
+      description: Its volumes; sizes in MiB.
+      type: list
+      elements: dict
+      sample:
+        - name: root
+          pool: shared
+          size: 1024
+    nics:
+      description: Its NICs.
+      type: list
+      elements: dict
+      sample:
+        - mac: 52:1f:3a:07:9c:41
+          vswitch: svswitch10
+          port_group: Production
+          addresses:
+            - 172.20.0.11/24
+unreachable_nodes:
+  description: The nodes that did not answer, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_info
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+
+    return VmResource
+
+
+def main() -> None:
+    run_info(_load, plural="vms")
+
+
+if __name__ == "__main__":
+    main()
