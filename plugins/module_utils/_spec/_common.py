@@ -13,9 +13,7 @@ Spec = TypeVar("Spec")
 
 NAME = Field(kind="str", required=True, check=check_name, help="The name, by which everything else refers to it.")
 DESCRIPTION = Field(kind="str", check=check_plain_text, help="One line about it, for people.")
-CLUSTER = Field(
-    kind="str", help="The cluster, by name or identifier. With a single cluster it need not be given."
-)
+CLUSTER = Field(kind="str", help="The cluster, by name or identifier. With a single cluster it need not be given.")
 NODES = Field(
     kind="list",
     element=Field(kind="str", help="A node, by name or identifier."),

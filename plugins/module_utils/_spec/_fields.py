@@ -7,12 +7,14 @@ with every mistake found; it never raises for bad input. Values that are absent 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ._mistake import Mistake, shown, suggest
-from ._sizes import parse_size_mib
+from ._sizes import parse_size_mib, show_size
 
 Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
 
@@ -41,6 +43,9 @@ class Field:
 
 Table = Mapping[str, Field]
 
+# Longer ones are no number that anyone meant, and Python refuses to read those beyond 4,300 digits.
+_INT = re.compile(r"-?[0-9]{1,30}")
+
 _WORDS = {
     "str": "a text",
     "int": "a whole number",
@@ -62,7 +67,7 @@ def parse(table: Table, raw: object, path: str) -> tuple[dict[str, Any], list[Mi
     for key in raw:
         if key not in table:
             allowed = suggest(key, table) or f" Allowed: {', '.join(sorted(table))}."
-            mistakes.append(Mistake(join(path, str(key)), f"unknown key.{allowed}"))
+            mistakes.append(Mistake(join(path, shown(str(key))[1:-1]), f"unknown key.{allowed}"))
     for key, field in table.items():
         value = raw.get(key)
         if value is None:
@@ -86,6 +91,8 @@ def parse_value(field: Field, value: object, path: str) -> tuple[Any, list[Mista
             return None, [Mistake(path, f"{shown(value)} is not {_WORDS['dict']}")]
         return parse(field.table, value, path)
     parsed, problem = _parse_scalar(field, value)
+    if problem is not None and field.no_log:
+        problem = f"its secret value is not {_WORDS[field.kind]}"
     if problem is None and field.choices is not None and parsed not in field.choices:
         problem = f"{shown(parsed)} is not allowed; write one of {', '.join(field.choices)}."
         problem += suggest(parsed, field.choices)
@@ -101,6 +108,35 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
+def element_path(path: str, index: int, item: object) -> str:
+    """Return the path of a list's element, with the element's name for a person to recognise it."""
+    name = item.get("name") if isinstance(item, Mapping) else None
+    return f"{path}[{index}] ({shown(name)[1:-1]})" if isinstance(name, str) else f"{path}[{index}]"
+
+
+def render(table: Table, values: object) -> dict[str, Any]:
+    """Return what `parse` has normalised (as a mapping or a dataclass) as plain JSON types that it reads again.
+
+    Values that are None, "not managed", are left out.
+    """
+    rendered: dict[str, Any] = {}
+    for key, field in table.items():
+        value = values.get(key) if isinstance(values, Mapping) else getattr(values, key)
+        if value is not None:
+            rendered[key] = _render_value(field, value)
+    return rendered
+
+
+def _render_value(field: Field, value: Any) -> Any:
+    if field.kind == "size":
+        return show_size(value)
+    if field.kind == "list":
+        return [_render_value(field.element, item) if field.element else item for item in value]
+    if field.kind == "dict" and field.table is not None:
+        return render(field.table, value)
+    return value
+
+
 def _parse_list(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}")]
@@ -108,9 +144,7 @@ def _parse_list(field: Field, value: object, path: str) -> tuple[Any, list[Mista
     items: list[Any] = []
     mistakes: list[Mistake] = []
     for index, item in enumerate(value):
-        here = f"{path}[{index}]"
-        if isinstance(item, Mapping) and isinstance(item.get("name"), str):
-            here += f" ({shown(item['name'])[1:-1]})"
+        here = element_path(path, index, item)
         parsed, found = parse_value(element, item, here)
         mistakes += found
         if field.unique and not found and parsed in items:
@@ -135,17 +169,27 @@ def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
             return str(value), None
         return None, f"{wrong}: YAML reads it as a number or a date; put it in quotes"
     if field.kind == "int":
-        if isinstance(value, int):
-            return value, None
-        if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
-            return int(value), None
+        return _parse_int(value, wrong)
+    return _parse_float(value, wrong)
+
+
+def _parse_int(value: object, wrong: str) -> tuple[int | None, str | None]:
+    if isinstance(value, int):
+        # A number that is no plain int carries tags of the YAML loader.
+        return int(value), None
+    if isinstance(value, str) and _INT.fullmatch(value.strip()):
+        return int(value), None
+    return None, wrong
+
+
+def _parse_float(value: object, wrong: str) -> tuple[float | None, str | None]:
+    if not isinstance(value, int | float | str):
         return None, wrong
-    if isinstance(value, int | float):
-        return float(value), None
     try:
-        return float(str(value)), None
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None, wrong
+    return (number, None) if math.isfinite(number) else (None, wrong)
 
 
 def _out_of_range(field: Field, value: int | float) -> str | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+
+_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,31 @@ class Mistake:
 
 def suggest(word: object, known: Iterable[str]) -> str:
     """Return ` Did you mean "x"?` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
-    return f' Did you mean "{near[0]}"?' if near else ""
+    near = _find_nearest(str(word)[:_SHOWN], tuple(known))
+    return f' Did you mean "{near}"?' if near else ""
+
+
+@lru_cache(maxsize=1024)
+def _find_nearest(word: str, known: tuple[str, ...]) -> str | None:
+    """Comparing is slow, and one wrong word often stands in many places."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if near:
+        return near[0]
+    # "Prod" for "Production" is too short a part of it to be alike by letters.
+    begun = [name for name in known if len(word) > 2 and name.lower().startswith(word.lower())]
+    return begun[0] if len(begun) == 1 else None
 
 
 def shown(value: object) -> str:
     """Return a value as a person would recognise it, short and on one line."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        text = f'"{value[:_SHOWN]}"'
+    elif isinstance(value, int) and abs(value) >= 10**_SHOWN:
+        # Python refuses to write numbers beyond 4,300 digits.
+        text = "a number of more than 80 digits"
+    else:
+        text = (
+            "a mapping" if isinstance(value, Mapping) else "a list" if isinstance(value, list | tuple) else repr(value)
+        )
     text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

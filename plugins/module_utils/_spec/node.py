@@ -9,9 +9,7 @@ from ._common import CLUSTER, DESCRIPTION, STATE
 from ._fields import Field
 
 FIELDS = {
-    "name": Field(
-        kind="str", required=True, check=check_hostname, help="The name of the node, as in the inventory."
-    ),
+    "name": Field(kind="str", required=True, check=check_hostname, help="The name of the node, as in the inventory."),
     "address": Field(
         kind="str",
         check=check_node_address,
@@ -24,9 +22,7 @@ FIELDS = {
         choices=("kvm", "qemu"),
         help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.",
     ),
-    "memory_reserved": Field(
-        kind="size", help="Memory kept for the host itself, which instances may not take."
-    ),
+    "memory_reserved": Field(kind="size", help="Memory kept for the host itself, which instances may not take."),
     "state": STATE,
 }
 

@@ -10,9 +10,7 @@ from ._fields import Field
 
 FIELDS = {
     "name": NAME,
-    "type": Field(
-        kind="str", default="directory", choices=("directory",), help="What the pool is made of."
-    ),
+    "type": Field(kind="str", default="directory", choices=("directory",), help="What the pool is made of."),
     "path": Field(
         kind="str",
         check=check_absolute_path,
