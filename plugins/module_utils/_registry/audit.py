@@ -42,13 +42,13 @@ def record(registry: Registry, events: Iterable[Event]) -> None:
         registry.transaction(write)
 
 
-def read(registry: Registry, *, run: str | None = None, limit: int = 100) -> Sequence[dict[str, Any]]:
-    """Return the newest events first, at most `limit`, of one run or of all."""
+def read(registry: Registry, *, names: Sequence[str] | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the newest events first, at most `limit`, of all resources or of those named."""
 
     def select() -> list[dict[str, Any]]:
         query = models.AuditEvent.select().order_by(models.AuditEvent.id.desc()).limit(limit)
-        if run is not None:
-            query = query.where(models.AuditEvent.run == run)
-        return list(query.dicts())
+        if names is not None:
+            query = query.where(models.AuditEvent.name.in_(names) | models.AuditEvent.resource.in_(names))
+        return [{key: value for key, value in row.items() if key != "id"} for row in query.dicts()]
 
     return registry.transaction(select)

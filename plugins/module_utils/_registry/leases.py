@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import peewee
 
@@ -89,6 +90,16 @@ class Leases:
 
         while not self._stop.wait(_RENEW_EVERY_S):
             self._registry.transaction(write)
+
+
+def read(registry: Registry) -> list[dict[str, Any]]:
+    """Return the leases that are held now."""
+
+    def select() -> list[dict[str, Any]]:
+        query = models.Lease.select().where(models.Lease.expires >= time.time()).order_by(models.Lease.key)
+        return [{key: value for key, value in row.items() if key != "token"} for row in query.dicts()]
+
+    return registry.transaction(select)
 
 
 def _explain(lease: models.Lease, waited_s: float) -> Problem:

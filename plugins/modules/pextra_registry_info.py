@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_registry_info
+short_description: Read the registry's audit trail and leases
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns who did what to which resource, when, and how it ended.
+  - Returns who is changing a resource now.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+options:
+  names:
+    description: Return only the events of these resources, by name or identifier.
+  limit:
+    description: How many events to return at most, the newest first.
+    type: int
+    default: 100
+seealso:
+  - module: pextra.cloud.pextra_registry
+"""
+
+EXAMPLES = r"""
+- name: Read what was done to an instance
+  pextra.cloud.pextra_registry_info:
+    names: [web-1]
+  register: trail
+"""
+
+RETURN = r"""
+events:
+  description: The events, the newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    at:
+      description: When, in seconds since the epoch.
+      type: float
+      sample: 1790000000.0
+    run:
+      description: The run that did it.
+      type: str
+      sample: 7f3a91c2
+    actor:
+      description: Who ran it, and where.
+      type: str
+      sample: alice at node1
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    resource:
+      description: The identifier of the resource.
+      type: str
+      sample: inst-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it was done on.
+      type: str
+      sample: node1
+    what:
+      description: What was done.
+      type: str
+      sample: create volume root in shared, define, start
+    outcome:
+      description: V(started), V(done) or V(failed).
+      type: str
+      sample: done
+leases:
+  description: The resources under change.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: The resource.
+      type: str
+      sample: instance web-1
+    holder:
+      description: Who changes it.
+      type: str
+      sample: alice at node1
+    since:
+      description: Since when, in seconds since the epoch.
+      type: float
+      sample: 1790000000.0
+    expires:
+      description: When the lease runs out unless it is renewed, in seconds since the epoch.
+      type: float
+      sample: 1790000020.0
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.pextra.cloud.plugins.module_utils._argspec import info_arguments
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
+
+
+def main() -> None:
+    module = AnsibleModule(**info_arguments({"limit": {"type": "int", "default": 100}}))
+    try:
+        from ansible_collections.pextra.cloud.plugins.module_utils._registry import audit, leases
+        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+    except ImportError as error:
+        module.fail_json(msg=missing_required_lib(str(error.name)))
+        return
+    try:
+        with Registry(module.params["registry"]) as registry:
+            events = audit.read(registry, names=module.params["names"], limit=module.params["limit"])
+            held = leases.read(registry)
+    except PextraError as error:
+        fail(module, error.problems)
+    module.exit_json(changed=False, events=events, leases=held)
+
+
+if __name__ == "__main__":
+    main()
