@@ -2,7 +2,7 @@
 
 JSON over a socket, spoken with the standard library. The Python IDL that Open vSwitch ships keeps a replica
 of the database, which a process that reads once and writes once has no use for: fetching the schema and the
-replica costs more than the work, its TLS settings are global to the process, and it hides why a connection was
+replica costs more than the work, its TLS settings are global to the process, and it hides why one was
 refused.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import ssl
 import threading
@@ -22,6 +23,7 @@ PORT = 6640
 SOCKET = "/run/openvswitch/db.sock"
 DATABASE = "Open_vSwitch"
 CA_FILE = "/etc/pki/pextra/ca.pem"
+CRL_FILE = "/etc/pki/pextra/crl.pem"
 CERTIFICATE_FILE = "/etc/pki/pextra/cert.pem"
 KEY_FILE = "/etc/pki/pextra/key.pem"
 _CONNECT_TIMEOUT_S = 5.0
@@ -82,11 +84,7 @@ class Ovsdb:
                 results = self._request("transact", [DATABASE, *operations])
             except (OSError, EOFError) as error:
                 self.close()
-                why = (
-                    f"no answer within {_REQUEST_TIMEOUT_S:g} s"
-                    if isinstance(error, TimeoutError)
-                    else str(error)
-                )
+                why = f"no answer within {_REQUEST_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error)
                 problem = Problem(
                     f"{doing}: the connection to OVSDB broke ({why})",
                     "Check the node, then run again.",
@@ -143,9 +141,7 @@ def connect_socket(node: str, path: str) -> socket.socket:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        raise UnreachableError(
-            [Problem(f"{path}: {error.strerror or error}", _start_ovs(node), node)]
-        ) from error
+        raise UnreachableError([Problem(f"{path}: {error.strerror or error}", _start_ovs(node), node)]) from error
     return connection
 
 
@@ -155,6 +151,7 @@ def connect_tls(
     port: int = PORT,
     *,
     ca_file: str = CA_FILE,
+    crl_file: str = CRL_FILE,
     certificate_file: str = CERTIFICATE_FILE,
     key_file: str = KEY_FILE,
 ) -> socket.socket:
@@ -164,10 +161,12 @@ def connect_tls(
     try:
         context.load_verify_locations(ca_file)
         context.load_cert_chain(certificate_file, key_file)
+        if os.path.exists(crl_file):
+            context.load_verify_locations(crl_file)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     except OSError as error:  # SSLError is one
         problem = Problem(
-            f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): "
-            f"{error}",
+            f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): {error}",
             "Modules run as root on a coordinator; run site.yml --tags node there, which renews it.",
             node,
         )
@@ -177,8 +176,7 @@ def connect_tls(
     except ConnectionRefusedError as error:
         problem = Problem(
             f"nothing listens on {address} port {port}: OVSDB is not offered there",
-            f"On {node}: systemctl status stunnel4 openvswitch-switch; "
-            f"or run site.yml --tags node --limit {node}.",
+            f"On {node}: systemctl status pextra-ovsdb-tls openvswitch-switch; or run site.yml --tags node --limit {node}.",
             node,
         )
         raise UnreachableError([problem]) from error
@@ -202,6 +200,14 @@ def _explain_handshake(node: str, error: Exception) -> Problem:
         text = error.verify_message
         if "expired" in text or "not yet valid" in text:
             return Problem(f"the certificate of its OVSDB is not valid now: {text}", renew, node)
+        if "revoked" in text:
+            return Problem(
+                f"the certificate of its OVSDB is revoked: {text}",
+                "A decommissioned host answers at this address. Find out who it is before anything else.",
+                node,
+            )
+        if "CRL" in text:
+            return Problem(f"the revocation list {CRL_FILE} is not usable: {text}", "Run site.yml --tags node.", node)
         if "mismatch" in text:
             return Problem(f"the certificate of its OVSDB does not name it: {text}", renew, node)
         return Problem(
@@ -212,7 +218,7 @@ def _explain_handshake(node: str, error: Exception) -> Problem:
     if isinstance(error, TimeoutError):
         return Problem(
             f"its OVSDB port took the connection but did not greet within {_CONNECT_TIMEOUT_S:g} s",
-            f"On {node}: systemctl status stunnel4.",
+            f"On {node}: systemctl status pextra-ovsdb-tls.",
             node,
         )
     return _refused(node, error)
@@ -222,9 +228,7 @@ def _explain_greeting(node: str, address: str | None, error: Exception) -> Probl
     if address is not None and isinstance(error, ssl.SSLError):
         return _refused(node, error)
     if isinstance(error, TimeoutError):
-        return Problem(
-            f"its ovsdb-server does not answer within {_CONNECT_TIMEOUT_S:g} s", _start_ovs(node), node
-        )
+        return Problem(f"its ovsdb-server does not answer within {_CONNECT_TIMEOUT_S:g} s", _start_ovs(node), node)
     return Problem(
         f"its OVSDB closed the connection at once ({error or type(error).__name__})",
         f"Either ovsdb-server is down (systemctl status openvswitch-switch on {node}), or the node does not "

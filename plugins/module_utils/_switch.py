@@ -30,8 +30,7 @@ _COLUMNS = {
     "Interface": ("_uuid", "name", "type", "error", "link_state", "mac_in_use"),
 }
 _READ: list[Operation] = [
-    {"op": "select", "table": table, "where": [], "columns": list(columns)}
-    for table, columns in _COLUMNS.items()
+    {"op": "select", "table": table, "where": [], "columns": list(columns)} for table, columns in _COLUMNS.items()
 ]
 Uuid = str
 
@@ -84,8 +83,7 @@ class Switch:
     def set_port_tags(self, vlans: Mapping[str, int | None], resource: str | None = None) -> None:
         """Set the VLANs of ports, None is untagged; in one transaction. Ports that are gone are left out."""
         operations: list[Operation] = [
-            _update("Port", [["name", "==", port]], _vlan_columns(access(vlan)))
-            for port, vlan in vlans.items()
+            _update("Port", [["name", "==", port]], _vlan_columns(access(vlan))) for port, vlan in vlans.items()
         ]
         if operations:
             self._apply(operations, "set VLANs", resource)
@@ -96,11 +94,7 @@ class Switch:
         bridge = before.record.bridges.get(edit.bridge)
         if bridge is None and not edit.create:
             raise SwitchError(
-                [
-                    Problem(
-                        "the bridge is gone", "Something else is changing it; run again.", self.node, resource
-                    )
-                ]
+                [Problem("the bridge is gone", "Something else is changing it; run again.", self.node, resource)]
             )
         transaction = _Transaction(before, edit, self.node, resource)
         if transaction.operations:
@@ -280,9 +274,7 @@ class _Transaction:
             {
                 "name": name,
                 "ports": ["set", [port, *self._new_ports]],
-                "external_ids": _map(
-                    {key: value for key, value in self._edit.labels.items() if value is not None}
-                ),
+                "external_ids": _map({key: value for key, value in self._edit.labels.items() if value is not None}),
             },
         )
         self.operations.append(_mutate("Open_vSwitch", [], "bridges", "insert", ["set", [bridge]]))
