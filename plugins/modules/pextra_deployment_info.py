@@ -1,0 +1,159 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_deployment_info
+short_description: Read the whole cloud, and show it as a tree
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns organizations, datacenters, clusters, nodes with health, storage pools, vSwitches and instances of the
+    deployment, as the other C(_info) modules return them, in one run; and all of it as a tree for people.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes
+options:
+  declared:
+    description:
+      - The declared power state by the name of the instance, to count how many are as declared.
+    type: dict
+    default: {}
+seealso:
+  - module: pextra.cloud.pextra_node_info
+  - module: pextra.cloud.pextra_vm_info
+"""
+
+EXAMPLES = r"""
+- name: Read the cloud
+  pextra.cloud.pextra_deployment_info:
+  register: cloud
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ cloud.tree }}"
+"""
+
+RETURN = r"""
+tree:
+  description: The cloud as a tree, several lines of text.
+  returned: success
+  type: str
+  sample: "acme · Montreal · mtl-1   3 of 3 nodes healthy · 8 of 8 instances as declared"
+organizations:
+  description: As M(pextra.cloud.pextra_tenant_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+datacenters:
+  description: As M(pextra.cloud.pextra_datacenter_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+clusters:
+  description: As M(pextra.cloud.pextra_cluster_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+nodes:
+  description: As M(pextra.cloud.pextra_node_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+pools:
+  description: As M(pextra.cloud.pextra_pool_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+vswitches:
+  description: As M(pextra.cloud.pextra_vswitch_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+instances:
+  description: As M(pextra.cloud.pextra_vm_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMON
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
+
+
+def _resources() -> dict[str, Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+
+    return {
+        "organizations": TenantResource(),
+        "datacenters": DatacenterResource(),
+        "clusters": ClusterResource(),
+        "nodes": NodeResource(),
+        "pools": PoolResource(),
+        "vswitches": VswitchResource(),
+        "instances": VmResource(),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**COMMON, "declared": {"type": "dict", "default": {}}}, supports_check_mode=True
+    )
+    try:
+        from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, sqlite_path
+        from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
+
+        resources = _resources()
+    except ImportError as error:
+        if module.params["registry"].startswith("sqlite"):
+            _exit_empty(module, f"nothing yet: {error.name} is not installed on the coordinator")
+        module.fail_json(msg=missing_required_lib(str(error.name)))
+        return
+    url = module.params["registry"]
+    path = sqlite_path(url)
+    if path is not None and not os.path.exists(path):
+        _exit_empty(module, "nothing yet: there is no registry")
+    try:
+        with Registry(url) as registry, Cloud(registry) as cloud:
+            options = Options(module.params)
+            found = {
+                noun: resource.describe((), resource.read(cloud, (), options)) for noun, resource in resources.items()
+            }
+    except PextraError as error:
+        fail(module, error.problems)
+    lines = render_tree(*found.values(), module.params["declared"])
+    module.exit_json(changed=False, tree="\n".join(lines), **found)
+
+
+def _exit_empty(module: AnsibleModule, tree: str) -> None:
+    nothing: dict[str, list[Any]] = {
+        noun: [] for noun in ("organizations", "datacenters", "clusters", "nodes", "pools", "vswitches", "instances")
+    }
+    module.exit_json(changed=False, tree=tree, **nothing)
+
+
+if __name__ == "__main__":
+    main()
