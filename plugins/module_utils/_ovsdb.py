@@ -176,7 +176,8 @@ def connect_tls(
     except ConnectionRefusedError as error:
         problem = Problem(
             f"nothing listens on {address} port {port}: OVSDB is not offered there",
-            f"On {node}: systemctl status pextra-ovsdb-tls openvswitch-switch; or run site.yml --tags node --limit {node}.",
+            f"On {node}: systemctl status pextra-ovsdb-tls openvswitch-switch; "
+            f"or run site.yml --tags node --limit {node}.",
             node,
         )
         raise UnreachableError([problem]) from error

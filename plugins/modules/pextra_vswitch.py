@@ -1,0 +1,363 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_vswitch
+short_description: Make vSwitches on the nodes of a cluster
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - A vSwitch is the bridge between instances and physical networks. On each of its nodes it is an Open vSwitch bridge
+    and a libvirt network, both of its name.
+  - Several uplinks are a bond, so that if one fails the others carry on. Uplinks can be changed at any time, the bridge
+    stays. A change that Open vSwitch cannot carry out, because there is no such NIC for example, is taken back.
+  - What was changed by hand on a node is found and mended. A bridge or a libvirt network of that name that is not this
+    vSwitch's is refused, and never touched.
+  - A vSwitch is removed from a node only when no instance there has a NIC on it. Its port groups go with it.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  # Options of one resource: written by tools/write_module_options.py
+  name:
+    description:
+      - The name, V(svswitchN) with N from 1, unique in the cluster.
+      - Exactly one of O(name) and O(vswitches) is needed.
+    type: str
+  uplinks:
+    description:
+      - The physical NICs it uses.
+      - 'Several give redundancy: if one fails the others carry on.'
+    type: list
+    elements: str
+  bond_mode:
+    description:
+      - How several uplinks share the work.
+    type: str
+    choices:
+      - active-backup
+      - balance-slb
+    default: active-backup
+  cluster:
+    description:
+      - The cluster, by name or identifier.
+      - With a single cluster it need not be given.
+    type: str
+  nodes:
+    description:
+      - The nodes it is on, by name or identifier.
+      - All nodes of the cluster unless given.
+    type: list
+    elements: str
+  description:
+    description:
+      - One line about it, for people.
+    type: str
+  state:
+    description:
+      - Whether it exists.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  vswitches:
+    description:
+      - Many vSwitches at once, each with the same options as one. They are read in bulk, planned together
+        and applied in parallel.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name, V(svswitchN) with N from 1, unique in the cluster.
+        type: str
+        required: true
+      uplinks:
+        description:
+          - The physical NICs it uses.
+          - 'Several give redundancy: if one fails the others carry on.'
+        type: list
+        elements: str
+      bond_mode:
+        description:
+          - How several uplinks share the work.
+        type: str
+        choices:
+          - active-backup
+          - balance-slb
+        default: active-backup
+      cluster:
+        description:
+          - The cluster, by name or identifier.
+          - With a single cluster it need not be given.
+        type: str
+      nodes:
+        description:
+          - The nodes it is on, by name or identifier.
+          - All nodes of the cluster unless given.
+        type: list
+        elements: str
+      description:
+        description:
+          - One line about it, for people.
+        type: str
+      state:
+        description:
+          - Whether it exists.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  # End of the options of one resource
+seealso:
+  - module: pextra.cloud.pextra_vswitch_info
+  - module: pextra.cloud.pextra_port_group
+"""
+
+EXAMPLES = r"""
+- name: Have a vSwitch with two uplinks on all nodes
+  pextra.cloud.pextra_vswitch:
+    name: svswitch10
+    uplinks: [eth1, eth2]
+
+- name: Let both uplinks carry traffic
+  pextra.cloud.pextra_vswitch:
+    name: svswitch10
+    uplinks: [eth1, eth2]
+    bond_mode: balance-slb
+
+- name: Have several, some on some nodes only
+  pextra.cloud.pextra_vswitch:
+    vswitches:
+      - name: svswitch10
+        uplinks: [eth1, eth2]
+        description: Trunk to the core switches
+      - name: svswitch20
+        uplinks: [eth3]
+        nodes: [node1, node2]
+
+- name: Have a vSwitch without uplinks, for instances of the same node
+  pextra.cloud.pextra_vswitch:
+    name: svswitch99
+    uplinks: []
+
+- name: Remove a vSwitch
+  pextra.cloud.pextra_vswitch:
+    name: svswitch20
+    state: absent
+"""
+
+RETURN = r"""
+vswitch:
+  description: The resource, when it was given by its options.
+  returned: success, unless many were given
+  type: dict
+  contains:
+    id:
+      description: The identifier; none for what check mode would make.
+      type: str
+      sample: vsw-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: svswitch10
+    cluster:
+      description: The cluster it belongs to.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Trunk to the core switches
+    uplinks:
+      description: The physical NICs that it is to use on each node.
+      type: list
+      elements: str
+      sample: [eth1, eth2]
+    bond_mode:
+      description: How several uplinks share the work.
+      type: str
+      sample: active-backup
+    nodes:
+      description: What it is like on each of its nodes.
+      type: list
+      elements: dict
+      contains:
+        node:
+          description: The node.
+          type: str
+          sample: node1
+        status:
+          description: V(available), V(error) or V(unreachable).
+          type: str
+          sample: available
+        reason:
+          description: Why it is not available.
+          type: str
+          sample: no uplink has a link
+        datapath:
+          description: V(system) when the kernel switches, V(netdev) when Open vSwitch does so itself.
+          type: str
+          sample: system
+        active_uplink:
+          description: The uplink that carries the traffic now; none with O(bond_mode=balance-slb), which uses all.
+          type: str
+          sample: eth1
+        uplinks:
+          description: The uplinks as they are.
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The NIC.
+              type: str
+              sample: eth1
+            link:
+              description: V(up), V(down), V(unknown) or V(error).
+              type: str
+              sample: up
+            active:
+              description: Whether it carries the traffic now.
+              type: bool
+              sample: true
+            error:
+              description: Why Open vSwitch cannot use it.
+              type: str
+              sample: could not open network device eth1 (No such device)
+    port_groups:
+      description: The port groups that belong to it.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The identifier.
+          type: str
+          sample: pg-qthm_iLrflJ_DtSS1l4Gx
+        name:
+          description: The name.
+          type: str
+          sample: Production
+        vlan:
+          description: The VLAN, none if it is untagged.
+          type: int
+          sample: 42
+vswitches:
+  description: The resources, when many were given, in their order.
+  returned: success, when many were given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier; none for what check mode would make.
+      type: str
+      sample: vsw-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: svswitch10
+    cluster:
+      description: The cluster it belongs to.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Trunk to the core switches
+    uplinks:
+      description: The physical NICs that it is to use on each node.
+      type: list
+      elements: str
+      sample: [eth1, eth2]
+    bond_mode:
+      description: How several uplinks share the work.
+      type: str
+      sample: active-backup
+    nodes:
+      description: What it is like on each of its nodes.
+      type: list
+      elements: dict
+      contains:
+        node:
+          description: The node.
+          type: str
+          sample: node1
+        status:
+          description: V(available), V(error) or V(unreachable).
+          type: str
+          sample: available
+        reason:
+          description: Why it is not available.
+          type: str
+          sample: no uplink has a link
+        datapath:
+          description: V(system) when the kernel switches, V(netdev) when Open vSwitch does so itself.
+          type: str
+          sample: system
+        active_uplink:
+          description: The uplink that carries the traffic now; none with O(bond_mode=balance-slb), which uses all.
+          type: str
+          sample: eth1
+        uplinks:
+          description: The uplinks as they are.
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The NIC.
+              type: str
+              sample: eth1
+            link:
+              description: V(up), V(down), V(unknown) or V(error).
+              type: str
+              sample: up
+            active:
+              description: Whether it carries the traffic now.
+              type: bool
+              sample: true
+            error:
+              description: Why Open vSwitch cannot use it.
+              type: str
+              sample: could not open network device eth1 (No such device)
+    port_groups:
+      description: The port groups that belong to it.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The identifier.
+          type: str
+          sample: pg-qthm_iLrflJ_DtSS1l4Gx
+        name:
+          description: The name.
+          type: str
+          sample: Production
+        vlan:
+          description: The VLAN, none if it is untagged.
+          type: int
+          sample: 42
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import FIELDS
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+
+    return VswitchResource
+
+
+def main() -> None:
+    run(_load, table=FIELDS, plural="vswitches")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_vswitch_info
+short_description: Read vSwitches
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns the vSwitches, their uplinks with the state of their links on each node, and their port groups.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+seealso:
+  - module: pextra.cloud.pextra_vswitch
+  - module: pextra.cloud.pextra_port_group_info
+"""
+
+EXAMPLES = r"""
+- name: Read all vSwitches
+  pextra.cloud.pextra_vswitch_info:
+  register: found
+
+- name: Complain about uplinks without a link
+  ansible.builtin.assert:
+    that: found.vswitches | map(attribute='nodes') | flatten | rejectattr('status', 'eq', 'available') | length == 0
+
+- name: Read one
+  pextra.cloud.pextra_vswitch_info:
+    names: [svswitch10]
+"""
+
+RETURN = r"""
+vswitches:
+  description: What was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier; none for what check mode would make.
+      type: str
+      sample: vsw-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: svswitch10
+    cluster:
+      description: The cluster it belongs to.
+      type: str
+      sample: mtl-1
+    description:
+      description: One line about it.
+      type: str
+      sample: Trunk to the core switches
+    uplinks:
+      description: The physical NICs that it is to use on each node.
+      type: list
+      elements: str
+      sample: [eth1, eth2]
+    bond_mode:
+      description: How several uplinks share the work.
+      type: str
+      sample: active-backup
+    nodes:
+      description: What it is like on each of its nodes.
+      type: list
+      elements: dict
+      contains:
+        node:
+          description: The node.
+          type: str
+          sample: node1
+        status:
+          description: V(available), V(error) or V(unreachable).
+          type: str
+          sample: available
+        reason:
+          description: Why it is not available.
+          type: str
+          sample: no uplink has a link
+        datapath:
+          description: V(system) when the kernel switches, V(netdev) when Open vSwitch does so itself.
+          type: str
+          sample: system
+        active_uplink:
+          description: The uplink that carries the traffic now; none with O(bond_mode=balance-slb), which uses all.
+          type: str
+          sample: eth1
+        uplinks:
+          description: The uplinks as they are.
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The NIC.
+              type: str
+              sample: eth1
+            link:
+              description: V(up), V(down), V(unknown) or V(error).
+              type: str
+              sample: up
+            active:
+              description: Whether it carries the traffic now.
+              type: bool
+              sample: true
+            error:
+              description: Why Open vSwitch cannot use it.
+              type: str
+              sample: could not open network device eth1 (No such device)
+    port_groups:
+      description: The port groups that belong to it.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The identifier.
+          type: str
+          sample: pg-qthm_iLrflJ_DtSS1l4Gx
+        name:
+          description: The name.
+          type: str
+          sample: Production
+        vlan:
+          description: The VLAN, none if it is untagged.
+          type: int
+          sample: 42
+unreachable_nodes:
+  description: The nodes that did not answer, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_info
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+
+    return VswitchResource
+
+
+def main() -> None:
+    run_info(_load, plural="vswitches")
+
+
+if __name__ == "__main__":
+    main()
