@@ -19,6 +19,12 @@ options:
       - How many seconds to wait for another run that is changing the same resource.
     type: int
     default: 60
+  earlier_changes:
+    description:
+      - Only for check mode, whether an earlier task of the same run would make something that this one may need.
+      - What would be refused because it is not there yet is then a warning that it cannot be known, and no failure.
+    type: bool
+    default: false
 """
 
     # Return values that every such module has.

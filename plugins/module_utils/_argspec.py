@@ -17,6 +17,7 @@ CHANGING: dict[str, dict[str, Any]] = {
     **COMMON,
     "confirm": {"type": "str", "choices": ["DESTROY"]},
     "lease_timeout": {"type": "int", "default": 60},
+    "earlier_changes": {"type": "bool", "default": False},
 }
 
 

@@ -94,7 +94,7 @@ def _load(module: AnsibleModule, load: Callable[[], type[Any]]) -> Any:
 
 def _exit_unknown(module: AnsibleModule, why: str) -> NoReturn:
     """In check mode on a host that is not prepared: say what cannot be known."""
-    message = f"What this would change cannot be known before the coordinator is prepared: {why}."
+    message = f"What this would change cannot be known yet: {why}."
     module.warn(message)
     module.exit_json(changed=True, msg=message, unknown=True, actions=[])
     raise AssertionError("exit_json returned")
@@ -124,7 +124,12 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
             _exit_unknown(module, "there is no registry yet")
         revision = cloud.registry.revision()
         have = resource.read(cloud, wants, options)
-        plan = _plan(resource, wants, have, options)
+        try:
+            plan = _plan(resource, wants, have, options)
+        except RefusedError as error:
+            if module.check_mode and module.params["earlier_changes"]:
+                _exit_unknown(module, f"earlier stages would change what it needs ({error.problems[0]})")
+            raise
         _require_consent(plan, module.params["confirm"])
         if module.check_mode or plan.is_empty:
             _finish(module, resource, plural, wants, have, plan, [], bool(plan.effective))
