@@ -289,7 +289,13 @@ def _finish(
     shown = [work for work in plan.all if work.steps or work.pending]
     if module._diff and shown:
         result["diff"] = [render_diff(work) for work in shown[:_SHOWN_DIFFS]]
-    all_problems = [*problems, *plan.failures]
+    failures: Sequence[Problem] = plan.failures
+    if module.check_mode and module.params["earlier_changes"]:
+        # A host that earlier stages have yet to prepare does not answer: known, and no failure of a check.
+        for problem in failures:
+            module.warn(f"Cannot be known yet: {problem}")
+        failures = ()
+    all_problems = [*problems, *failures]
     if all_problems:
         fail(module, all_problems, **result)
     module.exit_json(**result)
