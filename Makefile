@@ -1,0 +1,149 @@
+# Everything a person does with this project; `make` alone lists it.
+# What it makes lies in .venv and .build, and in caches that `make clean` removes as well.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= /usr/bin/python3
+INVENTORY ?= inventories/lab
+# How often `make chaos` interrupts a run.
+INTERRUPTIONS ?= 200
+
+# libvirt-python and some of what the linters need are compiled.
+PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
+
+VENV := .venv/made-from-requirements
+INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
+TREE := .build/unit/ansible_collections/pextra/cloud
+# What the collection is built from. Directories as well: theirs is the time at which a file was removed.
+SOURCES := $(shell find galaxy.yml README.md CHANGELOG.md LICENSE changelogs docs extensions inventories meta \
+	playbooks plugins roles tests tools -not -name '*.pyc' -not -name __pycache__ 2>/dev/null)
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# The tools' caches would otherwise lie next to the sources.
+export PYTHONDONTWRITEBYTECODE := 1
+
+##@ Try it
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: lab-packages install lab ## Three hosts and one inventory become a running cloud
+	@tools/step --show "Bring up the cloud of inventories/lab" ansible-playbook -i inventories/lab playbooks/site.yml
+	@cat tests/lab/after-demo.txt
+
+.PHONY: demo-down
+demo-down: lab-down ## Remove everything that demo made
+
+##@ Build
+
+.PHONY: venv
+venv: $(VENV) ## The Python environment in .venv, from requirements.txt
+
+$(VENV): requirements.txt
+	@test -n "$(HAS_PACKAGES)" || tools/step "Check the Debian packages for the Python environment" \
+	  tools/ensure_packages $(PACKAGES)
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@tools/step "Install the Python environment" .venv/bin/pip install --requirement requirements.txt
+	@touch $@
+
+.PHONY: install
+install: $(INSTALLED) ## Build the collection, and install the tarball into .build
+
+$(INSTALLED): $(VENV) $(SOURCES)
+	@rm -rf .build/dist
+	@tools/step "Build the collection" ansible-galaxy collection build --output-path .build/dist
+	@tools/step "Install its tarball" ansible-galaxy collection install --force --offline --no-deps \
+	  --collections-path .build .build/dist/pextra-cloud-*.tar.gz
+	@touch $@
+
+# The sources where Python looks for a collection. Relative imports and mypy need this, an installed copy would be old.
+$(TREE):
+	@mkdir -p $(@D)
+	@ln -sfn ../../../.. $@
+
+.PHONY: options
+options: $(VENV) $(TREE) ## Write the modules' options from the tables of fields
+	@.venv/bin/python tools/write_module_options.py
+
+.PHONY: schema
+schema: $(VENV) $(TREE) ## Write the JSON Schema of the deployment document
+	@.venv/bin/python tools/write_json_schema.py
+
+##@ The lab
+
+.PHONY: lab-packages
+lab-packages: ## The Debian packages that the lab needs
+	@tests/lab/lab requirements
+
+.PHONY: lab
+lab: lab-packages ## Three hosts as containers on this machine
+	@tests/lab/lab create
+
+.PHONY: lab-down
+lab-down: ## Remove the lab; its images stay, to be quick the next time
+	@tests/lab/lab destroy
+
+##@ Prove it
+
+.PHONY: test
+test: ## All of lint, unit, contract, sanity and integration
+	@tools/run_tests lint unit contract sanity integration
+
+.PHONY: lint
+lint: $(VENV) $(TREE) install ## ruff, mypy, yamllint, ansible-lint, and the documentation
+	@tools/step "ruff check" ruff check .
+	@tools/step "ruff format" ruff format --check .
+	@tools/step "mypy" tools/check_types
+	@tools/step "yamllint" yamllint --strict .
+	@tools/step "ansible-lint" tests/sanity/ansible-lint
+	@tools/step "antsibull-docs" tests/sanity/documentation
+	@tools/step "antsibull-changelog" antsibull-changelog lint
+
+PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
+
+.PHONY: unit
+unit: $(VENV) $(TREE) ## Tables and properties of the pure code, and the guards
+	@tools/step --show "Unit tests" $(PYTEST) --junit-xml .build/reports/unit.xml tests/unit
+
+.PHONY: contract
+contract: $(VENV) $(TREE) ## The hypervisor layer on libvirt's own test driver
+	@tools/step --show "Contract tests" $(PYTEST) --junit-xml .build/reports/contract.xml tests/contract
+
+.PHONY: sanity
+sanity: install ## ansible-test sanity
+	@tools/step "ansible-test sanity" tests/sanity/run
+
+.PHONY: integration
+integration: install lab-packages ## The installed collection on the lab, looked at from outside
+	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --junit-xml .build/reports/integration.xml \
+	  tests/integration
+
+.PHONY: chaos
+chaos: install lab-packages ## Interrupt the first run 200 times (INTERRUPTIONS=200)
+	@PEXTRA_INTERRUPTIONS=$(INTERRUPTIONS) tools/with_lab tools/step --show "Interruptions" $(PYTEST) \
+	  tests/integration/test_interruption.py
+
+.PHONY: bench
+bench: install lab-packages ## Measure the modules against community.libvirt and raw libvirt
+	@tools/with_lab .venv/bin/python tests/bench/bench.py
+
+.PHONY: molecule
+molecule: install lab-packages ## The Molecule scenario that users of the collection can copy
+	@cd extensions && tools/step --show "Molecule" molecule test
+
+##@ Clean up
+
+.PHONY: clean
+clean: ## Remove the lab with its images, .build and .venv
+	@tests/lab/lab destroy --images
+	@rm -rf .build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
