@@ -8,25 +8,43 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Capacity:
-    """A node's memory in MiB. `taken` grows while a plan places instances."""
+    """A node's memory in MiB.
+
+    taken is what instances use that run or are to run, and decides whether one more fits; committed counts the
+    stopped ones too, and decides which node has most room. Both grow while a plan places instances.
+    """
 
     memory: int
     reserved: int = 0
     taken: int = 0
+    committed: int = 0
     groups: set[str] = field(default_factory=set)
 
     @property
     def free(self) -> int:
         return self.memory - self.reserved - self.taken
 
+    @property
+    def uncommitted(self) -> int:
+        return self.memory - self.reserved - self.committed
+
+    def take(self, memory: int, *, runs: bool) -> None:
+        """Account for an instance; a negative memory gives it back."""
+        self.committed += memory
+        if runs:
+            self.taken += memory
+
 
 def choose_node(
     candidates: Sequence[str], capacities: Mapping[str, Capacity], *, memory: int, anti_affinity: str | None
 ) -> str | None:
-    """Return the candidate with most free memory that has room and none of the same anti-affinity; by name if equal."""
+    """Return the candidate with most memory not committed that has room and none of the same anti-affinity.
+
+    memory is what the instance needs now: nothing if it is to stay stopped. Equals are taken by name.
+    """
     fitting = [
         name
         for name in candidates
         if capacities[name].free >= memory and (anti_affinity is None or anti_affinity not in capacities[name].groups)
     ]
-    return min(fitting, key=lambda name: (-capacities[name].free, name), default=None)
+    return min(fitting, key=lambda name: (-capacities[name].uncommitted, name), default=None)

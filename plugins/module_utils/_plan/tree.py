@@ -87,7 +87,7 @@ def _vswitches(node: str, cluster: str, vswitches: Sequence[Mapping[str, Any]]) 
     for vswitch in vswitches:
         if vswitch["cluster"] != cluster:
             continue
-        on = next((found for found in vswitch["nodes"] if found["name"] == node), None)
+        on = next((found for found in vswitch["nodes"] if found["node"] == node), None)
         if on is None:
             continue
         uplinks = [

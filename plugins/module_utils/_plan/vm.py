@@ -214,12 +214,13 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
     else:
         reasons = {name: _unsuitable(want, name, context) for name in context.have.nodes}
         candidates = [name for name, problems in reasons.items() if not problems and _is_member(name, context)]
-        found = choose_node(candidates, context.capacities, memory=want.memory, anti_affinity=want.anti_affinity)
+        needed = want.memory if want.power != "stopped" else 0
+        found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity)
         if found is None:
             raise _RefusedError(_why_nowhere(want, reasons, context))
         node = found
     capacity = context.capacities[node]
-    capacity.taken += want.memory
+    capacity.take(want.memory, runs=want.power != "stopped")
     if want.anti_affinity:
         capacity.groups.add(want.anti_affinity)
     return node
@@ -746,15 +747,16 @@ def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
     if here.virt_type != there.virt_type and current.power != "stopped":
         problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
     capacity = context.capacities[target]
-    if capacity.free < want.memory:
+    runs = (want.power or current.power) != "stopped"
+    if runs and capacity.free < want.memory:
         problems.append(f"{target} has {capacity.free} MiB of memory free, {want.memory} needed")
     if problems:
         raise _RefusedError(
             f"it cannot move from {current.node} to {target}: {'; '.join(problems)}",
             f"Set node: {current.node}, or remove what stands in the way.",
         )
-    capacity.taken += want.memory
-    context.capacities[current.node].taken -= want.memory
+    capacity.take(want.memory, runs=runs)
+    context.capacities[current.node].take(-want.memory, runs=runs)
     return target
 
 

@@ -70,7 +70,7 @@ class VmResource:
                     others.add(record.name)
                     continue
                 domains.setdefault(domain.config.uuid, []).append(domain)
-                capacity.taken += domain.config.memory
+                capacity.take(domain.config.memory, runs=domain.power != "stopped")
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
             foreign[name] = frozenset(others)
