@@ -23,10 +23,21 @@ from ._plan._bridge import (
 )
 
 _APPLY_TIMEOUT_MS = 10_000
+_PRIMARY = "bond-primary"
 _COLUMNS = {
     "Open_vSwitch": ("external_ids",),
     "Bridge": ("_uuid", "name", "datapath_type", "datapath_version", "external_ids", "ports"),
-    "Port": ("_uuid", "name", "tag", "trunks", "vlan_mode", "bond_mode", "bond_active_slave", "interfaces"),
+    "Port": (
+        "_uuid",
+        "name",
+        "tag",
+        "trunks",
+        "vlan_mode",
+        "bond_mode",
+        "bond_active_slave",
+        "other_config",
+        "interfaces",
+    ),
     "Interface": ("_uuid", "name", "type", "error", "link_state", "mac_in_use"),
 }
 _READ: list[Operation] = [
@@ -161,7 +172,7 @@ class Switch:
         undo = BridgeEdit(
             bridge=edit.bridge,
             uplink_port=edit.uplink_port,
-            uplinks=tuple(interface.name for interface in old.interfaces) if old else (),
+            uplinks=old.uplinks if old else (),
             bond_mode=old.bond_mode if old else None,
         )
         self._apply(
@@ -227,6 +238,7 @@ class _State:
         self.bridge_ids: dict[str, Uuid] = {row["name"]: _id(row) for row in bridges}
         self.port_ids: dict[str, Uuid] = {row["name"]: _id(row) for row in ports}
         self.interface_ids: dict[str, Uuid] = {row["name"]: _id(row) for row in interfaces}
+        self.other_config_of: dict[str, dict[str, str]] = {row["name"]: dict(row["other_config"][1]) for row in ports}
         # Where an interface is: (bridge, port).
         self.place_of: dict[str, tuple[str, str]] = {}
         records = {}
@@ -296,9 +308,11 @@ class _Transaction:
                 self._gone_ports.append(self._state.port_ids[name])
             return
         members = [self._member(uplink) for uplink in uplinks]
+        other_config = self._state.other_config_of.get(name, {}) | {_PRIMARY: uplinks[0]}
         columns = {
             "interfaces": ["set", members],
             "bond_mode": _some(self._edit.bond_mode),
+            "other_config": _map(other_config),
             **_vlan_columns(PortVlan()),
         }
         if port is None:
@@ -350,6 +364,7 @@ def _port(row: Mapping[str, Any], interfaces: Mapping[Uuid, InterfaceRecord]) ->
         vlan=PortVlan(_optional(row["tag"]), tuple(_set(row["trunks"])), _optional(row["vlan_mode"])),
         bond_mode=_optional(row["bond_mode"]),
         interfaces=tuple(sorted(members, key=lambda interface: interface.name)),
+        primary=dict(row["other_config"][1]).get(_PRIMARY),
         active_mac=_optional(row["bond_active_slave"]),
     )
 

@@ -30,8 +30,8 @@ options:
     type: str
   uplinks:
     description:
-      - The physical NICs it uses.
-      - 'Several give redundancy: if one fails the others carry on.'
+      - The physical NICs it uses, the preferred first.
+      - 'Several give redundancy: if one fails others carry on.'
     type: list
     elements: str
   bond_mode:
@@ -79,8 +79,8 @@ options:
         required: true
       uplinks:
         description:
-          - The physical NICs it uses.
-          - 'Several give redundancy: if one fails the others carry on.'
+          - The physical NICs it uses, the preferred first.
+          - 'Several give redundancy: if one fails others carry on.'
         type: list
         elements: str
       bond_mode:

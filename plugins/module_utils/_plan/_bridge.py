@@ -52,13 +52,20 @@ class InterfaceRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class PortRecord:
-    """active_mac is the MAC of the interface that a bond uses now."""
+    """primary is the interface that an active-backup bond prefers, active_mac the MAC of the one it uses now."""
 
     name: str
     vlan: PortVlan = ALL_VLANS
     bond_mode: str | None = None
     interfaces: tuple[InterfaceRecord, ...] = ()
+    primary: str | None = None
     active_mac: str | None = None
+
+    @property
+    def uplinks(self) -> tuple[str, ...]:
+        """Names of the interfaces, the preferred first."""
+        names = sorted(interface.name for interface in self.interfaces)
+        return tuple(sorted(names, key=lambda name: name != self.primary))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +95,8 @@ class BridgeEdit:
     """A change of one bridge, made in one transaction.
 
     create: make it; found already, it is taken as it is. A bridge that does not work is brought up in any case.
-    uplinks: exactly these interfaces in the port `uplink_port`; None leaves them. labels: None removes one.
+    uplinks: exactly these interfaces in the port `uplink_port`, the preferred first; None leaves them.
+    labels: None removes one.
     """
 
     bridge: str

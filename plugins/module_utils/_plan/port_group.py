@@ -161,7 +161,8 @@ class _Planner:
         key, value = port_group_label(row), port_group_label_value(row)
         if bridge.labels.get(key) != value:
             steps.append(Step("label", "label the bridge", {"bridge": vswitch.name, "labels": {key: value}}))
-            changes.append(Change(f"labels.{key}", bridge.labels.get(key), value))
+            if not changes:  # otherwise it only repeats what they say
+                changes.append(Change(f"labels.{key}", bridge.labels.get(key), value))
         self._plan_ports(row, vswitch, bridge, node, state, steps, changes)
         if steps:
             self._works.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import Problem
@@ -198,10 +198,11 @@ class _Planner:
                 self._refuse(want.name, f'"{name}" is not a node of {cluster.name}.{hint}')
                 return None
         before = row.attributes if row else {}
-        uplinks = before.get("uplinks", ()) if want.uplinks is None else want.uplinks
+        # The first is the preferred one; the order of the others means nothing.
+        uplinks = tuple(before.get("uplinks", ()) if want.uplinks is None else want.uplinks)
         id_ = row.id if row else self._known_id(want.name, cluster) or new_id(KIND)
         attributes = {
-            "uplinks": sorted(uplinks),
+            "uplinks": list(uplinks[:1]) + sorted(uplinks[1:]),
             "bond_mode": want.bond_mode,
             "nodes": sorted(node.id for node in nodes),
             "description": before.get("description") if want.description is None else want.description,
@@ -272,8 +273,10 @@ class _Planner:
         steps: list[Step] = []
         changes: list[Change] = []
         port = bridge.port(uplink_port(row.name)) if bridge else None
-        uplinks = frozenset(_uplinks(port)) - self._free_for_others(target, node, port)
-        self._plan_bridge(target, bridge, port, uplinks, steps, changes)
+        leaving = self._free_for_others(target, node, port)
+        if port is not None and leaving:
+            port = _without(port, leaving)
+        self._plan_bridge(target, bridge, port, steps, changes)
         self._warn_of_errors(target, node, port)
         if network is None:
             groups = self._have.port_groups_of(row.id)
@@ -351,7 +354,7 @@ class _Planner:
         edit = BridgeEdit(
             bridge=target.row.name,
             uplink_port=uplink_port(target.row.name),
-            uplinks=tuple(sorted(current - leaving)),
+            uplinks=tuple(uplink for uplink in port.uplinks if uplink not in leaving) if port else (),
             bond_mode=target.row.attributes["bond_mode"],
         )
         self._first.append(
@@ -371,7 +374,6 @@ class _Planner:
         target: _Target,
         bridge: BridgeRecord | None,
         port: PortRecord | None,
-        uplinks: frozenset[str],
         steps: list[Step],
         changes: list[Change],
     ) -> None:
@@ -382,7 +384,9 @@ class _Planner:
         held: Mapping[str, str] = bridge.labels if bridge else {}
         stale = {key: value for key, value in labels.items() if held.get(key) != value}
         texts = []
-        is_port_wrong = uplinks != target.uplinks
+        wanted = row.attributes["uplinks"]
+        uplinks = list(_uplinks(port))
+        is_port_wrong = set(uplinks) != set(wanted)
         if bridge is None:
             groups = self._have.port_groups_of(row.id)
             stale = dict(labels_of_vswitch(row, groups))
@@ -393,15 +397,18 @@ class _Planner:
             changes.append(Change("bridge", f"does not come up in the datapath {bridge.datapath}", "works"))
         if is_port_wrong:
             texts.append("set its uplinks")
-            changes.append(Change("uplinks", sorted(uplinks) if bridge else None, sorted(target.uplinks)))
-        elif port is not None and port.bond_mode != bond_mode:
-            is_port_wrong = True
-            texts.append("set its bond mode")
-            changes.append(Change("bond_mode", port.bond_mode or "not set", bond_mode))
-        if port is not None and target.uplinks and port.vlan != ALL_VLANS:
-            is_port_wrong = True
-            texts.append("let its uplinks carry all VLANs")
-            changes.append(Change("uplinks.vlan", str(port.vlan), str(ALL_VLANS)))
+            changes.append(Change("uplinks", uplinks if bridge else None, wanted))
+        if port is not None and wanted:
+            settings: tuple[tuple[str, str, Any, Any], ...] = (
+                ("set its bond mode", "bond_mode", port.bond_mode, bond_mode),
+                ("set its preferred uplink", "preferred_uplink", port.primary, wanted[0]),
+                ("let its uplinks carry all VLANs", "uplinks.vlan", port.vlan, ALL_VLANS),
+            )
+            for text, key, current, value in settings:
+                if current != value:
+                    is_port_wrong = True
+                    texts.append(text)
+                    changes.append(Change(key, "not set" if current is None else str(current), str(value)))
         if stale and bridge is not None:
             texts.append("label its bridge")
             changes += [Change(f"labels.{key}", held.get(key), value) for key, value in sorted(stale.items())]
@@ -410,7 +417,7 @@ class _Planner:
                 bridge=row.name,
                 create=bridge is None,
                 uplink_port=uplink_port(row.name),
-                uplinks=tuple(sorted(target.uplinks)) if is_port_wrong else None,
+                uplinks=tuple(wanted) if is_port_wrong else None,
                 bond_mode=bond_mode,
                 labels=stale,
             )
@@ -509,7 +516,14 @@ def _network_changes(name: str, network: NetworkState | None) -> list[Change]:
 
 
 def _uplinks(port: PortRecord | None) -> tuple[str, ...]:
-    return tuple(sorted(interface.name for interface in port.interfaces)) if port else ()
+    return port.uplinks if port else ()
+
+
+def _without(port: PortRecord, leaving: frozenset[str]) -> PortRecord:
+    """Return a port as it is once these interfaces have left it; the edit that takes them off prefers the first."""
+    rest = tuple(interface for interface in port.interfaces if interface.name not in leaving)
+    order = [uplink for uplink in port.uplinks if uplink not in leaving]
+    return replace(port, interfaces=rest, primary=order[0] if order else None)
 
 
 def _nics(port: PortRecord) -> set[str]:

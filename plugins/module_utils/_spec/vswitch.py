@@ -19,7 +19,7 @@ FIELDS = {
         kind="list",
         element=Field(kind="str", check=check_interface, help="A physical NIC of the nodes."),
         unique=True,
-        help="The physical NICs it uses. Several give redundancy: if one fails the others carry on.",
+        help="The physical NICs it uses, the preferred first. Several give redundancy: if one fails others carry on.",
     ),
     "bond_mode": Field(
         kind="str",

@@ -104,8 +104,9 @@ def parse_attachments(xml: str) -> list[Attachment]:
     root = ET.fromstring(xml)
     instance = root.findtext("name", "")
     found = []
-    for interface in root.findall("devices/interface[@type='network']"):
-        source, target = interface.find("source"), interface.find("target")
+    # While an instance runs, libvirt shows the type of what it resolved the network to; the source still names it.
+    for interface in root.findall("devices/interface"):
+        source, target = interface.find("source[@network]"), interface.find("target")
         if source is not None:
             port = target.get("dev") if target is not None else None
             found.append(Attachment(instance, source.get("network", ""), source.get("portgroup"), port))
