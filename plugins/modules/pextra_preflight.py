@@ -131,7 +131,7 @@ node_facts:
     time_zone: Etc/UTC
     has_apparmor: true
     is_prepared: true
-    kvm_device: true
+    kvm_device_is_open: true
 """
 
 import os

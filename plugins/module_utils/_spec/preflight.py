@@ -79,7 +79,8 @@ class HostFacts:
         if wanted is None:
             return None
         return next(
-            (nic for nic in self.interfaces if any(_parse_address(text) == wanted for text in nic.addresses)), None
+            (nic for nic in self.interfaces if any(_parse_address(text) == wanted for text in nic.addresses)),
+            None,
         )
 
 

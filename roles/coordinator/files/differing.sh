@@ -1,0 +1,1 @@
+../../node/files/differing.sh

@@ -1,0 +1,57 @@
+# Reads one line per thing that should be, and prints the path (or the package) of everything that is not so:
+#   package    NAME
+#   directory  MODE OWNER GROUP PATH
+#   file       MODE OWNER GROUP SHA256 PATH   (SHA256 may be -, for any content)
+#   link       TARGET PATH
+#   certificate SECONDS KEY CA PATH SUBJECT | NAMES
+# The certificate must be the key's, of this CA, valid for so many seconds more, and bear the subject and the names.
+set -u
+export LC_ALL=C
+
+is_certificate() {
+    cert=$1 key=$2 ca=$3 subject=$4 names=$5
+    [ -s "$cert" ] && [ -s "$key" ] && [ -s "$ca" ] || return 1
+    [ "$(openssl x509 -in "$cert" -noout -pubkey)" = "$(openssl pkey -in "$key" -pubout)" ] || return 1
+    openssl verify -CAfile "$ca" "$cert" >/dev/null || return 1
+    [ "$(openssl x509 -in "$cert" -noout -subject -nameopt RFC2253)" = "subject=$subject" ] || return 1
+    [ "$(openssl x509 -in "$cert" -noout -ext subjectAltName | tail -n 1 | tr -d ' ')" = "$names" ]
+}
+
+while read -r kind rest; do
+    case $kind in
+    package)
+        [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$rest" 2>/dev/null)" = installed ] || echo "package:$rest"
+        ;;
+    directory)
+        path=${rest##* }
+        [ "$(stat -c '%#a %U %G %n' "$path" 2>/dev/null)" = "$rest" ] || echo "$path"
+        ;;
+    file)
+        read -r mode owner group sum path <<-END
+		$rest
+		END
+        if [ "$(stat -c '%#a %U %G' "$path" 2>/dev/null)" != "$mode $owner $group" ]; then
+            echo "$path"
+        elif [ "$sum" != - ] && ! echo "$sum  $path" | sha256sum --check --status 2>/dev/null; then
+            echo "$path"
+        fi
+        ;;
+    link)
+        read -r target path <<-END
+		$rest
+		END
+        [ "$(readlink "$path" 2>/dev/null)" = "$target" ] || echo "$path"
+        ;;
+    certificate)
+        read -r seconds key ca path words <<-END
+		$rest
+		END
+        if ! is_certificate "$path" "$key" "$ca" "${words%% | *}" "${words#* | }" 2>/dev/null; then
+            echo "$path"
+        elif ! openssl x509 -in "$path" -noout -checkend "$seconds" >/dev/null; then
+            echo "$path"
+            echo "expires:$path"
+        fi
+        ;;
+    esac
+done
