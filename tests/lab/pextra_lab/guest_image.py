@@ -1,0 +1,163 @@
+"""The tiny guest's disk image: Debian's cloud kernel and a busybox initramfs on a FAT disk that syslinux boots."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from .content_hash import hash_inputs
+from .names import CACHE_DIRECTORY, GUEST_IMAGE, LAB_DIRECTORY, LAB_LABEL, SUITE, image_name
+from .node_images import LIMITS, RUNTIME, bare_inputs
+from .processes import LabError, run
+from .progress import say, step
+
+GUEST_RECIPE = LAB_DIRECTORY / "guest"
+CHECKSUM = GUEST_IMAGE.with_name(GUEST_IMAGE.name + ".sha256")
+INPUTS = GUEST_IMAGE.with_name(GUEST_IMAGE.name + ".inputs")
+DISK_MIB = 24
+
+# Loaded with what they depend on, in this order. Debian's cloud kernel has no AHCI: a SATA CD is not seen.
+MODULES = (
+    "virtio_ring", "virtio", "virtio_pci", "virtio_blk", "net_failover", "virtio_net", "virtio_rng",
+    "virtio_balloon", "virtio_scsi", "ata_piix", "sr_mod", "sd_mod", "isofs", "nls_ascii", "nls_cp437", "nls_utf8",
+    "vfat", "button", "evdev",
+)  # fmt: skip
+# What /init and the scripts call.
+APPLETS = (
+    "awk", "cat", "chmod", "cp", "cut", "dd", "grep", "head", "hexdump", "hostname", "insmod", "ip", "mkdir",
+    "mount", "mv", "nc", "ping", "poweroff", "reboot", "rm", "sed", "sh", "sha256sum", "sleep", "sync", "touch",
+    "tr", "udhcpc", "umount", "uname", "usleep",
+)  # fmt: skip
+
+SYSLINUX_CONFIG = """\
+SERIAL 0 115200
+PROMPT 0
+DEFAULT tiny
+LABEL tiny
+  LINUX vmlinuz
+  INITRD initrd
+  APPEND console=ttyS0,115200 quiet mitigations=off no_timer_check panic=5
+"""
+
+# The kernel comes out of the node's Debian, so the machine's own suite does not matter.
+DOWNLOAD = """\
+apt-get update -q
+kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
+cd /download
+apt-get download -q "$kernel" busybox-static
+"""
+
+
+def guest_inputs() -> str:
+    return hash_inputs([GUEST_RECIPE, Path(__file__)], bare_inputs())
+
+
+def is_guest_image_current() -> bool:
+    if not (GUEST_IMAGE.exists() and CHECKSUM.exists() and INPUTS.exists()):
+        return False
+    if INPUTS.read_text().strip() != guest_inputs():
+        return False
+    return hashlib.sha256(GUEST_IMAGE.read_bytes()).hexdigest() == CHECKSUM.read_text().split()[0]
+
+
+def download_packages(work: Path) -> Path:
+    """Kernel and busybox, unpacked; returns the directory of the unpacked tree."""
+    download, tree = work / "download", work / "tree"
+    download.mkdir()
+    tree.mkdir()
+    run([
+        "podman", *RUNTIME, "run", "--rm", "--network", "host", *LIMITS, "--label", LAB_LABEL,
+        "--volume", f"{download}:/download",
+        image_name("bare"), "sh", "-euc", DOWNLOAD,
+    ])  # fmt: skip
+    for package in sorted(download.glob("*.deb")):
+        run(["dpkg-deb", "--extract", package, tree])
+    return tree
+
+
+def modules_in_order(tree: Path, version: str) -> list[str]:
+    """The .ko files (relative to the modules' directory) of MODULES and what they need, dependencies first."""
+    run(["depmod", "--basedir", tree, version])
+    directory = tree / "lib" / "modules" / version
+    needs: dict[str, list[str]] = {}
+    for line in (directory / "modules.dep").read_text().splitlines():
+        module, _, dependencies = line.partition(":")
+        needs[module] = dependencies.split()
+    by_name = {Path(module).stem.replace("-", "_"): module for module in needs}
+    built_in = {Path(line).stem.replace("-", "_") for line in (directory / "modules.builtin").read_text().split()}
+    ordered: list[str] = []
+    for name in MODULES:
+        if name in built_in:
+            continue
+        if name not in by_name:
+            raise LabError(f"Kernel {version} has no module {name}: correct MODULES in {__file__}")
+        # modules.dep names the nearest dependency first.
+        for module in [*reversed(needs[by_name[name]]), by_name[name]]:
+            if module not in ordered:
+                ordered.append(module)
+    return ordered
+
+
+def build_initramfs(tree: Path, version: str, work: Path) -> Path:
+    root = work / "root"
+    for directory in ("bin", "dev", "proc", "sys", "run", "etc", "modules"):
+        (root / directory).mkdir(parents=True)
+    shutil.copy(tree / "bin" / "busybox", root / "bin" / "busybox")
+    for applet in APPLETS:
+        (root / "bin" / applet).symlink_to("busybox")
+    for name in ("init", "udhcpc-event", "yaml.awk"):
+        shutil.copy(GUEST_RECIPE / name, root / name)
+    for name in ("init", "udhcpc-event"):
+        (root / name).chmod(0o755)
+    names = []
+    for number, module in enumerate(modules_in_order(tree, version)):
+        names.append(f"{number:02}-{Path(module).name}")
+        shutil.copy(tree / "lib" / "modules" / version / module, root / "modules" / names[-1])
+    (root / "modules" / "list").write_text("".join(f"{name}\n" for name in names))
+    initrd = work / "initrd"
+    run([
+        "sh", "-euc",
+        'find . | LC_ALL=C sort | cpio --quiet --create --format newc --owner 0:0 --reproducible | gzip -9n > "$1"',
+        "sh", initrd,
+    ], cwd=root)  # fmt: skip
+    return initrd
+
+
+def build_disk(kernel: Path, initrd: Path, work: Path) -> Path:
+    """A FAT disk that boots, made without root and without loop devices; returns the compressed qcow2."""
+    raw, image, config = work / "tiny.raw", work / "tiny.qcow2", work / "syslinux.cfg"
+    config.write_text(SYSLINUX_CONFIG)
+    with raw.open("wb") as file:
+        file.truncate(DISK_MIB * 1024 * 1024)
+    run(["mkfs.vfat", "-F", "16", "-n", "PEXTRATINY", "-i", "50455854", raw])
+    run(["syslinux", "--install", raw])
+    for source, target in ((kernel, "vmlinuz"), (initrd, "initrd"), (config, "syslinux.cfg")):
+        run(["mcopy", "-i", raw, source, f"::{target}"])
+    run(["qemu-img", "convert", "-c", "-O", "qcow2", raw, image])
+    return image
+
+
+def ensure_guest_image(*, rebuild: bool = False) -> None:
+    """Builds tiny.qcow2 and its .sha256 in the cache, unless they were built from just these inputs."""
+    CACHE_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    for left in CACHE_DIRECTORY.glob("guest-*"):
+        shutil.rmtree(left)  # of a build that was killed
+    if not rebuild and is_guest_image_current():
+        say(f"Guest image: current ({GUEST_IMAGE})")
+        return
+    with step("Build the guest image"), tempfile.TemporaryDirectory(dir=CACHE_DIRECTORY, prefix="guest-") as name:
+        work = Path(name)
+        tree = download_packages(work)
+        version = next((tree / "lib" / "modules").iterdir()).name
+        initrd = build_initramfs(tree, version, work)
+        image = build_disk(tree / "boot" / f"vmlinuz-{version}", initrd, work)
+        checksum = hashlib.sha256(image.read_bytes()).hexdigest()
+        # The inputs are written last: a build killed in between counts as none.
+        INPUTS.unlink(missing_ok=True)
+        os.replace(image, GUEST_IMAGE)
+        CHECKSUM.write_text(f"{checksum}  {GUEST_IMAGE.name}\n")
+        INPUTS.write_text(guest_inputs() + "\n")
+    say(f"Guest image: {GUEST_IMAGE}, {GUEST_IMAGE.stat().st_size / 1e6:.1f} MB, Debian {SUITE}, kernel {version}")

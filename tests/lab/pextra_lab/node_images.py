@@ -1,0 +1,92 @@
+"""The podman images that nodes start from: `bare`, a fresh Debian, and `node`, the same with the roles' packages."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from .content_hash import hash_inputs, read_lines
+from .names import CACHE_DIRECTORY, INPUTS_LABEL, KIND_LABEL, LAB_DIRECTORY, LAB_LABEL, SUITE, image_name
+from .processes import LabError, inspect, run
+from .progress import say, step
+
+BARE_RECIPE = LAB_DIRECTORY / "images" / "bare"
+NODE_RECIPE = LAB_DIRECTORY / "images" / "node"
+NODE_PACKAGES = LAB_DIRECTORY / "node-packages.txt"
+BASE_IMAGE = "localhost/pextra-lab/base:building"
+
+# Debian's crun refuses hybrid cgroups; without limits podman asks for more than a small machine grants.
+RUNTIME = ("--runtime", "runc")
+LIMITS = ("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000")
+
+
+def bare_inputs() -> str:
+    return hash_inputs([BARE_RECIPE], SUITE)
+
+
+def node_inputs() -> str:
+    return hash_inputs([NODE_RECIPE, NODE_PACKAGES], bare_inputs())
+
+
+def is_current(kind: str, inputs: str) -> bool:
+    image = inspect("image", image_name(kind))
+    return image is not None and (image.get("Labels") or {}).get(INPUTS_LABEL) == inputs
+
+
+def build(kind: str, context: Path, base: str, inputs: str) -> None:
+    # --network host: while an image is built, the machine's own resolver must do.
+    run([
+        "podman", *RUNTIME, "build", "--network", "host", *LIMITS, "--pull=never",
+        "--build-arg", f"BASE={base}",
+        "--label", f"{LAB_LABEL}=image", "--label", f"{KIND_LABEL}={kind}", "--label", f"{INPUTS_LABEL}={inputs}",
+        "--tag", image_name(kind), context,
+    ], timeout_s=1800)  # fmt: skip
+
+
+def build_bare(inputs: str) -> None:
+    packages = ",".join(read_lines(BARE_RECIPE / "packages.txt"))
+    with tempfile.TemporaryDirectory(dir=CACHE_DIRECTORY, prefix="bare-") as name:
+        tarball = Path(name) / "root.tar"
+        with step(f"Bootstrap Debian {SUITE} with mmdebstrap"):
+            run(["mmdebstrap", "--variant=minbase", f"--include={packages}", SUITE, tarball], timeout_s=1800)
+        with step(f"Build {image_name('bare')}"):
+            run(["podman", "import", "--change", f"LABEL {LAB_LABEL}=image", tarball, BASE_IMAGE])
+            build("bare", BARE_RECIPE, BASE_IMAGE, inputs)
+            run(["podman", "untag", BASE_IMAGE])
+
+
+def build_node(inputs: str) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE_DIRECTORY, prefix="node-") as name:
+        shutil.copy(NODE_RECIPE / "Containerfile", name)
+        shutil.copy(NODE_PACKAGES, name)
+        with step(f"Build {image_name('node')}: {len(read_lines(NODE_PACKAGES))} packages and what they need"):
+            build("node", Path(name), image_name("bare"), inputs)
+
+
+def ensure_images(*, rebuild: bool = False) -> None:
+    """Builds both images unless they were built from just these inputs."""
+    CACHE_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    for left in [*CACHE_DIRECTORY.glob("bare-*"), *CACHE_DIRECTORY.glob("node-*")]:
+        shutil.rmtree(left)  # of a build that was killed
+    bare, node = bare_inputs(), node_inputs()
+    if rebuild or not is_current("bare", bare):
+        build_bare(bare)
+    if rebuild or not is_current("node", node):
+        build_node(node)
+    run(["podman", "image", "prune", "--force", "--filter", f"label={LAB_LABEL}=image"])
+    say("Node images: current")
+
+
+def image_id(kind: str) -> str:
+    image = inspect("image", image_name(kind))
+    if image is None:
+        raise LabError(f"There is no image {image_name(kind)}. Run: tests/lab/lab images")
+    found: str = image["Id"]
+    return found
+
+
+def remove_images() -> None:
+    for name in (image_name("node"), image_name("bare"), BASE_IMAGE):
+        run(["podman", "rmi", "--force", "--ignore", name], check=False)
+    run(["podman", "image", "prune", "--force", "--filter", f"label={LAB_LABEL}=image"])
