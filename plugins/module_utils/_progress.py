@@ -14,6 +14,8 @@ from ._plan._types import Work
 DIRECTORY = "/run/pextra"
 _WRITE_EVERY_S = 0.5
 
+_current: Progress | None = None
+
 
 class Progress:
     """Counts finished works. The file names the process, so that two runs do not write into one."""
@@ -22,14 +24,20 @@ class Progress:
         self._plural = plural
         self._total = total
         self._done: Counter[str] = Counter()
+        self._transfers: dict[str, tuple[int, int]] = {}
+        self._last = ""
         self._lock = threading.Lock()
         self._written = 0.0
         self._path = os.path.join(DIRECTORY, f"progress-{plural}-{os.getpid()}.json")
 
     def __enter__(self) -> Progress:
+        global _current  # noqa: PLW0603 - a run has one progress, and the steps need not carry it along
+        _current = self
         return self
 
     def __exit__(self, *_: object) -> None:
+        global _current  # noqa: PLW0603 - as above
+        _current = None
         with contextlib.suppress(OSError):
             os.unlink(self._path)
 
@@ -37,20 +45,40 @@ class Progress:
         """Note that a work has ended, well or badly."""
         with self._lock:
             self._done[work.node or "registry"] += 1
-            now = time.monotonic()
-            if now - self._written < _WRITE_EVERY_S:
-                return
-            self._written = now
-            state = {
-                "noun": self._plural,
-                "done": sum(self._done.values()),
-                "total": self._total,
-                "nodes": dict(self._done),
-                "last": work.name,
-            }
-            # Progress is a courtesy: a full disk must not fail the work.
-            with contextlib.suppress(OSError):
-                os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
-                with open(f"{self._path}.new", "w", encoding="utf-8") as file:
-                    json.dump(state, file)
-                os.replace(f"{self._path}.new", self._path)
+            self._last = work.name
+            self._write()
+
+    def transfer(self, what: str, done: int, total: int) -> None:
+        """Note how many bytes of a long transfer are done; a finished one is forgotten."""
+        with self._lock:
+            if done < total:
+                self._transfers[what] = (done, total)
+            else:
+                self._transfers.pop(what, None)
+            self._write()
+
+    def _write(self) -> None:
+        now = time.monotonic()
+        if now - self._written < _WRITE_EVERY_S:
+            return
+        self._written = now
+        state = {
+            "noun": self._plural,
+            "done": sum(self._done.values()),
+            "total": self._total,
+            "nodes": dict(self._done),
+            "last": self._last,
+            "transfers": {what: {"done": done, "total": total} for what, (done, total) in self._transfers.items()},
+        }
+        # Progress is a courtesy: a full disk must not fail the work.
+        with contextlib.suppress(OSError):
+            os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
+            with open(f"{self._path}.new", "w", encoding="utf-8") as file:
+                json.dump(state, file)
+            os.replace(f"{self._path}.new", self._path)
+
+
+def note_transfer(what: str, done: int, total: int) -> None:
+    """Report bytes of a transfer to the run's progress, if it shows one."""
+    if _current is not None:
+        _current.transfer(what, done, total)

@@ -31,7 +31,8 @@ FIELDS = {
         kind="list",
         element=Field(kind="str", help="A storage pool, by name or identifier."),
         unique=True,
-        help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.",
+        help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared. "
+        "All pools of the cluster unless given.",
     ),
     "max_size": Field(
         kind="size", default=65536, help="The largest virtual size that is accepted. 64 GiB unless given."

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._checks import check_absolute_path
 from ._common import CLUSTER, DESCRIPTION, NAME, NODES, STATE
 from ._fields import Field
+from ._pool_path import check_pool_path
 
 FIELDS = {
     "name": NAME,
     "type": Field(kind="str", default="directory", choices=("directory",), help="What the pool is made of."),
     "path": Field(
         kind="str",
-        check=check_absolute_path,
+        check=check_pool_path,
         help="The directory. V(/var/lib/pextra/pools/<name>) unless given. It cannot be changed afterwards.",
     ),
     "shared": Field(

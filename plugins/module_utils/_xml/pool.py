@@ -31,7 +31,7 @@ def render_pool(name: str, uuid: str, pool_type: str, path: str) -> str:
 
 def parse_pool(xml: str) -> PoolDefinition:
     """Return what libvirt's XML of a pool says."""
-    root = ET.fromstring(xml)  # noqa: S314 - written by libvirt
+    root = ET.fromstring(xml)
     path = root.findtext("target/path")
     return PoolDefinition(
         root.findtext("name", ""),

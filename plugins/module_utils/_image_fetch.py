@@ -1,0 +1,204 @@
+"""Fetching an image from a URL to the coordinator's cache.
+
+The coordinator sits where the cloud's own services listen, so a URL, a redirect or a name that leads back to it or to
+a link-local address (where cloud metadata services are) is refused, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import IO, Any
+from urllib.parse import urljoin, urlsplit
+
+import netaddr
+from ansible.module_utils.urls import open_url
+
+from ._errors import PextraError, Problem
+from ._image_cache import CHUNK, cached_path, make_directory, partial_path
+from ._spec._image_source import check_source, is_url
+
+_MAX_REDIRECTS = 5
+_SILENCE_S = 30
+_TOTAL_S = 3600
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MIB = 1024**2
+_USE_ANOTHER = "Use an address that other hosts use."
+_CHECK_URL = "Check the URL, and that the coordinator reaches it."
+
+
+class FetchError(PextraError):
+    """The file could not be had."""
+
+
+def fetch_image(
+    url: str, sha256: str, *, max_size_mib: int, label: str, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Bring the file into the cache, verified. A transfer that broke off is taken up where it stopped.
+
+    max_size_mib: the largest virtual size; a file is never much larger. Raises FetchError.
+    """
+    make_directory()
+    try:
+        with open(partial_path(sha256), "a+b", opener=_open_private) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another run may be fetching the same file
+            if not os.path.exists(cached_path(sha256)):
+                _fetch_into(file, url, sha256, _longest(max_size_mib), label, progress)
+            elif os.path.exists(partial_path(sha256)):
+                os.unlink(partial_path(sha256))
+    except OSError as error:
+        raise FetchError(
+            [Problem(f"{_shown(url)} could not be fetched: {error}", _remedy(error), resource=label)]
+        ) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _longest(max_size_mib: int) -> int:
+    """Tables of a qcow2 add less than 1/50 to its data."""
+    return max_size_mib * _MIB * 51 // 50 + 16 * _MIB
+
+
+def _fetch_into(
+    file: IO[bytes], url: str, sha256: str, longest: int, label: str, progress: Callable[[int, int], None] | None
+) -> None:
+    deadline = time.monotonic() + _TOTAL_S
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    done = file.tell()
+    resumed = bool(done)
+    response = _open_checked(url, done, label)
+    with response:
+        if done and response.status != 206:
+            done = 0  # the server begins anew
+            digest = hashlib.sha256()
+            file.truncate(0)
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length and length.isdecimal() else 0
+        if total > longest:
+            raise _fail(label, url, f"is {total // _MIB} MiB long, more than max_size allows", "Raise max_size.")
+        while chunk := response.read(CHUNK):
+            done += len(chunk)
+            if done > longest:
+                raise _fail(label, url, f"is longer than {longest // _MIB} MiB, against max_size", "Raise max_size.")
+            if time.monotonic() > deadline:
+                raise _fail(label, url, f"took longer than {_TOTAL_S} s", "Run again: it goes on where it stopped.")
+            file.write(chunk)
+            digest.update(chunk)
+            if progress is not None:
+                progress(done, max(total, done))
+    if total and done < total:
+        raise _fail(label, url, f"broke off after {done} of {total} bytes", "Run again: it goes on where it stopped.")
+    if digest.hexdigest() != sha256:
+        file.truncate(0)
+        if resumed:  # what was there before may have been the beginning of another file
+            _fetch_into(file, url, sha256, longest, label, progress)
+            return
+        raise _fail(
+            label,
+            url,
+            f"has the SHA-256 {digest.hexdigest()}, not {sha256} as declared",
+            "Compare with what the publisher says; correct sha256, or do not use the file.",
+        )
+    file.flush()
+    os.fsync(file.fileno())
+    os.rename(partial_path(sha256), cached_path(sha256))
+
+
+def _open_checked(url: str, offset: int, label: str) -> Any:
+    """Open the URL from a byte on, following redirects one by one, each checked like the URL itself."""
+    headers = {"Range": f"bytes={offset}-"} if offset else {}
+    for _ in range(_MAX_REDIRECTS + 1):
+        _refuse_inward(url, label)
+        try:
+            response = open_url(url, headers=headers, follow_redirects="no", timeout=_SILENCE_S, decompress=False)
+        except urllib.error.HTTPError as error:
+            if error.code in _REDIRECTS and error.headers.get("Location"):
+                url = _redirected(url, error.headers["Location"], label)
+                continue
+            if error.code == 416 and offset:  # what we have is longer than the file: it is another one
+                headers, offset = {}, 0
+                continue
+            raise _fail(label, url, f"answers {error.code} {error.reason}", _CHECK_URL) from error
+        except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+            raise _fail(label, url, f"cannot be opened: {error}", _CHECK_URL) from error
+        if response.status in _REDIRECTS and response.headers.get("Location"):
+            response.close()
+            url = _redirected(url, response.headers["Location"], label)
+            continue
+        peer = None if _has_proxy(url) else _peer_of(response)
+        if peer is not None and is_inward(peer):  # the name has changed its meaning since it was looked up
+            response.close()
+            raise _fail(label, url, f"leads to {peer}, a loopback or link-local address", _USE_ANOTHER)
+        return response
+    raise _fail(label, url, f"redirects more than {_MAX_REDIRECTS} times", "Use the final URL.")
+
+
+def _redirected(url: str, location: str, label: str) -> str:
+    target = urljoin(url, location)
+    if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+        raise _fail(label, url, "redirects from https to something weaker", "Use a source that stays with https.")
+    return target
+
+
+def _refuse_inward(url: str, label: str) -> None:
+    """Refuse a URL that leads to this host or a link-local address, by what is written or by what its name means."""
+    problem = check_source(url) if is_url(url) else "it redirects to something that is not a URL"
+    if problem:
+        raise FetchError([Problem(problem, "Use an http or https URL of another host.", resource=label)])
+    if _has_proxy(url):
+        return  # the proxy resolves the name, and reaches what the coordinator does not
+    host = urlsplit(url).hostname or ""
+    try:
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise _fail(label, url, f"names a host that cannot be resolved: {error}", _CHECK_URL) from error
+    for text in {str(answer[4][0]).partition("%")[0] for answer in answers}:
+        if is_inward(text):
+            raise _fail(label, url, f"leads to {text}, a loopback or link-local address", _USE_ANOTHER)
+
+
+def is_inward(text: str) -> bool:
+    """Tell whether an address is of this host or of its link alone."""
+    address = netaddr.IPAddress(text)
+    if address.version == 6 and (address.is_ipv4_mapped() or address.is_ipv4_compat()):
+        address = address.ipv4()
+    return address.is_loopback() or address.is_link_local() or address.is_multicast() or int(address) == 0
+
+
+def _peer_of(response: Any) -> str | None:
+    """Return the address that a response comes from, None if Python does not tell."""
+    connection = getattr(getattr(getattr(response, "fp", None), "raw", None), "_sock", None)
+    return str(connection.getpeername()[0]).partition("%")[0] if connection is not None else None
+
+
+def _has_proxy(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.netloc)
+
+
+def _fail(label: str, url: str, what: str, remedy: str) -> FetchError:
+    return FetchError([Problem(f"{_shown(url)} {what}", remedy, resource=label)])
+
+
+def _shown(url: str) -> str:
+    """A query may hold a token, which must not reach a log."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def _remedy(error: OSError) -> str:
+    if "No space left" in str(error):
+        return "Free space below /var/lib/pextra on the coordinator."
+    return "Run again: it goes on where it stopped."

@@ -1,0 +1,358 @@
+"""Images: the coordinator's files, and their copies in storage pools."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .. import _image_cache as cache
+from .._cloud import Cloud
+from .._errors import HypervisorError, PextraError, Problem
+from .._hypervisor import Hypervisor
+from .._ids import uuid_of
+from .._image_fetch import fetch_image
+from .._image_inspection import inspect_image
+from .._names import image_volume
+from .._plan._rows import Row
+from .._plan._types import Plan, Step, Work
+from .._plan.image import (
+    LABEL,
+    ImageHave,
+    User,
+    describe_images,
+    find_fresh,
+    find_losing,
+    find_sites,
+    labels_of_image,
+    plan_images,
+)
+from .._progress import note_transfer
+from .._spec._common import parse_spec
+from .._spec._image_source import is_url
+from .._spec._mistake import Mistake
+from .._spec.image import FIELDS, Image
+from .._xml.volume import render_volume
+from ._base import Options
+from ._image_copies import change_images, forget_copy, record_copy
+
+
+class ImageResource:
+    noun = "image"
+    plural = "images"
+    table = FIELDS
+
+    def __init__(self) -> None:
+        # Images whose file turned out not to be usable in this run.
+        self._unusable: set[str] = set()
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Image | None, list[Mistake]]:
+        image, mistakes = parse_spec(FIELDS, Image, raw, path)
+        if image is not None and image.source and is_url(image.source) and image.sha256 is None:
+            here = f"{path}.sha256" if path else "sha256"
+            mistakes.append(Mistake(here, "is missing; an image from a URL needs the SHA-256 that its publisher gives"))
+        return image, mistakes
+
+    def read(self, cloud: Cloud, wants: Sequence[Image], options: Options) -> ImageHave:
+        """One query for all rows; per node one call for its pools, two for each pool that has to do with images."""
+        rows = cloud.registry.rows("cluster", "node", "pool", "image")
+        have = ImageHave(
+            tuple(row for row in rows if row.kind == "cluster"),
+            tuple(row for row in rows if row.kind == "node"),
+            tuple(row for row in rows if row.kind == "pool"),
+            tuple(row for row in rows if row.kind == "image"),
+            tuple(cloud.registry.associations("pool")),
+        )
+        digests = {want.sha256 for want in wants if want.sha256}
+        digests |= {str(row.attributes["sha256"]) for row in have.images}
+        have = replace(have, cached=frozenset(digest for digest in digests if cache.is_cached(digest)))
+        pools_of: dict[str, dict[str, Row]] = {}
+        for site in find_sites(wants, have):
+            for node in site.through:
+                pools_of.setdefault(node.name, {})[site.pool.id] = site.pool
+        losing = find_losing(wants, have)
+
+        def read_node(name: str) -> _SeenNode:
+            return _read_node(cloud, name, list(pools_of[name].values()), losing)
+
+        seen = cloud.on_each(pools_of, read_node)
+        users: dict[str, list[User]] = {}
+        for node in seen.values():
+            for image_id, user in node.users:
+                users.setdefault(image_id, []).append(user)
+        return replace(
+            have,
+            volumes={(name, pool): names for name, node in seen.items() for pool, names in node.volumes.items()},
+            unusable={(name, pool): why for name, node in seen.items() for pool, why in node.unusable.items()},
+            labels={name: node.labels for name, node in seen.items()},
+            users={image_id: tuple(found) for image_id, found in users.items()},
+            refused=_inspect_cached(find_fresh(wants, have)),
+            down={name: cloud.unreachable[name] for name in pools_of if name not in seen},
+        )
+
+    def plan(self, wants: Sequence[Image], have: ImageHave, options: Options) -> Plan:
+        return plan_images(wants, have)
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Nothing: an image is registered once its file has been looked at, which is before a node is touched."""
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        label = f"image {work.name}"
+        if step.act in ("stage", "fetch", "register"):
+            try:
+                self._prepare(cloud, step, label)
+            except PextraError:
+                self._unusable.add(step.data["row"].id)
+                raise
+        elif step.act == "upload":
+            if step.data["id"] in self._unusable:
+                raise PextraError([Problem("was not copied, because its file cannot be used", "", work.node, label)])
+            self._upload(cloud, _node_of(work), step.data, label)
+        elif step.act == "delete":
+            if step.data["pool"] is not None:
+                cloud.hypervisor(_node_of(work)).delete_volume(step.data["pool"], step.data["volume"], label)
+            forget_copy(cloud.registry, step.data["scope"], step.data["name"], step.data["key"], step.data["volume"])
+        elif step.act == "label":
+            _write_label(cloud, _node_of(work), step.data)
+        elif step.act == "deregister":
+            _deregister(cloud, step.data, label)
+        else:
+            raise AssertionError(step.act)
+
+    def _prepare(self, cloud: Cloud, step: Step, label: str) -> None:
+        sha256, row = step.data["sha256"], step.data["row"]
+        if step.act == "stage":
+            if not cache.is_cached(sha256):
+                raise PextraError(
+                    [
+                        Problem(
+                            f"its file is not in {cache.DIRECTORY} on the coordinator",
+                            "The action plugin of pextra_image copies it there; call the module by its full name.",
+                            resource=label,
+                        )
+                    ]
+                )
+        elif step.act == "fetch":
+            if not cache.is_cached(sha256):
+                fetch_image(
+                    step.data["source"],
+                    sha256,
+                    max_size_mib=step.data["max_size"],
+                    label=label,
+                    progress=lambda done, total: note_transfer(f"{label} from its source", done, total),
+                )
+        else:
+            _register(cloud, row, step.data, label)
+
+    def _upload(self, cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
+        """Write a copy, read it back, and only then record it: a copy that is not recorded is written anew."""
+        hypervisor = cloud.hypervisor(node)
+        pool, volume, sha256 = data["pool"], data["volume"], data["sha256"]
+        resource = f"{label} in pool {pool}"
+        hypervisor.delete_volume(pool, volume, resource)  # what a killed run has left
+        try:
+            with open(cache.cached_path(sha256), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                digest = hashlib.sha256()
+
+                def read(length: int) -> bytes:
+                    chunk = file.read(length)
+                    digest.update(chunk)
+                    return chunk
+
+                # A raw volume of exactly the file's length; libvirt finds out the real format when it looks again.
+                hypervisor.create_volume(pool, render_volume(volume, size, "raw"), resource)
+                hypervisor.upload_volume(
+                    pool,
+                    volume,
+                    read,
+                    size,
+                    resource,
+                    progress=lambda sent: note_transfer(f"{resource} on {node}", sent, size),
+                )
+        except OSError as error:
+            raise PextraError(
+                [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
+            ) from error
+        if digest.hexdigest() != sha256:
+            cache.drop(sha256)
+            hypervisor.delete_volume(pool, volume, resource)
+            raise PextraError(
+                [
+                    Problem(
+                        "the coordinator's file has changed since it was verified, and was dropped",
+                        "Run again: it is fetched anew. Check the coordinator's disk.",
+                        resource=label,
+                    )
+                ]
+            )
+        written = hashlib.sha256()
+        hypervisor.download_volume(pool, volume, written.update, size, resource)
+        if written.hexdigest() != sha256:
+            hypervisor.delete_volume(pool, volume, resource)
+            raise PextraError(
+                [
+                    Problem(
+                        "what was written there reads back differently, and was deleted",
+                        "Check the node's disk and memory, then run again.",
+                        node,
+                        resource,
+                    )
+                ]
+            )
+        record_copy(cloud.registry, data["id"], data["key"])
+
+    def describe(self, wants: Sequence[Image], have: ImageHave) -> list[dict[str, Any]]:
+        return describe_images([(want.cluster, want.name) for want in wants] or None, have)
+
+
+class _SeenNode:
+    """What one node has to do with images. Volumes and reasons are by pool id."""
+
+    def __init__(self) -> None:
+        self.volumes: dict[str, frozenset[str]] = {}
+        self.unusable: dict[str, str] = {}
+        self.labels: Mapping[str, str] = {}
+        self.users: list[tuple[str, User]] = []
+
+
+def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[Row]) -> _SeenNode:
+    hypervisor = cloud.hypervisor(name)
+    seen = _SeenNode()
+    active = {pool.uuid: pool.active for pool in hypervisor.pools()}
+    for pool in pools:
+        state = active.get(uuid_of(pool.id))
+        if not state:
+            how = "stopped" if state is False else "not defined"
+            seen.unusable[pool.id] = f"storage pool {pool.name} is {how} there"
+            continue
+        # A file that was deleted by hand is known to libvirt until it looks again. While it makes another volume it
+        # refuses to look, and then its list is as good.
+        with contextlib.suppress(HypervisorError):
+            hypervisor.refresh_pool(pool.name)
+        seen.volumes[pool.id] = frozenset(hypervisor.volume_names(pool.name))
+    seen.labels = cloud.switch(name).labels()
+    if losing:
+        usable = [pool for pool in pools if pool.id in seen.volumes]
+        seen.users = [
+            *_find_instances(hypervisor, name, pools, losing),
+            *_find_overlays(hypervisor, name, usable, seen, losing),
+        ]
+    return seen
+
+
+def _find_instances(
+    hypervisor: Hypervisor, node: str, pools: Sequence[Row], images: Sequence[Row]
+) -> list[tuple[str, User]]:
+    """An instance's definition names the image that it began from; identifiers are unique, so text tells."""
+    found = []
+    for domain in hypervisor.domains():
+        text = domain.config + (domain.live or "")
+        for image in images:
+            if image.id in text:
+                lies_in = frozenset(pool.id for pool in pools if f"{pool.attributes['path']}/" in text)
+                found.append((image.id, User(f"instance {domain.name}", node, lies_in)))
+    return found
+
+
+def _find_overlays(
+    hypervisor: Hypervisor, node: str, pools: Sequence[Row], seen: _SeenNode, images: Sequence[Row]
+) -> list[tuple[str, User]]:
+    """A volume whose backing file is a copy would be unreadable without it."""
+    copies = {image_volume(image.id, image.attributes["format"]): image for image in images}
+    found = []
+    for pool in pools:
+        for volume in sorted(seen.volumes[pool.id] - copies.keys()):
+            backing = ET.fromstring(hypervisor.volume_xml(pool.name, volume)).findtext("backingStore/path", "")
+            image = copies.get(os.path.basename(backing))
+            if image is not None:
+                found.append((image.id, User(f"volume {volume} in pool {pool.name}", node, frozenset({pool.id}))))
+    return found
+
+
+def _inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
+    """Look at the files that are here and not registered; return what is wrong, by the image's name."""
+    refused = {}
+    for want in wants:
+        if want.sha256 is None:
+            continue
+        with contextlib.suppress(FileNotFoundError), open(cache.cached_path(want.sha256), "rb") as file:
+            try:
+                inspect_image(file, want.format, want.max_size, f"image {want.name}")
+            except PextraError as error:
+                refused[want.name] = error.problems
+    return refused
+
+
+def _register(cloud: Cloud, row: Row, data: Mapping[str, Any], label: str) -> None:
+    """Put a new content under its name once its file has been looked at, or change what is registered."""
+    if not data["is_fresh"]:
+
+        def change(attributes: dict[str, Any]) -> None:
+            attributes["description"] = row.attributes["description"]
+            attributes["copies"] = [key for key in attributes["copies"] if key not in data["gone"]]
+
+        change_images(cloud.registry, lambda one: one.id == row.id, change)
+        return
+    try:
+        with open(cache.cached_path(data["sha256"]), "rb") as file:
+            found = inspect_image(file, row.attributes["format"], data["max_size"], label)
+    except OSError as error:
+        raise PextraError(
+            [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
+        ) from error
+    attributes = {**row.attributes, "virtual_size": found.virtual_size, "size": found.size}
+
+    def write() -> None:
+        if data["replaces"] is not None:
+            cloud.registry.remove([data["replaces"]])
+        cloud.registry.put([replace(row, attributes=attributes)])
+
+    cloud.registry.transaction(write)
+
+
+def _write_label(cloud: Cloud, node: str, data: Mapping[str, Any]) -> None:
+    """Write what the registry now says; only copies that are complete count."""
+    row = next(
+        (row for row in cloud.registry.rows("image") if (row.scope, row.name) == (data["scope"], data["name"])), None
+    )
+    keys = set(data["keys"]) & set(row.attributes.get("copies", ())) if row is not None else set()
+    labels: dict[str, str | None] = {f"{LABEL}{data['name']}": None}
+    if row is not None and keys:
+        labels.update(labels_of_image(row, keys))
+    cloud.switch(node).set_labels(labels)
+    for pool in data["refresh"]:
+        # Another node has written there: let this one's libvirt see it. It looks by itself sooner or later.
+        with contextlib.suppress(HypervisorError):
+            cloud.hypervisor(node).refresh_pool(pool)
+
+
+def _deregister(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
+    """Let go of the name once no copy is left, and of the coordinator's file once no image needs it."""
+
+    def write() -> tuple[int, bool]:
+        rows = cloud.registry.rows("image")
+        mine = [row for row in rows if row.id == data["id"]]
+        left = sum(len(row.attributes.get("copies", ())) + len(row.attributes.get("leftovers", ())) for row in mine)
+        if not left:
+            cloud.registry.remove([data["id"]])
+        is_needed = any(row.attributes["sha256"] == data["sha256"] for row in rows if row.id != data["id"])
+        return left, is_needed
+
+    left, is_needed = cloud.registry.transaction(write)
+    if left:
+        raise PextraError(
+            [Problem(f"its name stays taken: {left} of its copies could not be deleted", "Run again.", resource=label)]
+        )
+    if not is_needed:
+        cache.drop(data["sha256"])
+
+
+def _node_of(work: Work) -> str:
+    if work.node is None:
+        raise AssertionError(work)
+    return work.node

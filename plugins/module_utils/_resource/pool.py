@@ -1,0 +1,213 @@
+"""Storage pools on the nodes."""
+
+from __future__ import annotations
+
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .._cloud import Cloud
+from .._errors import PextraError, Problem
+from .._hypervisor import Hypervisor
+from .._plan._rows import AssociationRow
+from .._plan._types import Plan, Step, Work
+from .._plan.image import labels_without_pool
+from .._plan.pool import (
+    PoolHave,
+    SeenNode,
+    SeenPool,
+    describe_pools,
+    find_concerned,
+    find_leaving,
+    plan_pools,
+)
+from .._spec._common import parse_spec
+from .._spec._mistake import Mistake
+from .._spec.pool import FIELDS, Pool
+from .._xml.pool import parse_pool
+from ._base import Options
+from ._image_copies import forget_copies
+
+
+class PoolResource:
+    noun = "pool"
+    plural = "pools"
+    table = FIELDS
+
+    def __init__(self) -> None:
+        # As this run has written them, by (pool, node): one work at a time writes each.
+        self._written: dict[tuple[str, str], AssociationRow] = {}
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Pool | None, list[Mistake]]:
+        return parse_spec(FIELDS, Pool, raw, path)
+
+    def read(self, cloud: Cloud, wants: Sequence[Pool], options: Options) -> PoolHave:
+        """One query for all rows; per node one call for its pools, one for its labels."""
+        rows = cloud.registry.rows("cluster", "node", "pool")
+        have = PoolHave(
+            tuple(row for row in rows if row.kind == "cluster"),
+            tuple(row for row in rows if row.kind == "node"),
+            tuple(row for row in rows if row.kind == "pool"),
+            tuple(cloud.registry.associations("pool")),
+        )
+        leaving = find_leaving(wants, have)
+
+        def read_node(name: str) -> SeenNode:
+            hypervisor = cloud.hypervisor(name)
+            seen = tuple(
+                SeenPool(
+                    parse_pool(pool.xml), pool.active, pool.autostart, pool.capacity, pool.allocation, pool.available
+                )
+                for pool in hypervisor.pools()
+            )
+            labels = cloud.switch(name).labels()
+            gone = {row.name: str(row.attributes["path"]) for row in leaving.get(name, ())}
+            started = {pool.definition.name for pool in seen if pool.active}
+            volumes = {}
+            for pool in gone.keys() & started:
+                hypervisor.refresh_pool(pool)  # whoever wrote there may not have told libvirt
+                volumes[pool] = frozenset(hypervisor.volume_names(pool))
+            return SeenNode(seen, labels, volumes, _find_users(hypervisor, gone) if gone else {})
+
+        concerned = find_concerned(wants, have)
+        seen_nodes = cloud.on_each(concerned, read_node)
+        down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
+        return replace(have, seen=seen_nodes, down=down)
+
+    def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
+        return plan_pools(wants, have)
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Register pools and mark associations before a node is touched, so that a killed run can be taken up."""
+        steps = [step for work in plan.first for step in work.steps if step.act == "register"]
+
+        def write() -> None:
+            cloud.registry.put([step.data["row"] for step in steps])
+            cloud.registry.associate(
+                [_stamped(association) for step in steps for association in step.data["associations"]]
+            )
+            for step in steps:
+                for node in step.data["dropped"]:
+                    cloud.registry.dissociate(step.data["row"].id, node)
+
+        if steps:
+            cloud.registry.transaction(write)
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        if step.act == "register":
+            return  # `reserve` has done it
+        if step.act == "deregister":
+            _deregister(cloud, step.data["id"])
+            return
+        if work.node is None:
+            raise AssertionError(step.act)
+        if step.act == "label":
+            cloud.switch(work.node).set_labels(step.data["labels"])
+            return
+        association: AssociationRow = step.data["association"]
+        try:
+            self._apply_on_node(cloud, work, work.node, step, association)
+        except PextraError as error:
+            self._record(cloud, association, status="error", error=error.problems[0].what)
+            raise
+
+    def _apply_on_node(self, cloud: Cloud, work: Work, node: str, step: Step, association: AssociationRow) -> None:
+        label = f"pool {work.name}"
+        if step.act == "fail":
+            # The planner reports it; this only keeps it for those who look later.
+            self._record(cloud, association, status="error", error=step.data["reason"])
+            return
+        if step.act == "forget":
+            self._record(cloud, association, internal_id=None, status="propagating")
+            return
+        if step.act == "record":
+            self._record(cloud, association, internal_id=step.data["uuid"], status="available")
+            return
+        if step.act == "dissociate":
+            self._dissociate(cloud, work, node, step, association)
+            return
+        hypervisor = cloud.hypervisor(node)
+        uuid = step.data["uuid"]
+        if step.act == "undefine":
+            hypervisor.remove_pool(uuid, label)
+        elif step.act == "define":
+            uuid = hypervisor.define_pool(step.data["xml"], label)
+            self._record(cloud, association, internal_id=uuid, status="propagating")
+            hypervisor.start_pool(uuid, label, build=True)
+            hypervisor.set_pool_autostart(uuid, label)
+            self._record(cloud, association, internal_id=uuid, status="available")
+        elif step.act == "start":
+            hypervisor.start_pool(uuid, label, build=True)
+            self._record(cloud, association, internal_id=uuid, status="available")
+        elif step.act == "autostart":
+            hypervisor.set_pool_autostart(uuid, label)
+        elif step.act == "delete_copies":
+            for name in step.data["copies"]:
+                hypervisor.delete_volume(step.data["pool"], name, label)
+        elif step.act == "remove":
+            hypervisor.remove_pool(uuid, label)
+            self._dissociate(cloud, work, node, step, association)
+        else:
+            raise AssertionError(step.act)
+
+    def _dissociate(self, cloud: Cloud, work: Work, node: str, step: Step, association: AssociationRow) -> None:
+        """Forget that the pool was there, and the copies of images in it."""
+        if not step.data["shared"]:
+            forget_copies(cloud.registry, association.resource, association.node)
+        switch = cloud.switch(node)
+        stale = labels_without_pool(switch.labels(), association.resource)
+        if stale:
+            switch.set_labels(stale)
+        cloud.registry.dissociate(association.resource, association.node)
+
+    def _record(
+        self, cloud: Cloud, association: AssociationRow, *, status: str, error: str | None = None, **more: Any
+    ) -> None:
+        """Write how it stands on the node; what is not given stays as it is."""
+        key = (association.resource, association.node)
+        current = self._written.get(key, association)
+        error_at = time.time() if error else None
+        attributes = {**current.attributes, "status": status, "error": error, "error_at": error_at, **more}
+        self._written[key] = replace(current, attributes=attributes)
+        cloud.registry.associate([self._written[key]])
+
+    def describe(self, wants: Sequence[Pool], have: PoolHave) -> list[dict[str, Any]]:
+        return describe_pools([(want.cluster, want.name) for want in wants] or None, have)
+
+
+def _find_users(hypervisor: Hypervisor, paths: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return, by pool, the instances of a node with a disk in its directory."""
+    users: dict[str, set[str]] = {}
+    for domain in hypervisor.domains():
+        for text in filter(None, (domain.config, domain.live)):
+            for source in ET.fromstring(text).iterfind("devices/disk//source"):
+                file = source.get("file", "")
+                for pool, path in paths.items():
+                    if file.startswith(f"{path}/") or source.get("pool") == pool:
+                        users.setdefault(pool, set()).add(domain.name)
+    return {pool: tuple(sorted(names)) for pool, names in users.items()}
+
+
+def _stamped(association: AssociationRow) -> AssociationRow:
+    attributes = dict(association.attributes)
+    if attributes.get("error") and not attributes.get("error_at"):
+        attributes["error_at"] = time.time()
+    return replace(association, attributes=attributes)
+
+
+def _deregister(cloud: Cloud, pool_id: str) -> None:
+    """Let go of the name, once the pool is gone from every node."""
+
+    def write() -> int:
+        rest = [one for one in cloud.registry.associations("pool") if one.resource == pool_id]
+        if not rest:
+            cloud.registry.remove([pool_id])
+        return len(rest)
+
+    rest = cloud.registry.transaction(write)
+    if rest:
+        raise PextraError(
+            [Problem(f"its name stays taken: it is still on {rest} of its nodes", "Run again once they are mended.")]
+        )

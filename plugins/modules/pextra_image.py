@@ -1,0 +1,299 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_image
+short_description: Have images in the storage pools of a cluster
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - An image is a disk that instances begin from. Each of its pools holds a copy of it on each of the pool's nodes, or
+    one copy if the pool is shared.
+  - A file of the controller is copied to the coordinator only when a copy is missing. A URL is fetched by the
+    coordinator, at most once. The coordinator keeps the file in C(/var/lib/pextra/images) for nodes and pools to come.
+  - The file's header is looked at before anything is touched, without running any program on it. Files that name other
+    files (a backing file, an external data file), are encrypted, truncated or larger than O(max_size), and raw files
+    that begin like another format, are refused. The format is never guessed.
+  - A copy is written, read back and compared, and only then recorded as complete. What a killed run has left is written
+    anew. A copy that was deleted by hand is written again.
+  - The content of an image that is in use cannot change. Declare the new content under a new name.
+  - An image is removed only when no instance uses it. It can be had again from its source, so no consent is needed.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  # Options of one resource: written by tools/write_module_options.py
+  name:
+    description:
+      - The name, by which everything else refers to it.
+      - Exactly one of O(name) and O(images) is needed.
+    type: str
+  source:
+    description:
+      - A file on the controller (absolute, or relative to the inventory), or an http or https URL.
+    type: str
+  sha256:
+    description:
+      - The SHA-256 of the file.
+      - Required for a URL; computed from a local file unless given.
+    type: str
+  format:
+    description:
+      - The format of the file.
+      - It is never guessed.
+    type: str
+    choices:
+      - qcow2
+      - raw
+    default: qcow2
+  pools:
+    description:
+      - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
+      - All pools of the cluster unless given.
+    type: list
+    elements: str
+  max_size:
+    description:
+      - The largest virtual size that is accepted. 64 GiB unless given.
+    type: str
+  cluster:
+    description:
+      - The cluster, by name or identifier.
+      - With a single cluster it need not be given.
+    type: str
+  description:
+    description:
+      - One line about it, for people.
+    type: str
+  state:
+    description:
+      - Whether it exists.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  images:
+    description:
+      - Many images at once, each with the same options as one. They are read in bulk, planned together
+        and applied in parallel.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name, by which everything else refers to it.
+        type: str
+        required: true
+      source:
+        description:
+          - A file on the controller (absolute, or relative to the inventory), or an http or https URL.
+        type: str
+      sha256:
+        description:
+          - The SHA-256 of the file.
+          - Required for a URL; computed from a local file unless given.
+        type: str
+      format:
+        description:
+          - The format of the file.
+          - It is never guessed.
+        type: str
+        choices:
+          - qcow2
+          - raw
+        default: qcow2
+      pools:
+        description:
+          - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
+          - All pools of the cluster unless given.
+        type: list
+        elements: str
+      max_size:
+        description:
+          - The largest virtual size that is accepted. 64 GiB unless given.
+        type: str
+      cluster:
+        description:
+          - The cluster, by name or identifier.
+          - With a single cluster it need not be given.
+        type: str
+      description:
+        description:
+          - One line about it, for people.
+        type: str
+      state:
+        description:
+          - Whether it exists.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  # End of the options of one resource
+seealso:
+  - module: pextra.cloud.pextra_image_info
+  - module: pextra.cloud.pextra_pool
+"""
+
+EXAMPLES = r"""
+- name: Have an image from a file of the controller in all storage pools
+  pextra.cloud.pextra_image:
+    name: tiny
+    source: images/tiny.qcow2
+
+- name: Have several, one of them from a URL
+  pextra.cloud.pextra_image:
+    images:
+      - name: tiny
+        source: /srv/images/tiny.qcow2
+        pools: [local]
+      - name: debian-12
+        source: https://images.example.com/debian-12-genericcloud-amd64.qcow2
+        sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+        description: Debian 12, generic cloud image
+      - name: appliance
+        source: images/appliance.img
+        format: raw
+        max_size: 256 GiB
+
+- name: Remove an image that no instance uses
+  pextra.cloud.pextra_image:
+    name: tiny
+    state: absent
+"""
+
+RETURN = r"""
+image:
+  description: The resource, when it was given by its options; none when it does not exist.
+  returned: success, unless many were given
+  type: dict
+  contains:
+    id:
+      description: The identifier. Another content has another one.
+      type: str
+      sample: img-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: debian-12
+    cluster:
+      description: The cluster it belongs to.
+      type: str
+      sample: mtl-1
+    sha256:
+      description: The SHA-256 of its file.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    format:
+      description: The format of its file.
+      type: str
+      sample: qcow2
+    virtual_size:
+      description: The size of the disk that an instance sees, in bytes.
+      type: int
+      sample: 2147483648
+    size:
+      description: The size of the file, in bytes.
+      type: int
+      sample: 345178112
+    description:
+      description: One line about it.
+      type: str
+      sample: Debian 12, generic cloud image
+    copies:
+      description: Where it is recorded to be complete.
+      type: list
+      elements: dict
+      contains:
+        pool:
+          description: The storage pool.
+          type: str
+          sample: local
+        node:
+          description: The node; none where the pool is shared.
+          type: str
+          sample: node1
+        status:
+          description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
+          type: str
+          sample: complete
+images:
+  description: The resources, when many were given, in their order.
+  returned: success, when many were given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier. Another content has another one.
+      type: str
+      sample: img-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: debian-12
+    cluster:
+      description: The cluster it belongs to.
+      type: str
+      sample: mtl-1
+    sha256:
+      description: The SHA-256 of its file.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    format:
+      description: The format of its file.
+      type: str
+      sample: qcow2
+    virtual_size:
+      description: The size of the disk that an instance sees, in bytes.
+      type: int
+      sample: 2147483648
+    size:
+      description: The size of the file, in bytes.
+      type: int
+      sample: 345178112
+    description:
+      description: One line about it.
+      type: str
+      sample: Debian 12, generic cloud image
+    copies:
+      description: Where it is recorded to be complete.
+      type: list
+      elements: dict
+      contains:
+        pool:
+          description: The storage pool.
+          type: str
+          sample: local
+        node:
+          description: The node; none where the pool is shared.
+          type: str
+          sample: node1
+        status:
+          description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
+          type: str
+          sample: complete
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
+
+    return ImageResource
+
+
+def main() -> None:
+    run(_load, table=FIELDS, plural="images")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_image_info
+short_description: Read images
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns the images, and which storage pools hold a complete copy of them.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+seealso:
+  - module: pextra.cloud.pextra_image
+"""
+
+EXAMPLES = r"""
+- name: Read all images
+  pextra.cloud.pextra_image_info:
+  register: found
+
+- name: Show where an image is
+  ansible.builtin.debug:
+    var: (found.images | selectattr('name', 'eq', 'tiny') | first).copies
+"""
+
+RETURN = r"""
+images:
+  description: What was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier. Another content has another one.
+      type: str
+      sample: img-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: debian-12
+    cluster:
+      description: The cluster it belongs to.
+      type: str
+      sample: mtl-1
+    sha256:
+      description: The SHA-256 of its file.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    format:
+      description: The format of its file.
+      type: str
+      sample: qcow2
+    virtual_size:
+      description: The size of the disk that an instance sees, in bytes.
+      type: int
+      sample: 2147483648
+    size:
+      description: The size of the file, in bytes.
+      type: int
+      sample: 345178112
+    description:
+      description: One line about it.
+      type: str
+      sample: Debian 12, generic cloud image
+    copies:
+      description: Where it is recorded to be complete.
+      type: list
+      elements: dict
+      contains:
+        pool:
+          description: The storage pool.
+          type: str
+          sample: local
+        node:
+          description: The node; none where the pool is shared.
+          type: str
+          sample: node1
+        status:
+          description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
+          type: str
+          sample: complete
+unreachable_nodes:
+  description: The nodes that did not answer, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_info
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
+
+    return ImageResource
+
+
+def main() -> None:
+    run_info(_load, plural="images")
+
+
+if __name__ == "__main__":
+    main()

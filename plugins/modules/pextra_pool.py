@@ -1,0 +1,360 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_pool
+short_description: Make storage pools on the nodes of a cluster
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - A storage pool is where volumes live. It is configured on a cluster, enabled on nodes, and propagated to them.
+    On each of its nodes it is a libvirt storage pool of its name, which starts with the node.
+  - A missing directory is made with mode 0711. One that is there is left as it is.
+  - Of a pool that exists only the nodes and the description can change. A change of anything else is refused.
+  - A pool that was stopped, undefined or changed by hand on a node is found and mended.
+  - A libvirt storage pool that has the same name but is not ours, or lies in the same directory or in one within it or
+    around it, is refused, and never touched.
+  - A pool leaves a node only when the node holds no volumes in it. Copies of images do not count, and are deleted
+    along. Neither the directory nor any other file in it is ever deleted, so no consent is needed.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  # Options of one resource: written by tools/write_module_options.py
+  name:
+    description:
+      - The name, by which everything else refers to it.
+      - Exactly one of O(name) and O(pools) is needed.
+    type: str
+  type:
+    description:
+      - What the pool is made of.
+    type: str
+    choices:
+      - directory
+    default: directory
+  path:
+    description:
+      - The directory.
+      - V(/var/lib/pextra/pools/<name>) unless given.
+      - It cannot be changed afterwards.
+    type: str
+  shared:
+    description:
+      - Whether the nodes see the same files there, so that instances can move live between them.
+    type: bool
+    default: false
+  cluster:
+    description:
+      - The cluster, by name or identifier.
+      - With a single cluster it need not be given.
+    type: str
+  nodes:
+    description:
+      - The nodes it is on, by name or identifier.
+      - All nodes of the cluster unless given.
+    type: list
+    elements: str
+  description:
+    description:
+      - One line about it, for people.
+    type: str
+  state:
+    description:
+      - Whether it exists.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  pools:
+    description:
+      - Many storage pools at once, each with the same options as one. They are read in bulk, planned together
+        and applied in parallel.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name, by which everything else refers to it.
+        type: str
+        required: true
+      type:
+        description:
+          - What the pool is made of.
+        type: str
+        choices:
+          - directory
+        default: directory
+      path:
+        description:
+          - The directory.
+          - V(/var/lib/pextra/pools/<name>) unless given.
+          - It cannot be changed afterwards.
+        type: str
+      shared:
+        description:
+          - Whether the nodes see the same files there, so that instances can move live between them.
+        type: bool
+        default: false
+      cluster:
+        description:
+          - The cluster, by name or identifier.
+          - With a single cluster it need not be given.
+        type: str
+      nodes:
+        description:
+          - The nodes it is on, by name or identifier.
+          - All nodes of the cluster unless given.
+        type: list
+        elements: str
+      description:
+        description:
+          - One line about it, for people.
+        type: str
+      state:
+        description:
+          - Whether it exists.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  # End of the options of one resource
+seealso:
+  - module: pextra.cloud.pextra_pool_info
+  - module: pextra.cloud.pextra_image
+"""
+
+EXAMPLES = r"""
+- name: Have a pool on the local disks of all nodes
+  pextra.cloud.pextra_pool:
+    name: local
+
+- name: Have several, one of them with the same files on every node
+  pextra.cloud.pextra_pool:
+    pools:
+      - name: local
+        path: /var/lib/pextra/pools/local
+      - name: shared
+        path: /srv/shared
+        shared: true
+        description: Instances in it can move live
+      - name: fast
+        path: /srv/nvme
+        nodes: [node1, node2]
+
+- name: Take a pool off all nodes, and keep it configured
+  pextra.cloud.pextra_pool:
+    name: fast
+    path: /srv/nvme
+    nodes: []
+
+- name: Remove a pool that holds no volumes any more
+  pextra.cloud.pextra_pool:
+    name: fast
+    state: absent
+"""
+
+RETURN = r"""
+pool:
+  description: The resource, when it was given by its options; none when it does not exist.
+  returned: success, unless many were given
+  type: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: pool-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: local
+    cluster:
+      description: The cluster it is configured on.
+      type: str
+      sample: mtl-1
+    type:
+      description: What it is made of.
+      type: str
+      sample: directory
+    path:
+      description: The directory on each of its nodes.
+      type: str
+      sample: /var/lib/pextra/pools/local
+    shared:
+      description: Whether its nodes see the same files.
+      type: bool
+      sample: false
+    description:
+      description: One line about it.
+      type: str
+      sample: The disks of the hosts
+    status:
+      description:
+        - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating) or
+          V(destroying).
+      type: str
+      sample: available
+    capacity:
+      description: Bytes in all, of all its nodes together; once if it is shared.
+      type: int
+      sample: 107374182400
+    allocation:
+      description: Bytes in use, counted likewise.
+      type: int
+      sample: 21474836480
+    available:
+      description: Bytes that are free, counted likewise.
+      type: int
+      sample: 85899345920
+    nodes:
+      description: The nodes that have it, or still have it while it is being destroyed.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The node.
+          type: str
+          sample: node1
+        enabled:
+          description: Whether the node shall have it.
+          type: bool
+          sample: true
+        status:
+          description: V(available), V(error), V(propagating) or V(destroying).
+          type: str
+          sample: available
+        error:
+          description: Why it is in error.
+          type: str
+          sample: it is defined, but stopped
+        error_at:
+          description: When propagation failed, in seconds since the epoch.
+          type: float
+          sample: 1767225600.0
+        capacity:
+          description: Bytes in all.
+          type: int
+          sample: 107374182400
+        allocation:
+          description: Bytes in use.
+          type: int
+          sample: 21474836480
+        available:
+          description: Bytes that are free.
+          type: int
+          sample: 85899345920
+pools:
+  description: The resources, when many were given, in their order.
+  returned: success, when many were given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: pool-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: local
+    cluster:
+      description: The cluster it is configured on.
+      type: str
+      sample: mtl-1
+    type:
+      description: What it is made of.
+      type: str
+      sample: directory
+    path:
+      description: The directory on each of its nodes.
+      type: str
+      sample: /var/lib/pextra/pools/local
+    shared:
+      description: Whether its nodes see the same files.
+      type: bool
+      sample: false
+    description:
+      description: One line about it.
+      type: str
+      sample: The disks of the hosts
+    status:
+      description:
+        - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating) or
+          V(destroying).
+      type: str
+      sample: available
+    capacity:
+      description: Bytes in all, of all its nodes together; once if it is shared.
+      type: int
+      sample: 107374182400
+    allocation:
+      description: Bytes in use, counted likewise.
+      type: int
+      sample: 21474836480
+    available:
+      description: Bytes that are free, counted likewise.
+      type: int
+      sample: 85899345920
+    nodes:
+      description: The nodes that have it, or still have it while it is being destroyed.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The node.
+          type: str
+          sample: node1
+        enabled:
+          description: Whether the node shall have it.
+          type: bool
+          sample: true
+        status:
+          description: V(available), V(error), V(propagating) or V(destroying).
+          type: str
+          sample: available
+        error:
+          description: Why it is in error.
+          type: str
+          sample: it is defined, but stopped
+        error_at:
+          description: When propagation failed, in seconds since the epoch.
+          type: float
+          sample: 1767225600.0
+        capacity:
+          description: Bytes in all.
+          type: int
+          sample: 107374182400
+        allocation:
+          description: Bytes in use.
+          type: int
+          sample: 21474836480
+        available:
+          description: Bytes that are free.
+          type: int
+          sample: 85899345920
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import FIELDS
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
+
+    return PoolResource
+
+
+def main() -> None:
+    run(_load, table=FIELDS, plural="pools")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_pool_info
+short_description: Read storage pools
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Returns the storage pools, their status on each node with the reason of an error, and how full they are.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.attributes.info
+seealso:
+  - module: pextra.cloud.pextra_pool
+"""
+
+EXAMPLES = r"""
+- name: Read all storage pools
+  pextra.cloud.pextra_pool_info:
+  register: found
+
+- name: Complain about pools that are not available everywhere
+  ansible.builtin.assert:
+    that: found.pools | rejectattr('status', 'eq', 'available') | length == 0
+"""
+
+RETURN = r"""
+pools:
+  description: What was found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The identifier.
+      type: str
+      sample: pool-qthm_iLrflJ_DtSS1l4Gx
+    name:
+      description: The name.
+      type: str
+      sample: local
+    cluster:
+      description: The cluster it is configured on.
+      type: str
+      sample: mtl-1
+    type:
+      description: What it is made of.
+      type: str
+      sample: directory
+    path:
+      description: The directory on each of its nodes.
+      type: str
+      sample: /var/lib/pextra/pools/local
+    shared:
+      description: Whether its nodes see the same files.
+      type: bool
+      sample: false
+    description:
+      description: One line about it.
+      type: str
+      sample: The disks of the hosts
+    status:
+      description:
+        - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating) or
+          V(destroying).
+      type: str
+      sample: available
+    capacity:
+      description: Bytes in all, of all its nodes together; once if it is shared.
+      type: int
+      sample: 107374182400
+    allocation:
+      description: Bytes in use, counted likewise.
+      type: int
+      sample: 21474836480
+    available:
+      description: Bytes that are free, counted likewise.
+      type: int
+      sample: 85899345920
+    nodes:
+      description: The nodes that have it, or still have it while it is being destroyed.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The node.
+          type: str
+          sample: node1
+        enabled:
+          description: Whether the node shall have it.
+          type: bool
+          sample: true
+        status:
+          description: V(available), V(error), V(propagating) or V(destroying).
+          type: str
+          sample: available
+        error:
+          description: Why it is in error.
+          type: str
+          sample: it is defined, but stopped
+        error_at:
+          description: When propagation failed, in seconds since the epoch.
+          type: float
+          sample: 1767225600.0
+        capacity:
+          description: Bytes in all.
+          type: int
+          sample: 107374182400
+        allocation:
+          description: Bytes in use.
+          type: int
+          sample: 21474836480
+        available:
+          description: Bytes that are free.
+          type: int
+          sample: 85899345920
+unreachable_nodes:
+  description: The nodes that did not answer, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_info
+
+
+def _load() -> type[Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
+
+    return PoolResource
+
+
+def main() -> None:
+    run_info(_load, plural="pools")
+
+
+if __name__ == "__main__":
+    main()
