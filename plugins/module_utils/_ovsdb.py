@@ -246,6 +246,14 @@ def _refused(node: str, error: Exception) -> Problem:
             "Run site.yml --tags node --limit with the coordinator's name, which renews it.",
             node,
         )
+    if "UNKNOWN_CA" in text.upper():
+        return Problem(
+            f"its OVSDB does not know this deployment's CA ({text})",
+            "Find out to which deployment the node belongs; decommission it there first.",
+            node,
+        )
+    if "WRONG_VERSION" in text.upper():
+        return Problem(f"port {PORT} there does not speak TLS ({text})", _start_ovs(node), node)
     return Problem(
         f"its OVSDB refused the TLS connection ({text})",
         f"The node must accept this coordinator's name: run site.yml --tags node --limit {node}.",

@@ -6,6 +6,7 @@ asked whether it could do it. Safe to use from several threads.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,10 +24,11 @@ from ._plan._bridge import (
 )
 
 _APPLY_TIMEOUT_MS = 10_000
+_LINK_TIMEOUT_MS = 1_000
 _PRIMARY = "bond-primary"
 _COLUMNS = {
     "Open_vSwitch": ("external_ids",),
-    "Bridge": ("_uuid", "name", "datapath_type", "datapath_version", "external_ids", "ports"),
+    "Bridge": ("_uuid", "name", "datapath_type", "external_ids", "ports"),
     "Port": (
         "_uuid",
         "name",
@@ -38,7 +40,7 @@ _COLUMNS = {
         "other_config",
         "interfaces",
     ),
-    "Interface": ("_uuid", "name", "type", "error", "link_state", "mac_in_use"),
+    "Interface": ("_uuid", "name", "type", "ofport", "error", "link_state", "mac_in_use"),
 }
 _READ: list[Operation] = [
     {"op": "select", "table": table, "where": [], "columns": list(columns)} for table, columns in _COLUMNS.items()
@@ -115,6 +117,8 @@ class Switch:
             self._find_datapath(edit.bridge, after, resource)
             after = self._read()
         self._refuse_broken_uplinks(edit, bridge, after, resource)
+        if edit.uplinks:
+            self._await_links(edit.uplinks)
 
     def remove_bridge(self, name: str, resource: str | None = None) -> None:
         """Remove a bridge with all its ports; gone already is fine."""
@@ -192,6 +196,23 @@ class Switch:
             ]
         )
 
+    def _await_links(self, uplinks: Iterable[str]) -> None:
+        """Wait a moment for the state of new links, which ovs-vswitchd writes a little later than the rest."""
+        waits: list[Operation] = [
+            {
+                "op": "wait",
+                "timeout": _LINK_TIMEOUT_MS,
+                "table": "Interface",
+                "where": [["name", "==", uplink], ["link_state", "==", ["set", []]]],
+                "columns": ["name"],
+                "until": "==",
+                "rows": [],
+            }
+            for uplink in uplinks
+        ]
+        with contextlib.suppress(SwitchError):  # it timed out: a NIC may be unable to tell
+            self._database.transact(waits, "wait for the links")
+
     def _read(self) -> _State:
         return _State(self._database.transact(_READ, "read Open vSwitch"))
 
@@ -239,6 +260,9 @@ class _State:
         self.port_ids: dict[str, Uuid] = {row["name"]: _id(row) for row in ports}
         self.interface_ids: dict[str, Uuid] = {row["name"]: _id(row) for row in interfaces}
         self.other_config_of: dict[str, dict[str, str]] = {row["name"]: dict(row["other_config"][1]) for row in ports}
+        # A bridge that came up has its own interface open. Unlike its datapath_version, that is written together
+        # with cur_cfg, so it can be relied upon as soon as ovs-vswitchd says that it is done.
+        opened = {row["name"] for row in interfaces if _optional(row["ofport"]) not in (None, -1)}
         # Where an interface is: (bridge, port).
         self.place_of: dict[str, tuple[str, str]] = {}
         records = {}
@@ -251,7 +275,7 @@ class _State:
             records[row["name"]] = BridgeRecord(
                 name=row["name"],
                 datapath=row["datapath_type"] or "system",
-                works=bool(_optional(row["datapath_version"])),
+                works=row["name"] in opened,
                 labels=dict(row["external_ids"][1]),
                 ports=tuple(sorted(members, key=lambda port: port.name)),
             )

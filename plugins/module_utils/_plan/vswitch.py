@@ -150,6 +150,7 @@ class _Planner:
         self._failing: dict[str, Problem] = {}
         self._warnings: list[str] = []
         self._gone: set[str] = set()
+        self._shared: set[tuple[str, ...]] = set()
 
     def add(self, want: Vswitch) -> None:
         cluster = find_cluster(want.cluster, self._have.clusters)
@@ -258,9 +259,13 @@ class _Planner:
             for node in nodes:
                 for uplink in uplinks:
                     users[node, uplink].append(name)
-        shared = {(uplink, *names): node for (node, uplink), names in sorted(users.items()) if len(names) > 1}
-        for (uplink, *names), node in shared.items():
-            self._refuse(names[-1], f"{uplink} would be an uplink of {' and of '.join(names)}", node=node)
+        self._shared = {(uplink, *names) for (_, uplink), names in users.items() if len(names) > 1}
+        for uplink, *names in sorted(self._shared):
+            self._refuse(
+                names[-1],
+                f"{uplink} would be an uplink of {' and of '.join(names)}",
+                "A NIC is an uplink of one vSwitch; take it off the other.",
+            )
 
     # On one node
 
@@ -326,6 +331,7 @@ class _Planner:
             )
         for other in state.switch.bridges.values():
             taken = {nic for port in other.ports for nic in _nics(port)} & target.uplinks
+            taken -= {uplink for uplink, *names in self._shared if row.name in names}
             if other.name == row.name or not taken:
                 continue
             if not any(t.row.name == other.name and is_ours(other, state, t.row.id) for t in self._targets.values()):
