@@ -190,7 +190,7 @@ def images_from_labels(labels: Mapping[str, str], *, cluster_id: str) -> list[Ro
         try:
             attributes = json.loads(text)
             image_id = attributes.pop("id")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
         needed = {"sha256", "format", "virtual_size", "copies"}
         if isinstance(image_id, str) and is_id(image_id, "image") and needed <= set(attributes):

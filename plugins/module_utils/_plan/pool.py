@@ -166,7 +166,7 @@ def pools_from_labels(
         try:
             attributes = json.loads(text)
             pool_id = attributes.pop("id")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
         if isinstance(pool_id, str) and is_id(pool_id, "pool") and {"type", "path", "shared"} <= set(attributes):
             rows.append(Row(pool_id, "pool", key.removeprefix(LABEL), cluster_id, {**attributes, "deleting": False}))
@@ -326,12 +326,13 @@ def overlap(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
-def _find_foreign_conflicts(target: _Target, pool_id: str, node: str, seen: SeenNode) -> Iterator[Problem]:
-    """A pool of the node that is not this one, and is in its way. It is never touched."""
+def _find_foreign_conflicts(target: _Target, pool_id: str, node: str, have: PoolHave) -> Iterator[Problem]:
+    """A pool of the node that is not ours, and is in the way of this one. It is never touched."""
     label = f"pool {target.want.name}"
-    for pool in seen.pools:
+    ours = {uuid_of(row.id) for row in have.pools} | {uuid_of(pool_id)}
+    for pool in have.seen[node].pools:
         other = pool.definition
-        if other.uuid == uuid_of(pool_id):
+        if other.uuid in ours:
             continue
         if other.name == target.want.name:
             yield Problem(
@@ -492,7 +493,7 @@ def _plan_enabled(
         acts = ("define",)
     steps += [Step(act, _TEXTS[act], data) for act in acts]
     if "define" in acts:
-        draft.refusals += _find_foreign_conflicts(target, row.id, node.name, seen_node)
+        draft.refusals += _find_foreign_conflicts(target, row.id, node.name, have)
         if not steps or steps[0].act != "undefine":
             changes.append(Change("defined", None if is_new else seen is not None, True))
     elif seen is not None and not seen.autostart:
