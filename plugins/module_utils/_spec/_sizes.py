@@ -7,7 +7,13 @@ from fractions import Fraction
 
 from ._mistake import shown
 
-_MIB_PER = {"KiB": Fraction(1, 1024), "MiB": 1, "GiB": 1024, "TiB": 1024**2, "PiB": 1024**3}
+_MIB_PER = {
+    "KiB": Fraction(1, 1024),
+    "MiB": Fraction(1),
+    "GiB": Fraction(1024),
+    "TiB": Fraction(1024**2),
+    "PiB": Fraction(1024**3),
+}
 _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB", "P": "PiB"}
 _PATTERN = re.compile(r"\s*(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[A-Za-z]+)\s*")
 

@@ -1,0 +1,243 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Read the deployment document from the inventory's variables, check it as a whole, and return it complete.
+
+Everything happens on the controller: no connection is made and no module runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.template import Templar
+from ansible.utils.display import Display
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake, shown
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import make_plain
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import Inventory, read_deployment
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import (
+    COORDINATORS,
+    GROUP,
+    InventoryHost,
+    host_path,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_instances import VARIABLE
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_report import (
+    describe_mistakes,
+    sort_mistakes,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import DOCUMENT, HOST
+
+INDEX = "pextra_index"
+
+
+class ActionModule(ActionBase):
+    """The action."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _VALID_ARGS = frozenset(())
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        hostvars = variables["hostvars"]
+        groups = variables.get("groups", {})
+        node_names = [str(name) for name in groups.get(GROUP, ())]
+
+        # A templar of our own: its variables change with every replica of an instance.
+        templar = Templar(loader=self._loader, variables={**variables, INDEX: 1})
+        values, mistakes = _read_document(variables, templar)
+        hosts, found = _read_hosts(node_names, hostvars)
+        mistakes += found
+        raw_hosts = {name: hostvars.raw_get(name) for name in node_names}
+        mistakes += _find_misplaced(variables, raw_hosts)
+        elements = _Elements(variables.get(VARIABLE), templar)
+        deployment = read_deployment(
+            Inventory(
+                variables=values,
+                names=sorted(
+                    {
+                        str(name)
+                        for some in (variables, *raw_hosts.values())
+                        for name in some
+                        if str(name).startswith("pextra_")
+                    }
+                ),
+                hosts=hosts,
+                coordinators=[str(name) for name in groups.get(COORDINATORS, ())],
+                instances=elements.length,
+                render_instance=elements.render,
+                directory=_find_directory(variables, raw_hosts),
+            ),
+            _check_file,
+        )
+        mistakes = sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
+        for warning in deployment.warnings:
+            Display().warning(f"{warning.path}: {warning.problem}")
+        result["changed"] = False
+        if mistakes:
+            result["failed"] = True
+            result["msg"] = describe_mistakes(mistakes)
+            return result
+        result["document"] = deployment.document
+        result["summary"] = deployment.summary
+        # The document holds user data and password hashes. Registered, it is whole; on screens and in logs it is not.
+        result["_ansible_no_log"] = True
+        return result
+
+
+class _Elements:
+    """The elements of pextra_instances, each templated anew for every replica, with its number in pextra_index."""
+
+    def __init__(self, raw: object, templar: Templar) -> None:
+        self._templar = templar
+        self._raw = raw
+        self._whole: tuple[int, Any] | None = None
+        self.mistakes: list[Mistake] = []
+        self.length = 0
+        if raw is None:
+            return
+        if isinstance(raw, str):
+            # The list is itself the result of a template.
+            value, self.mistakes = self._render_whole(1)
+            if self.mistakes or value is None:
+                return
+        else:
+            value = raw
+        if isinstance(value, Mapping | str) or not hasattr(value, "__len__"):
+            self.mistakes = [Mistake(VARIABLE, f"{shown(make_plain(value))} is not a list")]
+            return
+        self.length = len(value)
+
+    def render(self, index: int, number: int) -> tuple[Any, list[Mistake]]:
+        """Return the plain value of element `index` for replica `number`."""
+        if isinstance(self._raw, str):
+            value, mistakes = self._render_whole(number)
+            if mistakes or not isinstance(value, list) or index >= len(value):
+                return None, mistakes or [Mistake(VARIABLE, f"its length must not depend on {INDEX}")]
+            return value[index], []
+        self._templar.available_variables[INDEX] = number
+        return _template(self._raw[index], self._templar, f"{VARIABLE}[{index}]")  # type: ignore[index]
+
+    def _render_whole(self, number: int) -> tuple[Any, list[Mistake]]:
+        if self._whole is None or self._whole[0] != number:
+            self._templar.available_variables[INDEX] = number
+            value, mistakes = _template(self._raw, self._templar, VARIABLE)
+            if mistakes:
+                return None, mistakes
+            self._whole = (number, value)
+        return self._whole[1], []
+
+
+def _read_document(variables: Mapping[str, Any], templar: Templar) -> tuple[dict[str, Any], list[Mistake]]:
+    values: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for name in DOCUMENT:
+        if name != VARIABLE and name in variables:
+            values[name], found = _template(variables[name], templar, name)
+            mistakes += found
+    return values, mistakes
+
+
+def _read_hosts(names: list[str], hostvars: Any) -> tuple[list[InventoryHost], list[Mistake]]:
+    hosts: list[InventoryHost] = []
+    mistakes: list[Mistake] = []
+    for name in names:
+        of_host = hostvars[name]
+        values: dict[str, Any] = {}
+        for variable in (*HOST, "ansible_host"):
+            try:
+                values[variable] = make_plain(of_host.get(variable))
+            except AnsibleError as error:
+                mistakes.append(Mistake(host_path(name, variable), _describe(error)))
+        facts = hostvars.raw_get(name).get("ansible_facts") or {}
+        address = values.get("pextra_address") or values.get("ansible_host")
+        default = facts.get("default_ipv4") or {}
+        hosts.append(
+            InventoryHost(
+                name=name,
+                variables={key: value for key, value in values.items() if key in HOST},
+                ansible_host=values.get("ansible_host"),
+                memory_mib=facts.get("memtotal_mb"),
+                default_interface=default.get("interface") if default.get("address") == address else None,
+            )
+        )
+    return hosts, mistakes
+
+
+def _find_misplaced(variables: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> list[Mistake]:
+    """The document is one for all hosts: what some hosts alone see would be ignored without a word."""
+    mistakes = []
+    for name in DOCUMENT:
+        first = next((of_host.get(name) for of_host in hosts.values()), None)
+        differing = [host for host, of_host in hosts.items() if not _is_same(of_host.get(name), first)]
+        if differing:
+            problem = f"is another for {', '.join(differing[:4])} than for {next(iter(hosts))}"
+        elif first is not None and name not in variables:
+            problem = "is given for the nodes alone"
+        else:
+            continue
+        mistakes.append(Mistake(name, f"{problem}; it is one for the whole deployment: write it in group_vars/all"))
+    return mistakes
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other or one == other
+
+
+def _template(raw: object, templar: Templar, path: str) -> tuple[Any, list[Mistake]]:
+    """Template a value as a whole. Only if that fails, look for the places where it does."""
+    try:
+        return make_plain(templar.template(raw)), []
+    except AnsibleError as error:
+        return None, _find_broken_templates(raw, templar, path) or [Mistake(path, _describe(error))]
+
+
+def _find_broken_templates(raw: object, templar: Templar, path: str) -> list[Mistake]:
+    if isinstance(raw, Mapping):
+        name = raw.get("name")
+        here = f"{path} ({shown(str(name))[1:-1]})" if isinstance(name, str) and path.endswith("]") else path
+        return [
+            mistake for key, item in raw.items() for mistake in _find_broken_templates(item, templar, f"{here}.{key}")
+        ]
+    if isinstance(raw, list | tuple):
+        return [
+            mistake
+            for index, item in enumerate(raw)
+            for mistake in _find_broken_templates(item, templar, f"{path}[{index}]")
+        ]
+    try:
+        templar.template(raw)
+    except AnsibleError as error:
+        return [Mistake(path, _describe(error))]
+    return []
+
+
+def _describe(error: AnsibleError) -> str:
+    reason = " ".join(str(getattr(error, "message", error)).split())
+    return f"its template fails: {reason}"
+
+
+def _find_directory(variables: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the inventory's directory. The implicit localhost has none, the nodes do."""
+    for some in (variables, *hosts.values()):
+        if some.get("inventory_dir"):
+            return str(some["inventory_dir"])
+    return os.getcwd()
+
+
+def _check_file(path: str) -> str | None:
+    if not os.path.exists(path):
+        return f"{shown(path)} does not exist on the controller"
+    if not os.path.isfile(path):
+        return f"{shown(path)} is not a file"
+    if not os.access(path, os.R_OK):
+        return f"{shown(path)} cannot be read by the user who runs Ansible"
+    return None

@@ -1,0 +1,307 @@
+"""The deployment document: the whole inventory as one thing, checked as a whole and completed.
+
+Pure: what the inventory's variables hold comes in as plain values; what is to be goes out, with every mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import cluster, datacenter, image, node, organization, pool, port_group, vm, vswitch
+from ._fields import render
+from ._mistake import Mistake
+from ._references import NOUNS, collect
+from .deployment_addresses import find_address_mistakes
+from .deployment_capacity import find_capacity_mistakes
+from .deployment_defaults import (
+    Index,
+    complete_clusters,
+    complete_datacenters,
+    complete_images,
+    complete_instances,
+    complete_nodes,
+    complete_pools,
+    complete_port_groups,
+    complete_vswitches,
+)
+from .deployment_elements import Elements, Written, find_duplicates, parse_elements, read_list, read_value
+from .deployment_hosts import InventoryHost, find_coordinator_mistakes, read_hosts
+from .deployment_instances import Render, Replica, expand, fold, parse_instances
+from .deployment_names import find_unknown_variables
+from .deployment_placement import find_placement_mistakes, find_reach
+from .deployment_report import sort_mistakes
+from .deployment_sources import FileCheck, find_source_mistakes, resolve_sources
+from .deployment_storage import find_image_mistakes, find_pool_mistakes
+from .deployment_switches import find_uplink_mistakes
+from .deployment_variables import DOCUMENT, FLAVOR
+
+# Without these lists there is one element of this name.
+DEFAULTS = {"pextra_organizations": "root", "pextra_datacenters": "default", "pextra_clusters": "default"}
+DEFAULT_POOL = "local"
+DEFAULT_NAME = "pextra"
+
+_KINDS = {
+    "organization": "pextra_organizations",
+    "datacenter": "pextra_datacenters",
+    "cluster": "pextra_clusters",
+    "pool": "pextra_pools",
+    "vswitch": "pextra_vswitches",
+    "port_group": "pextra_port_groups",
+    "image": "pextra_images",
+    "flavor": "pextra_flavors",
+}
+_IN_CLUSTER = ("pool", "vswitch", "port_group", "image")
+
+
+def _render_nothing(_index: int, _number: int) -> tuple[None, list[Mistake]]:
+    return None, []
+
+
+_Lists = Mapping[str, Sequence[Written]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """What was read.
+
+    variables: the variables of the deployment, templated and plain, except pextra_instances: its `instances` elements
+    come through `render_instance` one by one, for each replica of a count anew.
+    names: every variable that begins with `pextra_`, of the deployment and of the hosts.
+    directory: what files of images are relative to.
+    """
+
+    variables: Mapping[str, Any]
+    names: Sequence[str] = ()
+    hosts: Sequence[InventoryHost] = ()
+    coordinators: Sequence[str] = ()
+    instances: int = 0
+    render_instance: Render = _render_nothing
+    directory: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """document and summary are plain JSON types. With mistakes the document is not to be used."""
+
+    document: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
+    warnings: tuple[Mistake, ...] = ()
+
+
+def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
+    """Read, complete and check the whole document. Never raises for what a person wrote."""
+    mistakes = find_unknown_variables(inventory.names)
+    lists, found = _read_lists(inventory.variables)
+    mistakes += found
+    lists["image"] = resolve_sources(lists["image"], inventory.directory)
+    replicas, found = expand(inventory.instances, inventory.render_instance)
+    mistakes += found
+
+    clusters = [element.name for element in lists["cluster"] if element.name and element.is_present]
+    single = clusters[0] if len(clusters) == 1 else None
+    nodes, hosts, found = read_hosts(inventory.hosts, single)
+    mistakes += found
+    names = [host.name for host in inventory.hosts]
+    mistakes += find_coordinator_mistakes(inventory.coordinators, names) if names else []
+    mistakes += _find_duplicate_names(lists, replicas, single)
+
+    cluster_nodes = {
+        name: tuple(element.spec.name for element in nodes if element.spec.cluster == name) for name in clusters
+    }
+    index = _make_index(lists, cluster_nodes, single)
+    parsed, found = _parse(lists, replicas, index)
+    mistakes += found
+    elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index)
+    mistakes += found
+    mistakes += find_source_mistakes(elements.images, check_file)
+    found, warnings = _find_rule_mistakes(elements, cluster_nodes)
+    mistakes += found
+
+    deployment_name, found = read_value(
+        DOCUMENT["pextra_deployment_name"],
+        inventory.variables.get("pextra_deployment_name"),
+        "pextra_deployment_name",
+    )
+    mistakes += found
+    return Deployment(
+        document=_render(elements, deployment_name or DEFAULT_NAME),
+        summary=_summarize(elements),
+        mistakes=tuple(sort_mistakes(fold(mistakes, replicas))),
+        warnings=tuple(warnings),
+    )
+
+
+def _read_lists(variables: Mapping[str, Any]) -> tuple[dict[str, tuple[Written, ...]], list[Mistake]]:
+    """Return the elements by kind. What is not given becomes what the defaults say."""
+    lists: dict[str, tuple[Written, ...]] = {}
+    mistakes: list[Mistake] = []
+    for kind, variable in _KINDS.items():
+        given, found = read_list(variable, variables.get(variable))
+        mistakes += found
+        if given is None and variable in DEFAULTS:
+            given = (Written(variable, {"name": DEFAULTS[variable]}),)
+        elif given == () and not found and variable in DEFAULTS:
+            mistakes.append(Mistake(variable, "is empty; leave it out, or write at least one"))
+        elif given is None and kind == "pool":
+            given = tuple(
+                Written(variable, {"name": DEFAULT_POOL, "cluster": element.name})
+                for element in lists["cluster"]
+                if element.name and element.is_present
+            )
+        lists[kind] = given or ()
+    return lists, mistakes
+
+
+def _find_duplicate_names(lists: _Lists, replicas: Sequence[Replica], single: str | None) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    for kind, written in lists.items():
+        scoped = [
+            ((element.word("cluster") or single) if kind in _IN_CLUSTER else None, element) for element in written
+        ]
+        mistakes += find_duplicates(scoped, NOUNS[kind])
+    instances = [(replica.written.word("cluster") or single, replica.written) for replica in replicas]
+    return mistakes + find_duplicates(instances, NOUNS["instance"])
+
+
+def _make_index(lists: _Lists, cluster_nodes: Mapping[str, tuple[str, ...]], single: str | None) -> Index:
+    known = {}
+    for kind, written in lists.items():
+        known[kind] = collect(
+            kind,
+            [
+                ((element.word("cluster") or single) if kind in _IN_CLUSTER else None, element.name, element.is_present)
+                for element in written
+                if element.name is not None
+            ],
+        )
+    known["node"] = collect("node", [(name, host, True) for name, hosts in cluster_nodes.items() for host in hosts])
+    organizations = [element.name for element in lists["organization"] if element.name and element.is_present]
+    datacenters = [element.name for element in lists["datacenter"] if element.name and element.is_present]
+    return Index(
+        known=known,
+        cluster_nodes=cluster_nodes,
+        root_organization=organizations[0] if organizations else None,
+        single_datacenter=datacenters[0] if len(datacenters) == 1 else None,
+        single_cluster=single,
+    )
+
+
+def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[Elements, list[Mistake]]:
+    organizations, mistakes = parse_elements(organization.FIELDS, organization.Organization, lists["organization"])
+    datacenters, found = parse_elements(datacenter.FIELDS, datacenter.Datacenter, lists["datacenter"])
+    mistakes += found
+    clusters, found = parse_elements(cluster.FIELDS, cluster.Cluster, lists["cluster"])
+    mistakes += found
+    pools, found = parse_elements(pool.FIELDS, pool.Pool, lists["pool"])
+    mistakes += found
+    vswitches, found = parse_elements(vswitch.FIELDS, vswitch.Vswitch, lists["vswitch"])
+    mistakes += found
+    port_groups, found = parse_elements(port_group.FIELDS, port_group.PortGroup, lists["port_group"])
+    mistakes += found
+    images, found = parse_elements(image.FIELDS, image.Image, lists["image"])
+    mistakes += found
+    flavors = {}
+    _, found = parse_elements(FLAVOR, dict, lists["flavor"])
+    mistakes += found
+    broken = {mistake.path for mistake in found}
+    for element in lists["flavor"]:
+        if element.name and not any(path.startswith(element.path) for path in broken):
+            given = {key: element.value.get(key) for key in ("vcpus", "memory")}
+            flavors[element.name] = {key: value for key, value in given.items() if value is not None}
+    instances, found = parse_instances(replicas, flavors, index.known["flavor"])
+    mistakes += found
+    elements = Elements(
+        organizations=organizations,
+        datacenters=datacenters,
+        clusters=clusters,
+        pools=pools,
+        vswitches=vswitches,
+        port_groups=port_groups,
+        images=images,
+        instances=instances,
+    )
+    return elements, mistakes
+
+
+def _complete(elements: Elements, index: Index) -> tuple[Elements, list[Mistake]]:
+    datacenters, mistakes = complete_datacenters(elements.datacenters, index)
+    clusters, found = complete_clusters(elements.clusters, index)
+    mistakes += found
+    nodes, found = complete_nodes(elements.nodes, index)
+    mistakes += found
+    pools, found = complete_pools(elements.pools, index)
+    mistakes += found
+    vswitches, found = complete_vswitches(elements.vswitches, index)
+    mistakes += found
+    port_groups, found = complete_port_groups(elements.port_groups, index)
+    mistakes += found
+    instances, found = complete_instances(elements.instances, index)
+    mistakes += found
+    images, found = complete_images(elements.images, instances, index)
+    mistakes += found
+    complete = replace(
+        elements,
+        datacenters=datacenters,
+        clusters=clusters,
+        nodes=nodes,
+        pools=pools,
+        vswitches=vswitches,
+        port_groups=port_groups,
+        images=images,
+        instances=instances,
+    )
+    return complete, mistakes
+
+
+def _find_rule_mistakes(
+    elements: Elements, cluster_nodes: Mapping[str, Sequence[str]]
+) -> tuple[list[Mistake], list[Mistake]]:
+    """Check what concerns several elements. Returns (mistakes, warnings)."""
+    reach = find_reach(cluster_nodes, elements.pools, elements.vswitches, elements.port_groups)
+    mistakes = find_pool_mistakes(elements.pools)
+    mistakes += find_image_mistakes(elements.images, elements.instances)
+    mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
+    mistakes += find_address_mistakes(elements.instances, elements.port_groups, elements.nodes)
+    mistakes += find_placement_mistakes(elements.instances, reach)
+    found, warnings = find_capacity_mistakes(elements.instances, elements.nodes, elements.hosts, reach)
+    return mistakes + found, warnings
+
+
+def _render(elements: Elements, deployment_name: str | None) -> dict[str, Any]:
+    return {
+        "deployment_name": deployment_name,
+        "organizations": [render(organization.FIELDS, element.spec) for element in elements.organizations],
+        "datacenters": [render(datacenter.FIELDS, element.spec) for element in elements.datacenters],
+        "clusters": [render(cluster.FIELDS, element.spec) for element in elements.clusters],
+        "nodes": [render(node.FIELDS, element.spec) for element in elements.nodes],
+        "pools": [render(pool.FIELDS, element.spec) for element in elements.pools],
+        "vswitches": [render(vswitch.FIELDS, element.spec) for element in elements.vswitches],
+        "port_groups": [render(port_group.FIELDS, element.spec) for element in elements.port_groups],
+        "images": [render(image.FIELDS, element.spec) for element in elements.images],
+        "instances": [render(vm.FIELDS, element.spec) for element in elements.instances],
+    }
+
+
+def _summarize(elements: Elements) -> dict[str, Any]:
+    """Count what is to be present."""
+    instances = [element.spec for element in elements.instances if element.spec.state == "present"]
+    lists: dict[str, Sequence[Any]] = {
+        "organizations": elements.organizations,
+        "datacenters": elements.datacenters,
+        "clusters": elements.clusters,
+        "nodes": elements.nodes,
+        "pools": elements.pools,
+        "vswitches": elements.vswitches,
+        "port_groups": elements.port_groups,
+        "images": elements.images,
+    }
+    running = [spec for spec in instances if spec.power == "running"]
+    return {
+        **{name: sum(element.spec.state == "present" for element in found) for name, found in lists.items()},
+        "instances": len(instances),
+        "instances_running": len(running),
+        "memory_running_mib": sum(spec.memory for spec in running),
+    }

@@ -1,0 +1,209 @@
+"""What the deployment document leaves unsaid: references are checked, and what is single or derivable filled in.
+
+Every function takes elements as written and returns them complete, with the mistakes in their references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ._mistake import Mistake
+from ._references import Known, find_reference_mistake
+from .cluster import Cluster
+from .datacenter import Datacenter
+from .deployment_elements import Declared
+from .image import Image
+from .node import Node
+from .pool import Pool
+from .port_group import PortGroup
+from .vm import Vm
+from .vswitch import Vswitch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """All names. cluster_nodes: the nodes of each cluster, in the inventory's order.
+
+    root_organization, single_datacenter, single_cluster: what need not be named, where there is one.
+    """
+
+    known: Mapping[str, Known]
+    cluster_nodes: Mapping[str, tuple[str, ...]]
+    root_organization: str | None
+    single_datacenter: str | None
+    single_cluster: str | None
+
+    def find_mistakes(self, kind: str, word: str | None, path: str, cluster: str | None = None) -> list[Mistake]:
+        """Check one reference. In a cluster that is known by its identifier alone, nothing can be told."""
+        if word is None or (cluster is not None and not self.known["cluster"].has(cluster)):
+            return []
+        mistake = find_reference_mistake(self.known[kind], word, path, cluster)
+        return [mistake] if mistake else []
+
+
+def complete_datacenters(
+    declared: Iterable[Declared[Datacenter]], index: Index
+) -> tuple[tuple[Declared[Datacenter], ...], list[Mistake]]:
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        if spec.state == "present":
+            spec = replace(spec, organization=spec.organization or index.root_organization)
+            mistakes += index.find_mistakes("organization", spec.organization, f"{element.path}.organization")
+        complete.append(Declared(element.path, spec))
+    return tuple(complete), mistakes
+
+
+def complete_clusters(
+    declared: Iterable[Declared[Cluster]], index: Index
+) -> tuple[tuple[Declared[Cluster], ...], list[Mistake]]:
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        if spec.state == "present":
+            spec = replace(spec, datacenter=spec.datacenter or index.single_datacenter)
+            path = f"{element.path}.datacenter"
+            mistakes += index.find_mistakes("datacenter", spec.datacenter, path)
+            if spec.datacenter is None and len(index.known["datacenter"].names.get(None, {})) > 1:
+                mistakes.append(Mistake(path, "is missing; there are several datacenters"))
+        complete.append(Declared(element.path, spec))
+    return tuple(complete), mistakes
+
+
+def complete_nodes(
+    declared: Iterable[Declared[Node]], index: Index
+) -> tuple[tuple[Declared[Node], ...], list[Mistake]]:
+    nodes = tuple(declared)
+    mistakes = []
+    for node in nodes:
+        mistakes += index.find_mistakes("cluster", node.spec.cluster, f"{node.path}.pextra_cluster")
+    return nodes, mistakes
+
+
+def complete_pools(
+    declared: Iterable[Declared[Pool]], index: Index
+) -> tuple[tuple[Declared[Pool], ...], list[Mistake]]:
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        cluster, found = _find_cluster(element.path, spec.cluster, index)
+        if spec.state == "present":
+            nodes, wrong = _complete_nodes_of(element.path, spec.nodes, cluster, index)
+            found += wrong
+            spec = replace(spec, nodes=nodes, path=spec.target)
+        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        mistakes += found
+    return tuple(complete), mistakes
+
+
+def complete_vswitches(
+    declared: Iterable[Declared[Vswitch]], index: Index
+) -> tuple[tuple[Declared[Vswitch], ...], list[Mistake]]:
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        cluster, found = _find_cluster(element.path, spec.cluster, index)
+        if spec.state == "present":
+            nodes, wrong = _complete_nodes_of(element.path, spec.nodes, cluster, index)
+            found += wrong
+            spec = replace(spec, nodes=nodes)
+        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        mistakes += found
+    return tuple(complete), mistakes
+
+
+def complete_port_groups(
+    declared: Iterable[Declared[PortGroup]], index: Index
+) -> tuple[tuple[Declared[PortGroup], ...], list[Mistake]]:
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        cluster, found = _find_cluster(element.path, spec.cluster, index)
+        if spec.state == "present":
+            path = f"{element.path}.vswitch"
+            there = index.known["vswitch"].names.get(cluster, {})
+            present = [name for name, is_present in there.items() if is_present]
+            if spec.vswitch is None and len(present) == 1:
+                spec = replace(spec, vswitch=present[0])
+            elif spec.vswitch is None and not found:
+                several = f" Declared: {', '.join(present)}." if present else " None is declared."
+                found.append(Mistake(path, f"is missing; write the vSwitch that the port group belongs to.{several}"))
+            found += index.find_mistakes("vswitch", spec.vswitch, path, cluster)
+        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        mistakes += found
+    return tuple(complete), mistakes
+
+
+def complete_images(
+    declared: Iterable[Declared[Image]], instances: Sequence[Declared[Vm]], index: Index
+) -> tuple[tuple[Declared[Image], ...], list[Mistake]]:
+    """An image is kept where instances that begin from it have their roots, unless it says where."""
+    used: dict[tuple[str | None, str], dict[str, None]] = {}
+    for instance in instances:
+        vm = instance.spec
+        if vm.state == "present" and vm.image and vm.root:
+            used.setdefault((vm.cluster, vm.image), {})[vm.root.pool] = None
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        cluster, found = _find_cluster(element.path, spec.cluster, index)
+        if spec.state == "present":
+            if spec.pools is None:
+                spec = replace(spec, pools=tuple(used.get((cluster, spec.name), ())))
+            else:
+                for number, pool in enumerate(spec.pools):
+                    found += index.find_mistakes("pool", pool, f"{element.path}.pools[{number}]", cluster)
+        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        mistakes += found
+    return tuple(complete), mistakes
+
+
+def complete_instances(
+    declared: Iterable[Declared[Vm]], index: Index
+) -> tuple[tuple[Declared[Vm], ...], list[Mistake]]:
+    """A document says what should be: an instance without `power` runs."""
+    complete, mistakes = [], []
+    for element in declared:
+        spec = element.spec
+        cluster, found = _find_cluster(element.path, spec.cluster, index)
+        path = element.path
+        if spec.state == "present":
+            organization = spec.organization or index.root_organization
+            spec = replace(spec, cluster=cluster, organization=organization, power=spec.power or "running")
+            found += index.find_mistakes("organization", spec.organization, f"{path}.organization")
+            found += index.find_mistakes("node", spec.node, f"{path}.node", cluster)
+            found += index.find_mistakes("image", spec.image, f"{path}.image", cluster)
+            if spec.root:
+                found += index.find_mistakes("pool", spec.root.pool, f"{path}.root.pool", cluster)
+            for number, volume in enumerate(spec.volumes):
+                found += index.find_mistakes("pool", volume.pool, f"{path}.volumes[{number}].pool", cluster)
+            for number, nic in enumerate(spec.nics):
+                found += index.find_mistakes("port_group", nic.port_group, f"{path}.nics[{number}].port_group", cluster)
+        else:
+            spec = replace(spec, cluster=cluster)
+        complete.append(Declared(path, spec))
+        mistakes += found
+    return tuple(complete), mistakes
+
+
+def _find_cluster(path: str, given: str | None, index: Index) -> tuple[str | None, list[Mistake]]:
+    """Return the cluster that an element belongs to."""
+    path = f"{path}.cluster"
+    cluster = given or index.single_cluster
+    if cluster is not None:
+        return cluster, index.find_mistakes("cluster", given, path)
+    clusters = ", ".join(index.known["cluster"].names.get(None, {}))
+    there = f"there are several clusters: {clusters}" if clusters else "no cluster is declared"
+    return None, [Mistake(path, f"is missing; {there}")]
+
+
+def _complete_nodes_of(
+    path: str, nodes: tuple[str, ...] | None, cluster: str | None, index: Index
+) -> tuple[tuple[str, ...] | None, list[Mistake]]:
+    if nodes is None:
+        return index.cluster_nodes.get(cluster or "", ()), []
+    mistakes = []
+    for number, node in enumerate(nodes):
+        mistakes += index.find_mistakes("node", node, f"{path}.nodes[{number}]", cluster)
+    return nodes, mistakes

@@ -1,0 +1,121 @@
+"""The nodes of the deployment document: the hosts of the inventory group pextra_nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._checks import check_address, check_hostname, check_node_address
+from ._fields import Field
+from ._mistake import Mistake, shown, suggest
+from .deployment_elements import Declared, Host, read_value
+from .deployment_variables import HOST
+from .node import Node
+
+GROUP = "pextra_nodes"
+COORDINATORS = "pextra_coordinators"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InventoryHost:
+    """One host of the inventory.
+
+    variables: its pextra_ variables, templated and plain. memory_mib, default_interface: from facts, if there are any.
+    """
+
+    name: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    ansible_host: Any = None
+    memory_mib: int | None = None
+    default_interface: str | None = None
+
+
+def host_path(name: str, variable: str) -> str:
+    return f"{GROUP} ({shown(name)[1:-1]}).{variable}"
+
+
+def read_hosts(
+    inventory: Sequence[InventoryHost], default_cluster: str | None
+) -> tuple[tuple[Declared[Node], ...], dict[str, Host], list[Mistake]]:
+    """Return (nodes, hosts by name, mistakes). default_cluster: the one that need not be named, if there is one."""
+    nodes: list[Declared[Node]] = []
+    hosts: dict[str, Host] = {}
+    mistakes: list[Mistake] = []
+    if not inventory:
+        mistakes.append(Mistake(GROUP, "the inventory group has no hosts; each of its hosts becomes a node"))
+    for host in inventory:
+        values, found = _read_variables(host)
+        problem = check_hostname(host.name)
+        if problem:
+            found.append(Mistake(f"{GROUP} ({shown(host.name)[1:-1]})", problem))
+        address, address_mistakes = _read_address(host, values["pextra_address"])
+        found += address_mistakes
+        cluster = values["pextra_cluster"] or default_cluster
+        if cluster is None:
+            found.append(Mistake(host_path(host.name, "pextra_cluster"), "is missing; there are several clusters"))
+        mistakes += found
+        hosts[host.name] = Host(
+            memory_mib=values["pextra_memory"] or host.memory_mib,
+            management_interface=values["pextra_management_interface"] or host.default_interface,
+        )
+        spec = Node(
+            name=host.name,
+            address=address,
+            cluster=cluster,
+            description=values["pextra_node_description"],
+            virt_type=values["pextra_virt_type"],
+            memory_reserved=values["pextra_memory_reserved"],
+        )
+        nodes.append(Declared(f"{GROUP} ({shown(host.name)[1:-1]})", spec))
+    return tuple(nodes), hosts, mistakes + _find_shared_addresses(nodes)
+
+
+def find_coordinator_mistakes(coordinators: Sequence[str], nodes: Sequence[str]) -> list[Mistake]:
+    """The registry needs a coordinator, and a coordinator is a node."""
+    if not coordinators:
+        return [Mistake(COORDINATORS, f"the inventory group has no hosts; put one host of {GROUP} into it, or three")]
+    return [
+        Mistake(
+            f"{COORDINATORS} ({shown(name)[1:-1]})",
+            f"is not in the inventory group {GROUP}; every coordinator is a node.{suggest(name, nodes)}",
+        )
+        for name in coordinators
+        if name not in nodes
+    ]
+
+
+def _read_variables(host: InventoryHost) -> tuple[dict[str, Any], list[Mistake]]:
+    values: dict[str, Any] = {}
+    mistakes: list[Mistake] = []
+    for name, table_field in HOST.items():
+        # The address may come from elsewhere, and is then checked all the same.
+        unchecked = Field(kind="str", help="") if name == "pextra_address" else table_field
+        values[name], found = read_value(unchecked, host.variables.get(name), host_path(host.name, name))
+        mistakes += found
+    return values, mistakes
+
+
+def _read_address(host: InventoryHost, given: str | None) -> tuple[str | None, list[Mistake]]:
+    if host.variables.get("pextra_address") is not None and given is None:
+        return None, []
+    address = given or host.ansible_host or host.name
+    path = host_path(host.name, "pextra_address" if given or not host.ansible_host else "ansible_host")
+    if not isinstance(address, str) or (given is None and check_address(address)):
+        problem = f"is missing; write the management address, as {shown(address)} is a name and not an IP address"
+        return None, [Mistake(host_path(host.name, "pextra_address"), problem)]
+    problem_found = check_node_address(address)
+    return (None, [Mistake(path, problem_found)]) if problem_found else (address, [])
+
+
+def _find_shared_addresses(nodes: Sequence[Declared[Node]]) -> list[Mistake]:
+    first: dict[str, str] = {}
+    mistakes = []
+    for node in nodes:
+        address = node.spec.address
+        if address is None:
+            continue
+        if address in first:
+            mistakes.append(Mistake(f"{node.path}.pextra_address", f"{address} is the address of {first[address]} too"))
+        first.setdefault(address, node.spec.name)
+    return mistakes

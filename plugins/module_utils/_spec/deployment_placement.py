@@ -1,0 +1,140 @@
+"""Rules of placement: for every instance some node has all that it needs, and anti-affinity can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .._ids import is_id
+from ._mistake import Mistake
+from .deployment_elements import Declared
+from .pool import Pool
+from .port_group import PortGroup
+from .vm import Vm
+from .vswitch import Vswitch
+
+Key = tuple[str | None, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """On which nodes things are. What is missing here is not known, and so no hindrance."""
+
+    nodes: Mapping[str, frozenset[str]]
+    pools: Mapping[Key, frozenset[str]]
+    port_groups: Mapping[Key, frozenset[str]]
+
+
+def find_reach(
+    cluster_nodes: Mapping[str, Sequence[str]],
+    pools: Sequence[Declared[Pool]],
+    vswitches: Sequence[Declared[Vswitch]],
+    port_groups: Sequence[Declared[PortGroup]],
+) -> Reach:
+    """Collect on which nodes the pools and the port groups are."""
+    switches: dict[Key, frozenset[str]] = {}
+    for vswitch in vswitches:
+        if vswitch.spec.state == "present" and _are_names(vswitch.spec.nodes):
+            switches[vswitch.spec.cluster, vswitch.spec.name] = frozenset(vswitch.spec.nodes or ())
+    groups: dict[Key, frozenset[str]] = {}
+    for group in port_groups:
+        key = (group.spec.cluster, group.spec.vswitch or "")
+        if group.spec.state == "present" and key in switches:
+            groups[group.spec.cluster, group.spec.name] = switches[key]
+    return Reach(
+        nodes={cluster: frozenset(nodes) for cluster, nodes in cluster_nodes.items()},
+        pools={
+            (pool.spec.cluster, pool.spec.name): frozenset(pool.spec.nodes or ())
+            for pool in pools
+            if pool.spec.state == "present" and _are_names(pool.spec.nodes)
+        },
+        port_groups=groups,
+    )
+
+
+def find_candidates(vm: Vm, reach: Reach) -> frozenset[str]:
+    """Return the nodes that have every pool and port group of the instance; the named node if it is one of them."""
+    candidates = reach.nodes.get(vm.cluster or "", frozenset())
+    for pool in _pools_of(vm):
+        candidates &= reach.pools.get((vm.cluster, pool), candidates)
+    for nic in vm.nics:
+        candidates &= reach.port_groups.get((vm.cluster, nic.port_group), candidates)
+    if vm.node is not None and not is_id(vm.node):
+        candidates &= {vm.node}
+    return candidates
+
+
+def find_placement_mistakes(instances: Sequence[Declared[Vm]], reach: Reach) -> list[Mistake]:
+    """Check every present instance against the reach, and groups of anti-affinity against the nodes left to them."""
+    mistakes: list[Mistake] = []
+    groups: dict[Key, list[Declared[Vm]]] = {}
+    for element in instances:
+        vm = element.spec
+        if vm.state != "present" or vm.cluster not in reach.nodes:
+            continue
+        if vm.anti_affinity:
+            groups.setdefault((vm.cluster, vm.anti_affinity), []).append(element)
+        if vm.node is not None and not is_id(vm.node):
+            mistakes += _find_pinned_mistakes(element, vm.node, reach)
+        elif not find_candidates(vm, reach):
+            needed = [f'the storage pool "{pool}"' for pool in _pools_of(vm)]
+            needed += [f'the port group "{name}"' for name in dict.fromkeys(nic.port_group for nic in vm.nics)]
+            if needed:
+                mistakes.append(Mistake(element.path, f"no node has all that it needs: {', '.join(needed)}"))
+    for (cluster, word), members in groups.items():
+        mistakes += _find_affinity_mistakes(str(cluster), word, members, reach)
+    return mistakes
+
+
+def _find_pinned_mistakes(element: Declared[Vm], node: str, reach: Reach) -> list[Mistake]:
+    vm, mistakes = element.spec, []
+    if node not in reach.nodes[vm.cluster or ""]:
+        return []
+    places = [("root.pool", vm.root.pool)] if vm.root else []
+    places += [(f"volumes[{number}].pool", volume.pool) for number, volume in enumerate(vm.volumes)]
+    for place, pool in places:
+        there = reach.pools.get((vm.cluster, pool))
+        if there is not None and node not in there:
+            problem = f'the storage pool "{pool}" is not on {node}, the node of this instance'
+            mistakes.append(Mistake(f"{element.path}.{place}", f"{problem}; it is on {_list(there)}"))
+    for number, nic in enumerate(vm.nics):
+        there = reach.port_groups.get((vm.cluster, nic.port_group))
+        if there is not None and node not in there:
+            problem = f'the vSwitch of "{nic.port_group}" is not on {node}, the node of this instance'
+            mistakes.append(Mistake(f"{element.path}.nics[{number}].port_group", f"{problem}; it is on {_list(there)}"))
+    return mistakes
+
+
+def _find_affinity_mistakes(cluster: str, word: str, members: Sequence[Declared[Vm]], reach: Reach) -> list[Mistake]:
+    """Give each member a node of its own, moving others aside where that helps; name those that get none."""
+    candidates = {member.path: find_candidates(member.spec, reach) for member in members}
+    if not all(candidates.values()):
+        return []
+    holder: dict[str, Declared[Vm]] = {}
+
+    def find_place(member: Declared[Vm], tried: set[str]) -> bool:
+        for node in sorted(candidates[member.path] - tried):
+            tried.add(node)
+            if node not in holder or find_place(holder[node], tried):
+                holder[node] = member
+                return True
+        return False
+
+    left = [member for member in members if not find_place(member, set())]
+    nodes = len(frozenset().union(*candidates.values()))
+    problem = f'{len(members)} instances of {cluster} are never to share a node ("{word}"), and '
+    problem += f"{nodes} node{'s' if nodes > 1 else ''} can run them"
+    return [Mistake(f"{member.path}.anti_affinity", f"{problem}: none is left for this one") for member in left]
+
+
+def _pools_of(vm: Vm) -> tuple[str, ...]:
+    pools = [vm.root.pool] if vm.root else []
+    return tuple(dict.fromkeys(pools + [volume.pool for volume in vm.volumes]))
+
+
+def _are_names(nodes: Sequence[str] | None) -> bool:
+    return nodes is not None and not any(is_id(node) for node in nodes)
+
+
+def _list(nodes: frozenset[str]) -> str:
+    return ", ".join(sorted(nodes)) or "no node"

@@ -1,0 +1,68 @@
+"""Rules of storage: where pools may lie, and that images are where instances need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._ids import is_id
+from ._mistake import Mistake
+from .deployment_elements import Declared
+from .image import Image
+from .pool import Pool
+from .vm import Vm
+
+# Directories of the operating system: files of guests below them would break the host, or be broken by it.
+_SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr")
+# What this collection keeps itself. Pools lie below it, in a directory of their own.
+_OURS = "/var/lib/pextra"
+
+
+def find_pool_mistakes(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
+    """A pool needs a directory to itself on every node: domain rules, "Storage pools", on conflicting target paths."""
+    mistakes = []
+    present = [pool for pool in pools if pool.spec.state == "present"]
+    for number, pool in enumerate(present):
+        path = f"{pool.path}.path"
+        target = pool.spec.target
+        for system in _SYSTEM:
+            if _is_within(target, system):
+                mistakes.append(Mistake(path, f"{target} belongs to the operating system ({system})"))
+        if _is_within(_OURS, target):
+            mistakes.append(Mistake(path, f"{target} holds {_OURS}; write a directory of the pool's own"))
+        for other in present[:number]:
+            if not _share_nodes(pool.spec, other.spec):
+                continue
+            if target == other.spec.target:
+                mistakes.append(Mistake(path, f"{target} is the directory of {other.path} too"))
+            elif _is_within(target, other.spec.target) or _is_within(other.spec.target, target):
+                how = "lies in" if _is_within(target, other.spec.target) else "holds"
+                mistakes.append(Mistake(path, f"{target} {how} {other.spec.target} of {other.path}"))
+    return mistakes
+
+
+def find_image_mistakes(images: Sequence[Declared[Image]], instances: Sequence[Declared[Vm]]) -> list[Mistake]:
+    """An instance begins from an image only in a pool that holds it."""
+    held = {
+        (image.spec.cluster, image.spec.name): image.spec.pools or ()
+        for image in images
+        if image.spec.state == "present"
+    }
+    mistakes = []
+    for instance in instances:
+        vm = instance.spec
+        if vm.state != "present" or vm.image is None or vm.root is None:
+            continue
+        pools = held.get((vm.cluster, vm.image))
+        if pools is None or vm.root.pool in pools or is_id(vm.root.pool) or any(is_id(pool) for pool in pools):
+            continue
+        problem = f'the image "{vm.image}" is in {", ".join(pools) or "no pool"}, not in "{vm.root.pool}"'
+        mistakes.append(Mistake(f"{instance.path}.root.pool", f"{problem}; add it to the image's pools"))
+    return mistakes
+
+
+def _is_within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _share_nodes(one: Pool, other: Pool) -> bool:
+    return bool(set(one.nodes or ()) & set(other.nodes or ()))

@@ -1,0 +1,129 @@
+"""The deployment document as one table: which variables it is made of, and which others there are.
+
+`DOCUMENT` holds the variables of the whole deployment (`group_vars/all`), `HOST` those of each node. Argument
+specs, validation, the JSON Schema and the documentation all read the same fields.
+"""
+
+from __future__ import annotations
+
+from . import cluster, datacenter, image, node, organization, pool, port_group, vm, vswitch
+from ._checks import check_interface, check_name
+from ._common import DESCRIPTION, NAME
+from ._fields import Field, Table
+
+MAX_COUNT = 10_000
+
+FLAVOR: Table = {
+    "name": NAME,
+    "vcpus": vm.FIELDS["vcpus"],
+    "memory": vm.FIELDS["memory"],
+    "description": DESCRIPTION,
+}
+
+INSTANCE: Table = {
+    **vm.FIELDS,
+    "count": Field(
+        kind="int",
+        minimum=1,
+        maximum=MAX_COUNT,
+        help="How many of it there are, named C(<name>-1), C(<name>-2) and so on. In its values C(pextra_index) is "
+        "the number of each.",
+    ),
+    "flavor": Field(
+        kind="str", help="The flavor whose O(vcpus) and O(memory) it takes, where it does not give its own."
+    ),
+}
+
+
+def _list_of(table: Table, what: str, text: str) -> Field:
+    return Field(kind="list", element=Field(kind="dict", table=table, help=what), help=text)
+
+
+DOCUMENT: Table = {
+    "pextra_deployment_name": Field(
+        kind="str",
+        check=check_name,
+        help="The name of the deployment, which its certificates carry. V(pextra) unless given. "
+        "It cannot be changed afterwards.",
+    ),
+    "pextra_organizations": _list_of(
+        organization.FIELDS,
+        "An organization.",
+        "The organizations. The first is the root organization, which owns the deployment. "
+        "One with the name V(root) unless given.",
+    ),
+    "pextra_datacenters": _list_of(
+        datacenter.FIELDS, "A datacenter.", "The datacenters. One with the name V(default) unless given."
+    ),
+    "pextra_clusters": _list_of(
+        cluster.FIELDS, "A cluster.", "The clusters. One with the name V(default) unless given."
+    ),
+    "pextra_pools": _list_of(
+        pool.FIELDS,
+        "A storage pool.",
+        "The storage pools. Unless given, each cluster has one of the type V(directory) with the name V(local).",
+    ),
+    "pextra_vswitches": _list_of(vswitch.FIELDS, "A vSwitch.", "The vSwitches."),
+    "pextra_port_groups": _list_of(port_group.FIELDS, "A port group.", "The port groups."),
+    "pextra_images": _list_of(image.FIELDS, "An image.", "The images."),
+    "pextra_flavors": _list_of(
+        FLAVOR, "A flavor.", "Sizes of instances under a name. They exist in this document only."
+    ),
+    "pextra_instances": _list_of(INSTANCE, "An instance, or several alike.", "The instances."),
+}
+
+# Each host of the group pextra_nodes is a node; these are its keys. The name is the host's in the inventory.
+HOST: Table = {
+    "pextra_address": Field(
+        kind="str",
+        check=node.FIELDS["address"].check,
+        help="The management address, by which the other nodes reach it. C(ansible_host) unless given. "
+        "It must not change after the node has joined.",
+    ),
+    "pextra_cluster": node.FIELDS["cluster"],
+    "pextra_node_description": DESCRIPTION,
+    "pextra_memory_reserved": node.FIELDS["memory_reserved"],
+    "pextra_virt_type": Field(
+        kind="str",
+        choices=("kvm", "qemu"),
+        help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software. "
+        "Found out on the node unless given.",
+    ),
+    "pextra_memory": Field(
+        kind="size",
+        help="The memory of the host. With it, validation can tell whether the instances fit before any host is asked.",
+    ),
+    "pextra_management_interface": Field(
+        kind="str",
+        check=check_interface,
+        help="The interface that carries the management address, which no vSwitch may take as an uplink. "
+        "Found out on the node unless given.",
+    ),
+}
+
+# Read by roles and playbooks, not by this document's validation. A name is known, or begins like one of the families.
+ROLE_VARIABLES: dict[str, str] = {
+    "pextra_allow_restart": "Whether running instances may be restarted for changes that need it.",
+    "pextra_confirm": "V(DESTROY) consents to the loss of data.",
+    "pextra_coordinator_hosts": "The coordinators that a playbook runs on.",
+    "pextra_deployment": "What M(pextra.cloud.pextra_deployment_validate) returned.",
+    "pextra_first_coordinator": "The coordinator that resources are managed from.",
+    "pextra_hosts": "The hosts that a playbook runs on.",
+    "pextra_index": "The number of an instance that has a count.",
+    "pextra_lease_timeout": "How long a run waits for another that holds the same resource.",
+    "pextra_node_facts": "What preflight found out about the host.",
+    "pextra_node_hosts": "The nodes that a playbook runs on.",
+    "pextra_purge": "Whether what is ours and no longer declared is removed.",
+    "pextra_registry_url": "The registry.",
+    "pextra_takeover": "The deployment that a host is taken over from, on purpose.",
+}
+ROLE_FAMILIES: dict[str, str] = {
+    "pextra_ca_": "The certificate authority of the deployment.",
+    "pextra_lab_": "The lab.",
+    "pextra_preflight_": "Preflight and its exceptions.",
+}
+
+
+def is_known_variable(name: str) -> bool:
+    """Tell whether a variable of this name, which begins with `pextra_`, means something."""
+    return name in DOCUMENT or name in HOST or name in ROLE_VARIABLES or name.startswith(tuple(ROLE_FAMILIES))

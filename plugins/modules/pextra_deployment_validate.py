@@ -1,0 +1,179 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# The documentation of the action plugin of the same name. Nothing runs on a host.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_deployment_validate
+short_description: Check the whole deployment document
+version_added: 0.1.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Reads the deployment document from the variables of the inventory, which begin with C(pextra_), and the nodes from
+    the inventory group C(pextra_nodes), checks the document as a whole, and returns it complete.
+  - Every mistake is told at once, with the path of the value and what is allowed. Types, unknown keys and variables,
+    references, names given twice, addresses, MAC addresses, uplinks, paths of storage pools, placement and capacity
+    are checked.
+  - Everything happens on the controller. No connection is made, and nothing runs on a host.
+  - What cannot be known without the hosts is left to preflight, and what only the registry knows (whatever is given by
+    an identifier instead of a name) to the modules.
+  - The keys of the document are described in the guide to the deployment document of this collection.
+notes:
+  - The document holds user data and password hashes. On success the result is therefore hidden on screens and in
+    logs, as with C(no_log); registered, it is whole.
+  - Of the memory of a host it knows what the variable C(pextra_memory) or gathered facts tell. Without them the
+    capacity of the cluster is not checked.
+attributes:
+  action:
+    description: Runs on the controller only.
+    support: full
+  check_mode:
+    description: Changes nothing, and does the same in check mode.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to compare.
+    support: N/A
+  idempotent:
+    description: Changes nothing.
+    support: full
+  action_group:
+    description: Has no options, so it takes no module defaults.
+    support: none
+seealso:
+  - module: pextra.cloud.pextra_tenant
+  - module: pextra.cloud.pextra_datacenter
+  - module: pextra.cloud.pextra_cluster
+  - module: pextra.cloud.pextra_node
+  - module: pextra.cloud.pextra_pool
+  - module: pextra.cloud.pextra_vswitch
+  - module: pextra.cloud.pextra_port_group
+  - module: pextra.cloud.pextra_image
+  - module: pextra.cloud.pextra_vm
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Validate the deployment before anything is touched
+  pextra.cloud.pextra_deployment_validate:
+  run_once: true
+  delegate_to: localhost
+  register: pextra_deployment
+
+- name: Hand its instances to the module that makes them
+  pextra.cloud.pextra_vm:
+    vms: "{{ pextra_deployment.document.instances }}"
+  run_once: true
+  delegate_to: "{{ groups['pextra_coordinators'] | first }}"
+"""
+
+RETURN = r"""
+document:
+  description:
+    - The document, complete. What was left out because it is the default, single or derived is there.
+    - Each list is what the list option of the module of that resource takes. A count has become that many instances,
+      and a flavor the values it stands for.
+  returned: success
+  type: dict
+  contains:
+    deployment_name:
+      description: The name of the deployment, which its certificates carry.
+      type: str
+      sample: lab
+    organizations:
+      description: The organizations. The first is the root organization.
+      type: list
+      elements: dict
+      sample: [{name: acme, state: present}]
+    datacenters:
+      description: The datacenters.
+      type: list
+      elements: dict
+      sample: [{name: Montreal, organization: acme, state: present}]
+    clusters:
+      description: The clusters.
+      type: list
+      elements: dict
+      sample: [{name: mtl-1, datacenter: Montreal, state: present}]
+    nodes:
+      description: The nodes, one for each host of the inventory group C(pextra_nodes).
+      type: list
+      elements: dict
+      sample: [{name: node1, address: 10.91.0.11, cluster: mtl-1, state: present}]
+    pools:
+      description: The storage pools.
+      type: list
+      elements: dict
+      sample:
+        - name: local
+          type: directory
+          path: /var/lib/pextra/pools/local
+          shared: false
+          cluster: mtl-1
+          nodes: [node1, node2, node3]
+          state: present
+    vswitches:
+      description: The vSwitches.
+      type: list
+      elements: dict
+      sample:
+        - name: svswitch10
+          uplinks: [eth1, eth2]
+          bond_mode: active-backup
+          cluster: mtl-1
+          nodes: [node1, node2, node3]
+          state: present
+    port_groups:
+      description: The port groups.
+      type: list
+      elements: dict
+      sample: [{name: Production, vswitch: svswitch10, vlan: 42, cluster: mtl-1, state: present}]
+    images:
+      description: The images. The source of a file is absolute.
+      type: list
+      elements: dict
+      sample:
+        - name: debian-12
+          source: /srv/images/debian-12.qcow2
+          format: qcow2
+          pools: [local]
+          max_size: 64 GiB
+          cluster: mtl-1
+          state: present
+    instances:
+      description: The instances.
+      type: list
+      elements: dict
+      sample:
+        - name: web-1
+          cluster: mtl-1
+          organization: acme
+          vcpus: 1
+          memory: 512 MiB
+          image: debian-12
+          root: {pool: local, size: 4 GiB, mode: overlay}
+          volumes: []
+          nics: [{port_group: Production, addresses: [172.20.0.11/24]}]
+          autostart: true
+          power: running
+          tags: [frontend]
+          state: present
+summary:
+  description: How many of each are to be present.
+  returned: success
+  type: dict
+  sample:
+    organizations: 1
+    datacenters: 1
+    clusters: 1
+    nodes: 3
+    pools: 2
+    vswitches: 1
+    port_groups: 2
+    images: 1
+    instances: 9
+    instances_running: 8
+    memory_running_mib: 800
+"""
