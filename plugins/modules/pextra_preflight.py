@@ -131,7 +131,7 @@ node_facts:
     time_zone: Etc/UTC
     has_apparmor: true
     is_prepared: true
-    kvm_device_is_open: true
+    kvm_device_exists: true
 """
 
 import os
@@ -143,7 +143,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import (
     fingerprint,
     read_host_facts,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._kvm import probe_kvm
+from ansible_collections.pextra.cloud.plugins.module_utils._kvm import probe_host_kvm
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
     Wanted,
     check_exceptions,
@@ -180,7 +180,7 @@ def main() -> None:
         ca_fingerprint=ca_fingerprint,
         takeover=options["takeover"],
     )
-    kvm = probe_kvm()
+    kvm = probe_host_kvm()
     try:
         facts = read_host_facts(module.run_command, kvm)
     except OSError as error:

@@ -164,12 +164,12 @@ def apply(module: AnsibleModule, action: Action) -> None:
 
 
 def fail(module: AnsibleModule, action: Action, reason: str) -> NoReturn:
-    services = [name for name in action.argv[2:] if "." in name]
-    _code, log, _error = module.run_command(
-        ["journalctl", "--no-pager", "--quiet", "--lines=10", "--output=cat"] + [f"--unit={name}" for name in services]
-    )
+    names = [name for name in (action.reloaded, *action.argv[2:]) if name and name.endswith((".service", ".socket"))]
+    argv = ["journalctl", "--no-pager", "--quiet", "--lines=10", "--output=cat"]
+    # Without a unit journalctl would show everybody's lines.
+    log = module.run_command([*argv, *(f"--unit={name}" for name in names)])[1].strip() if names else ""
     module.fail_json(
-        msg=f"Could not {action.text}: {reason}. The last lines of its journal:\n{log.strip()}",
+        msg=f"Could not {action.text}: {reason}" + (f"\nThe last lines of its journal:\n{log}" if log else ""),
         actions=[action.text],
     )
 

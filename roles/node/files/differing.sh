@@ -3,6 +3,7 @@
 #   directory  MODE OWNER GROUP PATH
 #   file       MODE OWNER GROUP SHA256 PATH   (SHA256 may be -, for any content)
 #   link       TARGET PATH
+#   absent     PATH
 #   certificate SECONDS KEY CA PATH SUBJECT | NAMES
 # The certificate must be the key's, of this CA, valid for so many seconds more, and bear the subject and the names.
 set -u
@@ -41,6 +42,9 @@ while read -r kind rest; do
 		$rest
 		END
         [ "$(readlink "$path" 2>/dev/null)" = "$target" ] || echo "$path"
+        ;;
+    absent)
+        [ ! -e "$rest" ] || echo "$rest"
         ;;
     certificate)
         read -r seconds key ca path words <<-END
