@@ -1,10 +1,12 @@
-"""Checks of single values. Each takes a normalised value and returns what is wrong with it, or None."""
+"""Checks of single values. Each takes a normalised value and returns what is wrong with it, or None.
+
+The tables of fields name these, and argument specs are made from the tables before anything can report a missing
+library: so netaddr is imported late.
+"""
 
 from __future__ import annotations
 
 import re
-
-import netaddr
 
 from ._mistake import shown
 
@@ -83,6 +85,8 @@ def check_sha256(value: str) -> str | None:
 
 
 def check_mac(value: str) -> str | None:
+    import netaddr
+
     if not netaddr.valid_mac(value):
         return f"{shown(value)} is not a MAC address; write one such as 52:54:00:12:34:56"
     first = int(netaddr.EUI(value).words[0])
@@ -91,6 +95,8 @@ def check_mac(value: str) -> str | None:
 
 def check_address(value: str) -> str | None:
     """An IPv4 or IPv6 address without a prefix."""
+    import netaddr
+
     if netaddr.valid_ipv4(value, netaddr.INET_PTON) or netaddr.valid_ipv6(value):
         return None
     return f"{shown(value)} is not an IP address"
@@ -98,6 +104,8 @@ def check_address(value: str) -> str | None:
 
 def check_address_with_prefix(value: str) -> str | None:
     """An address of a guest's NIC, such as 172.20.0.11/24."""
+    import netaddr
+
     text, slash, prefix = value.partition("/")
     if not slash or not prefix.isdecimal() or check_address(text) is not None:
         return f"{shown(value)} is not an address with its prefix length; write one such as 172.20.0.11/24"
@@ -123,6 +131,8 @@ _REFUSED_RANGES = {
 
 
 def check_node_address(value: str) -> str | None:
+    import netaddr
+
     problem = check_address(value)
     if problem:
         return problem

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import netaddr
-
 from ._mistake import shown
 
 
@@ -16,6 +14,8 @@ def is_url(source: str) -> bool:
 
 def check_source(value: str) -> str | None:
     """Refuse what could reach into the coordinator or leak a password. Returns what is wrong, or None."""
+    import netaddr  # late, for the reason in _checks.py
+
     if not value or not value.isprintable():
         return f"{shown(value)} is not a file or a URL"
     if not is_url(value):
