@@ -1,0 +1,248 @@
+"""The lab and its cloud, as the tests see them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = ROOT / "inventories" / "lab"
+_RECAP = re.compile(
+    r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+"
+    r"failed=(?P<failed>\d+)",
+    re.MULTILINE,
+)
+
+
+class Lab:
+    """The nodes as containers."""
+
+    nodes = ("node1", "node2", "node3")
+
+    def is_running(self, node: str) -> bool:
+        state = subprocess.run(
+            ["podman", "inspect", "--format", "{{.State.Running}}", f"pextra-{node}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return state.stdout.strip() == "true"
+
+    def exec(self, node: str, *argv: str, check: bool = True, stdin: str | None = None) -> str:
+        """Run a command on a node and return what it prints."""
+        done = subprocess.run(
+            ["podman", "exec", *(["-i"] if stdin is not None else []), f"pextra-{node}", *argv],
+            capture_output=True,
+            text=True,
+            check=False,
+            input=stdin,
+            timeout=120,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"{node}: {' '.join(argv)} failed with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def sh(self, node: str, script: str, *, check: bool = True) -> str:
+        """Run a shell script on a node and return what it prints."""
+        return self.exec(node, "sh", "-c", script, check=check)
+
+    def on_all(self, *argv: str) -> dict[str, str]:
+        return {node: self.exec(node, *argv) for node in self.nodes}
+
+    # What runs
+
+    def domains(self, node: str) -> dict[str, str]:
+        """Return libvirt's state by domain name."""
+        lines = self.exec(node, "virsh", "list", "--all").splitlines()[2:]
+        return {words[1]: " ".join(words[2:]) for words in (line.split() for line in lines) if words}
+
+    def where(self, instance: str) -> list[str]:
+        """Return the nodes on which a domain of this name is defined or runs."""
+        return [node for node in self.nodes if instance in self.domains(node)]
+
+    def home(self, instance: str) -> str:
+        nodes = self.where(instance)
+        assert len(nodes) == 1, f"{instance} is on {nodes or 'no node'}"
+        return nodes[0]
+
+    def console(self, instance: str) -> str:
+        """Return all that an instance has written to its serial console, wherever it ran."""
+        path = f"/var/log/pextra/console/{instance}.log"
+        return "".join(self.sh(node, f"cat {path} 2>/dev/null || true") for node in self.nodes)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what must not change in a run that changes nothing."""
+        return {
+            node: {
+                "services": self.exec(
+                    node,
+                    "systemctl",
+                    "show",
+                    "--property=Id,ActiveEnterTimestampMonotonic,MainPID",
+                    "libvirtd.service",
+                    "libvirtd-tls.socket",
+                    "openvswitch-switch.service",
+                    "ovs-vswitchd.service",
+                    "ovsdb-server.service",
+                    "pextra-ovsdb-tls.service",
+                    "ssh.service",
+                ),
+                "definitions": self.sh(node, "cd /etc/libvirt/qemu && stat -c '%n %Y %i' *.xml networks/*.xml || true"),
+                "guests": self.sh(node, "pgrep -a qemu-system | sed 's/ .*guest=\\([^,]*\\).*/ \\1/' | sort"),
+                "switch": self.exec(node, "ovs-vsctl", "--format=json", "list", "Port"),
+            }
+            for node in self.nodes
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished ansible-playbook."""
+
+    code: int
+    output: str
+    hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> int:
+        return sum(host["changed"] for host in self.hosts.values())
+
+    def must_succeed(self) -> Run:
+        assert self.code == 0, self.output[-6000:]
+        return self
+
+    def must_change_nothing(self) -> Run:
+        self.must_succeed()
+        assert self.hosts, "nothing ran"
+        assert self.changed == 0, self.output[-6000:]
+        return self
+
+
+class Site:
+    """`ansible-playbook pextra.cloud.site`, from the installed collection."""
+
+    def __init__(self, lab: Lab, inventory: Path = INVENTORY) -> None:
+        self.lab = lab
+        self.inventory = inventory
+
+    def command(self, *arguments: str, playbook: str = "pextra.cloud.site") -> list[str]:
+        return [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(self.inventory), *arguments, playbook]
+
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        return kept | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+    def run(self, *arguments: str, playbook: str = "pextra.cloud.site", timeout_s: float = 900) -> Run:
+        done = subprocess.run(
+            self.command(*arguments, playbook=playbook),
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
+        return _finished(done.returncode, done.stdout + done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a run in a session of its own, to be killed or waited for."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait(self, process: subprocess.Popen[str], timeout_s: float = 900) -> Run:
+        output, _ = process.communicate(timeout=timeout_s)
+        return _finished(process.returncode, output)
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """kill -9 ansible-playbook with its workers, and the module's process on the coordinator."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        self.lab.sh("node1", "pkill -9 -f '[A]nsiballZ_pextra' || true; pkill -9 -f '[a]nsible/modules/pextra' || true")
+
+    def module(self, name: str, **options: Any) -> dict[str, Any]:
+        """Run one module on the coordinator and return its result."""
+        return self.play([{f"pextra.cloud.{name}": options, "register": "outcome"}])[-1]
+
+    def play(
+        self, tasks: list[dict[str, Any]], *, hosts: str = "node1", extra: tuple[str, ...] = ()
+    ) -> list[dict[str, Any]]:
+        """Run tasks on the coordinator and return their results."""
+        play = [{"hosts": hosts, "gather_facts": False, "tasks": tasks}]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "play.yml"
+            path.write_text(yaml.safe_dump(play, sort_keys=False))
+            environment = self.environment() | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+            done = subprocess.run(
+                self.command(*extra, playbook=str(path)),
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=600,
+            )
+        start = done.stdout.find("{")
+        assert start >= 0, done.stdout + done.stderr
+        results = json.loads(done.stdout[start:])
+        return [next(iter(task["hosts"].values())) for task in results["plays"][0]["tasks"]]
+
+    def declared(self) -> list[dict[str, Any]]:
+        """Return the instances as the validated document has them."""
+        return list(self.document()["instances"])
+
+    def document(self) -> dict[str, Any]:
+        outcome = self.play([{"pextra.cloud.pextra_deployment_validate": {}, "delegate_to": "localhost"}])[-1]
+        return dict(outcome["document"])
+
+    @contextmanager
+    def overlay(self, variables: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+        """Give extra variables as a file, for a document that differs in a few keys."""
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            yaml.safe_dump(dict(variables), file, sort_keys=False)
+            file.flush()
+            yield ("-e", f"@{file.name}")
+
+
+def group_vars(name: str) -> dict[str, Any]:
+    """Return one file of the lab inventory's variables, untemplated."""
+    path = next((INVENTORY / "group_vars" / "all").glob(f"*{name}*.yml"))
+    return dict(yaml.safe_load(path.read_text()))
+
+
+def wait_until(what: str, holds: Callable[[], Any], timeout_s: float = 60) -> Any:
+    """Wait until `holds` returns something true, and return it."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = holds()
+        if found:
+            return found
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {timeout_s:g} s: {what}")
+        time.sleep(0.5)
+
+
+def _finished(code: int, output: str) -> Run:
+    hosts = {
+        match["host"]: {key: int(match[key]) for key in ("ok", "changed", "unreachable", "failed")}
+        for match in _RECAP.finditer(output)
+    }
+    return Run(code, output, hosts)

@@ -1,0 +1,31 @@
+"""On a converged cloud nothing changes, nothing restarts, and check mode says so."""
+
+from __future__ import annotations
+
+from .lab import Lab, Site
+
+
+def test_a_second_run_changes_and_restarts_nothing(lab: Lab, cloud: Site) -> None:
+    cloud.run().must_change_nothing()
+    before = lab.snapshot()
+    cloud.run().must_change_nothing()
+    assert lab.snapshot() == before
+
+
+def test_check_mode_reports_nothing(lab: Lab, cloud: Site) -> None:
+    before = lab.snapshot()
+    run = cloud.run("--check", "--diff").must_change_nothing()
+    assert "+++ after" not in run.output
+    assert lab.snapshot() == before
+
+
+def test_every_stage_runs_alone(cloud: Site) -> None:
+    for stage in ("validate", "preflight", "cluster", "network", "storage", "images", "instances"):
+        cloud.run("--tags", stage).must_change_nothing()
+
+
+def test_limit_to_one_node_touches_no_other(lab: Lab, cloud: Site) -> None:
+    before = lab.snapshot()
+    run = cloud.run("--limit", "node3").must_change_nothing()
+    assert set(run.hosts) == {"node3"}
+    assert lab.snapshot() == before

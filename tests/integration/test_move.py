@@ -1,0 +1,51 @@
+"""Changing `node` moves a running instance live."""
+
+from __future__ import annotations
+
+import re
+
+from .lab import Lab, Site, wait_until
+
+
+def test_a_running_instance_moves_live(lab: Lab, converged: Site) -> None:
+    """Its neighbour's ping loses at most one packet, and it never restarts."""
+    name, neighbour = "web-1", "mail"
+    address = _address(converged, name)
+    source = lab.home(name)
+    target = next(node for node in lab.nodes if node != source)
+    wait_until(f"{neighbour} reaches {name}", lambda: f"ping {address} ok" in lab.console(neighbour), timeout_s=90)
+    boots = lab.console(name).count("pextra-guest: ready")
+    before = lab.console(neighbour)
+    uuid = lab.exec(source, "virsh", "domuuid", name)
+
+    wanted = [{**item, "node": target} for item in converged.declared() if item["name"] == name]
+    converged.module("pextra_vm", vms=wanted)
+
+    assert lab.home(name) == target
+    assert lab.domains(target)[name] == "running"
+    assert lab.exec(target, "virsh", "domuuid", name) == uuid
+    answered = before.count(f"ping {address} ok")
+    wait_until("the neighbour goes on", lambda: lab.console(neighbour).count(f"ping {address} ok") >= answered + 3)
+    during = lab.console(neighbour)[len(before) :]
+    assert len(re.findall(rf"ping {re.escape(address)} lost", during)) <= 1, during
+    assert lab.console(name).count("pextra-guest: ready") == boots, "it was restarted"
+
+    second = converged.module("pextra_vm", vms=wanted)
+    assert second["changed"] is False
+    converged.module("pextra_vm", vms=[{**wanted[0], "node": source}])
+    assert lab.home(name) == source
+
+
+def test_an_instance_on_a_local_pool_is_refused(lab: Lab, cloud: Site) -> None:
+    source = lab.home("db")
+    target = next(node for node in lab.nodes if node != source)
+    wanted = [{**item, "node": target} for item in cloud.declared() if item["name"] == "db"]
+    outcome = cloud.play([{"pextra.cloud.pextra_vm": {"vms": wanted}, "ignore_errors": True}])[-1]
+    assert outcome["failed"]
+    assert "storage pool local is not shared between nodes" in outcome["msg"]
+    assert lab.home("db") == source
+
+
+def _address(site: Site, name: str) -> str:
+    item = next(item for item in site.declared() if item["name"] == name)
+    return str(item["nics"][0]["addresses"][0].split("/")[0])
