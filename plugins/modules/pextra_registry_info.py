@@ -18,6 +18,8 @@ extends_documentation_fragment:
 options:
   names:
     description: Return only the events of these resources, by name or identifier.
+    type: list
+    elements: str
   limit:
     description: How many events to return at most, the newest first.
     type: int
