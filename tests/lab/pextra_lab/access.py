@@ -58,10 +58,8 @@ def write_known_hosts(nodes: Iterable[Node]) -> bool:
     """Host keys, read from inside the nodes, so that no first connection has to be believed; says if it changed."""
     lines = []
     for node in nodes:
-        kind, key = output_of(
-            ["podman", "exec", node.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub"]
-        ).split()[:2]
-        lines.append(f"{node.address},{node.name} {kind} {key}\n")
+        public = output_of(["podman", "exec", node.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub"])
+        lines.append(f"{node.address},{node.name} {' '.join(public.split()[:2])}\n")
     content = "".join(lines)
     if KNOWN_HOSTS.exists() and KNOWN_HOSTS.read_text() == content:
         return False
@@ -106,7 +104,7 @@ def replace_by_console(node: Node, domain: str, *, is_following: bool) -> int:
     files = [f"{directory}/{domain}.log" for directory in CONSOLE_DIRECTORIES]
     tail = "tail -n +1 -F" if is_following else "cat"
     script = (
-        f"for file in {shlex.join(files)}; do [ -f \"$file\" ] && exec {tail} \"$file\"; done; "
+        f'for file in {shlex.join(files)}; do [ -f "$file" ] && exec {tail} "$file"; done; '
         f"echo 'No console log of {domain} on {node.name}: neither {' nor '.join(files)}' >&2; exit 1"
     )
     # Through ssh with a terminal: when this side ends, tail on the node ends as well.

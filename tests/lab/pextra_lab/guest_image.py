@@ -27,9 +27,9 @@ MODULES = (
 )  # fmt: skip
 # What /init and the scripts call.
 APPLETS = (
-    "awk", "cat", "chmod", "cp", "cut", "dd", "grep", "head", "hexdump", "hostname", "insmod", "ip", "mkdir",
-    "mount", "mv", "nc", "ping", "poweroff", "reboot", "rm", "sed", "sh", "sha256sum", "sleep", "sync", "touch",
-    "tr", "udhcpc", "umount", "uname", "usleep",
+    "awk", "cat", "chmod", "cp", "cut", "dd", "grep", "head", "hostname", "insmod", "ip", "mkdir",
+    "mount", "mv", "nc", "od", "ping", "poweroff", "reboot", "rm", "sed", "sh", "sha256sum", "sleep", "sync", "tail",
+    "touch", "tr", "udhcpc", "umount", "uname", "usleep",
 )  # fmt: skip
 
 SYSLINUX_CONFIG = """\

@@ -12,8 +12,9 @@ from .processes import run, succeeds
 # libvirt rejects its cache at every use if it was probed with a KVM that does not work: 0.6 s instead of 0.02 s.
 CAPABILITIES_LIMIT_S = 0.1
 
+# Run on the node; its argument is where the shared directory must be.
 PROBE = """\
-import json, os, shutil, socket, subprocess, time
+import json, os, shutil, socket, subprocess, sys, time
 def capabilities():
     started = time.monotonic()
     subprocess.run(["virsh", "-q", "domcapabilities", "--virttype", "qemu"], check=True, capture_output=True)
@@ -21,20 +22,20 @@ def capabilities():
 found = {"devices": [d for d in ("kvm", "vda", "sda") if os.path.exists("/dev/" + d)]}
 found["nics"] = sorted(os.listdir("/sys/class/net"))
 found["addresses"] = subprocess.run(["ip", "-o", "-4", "address"], capture_output=True, text=True).stdout
-found["shared"] = os.path.ismount("%(shared)s")
+found["shared"] = os.path.ismount(sys.argv[1])
 found["capabilities_s"] = None
 if shutil.which("virsh"):
     capabilities()
     found["capabilities_s"] = min(capabilities() for _ in range(3))
-sites = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)"], capture_output=True, text=True).stdout
-site = (sites.split() or [""])[0].split("://")[-1].split("/")[0].split(":")[0]
+sources = subprocess.run(["apt-get", "-qq", "update", "--print-uris"], capture_output=True, text=True).stdout
+site = sources.partition("://")[2].partition("/")[0].partition(":")[0]
 try:
     socket.getaddrinfo(site, None)
     found["unresolved"] = ""
 except OSError:
     found["unresolved"] = site or "?"
 print(json.dumps(found))
-""" % {"shared": SHARED_MOUNT}
+"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def failed_units(node: Node) -> list[str]:
 
 def check_node(node: Node) -> Findings:
     faults, notes = [], []
-    result = run(["podman", "exec", "-i", node.container, "python3", "-"], input_text=PROBE, check=False)
+    result = run(["podman", "exec", "-i", node.container, "python3", "-", SHARED_MOUNT], input_text=PROBE, check=False)
     if result.returncode != 0:
         last = (result.stderr.strip().splitlines() or ["no output"])[-1]
         return Findings((f"{node.name}: cannot be examined: {last}",), ())

@@ -57,8 +57,7 @@ def inspect(kind: str, name: str) -> dict[str, Any] | None:
     """What podman knows of a container, image or network; None if there is no such thing."""
     result = run(["podman", kind, "inspect", name], check=False)
     if result.returncode != 0:
-        if "no such" in result.stderr.lower() or "not known" in result.stderr.lower() \
-                or "not found" in result.stderr.lower():
+        if any(word in result.stderr.lower() for word in ("no such", "not known", "not found")):
             return None
         raise LabError(f"podman {kind} inspect {name}: {result.stderr.strip()}")
     described: dict[str, Any] = json.loads(result.stdout)[0]

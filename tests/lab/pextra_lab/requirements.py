@@ -71,7 +71,9 @@ def ensure_requirements() -> None:
             "Install the same programs with this system's own tools, or use a Debian 12 machine, and run this again."
         )
     if os.geteuid() != 0:
-        raise LabError(f"Missing packages: {', '.join(missing)}. As root run: {by_hand}\nThen run the lab as root, too.")
+        raise LabError(
+            f"Missing packages: {', '.join(missing)}. As root run: {by_hand}\nThen run the lab as root, too."
+        )
     refuse_unsuitable_machine()
     with step(f"Install Debian packages: {' '.join(missing)}"):
         install = [
