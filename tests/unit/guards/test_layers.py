@@ -1,0 +1,131 @@
+"""Who may import whom. The pure parts stay pure, and every outside world has one door."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from guards.project import MODULE_UTILS, ROOT, files, parsed, shown
+
+COLLECTION = "ansible_collections.pextra.cloud.plugins.module_utils."
+PURE = {"_spec", "_plan", "_xml", "_errors", "_ids", "_names"}
+# Layer (a folder or a file of module_utils): which others it may import. What is not listed may import none.
+LAYERS: dict[str, set[str]] = {
+    "_spec": PURE,
+    "_plan": PURE,
+    "_xml": PURE,
+    "_registry_url": set(),
+    "_argspec": {"_spec", "_registry_url"},
+    "_registry": {"_errors", "_plan", "_registry_url"},
+    "_hypervisor": {"_errors"},
+    "_ovsdb": {"_errors"},
+    "_switch": {"_errors", "_ovsdb", "_plan"},
+    "_cloud": {"_errors", "_plan", "_registry", "_hypervisor", "_switch"},
+    "_progress": {"_plan"},
+    "_kvm": set(),
+    "_host_facts": {"_kvm", "_spec"},
+    "_image_inspection": {"_errors", "_spec"},
+    "_image_fetch": {"_errors", "_image_cache", "_spec"},
+    "_controller_digests": {"_image_cache"},
+    "_resource": {
+        *PURE,
+        "_cloud",
+        "_hypervisor",
+        "_image_cache",
+        "_image_fetch",
+        "_image_inspection",
+        "_progress",
+        "_registry",
+        "_seed",
+        "_switch",
+    },
+    "_runner": {"_argspec", "_errors", "_plan", "_progress", "_spec", "_cloud", "_registry", "_resource"},
+}
+# Library: the only layers that may import it.
+DOORS = {
+    "libvirt": {"_hypervisor"},
+    "peewee": {"_registry"},
+    "playhouse": {"_registry"},
+    "pycdlib": {"_seed"},
+    "netaddr": {"_spec", "_plan", "_xml", "_image_fetch"},
+    "ansible": {"_runner", "_image_fetch"},
+    # Nobody: _ovsdb speaks the protocol itself.
+    "ovs": set(),
+    "ovsdbapp": set(),
+}
+# File: why it may read check mode. Everything else leaves that to the runner.
+READ_CHECK_MODE = {
+    "plugins/module_utils/_runner.py": "the engine of the resource modules",
+    "plugins/modules/pextra_registry.py": "makes the database that the runner works on",
+    "plugins/modules/pextra_units.py": "runs on each host, without a registry",
+    "plugins/action/pextra_image.py": "copies images to the coordinator before the module runs",
+}
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(MODULE_UTILS).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """What a file imports: `layer:<name>` of module_utils, or the topmost name of a library."""
+    package = list(path.relative_to(MODULE_UTILS).parts[:-1]) if path.is_relative_to(MODULE_UTILS) else []
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level:
+                base = package[: len(package) - node.level + 1]
+                parts = [*base, *(name.split(".") if name else [])]
+                # `from . import x` at the top of module_utils names layers.
+                yield from (f"layer:{part}" for part in (parts[:1] or [alias.name for alias in node.names]))
+            elif f"{name}.".startswith(COLLECTION):
+                parts = [part for part in f"{name}."[len(COLLECTION) :].split(".") if part]
+                yield from (f"layer:{part}" for part in (parts[:1] or [alias.name for alias in node.names]))
+            else:
+                yield name.split(".")[0]
+
+
+def utility_files() -> list[Path]:
+    return [path for path in files(".py", below=MODULE_UTILS) if path.parent != MODULE_UTILS or path.stem != "__init__"]
+
+
+def plugin_files() -> list[Path]:
+    return list(files(".py", below=ROOT / "plugins"))
+
+
+@pytest.mark.parametrize("path", utility_files(), ids=shown)
+def test_layers(path: Path) -> None:
+    layer = layer_of(path)
+    used = {name.removeprefix("layer:") for name in imports(path) if name.startswith("layer:")} - {layer}
+    assert used <= LAYERS.get(layer, set()), f"{layer} may not import {used - LAYERS.get(layer, set())}"
+
+
+@pytest.mark.parametrize("path", utility_files(), ids=shown)
+def test_libraries(path: Path) -> None:
+    layer = layer_of(path)
+    libraries = {name for name in imports(path) if not name.startswith("layer:")} - set(sys.stdlib_module_names)
+    unknown = libraries - set(DOORS)
+    assert not unknown, f"{unknown} has no door; name it in DOORS"
+    wrong = {name for name in libraries if layer not in DOORS[name]}
+    assert not wrong, f"{layer} may not import {wrong}"
+
+
+@pytest.mark.parametrize("path", plugin_files(), ids=shown)
+def test_only_the_runner_reads_check_mode(path: Path) -> None:
+    reads = any(isinstance(node, ast.Attribute) and node.attr == "check_mode" for node in ast.walk(parsed(path)))
+    assert reads == (shown(path) in READ_CHECK_MODE)
+
+
+@pytest.mark.parametrize("path", plugin_files(), ids=shown)
+def test_modules_have_no_logic_of_their_own(path: Path) -> None:
+    """A module is documentation and a short main(); what it does is in module_utils, where it can be tested."""
+    if path.parent.name != "modules":
+        return
+    code = [node for node in parsed(path).body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Assign)]
+    lines = sum((node.end_lineno or node.lineno) - node.lineno + 1 for node in code)
+    assert lines <= 75, f"{lines} lines of code"
