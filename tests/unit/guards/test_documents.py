@@ -73,3 +73,15 @@ def test_the_dependencies_are_the_same_everywhere() -> None:
     galaxy = read_yaml(ROOT / "galaxy.yml")["dependencies"]
     listed = {entry["name"]: entry["version"] for entry in read_yaml(ROOT / "requirements.yml")["collections"]}
     assert galaxy == listed
+
+
+def test_collections_in_use_are_dependencies() -> None:
+    allowed = {"ansible.builtin", "pextra.cloud", *read_yaml(ROOT / "galaxy.yml")["dependencies"]}
+    pattern = re.compile(r"\b((?:ansible|community|containers)\.[a-z_]+)\.[a-z_0-9]+\b")
+    used = {
+        (match[1], shown(path))
+        for folder in ("playbooks", "roles", "inventories")
+        for path in files(".yml", ".j2", below=ROOT / folder)
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert {entry for entry in used if entry[0] not in allowed} == set()
