@@ -226,12 +226,13 @@ def _explain_handshake(node: str, error: Exception) -> Problem:
 
 
 def _explain_greeting(node: str, address: str | None, error: Exception) -> Problem:
-    if address is not None and isinstance(error, ssl.SSLError):
+    was_closed = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    if address is not None and isinstance(error, ssl.SSLError) and not was_closed:
         return _refused(node, error)
     if isinstance(error, TimeoutError):
         return Problem(f"its ovsdb-server does not answer within {_CONNECT_TIMEOUT_S:g} s", _start_ovs(node), node)
     return Problem(
-        f"its OVSDB closed the connection at once ({error or type(error).__name__})",
+        "its OVSDB closed the connection at once",
         f"Either ovsdb-server is down (systemctl status openvswitch-switch on {node}), or the node does not "
         f"accept this coordinator's name (run site.yml --tags node --limit {node}).",
         node,

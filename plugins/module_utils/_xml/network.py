@@ -55,6 +55,12 @@ def render_port_group(name: str, vlan: int | None) -> str:
 def edit_network(xml: str) -> str:
     """Return a network's definition made to lead to its bridge again; what we do not manage stays as it is."""
     root = ET.fromstring(xml)
+    forward = root.find("forward")
+    if forward is None or forward.get("mode") != FORWARD:
+        # Only networks of other kinds have these, and libvirt refuses them here.
+        for tag in ("ip", "route", "dns", "domain", "mac"):
+            for element in root.findall(tag):
+                root.remove(element)
     for tag, key, value in (
         ("forward", "mode", FORWARD),
         ("bridge", "name", root.findtext("name", "")),
@@ -66,13 +72,6 @@ def edit_network(xml: str) -> str:
             element = None
         if element is None:
             ET.SubElement(root, tag, {key: value})
-    if root.find("forward/*") is not None or len(root.findall("ip")):
-        # A network over a bridge has neither NICs nor addresses of its own.
-        for parent, tag in (("forward", "interface"), (".", "ip"), (".", "mac"), (".", "domain")):
-            for element in root.findall(f"{parent}/{tag}"):
-                found = root.find(parent)
-                if found is not None:
-                    found.remove(element)
     return ET.tostring(root, encoding="unicode")
 
 
