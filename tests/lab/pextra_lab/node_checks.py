@@ -27,7 +27,7 @@ found["capabilities_s"] = None
 if shutil.which("virsh"):
     capabilities()
     found["capabilities_s"] = min(capabilities() for _ in range(3))
-sources = subprocess.run(["apt-get", "-qq", "update", "--print-uris"], capture_output=True, text=True).stdout
+sources = subprocess.run(["apt-get", "-q", "update", "--print-uris"], capture_output=True, text=True).stdout
 site = sources.partition("://")[2].partition("/")[0].partition(":")[0]
 try:
     socket.getaddrinfo(site, None)
