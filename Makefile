@@ -24,6 +24,7 @@ SOURCES := $(shell find galaxy.yml README.md CHANGELOG.md LICENSE changelogs doc
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 # The tools' caches would otherwise lie next to the sources.
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -100,13 +101,14 @@ test: ## All of lint, unit, contract, sanity and integration
 	@tools/run_tests lint unit contract sanity integration
 
 .PHONY: lint
-lint: $(VENV) $(TREE) install ## ruff, mypy, yamllint, ansible-lint, and the documentation
+lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, antsibull-docs, antsibull-changelog
 	@tools/step "ruff check" ruff check .
 	@tools/step "ruff format" ruff format --check .
 	@tools/step "mypy" tools/check_types
 	@tools/step "yamllint" yamllint --strict .
-	@tools/step "ansible-lint" tests/sanity/ansible-lint
-	@tools/step "antsibull-docs" tests/sanity/documentation
+	@tools/step "ansible-lint" ansible-lint --nocolor
+	@tools/step "antsibull-docs" antsibull-docs lint-collection-docs --plugin-docs \
+	  --validate-collection-refs dependent .
 	@tools/step "antsibull-changelog" antsibull-changelog lint
 
 PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
@@ -120,7 +122,7 @@ contract: $(VENV) $(TREE) ## The hypervisor layer on libvirt's own test driver
 	@tools/step --show "Contract tests" $(PYTEST) --junit-xml .build/reports/contract.xml tests/contract
 
 .PHONY: sanity
-sanity: install ## ansible-test sanity
+sanity: $(INSTALLED) ## ansible-test sanity
 	@tools/step "ansible-test sanity" tests/sanity/run
 
 .PHONY: integration
@@ -135,11 +137,11 @@ chaos: install lab-packages ## Interrupt the first run 200 times (INTERRUPTIONS=
 
 .PHONY: bench
 bench: install lab-packages ## Measure the modules against community.libvirt and raw libvirt
-	@tools/with_lab .venv/bin/python tests/bench/bench.py
+	@tools/with_lab tests/bench/run
 
 .PHONY: molecule
 molecule: install lab-packages ## The Molecule scenario that users of the collection can copy
-	@cd extensions && tools/step --show "Molecule" molecule test
+	@tools/step --show "Molecule" extensions/molecule/run
 
 ##@ Clean up
 
