@@ -22,21 +22,10 @@ extends_documentation_fragment:
 options:
   nodes:
     description:
-      - The nodes to rebuild from.
+      - The nodes to rebuild from, as for M(pextra.cloud.pextra_node). Only name and address are used.
     type: list
     elements: dict
     default: []
-    suboptions:
-      name:
-        description:
-          - The name of the node, as in the inventory.
-        type: str
-        required: true
-      address:
-        description:
-          - The management address.
-        type: str
-        required: true
 seealso:
   - module: pextra.cloud.pextra_registry_info
 """
@@ -76,15 +65,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMO
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
 
-_ARGUMENTS = {
-    **COMMON,
-    "nodes": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}},
-    },
-}
+_ARGUMENTS = {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}
 
 
 def main() -> None:
@@ -111,7 +92,9 @@ def main() -> None:
             rebuilt = 0
             if registry_resource.is_empty(registry) and module.params["nodes"]:
                 cloud = stack.enter_context(Cloud(registry))
-                candidates = [registry_resource.Candidate(**node) for node in module.params["nodes"]]
+                candidates = [
+                    registry_resource.Candidate(node["name"], node["address"]) for node in module.params["nodes"]
+                ]
                 found = registry_resource.read_nodes(cloud, candidates)
                 rebuilt = len(found.rows)
                 if not module.check_mode:
