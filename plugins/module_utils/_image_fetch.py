@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import http.client
+import ipaddress
 import os
 import socket
 import time
@@ -18,7 +19,6 @@ from collections.abc import Callable
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
-import netaddr
 from ansible.module_utils.urls import open_url
 
 from ._errors import PextraError, Problem
@@ -171,10 +171,10 @@ def _refuse_inward(url: str, label: str) -> None:
 
 def is_inward(text: str) -> bool:
     """Tell whether an address is of this host or of its link alone."""
-    address = netaddr.IPAddress(text)
-    if address.version == 6 and (address.is_ipv4_mapped() or address.is_ipv4_compat()):
-        address = address.ipv4()
-    return address.is_loopback() or address.is_link_local() or address.is_multicast() or int(address) == 0
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
 
 
 def _peer_of(response: Any) -> str | None:

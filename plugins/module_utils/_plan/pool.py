@@ -190,7 +190,7 @@ def describe_pools(names: Sequence[tuple[str | None, str]] | None, have: PoolHav
 
 
 def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
-    nodes = []
+    nodes: list[dict[str, Any]] = []
     for association in _associations(row, have):
         node = find(association.node, have.nodes)
         if node is None:
@@ -248,7 +248,7 @@ def _node_status(association: AssociationRow, seen: SeenPool | None, down: Probl
     return "propagating", None
 
 
-def _pool_status(row: Row, statuses: Sequence[Status]) -> Status:
+def _pool_status(row: Row, statuses: Sequence[str]) -> Status:
     if row.attributes.get("deleting"):
         return "destroying"
     if not statuses:

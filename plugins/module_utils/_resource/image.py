@@ -81,8 +81,8 @@ class ImageResource:
 
         seen = cloud.on_each(pools_of, read_node)
         users: dict[str, list[User]] = {}
-        for node in seen.values():
-            for image_id, user in node.users:
+        for seen_node in seen.values():
+            for image_id, user in seen_node.users:
                 users.setdefault(image_id, []).append(user)
         return replace(
             have,

@@ -1,0 +1,190 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What pextra_image does on the controller: look at its files, and copy to the coordinator those that are needed.
+
+The module knows what is missing in the storage pools, so it is asked first, in check mode, whenever a file is not in
+the coordinator's cache. A converged cloud costs one look at the cache and one run of the module.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.pextra.cloud.plugins.module_utils._controller_digests import DigestCache
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._image_cache import DIRECTORY, cached_path
+from ansible_collections.pextra.cloud.plugins.module_utils._image_inspection import inspect_image
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import STAGE_TEXT
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import is_url
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
+
+display = Display()
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file of the controller that an image begins from. size is bytes."""
+
+    image: str
+    path: str
+    sha256: str
+    size: int
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible has no types
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        arguments = dict(self._task.args)
+        many = arguments.get("images")
+        elements = many if isinstance(many, list) else [arguments] if many is None else []
+        checked, files, problems = self._look_at_files(elements, task_vars)
+        if problems:
+            lines = [str(problem) for problem in problems]
+            message = lines[0] if len(lines) == 1 else f"{len(lines)} problems:\n  " + "\n  ".join(lines)
+            result.update(failed=True, msg=message, errors=[problem.as_dict() for problem in problems])
+            return result
+        if many is None:
+            arguments = checked[0] if checked else arguments
+        elif checked:
+            arguments["images"] = checked
+        try:
+            if not self._task.check_mode:
+                self._stage(files, arguments, task_vars)
+            result.update(self._execute_module("pextra.cloud.pextra_image", arguments, task_vars=task_vars))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _look_at_files(
+        self, elements: list[Any], task_vars: dict[str, Any]
+    ) -> tuple[list[Any], list[LocalFile], list[Problem]]:
+        """Return the elements with the digests of their files, the files, and all that is wrong with them.
+
+        Elements with mistakes are passed on as they are: the module names all of them.
+        """
+        checked: list[Any] = []
+        files: list[LocalFile] = []
+        problems: list[Problem] = []
+        with DigestCache(is_read_only=self._task.check_mode) as digests:
+            for element in elements:
+                image = _parse(element)
+                if image is not None and image.state == "present" and image.source and not is_url(image.source):
+                    try:
+                        found = self._look_at(image, digests, task_vars)
+                    except PextraError as error:
+                        problems += error.problems
+                    else:
+                        files.append(found)
+                        element = {**element, "source": found.path, "sha256": found.sha256}  # noqa: PLW2901
+                checked.append(element)
+        return checked, files, problems
+
+    def _look_at(self, image: Image, digests: DigestCache, task_vars: dict[str, Any]) -> LocalFile:
+        label = f"image {image.name}"
+        path = self._resolve(image.source or "", task_vars)
+        try:
+            with open(path, "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise PextraError([Problem(f"{path} is not a file", "Give source a regular file.", resource=label)])
+                inspect_image(file, image.format, image.max_size, label)
+                file.seek(0)
+                sha256 = digests.digest_of(path, file)
+        except OSError as error:
+            raise PextraError(
+                [
+                    Problem(
+                        f"its file {path} cannot be read on the controller: {error.strerror}",
+                        "Write source as an absolute path, or relative to the inventory.",
+                        resource=label,
+                    )
+                ]
+            ) from error
+        if image.sha256 is not None and image.sha256 != sha256:
+            raise PextraError(
+                [
+                    Problem(
+                        f"{path} has the SHA-256 {sha256}, not {image.sha256} as declared",
+                        "Put the right file there, or correct sha256.",
+                        resource=label,
+                    )
+                ]
+            )
+        return LocalFile(image.name, path, sha256, status.st_size)
+
+    def _resolve(self, source: str, task_vars: dict[str, Any]) -> str:
+        base = task_vars.get("inventory_dir") or self._loader.get_basedir()
+        return os.path.realpath(os.path.join(base, os.path.expanduser(source)))
+
+    def _stage(self, files: list[LocalFile], arguments: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        """Copy to the coordinator's cache what is not there and needed."""
+        cached = self._read_cache() if files else {}
+        absent = [file for file in files if cached.get(file.sha256) != file.size]
+        if not absent:
+            return
+        was_check = self._task.check_mode
+        self._task.check_mode = True
+        try:
+            expected = self._execute_module("pextra.cloud.pextra_image", arguments, task_vars=task_vars)
+        finally:
+            self._task.check_mode = was_check
+        staged: set[str] = set()
+        for file in absent:
+            if file.sha256 not in staged and _needs(expected.get("actions"), file.image):
+                self._copy(file)
+                staged.add(file.sha256)
+
+    def _read_cache(self) -> dict[str, int]:
+        """Return the sizes of the files in the cache, by digest."""
+        command = f"find {shlex.quote(DIRECTORY)} -maxdepth 1 -type f -printf '%f %s\\n' 2>/dev/null || true"
+        answer = self._low_level_execute_command(command, sudoable=True)
+        pairs = [line.split() for line in answer["stdout"].splitlines()]
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+
+    def _copy(self, file: LocalFile) -> None:
+        """Transfer a file beside its place, verify it there, then rename it: its name means that it is complete."""
+        display.display(f"image {file.image}: copying {file.size / 1024**2:.0f} MiB to the coordinator")
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+        arrived = self._connection._shell.join_path(self._connection._shell.tmpdir, file.sha256)
+        self._transfer_file(file.path, arrived)
+        part = f"{DIRECTORY}/.{file.sha256}.copy"
+        source, beside, final = shlex.quote(arrived), shlex.quote(part), shlex.quote(cached_path(file.sha256))
+        directory = shlex.quote(DIRECTORY)
+        parent = shlex.quote(os.path.dirname(DIRECTORY))
+        command = (
+            f"umask 077 && mkdir -p -m 0711 {parent} && mkdir -p -m 0700 {directory} && "
+            f"mv -f {source} {beside} && chown 0:0 {beside} && chmod 0600 {beside} && "
+            f"echo '{file.sha256}  {part}' | sha256sum --check --status && mv -f {beside} {final} || "
+            f"{{ status=$?; rm -f {beside}; exit $status; }}"
+        )
+        answer = self._low_level_execute_command(command, sudoable=True)
+        if answer["rc"] != 0:
+            detail = (answer.get("stderr") or answer.get("stdout") or "the copy differs from the file").strip()
+            raise AnsibleActionFail(
+                f"image {file.image}: {file.path} could not be copied to {DIRECTORY} on the coordinator: {detail}. "
+                "Free space there if the disk is full, and run again."
+            )
+
+
+def _parse(element: Any) -> Image | None:
+    if not isinstance(element, dict):
+        return None
+    own = {key: value for key, value in element.items() if key in FIELDS}
+    image, _ = parse_spec(FIELDS, Image, own, "")
+    return image
+
+
+def _needs(actions: Any, image: str) -> bool:
+    """Tell whether what check mode predicts needs the image's file."""
+    return any(str(action).startswith(f"image {image}:") and STAGE_TEXT in str(action) for action in actions or [])

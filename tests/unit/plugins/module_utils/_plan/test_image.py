@@ -1,0 +1,365 @@
+"""Images: (what is wanted, what is there) and the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._names import image_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import (
+    STAGE_TEXT,
+    ImageHave,
+    User,
+    describe_images,
+    find_fresh,
+    find_losing,
+    images_from_labels,
+    labels_of_image,
+    labels_without_pool,
+    plan_images,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
+
+CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
+NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {}) for n in (1, 2))
+
+
+def pool(name: str, *, shared: bool = False) -> Row:
+    return Row(new_id("pool"), "pool", name, CLUSTER.id, {"path": f"/srv/{name}", "shared": shared, "deleting": False})
+
+
+LOCAL, SHARED = pool("local"), pool("shared", shared=True)
+SHA256, OTHER = "a" * 64, "b" * 64
+ATTRIBUTES: dict[str, Any] = {
+    "sha256": SHA256,
+    "format": "qcow2",
+    "description": None,
+    "virtual_size": 1024**3,
+    "size": 1000,
+}
+KEYS = sorted([f"{LOCAL.id}/{NODES[0].id}", f"{LOCAL.id}/{NODES[1].id}", f"{SHARED.id}/"])
+IMAGE = Row(new_id("image"), "image", "tiny", CLUSTER.id, {**ATTRIBUTES, "copies": KEYS})
+VOLUME = image_volume(IMAGE.id, "qcow2")
+WANT = Image(name="tiny", source="/srv/tiny.qcow2", sha256=SHA256)
+BY_URL = replace(WANT, source="https://images.example.com/tiny.qcow2")
+DOWN = Problem("10.91.0.12 port 16514 does not answer", "Check it.", "node2")
+
+
+def have(*images: Row, **changes: Any) -> ImageHave:
+    """All nodes have both pools; every recorded copy is there and labelled."""
+    associations = tuple(
+        AssociationRow(one.id, node.id, {"enabled": True}) for one in (LOCAL, SHARED) for node in NODES
+    )
+    volumes: dict[tuple[str, str], frozenset[str]] = {}
+    labels: dict[str, dict[str, str]] = {node.name: {} for node in NODES}
+    for node in NODES:
+        for one in (LOCAL, SHARED):
+            keys = {f"{one.id}/{node.id}", f"{one.id}/"}
+            held = {
+                image_volume(row.id, row.attributes["format"]) for row in images if keys & set(row.attributes["copies"])
+            }
+            volumes[node.name, one.id] = frozenset(held)
+        for row in images:
+            visible = [key for key in row.attributes["copies"] if key.endswith(("/", node.id))]
+            if visible:
+                labels[node.name] |= labels_of_image(row, visible)
+    base = ImageHave(
+        (CLUSTER,), NODES, (LOCAL, SHARED), images, associations, volumes, {}, labels, {}, frozenset({SHA256})
+    )
+    return replace(base, **changes)
+
+
+def without_node2(state: ImageHave) -> ImageHave:
+    return replace(
+        state,
+        volumes={key: names for key, names in state.volumes.items() if key[0] != "node2"},
+        labels={name: labels for name, labels in state.labels.items() if name != "node2"},
+        down={"node2": DOWN},
+    )
+
+
+def summary(plan: Plan) -> list[tuple[str, str | None, list[str]]]:
+    return [
+        (
+            stage,
+            work.node,
+            [
+                f"{step.act} {step.data['pool']}" if step.act in ("upload", "delete") else step.act
+                for step in work.steps
+            ],
+        )
+        for stage, works in (("first", plan.first), ("works", plan.works), ("last", plan.last))
+        for work in works
+        if work.steps
+    ]
+
+
+def what(problems: Iterable[Problem]) -> str:
+    return "\n".join(str(problem) for problem in problems)
+
+
+def test_a_new_image_goes_to_every_node_and_once_where_shared() -> None:
+    assert summary(plan_images([WANT], have())) == [
+        ("first", None, ["register"]),
+        ("works", "node1", ["upload local", "upload shared"]),
+        ("works", "node2", ["upload local"]),
+        ("last", "node1", ["label"]),
+        ("last", "node2", ["label"]),
+    ]
+
+
+def test_a_converged_image_needs_nothing() -> None:
+    for want in (
+        WANT,
+        BY_URL,
+        replace(WANT, source=None),
+        replace(WANT, sha256=None),
+        replace(WANT, pools=("local", "shared")),
+    ):
+        assert plan_images([want], have(IMAGE)).is_empty
+    assert plan_images([WANT], have(IMAGE, cached=frozenset())).is_empty
+
+
+@pytest.mark.parametrize(("want", "act"), [(WANT, "stage"), (BY_URL, "fetch")])
+def test_its_file_is_had_first(want: Image, act: str) -> None:
+    plan = plan_images([want], have(cached=frozenset()))
+    assert [step.act for step in plan.first[0].steps] == [act, "register"]
+    assert (plan.first[0].steps[0].text == STAGE_TEXT) is (act == "stage")
+
+
+@pytest.mark.parametrize(
+    ("copies", "volumes", "before"),
+    [
+        (KEYS, frozenset(), "missing"),
+        ([key for key in KEYS if key != f"{LOCAL.id}/{NODES[1].id}"], frozenset({VOLUME}), "not complete"),
+        ([key for key in KEYS if key != f"{LOCAL.id}/{NODES[1].id}"], frozenset(), None),
+    ],
+    ids=["deleted by hand", "killed while copying", "never copied"],
+)
+def test_a_copy_counts_only_when_it_is_there_and_complete(
+    copies: list[str], volumes: frozenset[str], before: str | None
+) -> None:
+    row = replace(IMAGE, attributes={**IMAGE.attributes, "copies": copies})
+    state = have(row)
+    state = replace(state, volumes={**state.volumes, ("node2", LOCAL.id): volumes})
+    plan = plan_images([WANT], state)
+    assert summary(plan)[0] == ("works", "node2", ["upload local"])
+    assert [(one.field, one.before, one.after) for one in plan.works[0].changes] == [
+        ("copies.local", before, "complete")
+    ]
+
+
+def test_a_copy_that_is_needed_again_needs_its_file_again() -> None:
+    state = have(IMAGE, cached=frozenset())
+    state = replace(state, volumes={**state.volumes, ("node2", LOCAL.id): frozenset()})
+    assert summary(plan_images([BY_URL], state))[0] == ("first", None, ["fetch"])
+    assert "its source is not given" in what(plan_images([replace(WANT, source=None)], state).refusals)
+
+
+def test_a_shared_pool_is_written_through_a_node_that_has_it() -> None:
+    state = have()
+    volumes = {key: names for key, names in state.volumes.items() if key != ("node1", SHARED.id)}
+    state = replace(state, volumes=volumes, unusable={("node1", SHARED.id): "storage pool shared is stopped there"})
+    assert ("works", "node2", ["upload local", "upload shared"]) in summary(plan_images([WANT], state))
+
+
+def test_a_pool_that_cannot_be_used_does_not_stop_the_others() -> None:
+    state = have()
+    volumes = {key: names for key, names in state.volumes.items() if key != ("node2", LOCAL.id)}
+    state = replace(state, volumes=volumes, unusable={("node2", LOCAL.id): "storage pool local is stopped there"})
+    plan = plan_images([WANT], state)
+    assert ("works", "node1", ["upload local", "upload shared"]) in summary(plan)
+    assert "node2: image tiny: storage pool local is stopped there" in what(plan.failures)
+
+
+def test_a_node_that_is_down_is_named_once_for_all_images() -> None:
+    other = replace(WANT, name="other", sha256=OTHER)
+    plan = plan_images([WANT, other], without_node2(have(IMAGE)))
+    assert [problem.node for problem in plan.failures] == ["node2"]
+    assert not plan.refusals
+
+
+@pytest.mark.parametrize(
+    ("want", "said"),
+    [
+        (replace(WANT, cluster="x"), 'there is no cluster "x"'),
+        (replace(WANT, pools=("locl",)), 'Did you mean "local"?'),
+        (Image(name="new"), "its source is missing"),
+        (Image(name="new", source="/srv/x"), "its sha256 is missing"),
+        (replace(WANT, max_size=512), "its virtual size is 1 GiB, more than the 512 MiB allowed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(want: Image, said: str) -> None:
+    assert said in what(plan_images([want], have(IMAGE)).refusals)
+
+
+def test_a_hostile_file_is_refused_before_anything() -> None:
+    plan = plan_images([WANT], have(refused={"tiny": (Problem("it has a backing file"),)}))
+    assert "backing file" in what(plan.refusals)
+
+
+def test_the_description_is_changed_everywhere() -> None:
+    plan = plan_images([replace(WANT, description="small")], have(IMAGE))
+    assert summary(plan) == [("first", None, ["register"]), ("last", "node1", ["label"]), ("last", "node2", ["label"])]
+    assert plan.first[0].steps[0].data["row"].id == IMAGE.id
+
+
+# Another content under the same name
+
+
+@pytest.mark.parametrize("want", [replace(WANT, sha256=OTHER), replace(WANT, format="raw")])
+def test_another_content_is_another_image(want: Image) -> None:
+    state = have(IMAGE, cached=frozenset({SHA256, OTHER}))
+    assert find_losing([want], state) == [IMAGE]
+    assert find_fresh([want], state) == [want]
+    plan = plan_images([want], state)
+    first = plan.first[0].steps[0].data
+    assert first["row"].id != IMAGE.id
+    assert first["replaces"] == IMAGE.id
+    assert first["row"].attributes["leftovers"] == [[key, VOLUME] for key in KEYS]
+    assert ("last", "node1", ["delete local", "delete shared"]) in [
+        (stage, node, sorted(steps)) for stage, node, steps in summary(plan)
+    ]
+    assert all(step.act != "delete" for work in plan.works for step in work.steps)
+
+
+def test_what_a_killed_replacement_has_left_is_deleted() -> None:
+    row = replace(IMAGE, attributes={**IMAGE.attributes, "leftovers": [[KEYS[0], "img-old.qcow2"]]})
+    [(stage, _, steps)] = summary(plan_images([WANT], have(row)))
+    assert stage == "last"
+    assert steps[0].startswith("delete ")
+
+
+USERS = {IMAGE.id: (User("instance web-1", "node2", frozenset({LOCAL.id})),)}
+
+
+@pytest.mark.parametrize(
+    "want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent"), replace(WANT, pools=("shared",))]
+)
+def test_an_image_in_use_stays_as_it_is(want: Image) -> None:
+    plan = plan_images([want], have(IMAGE, users=USERS, cached=frozenset({SHA256, OTHER})))
+    assert "used by instance web-1 on node2" in what(plan.refusals)
+
+
+@pytest.mark.parametrize(
+    "want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent"), replace(WANT, pools=("shared",))]
+)
+def test_nobody_knows_what_a_node_uses_that_is_down(want: Image) -> None:
+    plan = plan_images([want], without_node2(have(IMAGE, cached=frozenset({SHA256, OTHER}))))
+    assert "nobody can tell" in what(plan.refusals)
+
+
+# Leaving
+
+
+def test_a_copy_leaves_a_pool_that_is_not_listed_any_more() -> None:
+    plan = plan_images([replace(WANT, pools=("local",))], have(IMAGE, users={}))
+    assert summary(plan) == [
+        ("last", "node1", ["delete shared"]),
+        ("last", "node1", ["label"]),
+        ("last", "node2", ["label"]),
+    ]
+    elsewhere = {IMAGE.id: (User("instance web-1", "node2", frozenset({LOCAL.id})),)}
+    assert not plan_images([replace(WANT, pools=("local",))], have(IMAGE, users=elsewhere)).refusals
+
+
+def test_a_copy_whose_pool_has_left_its_node_is_forgotten() -> None:
+    state = have(IMAGE)
+    state = replace(state, associations=tuple(one for one in state.associations if one.node != NODES[1].id))
+    plan = plan_images([WANT], state)
+    assert plan.first[0].steps[0].data["gone"] == [f"{LOCAL.id}/{NODES[1].id}"]
+    assert not plan.works
+
+
+def test_removal_deletes_every_copy_before_it_lets_go_of_the_name() -> None:
+    plan = plan_images([replace(WANT, state="absent")], have(IMAGE))
+    found = summary(plan)
+    assert found[-1] == ("last", None, ["deregister"])
+    assert {(stage, node, tuple(sorted(steps))) for stage, node, steps in found[:-1]} == {
+        ("works", "node1", ("delete local", "delete shared")),
+        ("works", "node2", ("delete local",)),
+        ("works", "node1", ("label",)),
+        ("works", "node2", ("label",)),
+    }
+    assert plan_images([replace(WANT, state="absent")], have()).is_empty
+
+
+# Labels and results
+
+
+def test_images_are_rebuilt_from_labels() -> None:
+    state = have(IMAGE)
+    rows = [images_from_labels(state.labels[node.name], cluster_id=CLUSTER.id)[0] for node in NODES]
+    assert {key for row in rows for key in row.attributes["copies"]} == set(KEYS)
+    merged = replace(rows[0], attributes={**rows[0].attributes, "copies": KEYS})
+    assert plan_images([WANT], have(merged)).is_empty
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["not json", "[]", "{}", "3", json.dumps({"id": "img-../../x"}), json.dumps({"id": IMAGE.id, "sha256": SHA256})],
+)
+def test_labels_of_others_are_passed_over(text: str) -> None:
+    labels = {"pextra-image/x": text, "other": "x"}
+    assert images_from_labels(labels, cluster_id=CLUSTER.id) == []
+    assert labels_without_pool(labels, LOCAL.id) == {}
+
+
+def test_labels_forget_a_pool_that_leaves() -> None:
+    labels = have(IMAGE).labels["node1"]
+    [(key, text)] = labels_without_pool(labels, LOCAL.id).items()
+    assert text is not None
+    assert json.loads(text)["copies"] == [f"{SHARED.id}/"]
+    assert labels_without_pool({key: text}, SHARED.id) == {key: None}
+    assert labels_without_pool(labels, new_id("pool")) == {}
+
+
+def test_results_say_where_it_is() -> None:
+    state = have(IMAGE)
+    state = replace(state, volumes={**state.volumes, ("node2", LOCAL.id): frozenset()})
+    [found] = describe_images([(None, "tiny")], state)
+    assert [(one["pool"], one["node"], one["status"]) for one in found["copies"]] == [
+        ("local", "node1", "complete"),
+        ("local", "node2", "missing"),
+        ("shared", None, "complete"),
+    ]
+    assert describe_images([(None, "none")], state) == []
+    statuses = {one["status"] for one in describe_images(None, without_node2(have(IMAGE)))[0]["copies"]}
+    assert statuses == {"complete", "unknown"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "../secret.img",
+        "images/../../secret.img",
+        "-rf",
+        "file:///etc/passwd",
+        "file:/etc/passwd",
+        "ftp://images.example.com/x",
+        "http://localhost/x",
+        "http://127.0.0.1/x",
+        "http://127.1/x",
+        "http://2130706433/x",
+        "http://[::1]/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fe80::1]/x",
+        "http://0.0.0.0/x",
+        "https://user:secret@images.example.com/x",
+        "https:///x",
+        "a\nb",
+        "",
+    ],
+)
+def test_hostile_sources_are_refused_without_leaking(source: str) -> None:
+    _, mistakes = parse_spec(FIELDS, Image, {"name": "tiny", "source": source, "sha256": SHA256}, "images[0]")
+    assert [mistake.path for mistake in mistakes] == ["images[0].source"]
+    assert "secret@" not in str(mistakes[0])

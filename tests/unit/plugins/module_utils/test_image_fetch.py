@@ -1,0 +1,174 @@
+"""Fetching over real HTTP from a server in this process. Only what a name means is replaced: tests stay on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache, _image_fetch
+from ansible_collections.pextra.cloud.plugins.module_utils._image_fetch import FetchError, fetch_image, is_inward
+
+CONTENT = bytes(range(256)) * 12 * 1024
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+_getaddrinfo = socket.getaddrinfo
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Range")))  # type: ignore[attr-defined]
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/to/"))
+            self.end_headers()
+            return
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        start = 0
+        if self.headers.get("Range") and self.path != "/no-ranges":
+            start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206)
+        else:
+            self.send_response(200)
+        body = CONTENT[start:]
+        self.send_header("Content-Length", str(2**50 if self.path == "/huge" else len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if self.path == "/broken" else body)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Clients that hang up are what is tested."""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr(_image_cache, "DIRECTORY", str(tmp_path / "pextra" / "images"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    served = Server(("127.0.0.1", 0), Handler)
+    served.asked = []  # type: ignore[attr-defined]
+    threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
+
+    def resolve(host: str, *rest: Any, **more: Any) -> Any:
+        return _getaddrinfo("127.0.0.1" if host == "images.test" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    yield served
+    served.shutdown()
+    served.server_close()
+
+
+@pytest.fixture
+def outward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the loopback pass for another host; 169.254 stays what it is."""
+    monkeypatch.setattr(_image_fetch, "is_inward", lambda text: text.startswith("169.254."))
+
+
+def fetch(server: Any, path: str, sha256: str = SHA256, max_size_mib: int = 64) -> None:
+    url = f"http://images.test:{server.server_port}{path}"
+    fetch_image(url, sha256, max_size_mib=max_size_mib, label="image tiny")
+
+
+@pytest.mark.usefixtures("outward")
+def test_a_file_is_fetched_once_and_for_the_owner_alone(server: Any) -> None:
+    fetch(server, "/tiny.qcow2")
+    fetch(server, "/tiny.qcow2")
+    path = _image_cache.cached_path(SHA256)
+    assert Path(path).read_bytes() == CONTENT
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert os.stat(_image_cache.DIRECTORY).st_mode & 0o777 == 0o700
+    assert len(server.asked) == 1
+    assert os.listdir(_image_cache.DIRECTORY) == [SHA256]
+
+
+@pytest.mark.usefixtures("outward")
+@pytest.mark.parametrize("path", ["/tiny.qcow2", "/no-ranges"])
+def test_what_broke_off_is_taken_up(server: Any, path: str) -> None:
+    with pytest.raises(FetchError, match="broke off after 1572864 of 3145728 bytes|could not be fetched"):
+        fetch(server, "/broken")
+    fetch(server, path)
+    assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
+    assert server.asked[-1] == (path, "bytes=1572864-")
+
+
+@pytest.mark.usefixtures("outward")
+def test_the_beginning_of_another_file_is_not_taken_up(server: Any) -> None:
+    _image_cache.make_directory()
+    Path(_image_cache.partial_path(SHA256)).write_bytes(b"another")
+    fetch(server, "/tiny.qcow2")
+    assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("outward")
+@pytest.mark.parametrize(
+    ("path", "sha256", "max_size", "said"),
+    [
+        ("/tiny.qcow2", "0" * 64, 64, "not 0000"),
+        ("/missing", SHA256, 64, "answers 404"),
+        ("/huge", SHA256, 64, "MiB long, more than max_size allows"),
+        ("/to//to//to//to//to//to//tiny.qcow2", SHA256, 64, "redirects more than 5 times"),
+        ("/to/file:///etc/passwd", SHA256, 64, 'has the scheme "file"'),
+        ("/to/http://127.0.0.1/x", SHA256, 64, "loopback or link-local"),
+        ("/to/http://169.254.169.254/latest/meta-data", SHA256, 64, "loopback or link-local"),
+        ("/to/http://user:pass@images.test/x", SHA256, 64, "holds a password"),
+        ("/to/http://localhost/x", SHA256, 64, "the coordinator itself"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(server: Any, path: str, sha256: str, max_size: int, said: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        fetch(server, path, sha256, max_size)
+    assert said in str(caught.value)
+    assert not os.path.exists(_image_cache.cached_path(sha256))
+
+
+@pytest.mark.usefixtures("outward")
+def test_redirects_to_other_hosts_are_followed_when_allowed(server: Any) -> None:
+    fetch(server, f"/to/http://images.test:{server.server_port}/tiny.qcow2")
+    assert Path(_image_cache.cached_path(SHA256)).exists()
+
+
+def test_a_name_that_means_this_host_is_refused_before_anything_is_sent(server: Any) -> None:
+    with pytest.raises(FetchError, match=r"leads to 127\.0\.0\.1"):
+        fetch(server, "/tiny.qcow2")
+    assert server.asked == []
+
+
+def test_a_name_that_changes_its_meaning_is_refused(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_image_fetch, "_refuse_inward", lambda *_: None)
+    with pytest.raises(FetchError, match=r"leads to 127\.0\.0\.1"):
+        fetch(server, "/tiny.qcow2")
+    assert not os.path.exists(_image_cache.cached_path(SHA256))
+
+
+@pytest.mark.parametrize(
+    ("address", "is_ours"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("0.0.0.0", True),
+        ("169.254.169.254", True),
+        ("224.0.0.1", True),
+        ("::1", True),
+        ("::", True),
+        ("fe80::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:169.254.169.254", True),
+        ("10.0.0.9", False),
+        ("192.168.1.1", False),
+        ("fd00::1", False),
+        ("93.184.216.34", False),
+    ],
+)
+def test_inward_addresses(address: str, is_ours: bool) -> None:
+    assert is_inward(address) is is_ours
