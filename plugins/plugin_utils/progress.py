@@ -1,0 +1,70 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Progress of a module that works for long, shown while it works.
+
+The module writes how far it is to a file on the coordinator (module_utils/_progress.py). A thread beside the action
+reads it over the connection that is open anyway. What takes less than `FIRST_AFTER_S` shows nothing and costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.utils.display import Display
+from ansible_collections.pextra.cloud.plugins.module_utils._progress import DIRECTORY
+
+FIRST_AFTER_S = 4.0
+EVERY_S = 4.0
+
+display = Display()
+
+
+@contextlib.contextmanager
+def shown_progress(action: Any, plural: str) -> Iterator[None]:
+    """Show progress of the action's module, a line whenever it has moved, until the context ends."""
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(action, plural, stop), name="progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join(timeout=10)
+
+
+def render_progress(state: dict[str, Any]) -> str:
+    """Return one line: how many of how many, on which node, and what is being transferred."""
+    nodes = ", ".join(f"{node} {count}" for node, count in sorted(state["nodes"].items()))
+    line = f"  {state['noun']}: {state['done']} of {state['total']} done"
+    if nodes:
+        line += f" ({nodes})"
+    for what, transfer in sorted(state.get("transfers", {}).items()):
+        line += f"; {what} {transfer['done'] / 1024**2:.0f} of {transfer['total'] / 1024**2:.0f} MiB"
+    return line
+
+
+def _watch(action: Any, plural: str, stop: threading.Event) -> None:
+    shown = ""
+    pause_s = FIRST_AFTER_S
+    while not stop.wait(pause_s):
+        pause_s = EVERY_S
+        # Progress is a courtesy: a connection that fails here fails the task itself, with a better message.
+        with contextlib.suppress(AnsibleError, OSError):
+            answer = action._low_level_execute_command(f"cat {DIRECTORY}/progress-{plural}-*.json 2>/dev/null || true")
+            for text in answer.get("stdout_lines", ()):
+                line = _rendered(text)
+                if line and line != shown:
+                    display.display(line)
+                    shown = line
+
+
+def _rendered(text: str) -> str:
+    try:
+        return render_progress(json.loads(text))
+    except (ValueError, KeyError, TypeError):
+        return ""  # caught while it was being written
