@@ -1,0 +1,50 @@
+"""Runs a module's own entry point in the node, as Ansible does after its own part, and measures the process.
+
+run_module.py MODULE PARAMETERS.json
+
+"inside" is from the start of main() to its exit: validation of the arguments, lazy imports, reading, planning,
+applying, verifying and writing the result. "imports" is what comes before. peak_mib is the process's largest size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def main() -> None:
+    name, path = sys.argv[1:]
+    parameters = Path(path).read_bytes()
+    started = time.perf_counter()
+    from ansible.module_utils import basic
+
+    basic._ANSIBLE_ARGS = parameters
+    basic._ANSIBLE_PROFILE = "modern"
+    module = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.modules.{name}")
+    imported = time.perf_counter()
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written), contextlib.suppress(SystemExit):
+        module.main()
+    done = time.perf_counter()
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = json.loads(written.getvalue())
+    if result.get("failed"):
+        sys.exit(f"{name} failed: {result['msg']}")
+    measured = {
+        "imports": imported - started,
+        "inside": done - imported,
+        "peak_mib": peak_kib / 1024,
+        "changed": result["changed"],
+    }
+    json.dump(measured, sys.stdout)
+
+
+main()

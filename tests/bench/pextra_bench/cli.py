@@ -1,0 +1,34 @@
+"""The command line of the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import modules, report, site
+from .processes import BenchError
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="run", description="Measure the modules and the playbook; prints tables.")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--modules", action="store_true", help="only pextra_vm against its peers, in a node of its own")
+    only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
+    options = parser.parse_args(arguments)
+    try:
+        if not options.site:
+            print(report.show_modules(modules.measure()), flush=True)
+        if not options.modules:
+            why_not = site.why_not()
+            if why_not is None:
+                print(report.show_site(site.measure()), flush=True)
+            else:
+                print(f"site.yml: skipped. {why_not}")
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted; what it made is removed.", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,38 @@
+"""What is declared and defined: the same instances for the module, for the loop and for raw libvirt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MEMORY_MIB = 64
+
+
+def declare(count: int, *, state: str = "present") -> list[dict[str, Any]]:
+    """Stopped instances, as options of pextra_vm."""
+    return [
+        {
+            "name": f"vm-{number}",
+            "memory": f"{MEMORY_MIB} MiB",
+            "power": "stopped",
+            "autostart": False,
+            "state": state,
+        }
+        for number in range(1, count + 1)
+    ]
+
+
+def render(count: int) -> list[dict[str, str]]:
+    """The same as the XML that the module itself writes, for the peers."""
+    from ansible_collections.pextra.cloud.plugins.module_utils import _ids
+    from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import DomainModel, Labels, render_domain
+
+    rendered = []
+    for number in range(1, count + 1):
+        instance_id = _ids.new_id("instance")
+        labels = Labels(id=instance_id, cluster=_ids.new_id("cluster"), organization=_ids.new_id("organization"))
+        model = DomainModel(
+            name=f"vm-{number}", uuid=_ids.uuid_of(instance_id), memory=MEMORY_MIB, vcpus=1, disks=(),
+            interfaces=(), description=None, labels=labels,
+        )  # fmt: skip
+        rendered.append({"name": model.name, "xml": render_domain(model, "qemu")})
+    return rendered

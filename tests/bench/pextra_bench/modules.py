@@ -1,0 +1,115 @@
+"""Measures pextra_vm against the loop of community.libvirt.virt and against raw libvirt-python, in one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .instances import declare, render
+from .node import LIBRARY, BenchNode, bench_node
+from .processes import BenchError
+from .progress import step
+from .project import Project, make_key, make_project, parameters, send_library, temporary_directory
+
+FEW = 50
+MANY = 1000
+# The best of them counts, for every peer alike: what else the machine does only ever adds.
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Seconds for one number of instances, by act (define, unchanged)."""
+
+    count: int
+    inside: dict[str, float]
+    raw: dict[str, float]
+    through_ansible: dict[str, float]
+    loop: dict[str, float]
+    is_loop_extrapolated: bool
+    imports: float
+    peak_mib: float
+
+
+def measure() -> list[Figures]:
+    with temporary_directory() as directory, step("Start the node"), bench_node(make_key(directory)) as node:
+        project = make_project(directory, node)
+        with step("Make the node a cloud of its own"):
+            project.play("prepare.yml", {})
+            send_library(node)
+        few = _measure(project, FEW, None)
+        return [few, _measure(project, MANY, few)]
+
+
+def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figures:
+    node = project.node
+    domains = render(count)
+    node.send({
+        "present.json": parameters(vms=declare(count)),
+        "absent.json": parameters(vms=declare(count, state="absent")),
+        "domains.json": json.dumps(domains).encode(),
+    })  # fmt: skip
+    inside: dict[str, float] = {}
+    raw: dict[str, float] = {}
+    through: dict[str, float] = {}
+    imports, peaks = [], []
+
+    def keep(figures: dict[str, float], act: str, seconds: float) -> None:
+        figures[act] = min(seconds, figures.get(act, seconds))
+
+    def module(changes: bool) -> float:
+        found = _run_module(node, "present.json")
+        if found["changed"] is not changes:
+            raise BenchError(f"pextra_vm reported changed={found['changed']} where {changes} is right.")
+        imports.append(found["imports"])
+        peaks.append(found["peak_mib"])
+        return float(found["inside"])
+
+    with step(f"{count} instances: raw libvirt-python and the module itself, {ROUNDS} rounds"):
+        for _ in range(ROUNDS):
+            keep(raw, "define", _run_raw(node, "define", count))
+            keep(raw, "unchanged", _run_raw(node, "read", count))
+            _run_raw(node, "clear", count)
+            keep(inside, "define", module(True))
+            keep(inside, "unchanged", module(False))
+            _run_module(node, "absent.json")
+
+    def played(playbook: str, variables: dict[str, Any]) -> Callable[[bool | None], float]:
+        def play(changes: bool | None) -> float:
+            result = project.play(playbook, variables)
+            if changes is not None and result.changed is not changes:
+                raise BenchError(f"{playbook} reported changed={result.changed} where {changes} is right.")
+            return result.measured.seconds
+
+        return play
+
+    with step(f"{count} instances: the module through Ansible"):
+        ours = played("module.yml", {"bench_vms": declare(count)})
+        through = {"define": ours(True), "unchanged": ours(False)}
+        _run_module(node, "absent.json")
+
+    if extrapolate is None:
+        with step(f"{count} instances: the loop of community.libvirt.virt"):
+            theirs = played("loop.yml", {"bench_domains": domains})
+            # Whether it reports a change is its own affair.
+            loop = {"define": theirs(None), "unchanged": theirs(None)}
+            _run_raw(node, "clear", count)
+    else:
+        loop = {act: seconds * count / extrapolate.count for act, seconds in extrapolate.loop.items()}
+    return Figures(count, inside, raw, through, loop, extrapolate is not None, min(imports), max(peaks))
+
+
+def _run_module(node: BenchNode, file: str) -> dict[str, Any]:
+    output = node.execute("python3", f"{LIBRARY}/run_module.py", "pextra_vm", f"{LIBRARY}/{file}")
+    found: dict[str, Any] = json.loads(output)
+    return found
+
+
+def _run_raw(node: BenchNode, act: str, count: int) -> float:
+    arguments = [f"{LIBRARY}/domains.json"] if act == "define" else []
+    found = json.loads(node.execute("python3", f"{LIBRARY}/raw_libvirt.py", act, *arguments))
+    if found["count"] != count:
+        raise BenchError(f"raw libvirt-python found {found['count']} domains where there are {count}.")
+    return float(found["seconds"])

@@ -1,0 +1,35 @@
+"""Programs that the benchmark runs, and its one error."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class BenchError(Exception):
+    """Ends the benchmark. The text says to a person what is wrong and what to do."""
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    stdin: bytes | None = None,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 600,
+) -> str:
+    """Run a program and return what it wrote. Raises BenchError with the end of its output if it fails."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, cwd=directory, env=environment, timeout=timeout_s, check=False
+        )
+    except FileNotFoundError as error:
+        raise BenchError(f"There is no program {words[0]} here. Run it through make: make bench") from error
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{' '.join(words[:4])} did not end within {timeout_s:g} s.") from error
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        raise BenchError(f"{' '.join(words[:6])} failed with exit code {done.returncode}:\n{said[-4000:]}")
+    return done.stdout.decode()

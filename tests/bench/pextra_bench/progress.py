@@ -1,0 +1,16 @@
+"""Tells what is being measured, on standard error: standard output is the result."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    print(f"--> {what}", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    yield
+    print(f"    {what}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)

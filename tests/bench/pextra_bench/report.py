@@ -1,0 +1,47 @@
+"""The figures as tables for a person. Ratios are within one run, on one machine: they are what can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .modules import ROUNDS, Figures
+from .site import SiteFigures, Stage
+
+_ACTS = {"define": "define", "unchanged": "no change"}
+
+
+def show_modules(all_figures: Sequence[Figures]) -> str:
+    lines = [
+        f"pextra_vm, the loop of community.libvirt.virt, raw libvirt-python (best of {ROUNDS} for module and raw)",
+        "",
+        f"{'instances':>9}  {'act':<9}  {'raw':>8}  {'module':>8}  {'by task':>8}  {'loop':>9}   "
+        f"{'module : raw':>12}  {'loop : task':>11}  {'loop : module':>13}",
+    ]
+    for figures in all_figures:
+        mark = "*" if figures.is_loop_extrapolated else " "
+        for act, shown in _ACTS.items():
+            raw, inside, task, loop = (
+                table[act] for table in (figures.raw, figures.inside, figures.through_ansible, figures.loop)
+            )
+            lines.append(
+                f"{figures.count:>9,}  {shown:<9}  {raw:>6.3f} s  {inside:>6.3f} s  {task:>6.2f} s  {loop:>7.1f} s{mark}  "
+                f"{inside / raw:>10.1f} : 1  {loop / task:>9.0f} : 1  {loop / inside:>11.0f} : 1"
+            )
+    lines += [
+        "",
+        "raw: libvirt-python alone; its no change is a read of every definition, without looking at it.",
+        "module: inside the module's process, from the start of main() to its exit. by task: what Ansible needs for it.",
+        "loop: one task over all instances, through the same connection (ssh, pipelining, ControlPersist).",
+    ]
+    for figures in all_figures:
+        if figures.is_loop_extrapolated:
+            lines.append(f"* extrapolated from {all_figures[0].count} instances.")
+        lines.append(
+            f"{figures.count:,} instances: the module's process needs at most {figures.peak_mib:.0f} MiB; "
+            f"its imports take {figures.imports:.2f} s before main()."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def show_site(figures: SiteFigures) -> str:
+    raise NotImplementedError
