@@ -20,7 +20,7 @@ attributes:
   action_group:
     description: Takes module defaults from the action group C(pextra.cloud.cloud).
     support: full
-    membership: pextra.cloud.cloud
+    membership: [pextra.cloud.cloud]
 """
 
     INFO = r"""
@@ -37,7 +37,7 @@ attributes:
   action_group:
     description: Takes module defaults from the action group C(pextra.cloud.cloud).
     support: full
-    membership: pextra.cloud.cloud
+    membership: [pextra.cloud.cloud]
 options:
   names:
     description: Return only these, by name or identifier.
