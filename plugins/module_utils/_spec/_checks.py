@@ -7,7 +7,9 @@ library: so netaddr is imported late.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from ._address_ranges import REFUSED_RANGES
 from ._mistake import shown
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -16,6 +18,8 @@ _VSWITCH = re.compile(r"svswitch[1-9][0-9]{0,6}")
 # Linux: at most 15 characters (IFNAMSIZ), no slash and no blank.
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+_PREFIX = re.compile(r"[0-9]{1,3}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -97,6 +101,9 @@ def check_address(value: str) -> str | None:
     """An IPv4 or IPv6 address without a prefix."""
     import netaddr
 
+    if not _ADDRESS.fullmatch(value):
+        # netaddr hands its argument to the C library, which knows no zero bytes and no surrogates.
+        return f"{shown(value)} is not an IP address"
     if netaddr.valid_ipv4(value, netaddr.INET_PTON) or netaddr.valid_ipv6(value):
         return None
     return f"{shown(value)} is not an IP address"
@@ -107,7 +114,7 @@ def check_address_with_prefix(value: str) -> str | None:
     import netaddr
 
     text, slash, prefix = value.partition("/")
-    if not slash or not prefix.isdecimal() or check_address(text) is not None:
+    if not slash or not _PREFIX.fullmatch(prefix) or check_address(text) is not None:
         return f"{shown(value)} is not an address with its prefix length; write one such as 172.20.0.11/24"
     address = netaddr.IPAddress(text)
     if int(prefix) > (32 if address.version == 4 else 128):
@@ -118,26 +125,34 @@ def check_address_with_prefix(value: str) -> str | None:
     return None
 
 
-# Domain rules, "Nodes": refused ranges for a node's own addresses.
-_REFUSED_RANGES = {
-    "loopback": ("127.0.0.0/8", "::1/128"),
-    "link-local": ("169.254.0.0/16", "fe80::/10"),
-    "multicast": ("224.0.0.0/4", "ff00::/8"),
-    "documentation": ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
-    "carrier-grade NAT": ("100.64.0.0/10",),
-    "benchmark": ("198.18.0.0/15", "2001:2::/48"),
-    "reserved": ("0.0.0.0/8", "240.0.0.0/4", "192.0.0.0/24", "::/128"),
-}
-
-
 def check_node_address(value: str) -> str | None:
+    """Domain rules, "Nodes": ranges that are refused for a node's own addresses."""
     import netaddr
 
     problem = check_address(value)
     if problem:
         return problem
     address = netaddr.IPAddress(value)
-    for kind, ranges in _REFUSED_RANGES.items():
+    for kind, ranges in REFUSED_RANGES.items():
         if any(address in netaddr.IPNetwork(text) for text in ranges):
             return f"{shown(value)} is a {kind} address; a node needs an address that the other nodes can reach"
     return None
+
+
+# What a schema can say of a check, in the regular expressions that every schema validator knows. A check may be
+# stricter than its pattern, never more lenient.
+PATTERNS: dict[Callable[[str], str | None], str] = {
+    check_name: rf"^{_NAME.pattern}$",
+    check_hostname: "^" + _HOSTNAME.pattern.replace(r"\Z", "$") + "$",
+    check_vswitch_name: rf"^{_VSWITCH.pattern}$",
+    check_interface: rf"^{_INTERFACE.pattern}$",
+    check_device_name: rf"^{_DEVICE_NAME.pattern}$",
+    check_plain_text: r"^[^<>\u0000-\u001f\u007f]{0,255}$",
+    check_tag: rf"^{_NAME.pattern}$",
+    check_absolute_path: r"^(/[^/]+)+$",
+    check_sha256: rf"^{_SHA256.pattern}$",
+    check_mac: r"^[0-9A-Fa-f:.-]+$",
+    check_address: rf"^{_ADDRESS.pattern}$",
+    check_address_with_prefix: rf"^{_ADDRESS.pattern}/{_PREFIX.pattern}$",
+    check_node_address: rf"^{_ADDRESS.pattern}$",
+}
