@@ -23,3 +23,8 @@ def data_volume(instance: str, instance_id: str, volume: str) -> str:
 def seed_volume(instance: str, instance_id: str, digest: str) -> str:
     """Return the name of an instance's cloud-init seed; it changes with the content."""
     return f"{instance}.{instance_id}.seed-{digest[:12]}.iso"
+
+
+def is_of_instance(volume: str, instance: str, instance_id: str) -> bool:
+    """Tell whether a volume, or a seed, is an instance's."""
+    return volume.startswith(f"{instance}.{instance_id}.")

@@ -5,18 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
+
+import netaddr
 
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
-from .._names import data_volume, image_volume, root_volume, seed_volume
+from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
 from .._spec.cloud_init import digest_of, render_seed
 from .._spec.vm import Nic, Vm
-from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel
+from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel, convert_domain
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import Hierarchy, find, find_cluster
 from .placement import Capacity, choose_node
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,8 @@ class _RefusedError(Exception):
         self.remedy = remedy
 
 
-class _UnreachableNodeError(Exception):
-    """Ends the planning of one instance: the others go on."""
+class _FailedError(Exception):
+    """Ends the planning of one instance, because of its node: the others go on."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
@@ -96,6 +100,7 @@ class _Context:
     images: dict[str, Row] = field(default_factory=dict)
     instances: dict[str, Row] = field(default_factory=dict)
     vswitches: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[Domain]] = field(default_factory=dict)
 
     @classmethod
@@ -110,40 +115,72 @@ class _Context:
             for row in have.rows(kind, cluster.id):
                 table[row.name] = table[row.id] = row
         context.vswitches = {row.id: row.name for row in have.rows("vswitch", cluster.id)}
+        for row in have.rows("node", cluster.id):
+            context.nodes[row.name] = context.nodes[row.id] = row.name
         for domains in have.domains.values():
             if domains[0].config.labels.cluster == cluster.id:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
+        for row in have.rows("instance", cluster.id):
+            context.reserve(row, 1)
         return context
+
+    def reserve(self, row: Row, sign: int) -> None:
+        """Count (1), or no more (-1), an instance that has its node and is not defined there yet, or not any more."""
+        node = self.nodes.get(row.attributes.get("node", ""))
+        if node not in self.capacities or row.name in self.by_name:
+            return
+        capacity, group = self.capacities[node], row.attributes.get("anti_affinity")
+        capacity.take(sign * row.attributes.get("memory", 0), runs=row.attributes.get("power") not in (None, "stopped"))
+        if group is not None:
+            (capacity.groups.add if sign > 0 else capacity.groups.discard)(group)
 
 
 def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
     """Return what takes every instance to its declared state."""
-    works: list[Work] = []
-    refusals: list[Problem] = []
-    failures: list[Problem] = []
+    works: dict[int, Work] = {}
+    refusals: dict[int, Problem] = {}
+    failures: dict[int, Problem] = {}
     contexts: dict[str, _Context] = {}
-    for want in wants:
+    clusters: dict[int, _Context] = {}
+    names: set[tuple[str, str]] = set()
+    for index, want in enumerate(wants):
         label = f"instance {want.name}"
         cluster = find_cluster(want.cluster, have.hierarchy.clusters)
         if isinstance(cluster, str):
-            refusals.append(Problem(cluster, resource=label))
+            refusals[index] = Problem(cluster, resource=label)
             continue
+        if (cluster.id, want.name) in names:
+            refusals[index] = Problem(f"it is given twice for cluster {cluster.name}", resource=label)
+            continue
+        names.add((cluster.id, want.name))
         if cluster.id not in contexts:
             contexts[cluster.id] = _Context.of(cluster, have, consent)
+        clusters[index] = contexts[cluster.id]
+    # Those whose node is settled come first: the others are placed around them.
+    for index in sorted(clusters, key=lambda index: _is_free(wants[index], clusters[index])):
+        label = f"instance {wants[index].name}"
         try:
-            works.append(_plan_one(want, contexts[cluster.id]))
+            works[index] = _plan_one(wants[index], clusters[index])
         except _RefusedError as refused:
-            refusals.append(Problem(refused.what, refused.remedy, resource=label))
-        except _UnreachableNodeError as error:
-            failures.append(replace(error.problem, resource=label))
-    return Plan(works=tuple(works), refusals=tuple(refusals), failures=tuple(failures))
+            refusals[index] = Problem(refused.what, refused.remedy, resource=label)
+        except _FailedError as error:
+            failures[index] = replace(error.problem, resource=label)
+    return Plan(works=_in_order(works), refusals=_in_order(refusals), failures=_in_order(failures))
+
+
+def _is_free(want: Vm, context: _Context) -> bool:
+    return want.node is None and want.name not in context.by_name and want.name not in context.instances
+
+
+def _in_order(found: Mapping[int, Item]) -> tuple[Item, ...]:
+    return tuple(found[index] for index in sorted(found))
 
 
 def _plan_one(want: Vm, context: _Context) -> Work:
     row = context.instances.get(want.name)
     domains = list(context.by_name.get(want.name, ()))
     instance_id = row.id if row else domains[0].config.labels.id if domains else new_id("instance")
-    current, leftovers = _pick(want, row, domains, context)
+    current, leftovers = _pick(row, domains, context)
     if want.state == "absent":
         return _plan_absence(want, row, current, leftovers, context)
     for name, foreign in context.have.foreign.items():
@@ -158,25 +195,33 @@ def _plan_one(want: Vm, context: _Context) -> Work:
         work = Work(kind="instance", name=want.name, id=instance_id, node=node, steps=steps, changes=changes)
     else:
         work = _plan_change(want, row, instance_id, current, context)
-    clean = tuple(
-        Step(
-            "undefine", f"remove the leftover definition on {left.node}", {"node": left.node, "uuid": left.config.uuid}
-        )
-        for left in leftovers
-    )
+    # A move replaces what it finds at its target.
+    moved_to = {step.data["target"] for step in work.steps if step.act == "move"}
+    clean = tuple(_undefine_leftover(left) for left in leftovers if left.node not in moved_to)
     return replace(work, steps=(*work.steps, *clean))
 
 
-def _pick(
-    want: Vm, row: Row | None, domains: Sequence[Domain], context: _Context
-) -> tuple[Domain | None, list[Domain]]:
+def _undefine_leftover(left: Domain) -> Step:
+    data = {"node": left.node, "uuid": left.config.uuid}
+    return Step("undefine", f"remove the leftover definition on {left.node}", data)
+
+
+def _pick(row: Row | None, domains: Sequence[Domain], context: _Context) -> tuple[Domain | None, list[Domain]]:
     """Return the domain that is the instance, and definitions that a killed move has left behind."""
     if not domains:
-        if row is not None:
-            home = _node_name(row.attributes.get("node"), context)
+        # While it moves, it may be on the node that it comes from.
+        for key in ("node", "origin"):
+            home = _node_name(row.attributes.get(key), context) if row else None
             if home is not None and home in context.have.down:
-                raise _UnreachableNodeError(context.have.down[home])
+                raise _FailedError(context.have.down[home])
         return None, []
+    strange = [domain for domain in domains if domain.config.labels.id != (row or domains[0].config.labels).id]
+    if strange:
+        raise _RefusedError(
+            f"{strange[0].node} has an instance of this name with the identifier {strange[0].config.labels.id}, "
+            f"another than {(row or domains[0].config.labels).id}",
+            "Find out which of the two is meant, and undefine the other by hand.",
+        )
     running = [domain for domain in domains if domain.power != "stopped"]
     if len(running) > 1:
         raise _RefusedError(
@@ -189,8 +234,7 @@ def _pick(
 
 
 def _node_name(reference: str | None, context: _Context) -> str | None:
-    row = find(reference, context.have.rows("node", context.cluster.id)) if reference else None
-    return row.name if row else None
+    return context.nodes.get(reference) if reference else None
 
 
 # Placement
@@ -198,18 +242,21 @@ def _node_name(reference: str | None, context: _Context) -> str | None:
 
 def _place(want: Vm, row: Row | None, context: _Context) -> str:
     """Return the node for an instance that is defined nowhere. A killed run's choice stands."""
-    chosen = _node_name(row.attributes.get("node"), context) if row else None
+    home = chosen = _node_name(row.attributes.get("node"), context) if row else None
+    if row is not None:
+        context.reserve(row, -1)
     if want.node is not None:
-        pinned = _node_name(want.node, context)
-        if pinned is None:
-            raise _RefusedError(f'there is no node "{want.node}" in cluster {context.cluster.name}')
-        chosen = pinned
+        chosen = _pinned(want.node, context)
     if chosen is not None:
         if chosen in context.have.down:
-            raise _UnreachableNodeError(context.have.down[chosen])
-        problems = _unsuitable(want, chosen, context)
-        if problems:
-            raise _RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}")
+            raise _FailedError(context.have.down[chosen])
+        if chosen != home:
+            problems = _held_back(want, row, home, context)
+            if want.anti_affinity in context.capacities[chosen].groups:
+                problems.append(f"it holds another instance of anti-affinity {want.anti_affinity}")
+            if problems:
+                raise _RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}")
+        _require_suitable(_unsuitable(want, chosen, context), chosen)
         node = chosen
     else:
         reasons = {name: _unsuitable(want, name, context) for name in context.have.nodes}
@@ -224,6 +271,27 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
     if want.anti_affinity:
         capacity.groups.add(want.anti_affinity)
     return node
+
+
+def _pinned(reference: str, context: _Context) -> str:
+    name = _node_name(reference, context)
+    if name is None:
+        raise _RefusedError(f'there is no node "{reference}" in cluster {context.cluster.name}')
+    return name
+
+
+def _held_back(want: Vm, row: Row | None, home: str | None, context: _Context) -> list[str]:
+    """Return what keeps an instance whose definition is gone on the node where it was: its volumes, if only there."""
+    state = context.have.nodes.get(home) if home else None
+    if row is None or state is None:
+        return []
+    return [
+        f"its volumes are on {home}, in storage pool {pool}"
+        for pool, names in sorted(state.volumes.items())
+        if pool in context.pools
+        and not context.pools[pool].attributes.get("shared")
+        and any(is_of_instance(name, want.name, row.id) and not name.endswith(".iso") for name in names)
+    ]
 
 
 def _is_member(node: str, context: _Context) -> bool:
@@ -244,8 +312,19 @@ def _why_nowhere(want: Vm, reasons: Mapping[str, Sequence[str]], context: _Conte
     return f"no node can take it ({', '.join(parts) or 'the cluster has none'})"
 
 
-def _unsuitable(want: Vm, node: str, context: _Context) -> list[str]:
-    """Return why a node cannot run the instance, memory and anti-affinity apart."""
+def _require_suitable(problems: Sequence[str], node: str) -> None:
+    if problems:
+        raise _FailedError(
+            Problem(
+                f"it cannot be there: {'; '.join(problems)}",
+                "Mend the node's storage, network and images first, or choose another node.",
+                node,
+            )
+        )
+
+
+def _unsuitable(want: Vm, node: str, context: _Context, *, is_new: bool = True) -> list[str]:
+    """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
     state = context.have.nodes[node]
     problems = []
     for name in dict.fromkeys(_pools_of(want)):
@@ -256,7 +335,7 @@ def _unsuitable(want: Vm, node: str, context: _Context) -> list[str]:
         vswitch = _vswitch(nic, context)
         if vswitch not in state.networks:
             problems.append(f"port group {nic.port_group} needs {vswitch}, which is not there")
-    if want.image and want.root:
+    if want.image and want.root and is_new:
         image, pool = _image(want.image, context), _pool(want.root.pool, context)
         name = image_volume(image.id, image.attributes["format"])
         if pool.name in state.volumes and name not in state.volumes[pool.name]:
@@ -310,28 +389,29 @@ def _organization(want: Vm, context: _Context) -> str:
 
 
 def model_of(
-    want: Vm, instance_id: str, context: _Context, current: DomainModel | None
+    want: Vm, instance_id: str, context: _Context, found: Domain | None
 ) -> tuple[DomainModel, dict[str, str] | None]:
     """Return the domain as declared, and the files of its seed (None: it has none)."""
-    macs = [(nic.mac or mac_of(instance_id, str(index))).lower() for index, nic in enumerate(want.nics)]
+    current = found.config if found else None
+    macs = [_canonical_mac(nic.mac or mac_of(instance_id, str(index))) for index, nic in enumerate(want.nics)]
     disks: list[Disk] = []
     volumes: list[VolumeLabel] = []
     had = {volume.name: volume for volume in current.labels.volumes} if current else {}
     seed: dict[str, str] | None = None
     if want.root is not None:
         pool = _pool(want.root.pool, context)
-        size = want.root.size or (had["root"].size if "root" in had else _image_size_mib(want, context))
+        size = want.root.size
+        if size is None:
+            is_kept = current is not None and current.labels.image == _image_name(want, context) and "root" in had
+            size = had["root"].size if is_kept else _image_size_mib(want, context)
         volumes.append(VolumeLabel(name="root", pool=pool.name, size=size))
         disks.append(_disk("vda", pool, root_volume(want.name, instance_id), "root"))
         if want.image is not None:
             seed = render_seed(want, instance_id, macs)
-    taken = {disk.serial: disk.target for disk in current.disks} if current else {}
-    free = (f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
+    targets = _targets(want, found)
     for volume in want.volumes:
         pool = _pool(volume.pool, context)
-        # A volume keeps its place when others come and go.
-        target = taken.get(volume.name) or next(name for name in free if name not in taken.values())
-        taken[volume.name] = target
+        target = targets[volume.name]
         volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size))
         disks.append(_disk(target, pool, data_volume(want.name, instance_id, volume.name), volume.name))
     digest = digest_of(seed) if seed is not None else None
@@ -356,7 +436,7 @@ def model_of(
         organization=current.labels.organization
         if current is not None and want.organization is None
         else _organization(want, context),
-        image=_image(want.image, context).name if want.image else None,
+        image=_image_name(want, context),
         root_mode=want.root.mode if want.root else None,
         anti_affinity=want.anti_affinity,
         seed=digest,
@@ -371,14 +451,45 @@ def model_of(
         vcpus=want.vcpus,
         disks=tuple(disks),
         interfaces=interfaces,
-        description=current.description if current is not None and want.description is None else want.description,
+        # An empty one takes it away; libvirt keeps no empty description.
+        description=current.description
+        if current is not None and want.description is None
+        else want.description or None,
         labels=labels,
     )
     return model, seed
 
 
+def _canonical_mac(text: str) -> str:
+    """People write MACs with dashes and capitals too; libvirt shows one form."""
+    return str(netaddr.EUI(text, dialect=netaddr.mac_unix_expanded))
+
+
+def _targets(want: Vm, found: Domain | None) -> dict[str, str]:
+    """Return the device names of the further volumes. One keeps its name when others come and go."""
+    if found is None:
+        held, used = {}, set()
+    else:
+        labelled = {label.name for label in found.config.labels.volumes}
+        held = {disk.serial: disk.target for disk in found.config.disks if disk.serial in labelled}
+        # A name that a running guest still uses, or a disk that is not ours has, is not free.
+        used = {*found.config.targets, *(found.live.targets if found.live else ())}
+    targets: dict[str, str] = {}
+    free = (f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy" if f"vd{letter}" not in used)
+    for volume in want.volumes:
+        target = held.get(volume.name) or next(free, None)
+        if target is None:
+            raise _RefusedError(f"there is no device name left for volume {volume.name}: vdb to vdy are in use")
+        targets[volume.name] = target
+    return targets
+
+
 def _disk(target: str, pool: Row, volume: str, serial: str) -> Disk:
     return Disk(target=target, path=f"{pool.attributes['path']}/{volume}", serial=serial)
+
+
+def _image_name(want: Vm, context: _Context) -> str | None:
+    return _image(want.image, context).name if want.image else None
 
 
 def _image_size_mib(want: Vm, context: _Context) -> int:
@@ -407,19 +518,21 @@ def _plan_creation(
 ) -> tuple[tuple[Step, ...], tuple[Change, ...]]:
     model, seed = model_of(want, instance_id, context, None)
     state = context.have.nodes[node]
-    attributes = _attributes(want, state.row.id, model)
+    power = want.power or (row.attributes.get("power") if row else None) or "running"
+    settled = _attributes(want, state.row.id, model)
+    attributes = settled if power == "stopped" else settled | {"power": power}
     steps: list[Step] = []
-    if row is None or row.attributes != attributes:
+    if row is None or dict(row.attributes) != attributes:
         steps.append(_register(instance_id, want, context, attributes))
     steps += _volume_steps(want, model, state, context)
     if seed is not None and want.root is not None:
         steps.append(_seed_step(want, model, seed, context))
-    power = want.power or "running"
     steps.append(Step("define", "define", {"model": model, "xml": None, "virt_type": state.virt_type}))
     if want.autostart:
         steps.append(Step("autostart", "let it start with its node", {"autostart": True}))
-    if power != "stopped":
-        steps.append(Step("start", "start" if power == "running" else "start paused", {"paused": power == "paused"}))
+    steps += _power_steps("stopped", power, context)
+    if attributes != settled:
+        steps.append(_settle(instance_id, want, context, settled, f"note that it is {power}"))
     changes = [
         Change("node", None, node),
         Change("vcpus", None, want.vcpus),
@@ -436,10 +549,19 @@ def _register(instance_id: str, want: Vm, context: _Context, attributes: Mapping
     return Step("register", "register", {"row": row})
 
 
+def _settle(instance_id: str, want: Vm, context: _Context, attributes: Mapping[str, Any], text: str) -> Step:
+    """What a run is about to do stands in the row while it does it: `power`, and `origin` while it moves.
+
+    A killed run would otherwise leave an instance stopped that it was starting, or on a node where nobody looks.
+    """
+    row = Row(instance_id, "instance", want.name, context.cluster.id, dict(attributes))
+    return Step("settle", text, {"row": row})
+
+
 def _volume_steps(
     want: Vm, model: DomainModel, state: NodeState, context: _Context, *, only: frozenset[str] | None = None
 ) -> list[Step]:
-    """Plan to make the volumes that are not there. What is there is never made again."""
+    """Plan to make the volumes that are not there. What is there is never made again, but is given its full size."""
     steps = []
     for label in model.labels.volumes:
         if only is not None and label.name not in only:
@@ -447,6 +569,8 @@ def _volume_steps(
         disk = next(disk for disk in model.disks if disk.serial == label.name)
         name = disk.path.rsplit("/", 1)[1]
         if name in state.volumes.get(label.pool, frozenset()):
+            kept = {"pool": label.pool, "volume": name, "size": label.size, "target": None}
+            steps.append(Step("grow_volume", f"keep volume {label.name}, with {label.size} MiB", kept))
             continue
         data: dict[str, Any] = {"pool": label.pool, "volume": name, "size": label.size, "mode": "empty"}
         if label.name == "root" and want.image is not None and want.root is not None:
@@ -477,80 +601,127 @@ def _seed_step(want: Vm, model: DomainModel, seed: Mapping[str, str], context: _
 
 
 def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, context: _Context) -> Work:
-    model, seed = model_of(want, instance_id, context, current.config)
-    target = _target_of_move(want, current, context)
-    node = target or current.node
-    state = context.have.nodes[node]
-    is_active = current.power != "stopped"
+    model, seed = model_of(want, instance_id, context, current)
     changes = _compare(current.config, model)
+    replaced = any(change.when == "replace" for change in changes)
+    target = _target_of_move(want, current, context)
+    here = context.have.nodes[current.node]
+    _require_volumes(current, here, but_root=replaced)
+    if target is None:
+        _require_suitable(_unsuitable_changes(current, model, here, replaced), current.node)
+    elif replaced:
+        raise _RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
+
+    power = _plan_power(want, row, current, model, context, replaced)
+    _account(want, current, target or current.node, power.wanted, context)
+    settled = _attributes(want, context.have.nodes[target or current.node].row.id, model)
+    attributes = settled | ({"power": power.wanted} if want.power is None and power.steps else {})
+    if target is not None:
+        attributes["origin"] = here.row.id
     steps: list[Step] = []
-    loses: tuple[str, ...] = ()
-    attributes = _attributes(want, state.row.id, model)
     if row is None or dict(row.attributes) != attributes:
         steps.append(_register(instance_id, want, context, attributes))
-        if row is None:
-            changes.append(Change("registered", "no", "yes"))
-    here = context.have.nodes[current.node]
-    _require_volumes(current, here)
-
-    replaced = any(change.when == "replace" for change in changes)
+    loses: tuple[str, ...] = ()
     if replaced:
-        if is_active and not context.consent.force_stop:
-            raise _RefusedError(
-                f"beginning again from image {model.labels.image} needs it stopped",
-                "Set power: stopped first, or force_stop: true.",
-            )
-        loses = (f"the root volume of {want.name}, made from image {current.config.labels.image}",)
-        steps += _replace_root(want, current, model, here, context)
-    if target is not None:
-        changes.append(Change("node", current.node, target))
-    config_changed = bool([change for change in changes if change.field not in ("node", "registered")])
-    new_volumes = frozenset(label.name for label in model.labels.volumes) - {
-        label.name for label in current.config.labels.volumes
-    }
-    if new_volumes:
-        steps += _volume_steps(want, model, here, context, only=new_volumes)
-    old_seed = next((disk for disk in current.config.disks if disk.serial == "seed"), None)
-    new_seed = next((disk for disk in model.disks if disk.serial == "seed"), None)
-    if (
-        seed is not None
-        and new_seed is not None
-        and (new_seed != old_seed or new_seed.path.rsplit("/", 1)[1] not in _names_in(here, new_seed.path, context))
-    ):
+        root_steps, loses = _replace_root(want, current, model, here, context)
+        steps += root_steps
+    steps += _volume_steps(want, model, here, context, only=_names_of(model) - _names_of(current.config))
+    if seed is not None and _needs_seed(current, model, here):
         steps.append(_seed_step(want, model, seed, context))
-    steps += _growth_steps(want, current, model, is_active)
-    if config_changed or not current.persistent:
+    steps += _growth_steps(current, model, replaced)
+    if changes or not current.persistent:
         steps.append(Step("define", "change the definition", {"model": model, "xml": current.xml, "virt_type": ""}))
-    if current.live is not None and not replaced:
-        steps += _live_steps(current.live, model, current.config)
+    if row is None:
+        changes.append(Change("registered", "no", "yes"))
+    if current.live is not None and power.keeps_running:
+        steps += _live_steps(current.live, model)
+        changes += _live_changes(current.live, model, changes)
     if current.autostart != want.autostart:
         changes.append(Change("autostart", current.autostart, want.autostart))
-        steps.append(Step("autostart", "set autostart", {"autostart": want.autostart}))
     if target is not None:
+        changes.append(Change("node", current.node, target))
         steps.append(_move_step(want, current, model, target, context))
-
-    pending = [] if current.live is None or replaced else _waiting_for_restart(current.live, model)
-    wanted_power = want.power or current.power
-    now = "stopped" if replaced else current.power
-    if pending and wanted_power != "stopped" and context.consent.allow_restart:
-        steps.append(_stop_step(context))
-        now, pending_now = "stopped", []
-        changes += pending
+        # From here on it is on the other node.
+        steps += [replace(step, data={**step.data, "on": target}) for step in power.steps]
     else:
-        pending_now = pending if wanted_power != "stopped" else []
-    steps += _power_steps(now, wanted_power, context)
-    if wanted_power != current.power:
-        changes.append(Change("power", current.power, wanted_power))
+        if current.autostart != want.autostart:
+            steps.append(Step("autostart", "set autostart", {"autostart": want.autostart}))
+        steps += power.steps
+    if attributes != settled:
+        text = "note that it has moved" if target is not None else f"note that it is {power.wanted}"
+        steps.append(_settle(instance_id, want, context, settled, text))
+    if power.wanted != current.power:
+        changes.append(Change("power", current.power, power.wanted))
     return Work(
         kind="instance",
         name=want.name,
         id=instance_id,
         node=current.node,
         steps=tuple(steps),
-        changes=tuple(dict.fromkeys(changes)),
-        pending=tuple(change for change in pending_now),
+        changes=tuple(dict.fromkeys([*changes, *power.changes])),
+        pending=power.pending,
         loses=loses,
     )
+
+
+@dataclass(frozen=True)
+class _Power:
+    """What becomes of the power state. changes take effect by a restart; pending ones wait for one."""
+
+    wanted: str
+    steps: tuple[Step, ...]
+    keeps_running: bool
+    changes: tuple[Change, ...] = ()
+    pending: tuple[Change, ...] = ()
+
+
+def _plan_power(
+    want: Vm, row: Row | None, current: Domain, model: DomainModel, context: _Context, replaced: bool
+) -> _Power:
+    # What a killed run was about to do counts for more than what it left.
+    wanted = want.power or (row.attributes.get("power") if row else None) or current.power
+    is_active = current.power != "stopped"
+    if replaced or not is_active or wanted == "stopped":
+        now = "stopped" if replaced else current.power
+        return _Power(wanted, tuple(_power_steps(now, wanted, context)), keeps_running=False)
+    waiting = tuple(_waiting_for_restart(current.live, model)) if current.live is not None else ()
+    if waiting and context.consent.allow_restart:
+        steps = [*_stop_steps(current.power, context), *_power_steps("stopped", wanted, context)]
+        return _Power(wanted, tuple(steps), keeps_running=False, changes=waiting)
+    return _Power(wanted, tuple(_power_steps(current.power, wanted, context)), keeps_running=True, pending=waiting)
+
+
+def _unsuitable_changes(current: Domain, model: DomainModel, here: NodeState, replaced: bool) -> list[str]:
+    """Return what the node lacks for what is new. What the instance has already is no reason to leave it unplanned."""
+    known = set() if replaced else _names_of(current.config)
+    problems = [
+        f"storage pool {label.pool} is not available there"
+        for label in model.labels.volumes
+        if label.name not in known and label.pool not in here.volumes
+    ]
+    attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
+    problems += [
+        f"port group {nic.port_group} needs {nic.network}, which is not there"
+        for nic in model.interfaces
+        if nic not in attached and nic.network not in here.networks
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def _names_of(model: DomainModel) -> frozenset[str]:
+    return frozenset(label.name for label in model.labels.volumes)
+
+
+def _disk_of(serial: str, model: DomainModel) -> Disk | None:
+    return next((disk for disk in model.disks if disk.serial == serial), None)
+
+
+def _needs_seed(current: Domain, model: DomainModel, here: NodeState) -> bool:
+    disk, root = _disk_of("seed", model), model.labels.root
+    if disk is None or root is None:
+        return False
+    is_there = disk.volume in here.volumes.get(root.pool, {disk.volume})
+    return disk != _disk_of("seed", current.config) or not is_there
 
 
 def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
@@ -565,9 +736,14 @@ def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
     for name in ("organization", "anti_affinity", "tags", "addresses"):
         if getattr(old, name) != getattr(new, name):
             changes.append(Change(name, getattr(old, name) or None, getattr(new, name) or None))
+    if (old.root is None) != (new.root is None):
+        raise _RefusedError(
+            "it has no root volume, and cannot get one" if old.root is None else "it cannot lose its root volume",
+            "Remove the instance and make it again.",
+        )
     if old.image != new.image:
         changes.append(Change("image", old.image, new.image, "replace"))
-    if old.root_mode != new.root_mode and old.image == new.image:
+    elif old.root_mode != new.root_mode:
         raise _RefusedError(
             f"its root volume is of mode {old.root_mode}, and cannot become {new.root_mode}",
             "Remove the instance and make it again.",
@@ -575,18 +751,25 @@ def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
     if old.seed != new.seed:
         changes.append(Change("cloud_init", old.seed and old.seed[:12], new.seed and new.seed[:12], "next_boot"))
     changes += _compare_volumes(old, new)
+    changes += _compare_disks(before, after)
     changes += _compare_interfaces(before, after)
-    if not changes and _disk_view(before) != _disk_view(after):
-        changes.append(Change("disks", _disk_view(before), _disk_view(after), "next_boot"))
     return changes
 
 
-def _disk_view(model: DomainModel) -> tuple[str, ...]:
-    return tuple(sorted(f"{disk.target}={disk.path}" for disk in model.disks if disk.serial in _managed(model)))
+def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
+    """Return the disks that are not as their volumes want them, though nothing new was declared of those."""
+    same = _names_of(before) & _names_of(after) | ({"seed"} if before.labels.seed == after.labels.seed else set())
+    return [
+        Change(f"disks.{disk.serial}", _show_disk(_disk_of(disk.serial, before)), _show_disk(disk), "next_boot")
+        for disk in after.disks
+        if disk.serial in same and disk != _disk_of(disk.serial, before)
+    ]
 
 
-def _managed(model: DomainModel) -> set[str]:
-    return {label.name for label in model.labels.volumes} | {"seed"}
+def _show_disk(disk: Disk | None) -> str | None:
+    if disk is None:
+        return None
+    return f"{disk.target}, {disk.path}, {disk.format}{', read-only' if disk.read_only else ''}"
 
 
 def _compare_volumes(old: Labels, new: Labels) -> list[Change]:
@@ -600,7 +783,8 @@ def _compare_volumes(old: Labels, new: Labels) -> list[Change]:
                 f"its volume {name} is in storage pool {was.pool}, and cannot move to {is_.pool}",
                 "Volumes stay in their pool; make a new one there and copy inside the guest.",
             )
-        if was is not None and is_ is not None and is_.size < was.size and old.image == new.image:
+        is_replaced = name == "root" and old.image != new.image
+        if was is not None and is_ is not None and is_.size < was.size and not is_replaced:
             raise _RefusedError(
                 f"its volume {name} has {was.size} MiB, and cannot shrink to {is_.size} MiB",
                 "Shrinking destroys what lies beyond; declare the old size again.",
@@ -633,14 +817,12 @@ def _waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
     for name in ("memory", "vcpus"):
         if getattr(live, name) != getattr(model, name):
             waiting.append(Change(name, getattr(live, name), getattr(model, name), "next_boot"))
-    running_seed = next((disk.path for disk in live.disks if disk.serial == "seed"), None)
-    wanted_seed = next((disk.path for disk in model.disks if disk.serial == "seed"), None)
-    if running_seed != wanted_seed:
+    if _disk_of("seed", live) != _disk_of("seed", model):
         waiting.append(Change("cloud_init", "as at the last start", "as declared", "next_boot"))
     return waiting
 
 
-def _live_steps(live: DomainModel, model: DomainModel, config: DomainModel) -> list[Step]:
+def _live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     """Plan what the running guest can have at once: NICs, further volumes, labels."""
     steps: list[Step] = []
     old = {interface.mac: interface for interface in live.interfaces}
@@ -654,8 +836,7 @@ def _live_steps(live: DomainModel, model: DomainModel, config: DomainModel) -> l
         elif interface != old[mac]:
             text = f"move the NIC {mac} to {interface.port_group}"
             steps.append(Step("update_nic", text, {"interface": interface}))
-    managed = _managed(config) | _managed(model)
-    attached = {disk.serial: disk for disk in live.disks if disk.serial in managed}
+    attached = {disk.serial: disk for disk in live.disks}
     wanted = {disk.serial: disk for disk in model.disks}
     for serial, disk in attached.items():
         if serial not in wanted and serial not in ("root", "seed"):
@@ -668,33 +849,49 @@ def _live_steps(live: DomainModel, model: DomainModel, config: DomainModel) -> l
     return steps
 
 
-def _growth_steps(want: Vm, current: Domain, model: DomainModel, is_active: bool) -> list[Step]:
-    if current.config.labels.image != model.labels.image:
-        return []
+def _live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change]) -> list[Change]:
+    """Return what the running guest alone has otherwise: drift, or what a killed run has left."""
+    fields = {change.field for change in known}
+    changes = [change for change in _compare_interfaces(live, model) if change.field not in fields]
+    attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
+    for serial in sorted(attached ^ wanted):
+        if f"volumes.{serial}.size" not in fields:
+            is_, should = serial in attached, serial in wanted
+            changes.append(Change(f"volumes.{serial}.attached", is_, should))
+    if live.labels != model.labels and not known and not changes:
+        changes.append(Change("labels", "not as declared", "as declared"))
+    return changes
+
+
+def _growth_steps(current: Domain, model: DomainModel, replaced: bool) -> list[Step]:
     before = {volume.name: volume.size for volume in current.config.labels.volumes}
     steps = []
     for label in model.labels.volumes:
-        if label.name in before and label.size > before[label.name]:
-            disk = next(disk for disk in model.disks if disk.serial == label.name)
-            data = {
-                "pool": label.pool,
-                "volume": disk.path.rsplit("/", 1)[1],
-                "size": label.size,
-                "target": disk.target if is_active else None,
-            }
-            steps.append(Step("grow_volume", f"grow volume {label.name} to {label.size} MiB", data))
+        disk = _disk_of(label.name, model)
+        if disk is None or label.size <= before.get(label.name, label.size) or (replaced and label.name == "root"):
+            continue
+        is_in_use = current.live is not None and not replaced and _disk_of(label.name, current.live) is not None
+        data = {
+            "pool": label.pool,
+            "volume": disk.volume,
+            "size": label.size,
+            "target": disk.target if is_in_use else None,
+        }
+        steps.append(Step("grow_volume", f"grow volume {label.name} to {label.size} MiB", data))
     return steps
 
 
-def _require_volumes(current: Domain, here: NodeState) -> None:
-    """An instance that exists has its volumes. One that is gone is data lost: never made again in silence."""
+def _require_volumes(current: Domain, here: NodeState, *, but_root: bool) -> None:
+    """An instance that exists has its volumes. One that is gone is data lost: never made again in silence.
+
+    A killed run that was to replace the root volume may have destroyed it and not yet made the new one.
+    """
     for label in current.config.labels.volumes:
-        disk = next((disk for disk in current.config.disks if disk.serial == label.name), None)
-        names = here.volumes.get(label.pool)
-        if disk is None or names is None:
+        disk, names = _disk_of(label.name, current.config), here.volumes.get(label.pool)
+        if disk is None or names is None or (but_root and label.name == "root"):
             continue
-        if disk.path.rsplit("/", 1)[1] not in names:
-            raise _UnreachableNodeError(
+        if disk.volume not in names:
+            raise _FailedError(
                 Problem(
                     f"its volume {label.name} ({disk.path}) is gone from storage pool {label.pool}",
                     "Restore it from a backup, or remove the instance (state: absent) and make it again.",
@@ -703,24 +900,29 @@ def _require_volumes(current: Domain, here: NodeState) -> None:
             )
 
 
-def _names_in(state: NodeState, path: str, context: _Context) -> frozenset[str]:
-    directory = path.rsplit("/", 1)[0]
-    pool = next((row for row in context.pools.values() if row.attributes.get("path") == directory), None)
-    return state.volumes.get(pool.name, frozenset()) if pool else frozenset()
-
-
-def _replace_root(want: Vm, current: Domain, model: DomainModel, here: NodeState, context: _Context) -> list[Step]:
+def _replace_root(
+    want: Vm, current: Domain, model: DomainModel, here: NodeState, context: _Context
+) -> tuple[list[Step], tuple[str, ...]]:
+    """Return what makes the root volume anew, and what that destroys."""
+    label, disk = model.labels.root, _disk_of("root", model)
+    assert label is not None
+    assert disk is not None
     steps: list[Step] = []
+    loses: tuple[str, ...] = ()
     if current.power != "stopped":
-        steps.append(Step("force_stop", "force it off", {}))
-    old = current.config.labels.root
-    if old is not None:
-        disk = next(disk for disk in current.config.disks if disk.serial == "root")
-        name = disk.path.rsplit("/", 1)[1]
-        steps.append(Step("delete_volume", "destroy its root volume", {"pool": old.pool, "volume": name}))
-        without = {**here.volumes, old.pool: here.volumes.get(old.pool, frozenset()) - {name}}
-        here = replace(here, volumes=without)
-    return steps + _volume_steps(want, model, here, context, only=frozenset({"root"}))
+        if not context.consent.force_stop:
+            raise _RefusedError(
+                f"beginning again from image {model.labels.image} needs it stopped",
+                "Set power: stopped first, or force_stop: true.",
+            )
+        steps.append(Step("force_stop", "force it off"))
+    names = here.volumes.get(label.pool, frozenset())
+    if disk.volume in names:
+        old = current.config.labels.image
+        loses = (f"the root volume of {want.name}" + (f", made from image {old}" if old else ""),)
+        steps.append(Step("delete_volume", "destroy its root volume", {"pool": label.pool, "volume": disk.volume}))
+        here = replace(here, volumes={**here.volumes, label.pool: names - {disk.volume}})
+    return steps + _volume_steps(want, model, here, context, only=frozenset({"root"})), loses
 
 
 # Moving
@@ -730,19 +932,17 @@ def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
     """Return the node that the instance must move to, or None. Refuses what cannot move."""
     if want.node is None:
         return None
-    target = _node_name(want.node, context)
-    if target is None:
-        raise _RefusedError(f'there is no node "{want.node}" in cluster {context.cluster.name}')
+    target = _pinned(want.node, context)
     if target == current.node:
         return None
     if target in context.have.down:
-        raise _UnreachableNodeError(context.have.down[target])
+        raise _FailedError(context.have.down[target])
     problems = []
     for name in dict.fromkeys(_pools_of(want)):
         pool = _pool(name, context)
         if not pool.attributes.get("shared"):
             problems.append(f"storage pool {pool.name} is not shared between nodes")
-    problems += _unsuitable(want, target, context)
+    problems += _unsuitable(want, target, context, is_new=False)
     here, there = context.have.nodes[current.node], context.have.nodes[target]
     if here.virt_type != there.virt_type and current.power != "stopped":
         problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
@@ -750,20 +950,33 @@ def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
     runs = (want.power or current.power) != "stopped"
     if runs and capacity.free < want.memory:
         problems.append(f"{target} has {capacity.free} MiB of memory free, {want.memory} needed")
+    if want.anti_affinity in capacity.groups:
+        problems.append(f"{target} holds another instance of anti-affinity {want.anti_affinity}")
     if problems:
         raise _RefusedError(
             f"it cannot move from {current.node} to {target}: {'; '.join(problems)}",
             f"Set node: {current.node}, or remove what stands in the way.",
         )
-    capacity.take(want.memory, runs=runs)
-    context.capacities[current.node].take(-want.memory, runs=runs)
     return target
+
+
+def _account(want: Vm, current: Domain, node: str, power: str, context: _Context) -> None:
+    """Count an instance as it will be, instead of as it is."""
+    before, after = context.capacities[current.node], context.capacities[node]
+    before.take(-current.config.memory, runs=current.power != "stopped")
+    after.take(want.memory, runs=power != "stopped")
+    if node != current.node and current.config.labels.anti_affinity is not None:
+        before.groups.discard(current.config.labels.anti_affinity)
+    if want.anti_affinity is not None:
+        after.groups.add(want.anti_affinity)
 
 
 def _move_step(want: Vm, current: Domain, model: DomainModel, target: str, context: _Context) -> Step:
     is_active = current.power != "stopped"
     pools = tuple(dict.fromkeys(_pool(name, context).name for name in _pools_of(want)))
-    data = {"target": target, "model": model, "xml": current.xml, "live": is_active, "pools": pools}
+    there = context.have.nodes[target].virt_type
+    xml = current.xml if context.have.nodes[current.node].virt_type == there else convert_domain(current.xml, there)
+    data = {"target": target, "model": model, "xml": xml, "live": is_active, "pools": pools}
     return Step("move", f"move {'live ' if is_active else ''}to {target}", data | {"autostart": want.autostart})
 
 
@@ -774,16 +987,18 @@ def _power_steps(now: str, wanted: str, context: _Context) -> list[Step]:
     if now == wanted:
         return []
     if wanted == "stopped":
-        return [_stop_step(context)]
+        return _stop_steps(now, context)
     if now == "stopped":
         return [Step("start", "start" if wanted == "running" else "start paused", {"paused": wanted == "paused"})]
     return [Step("resume", "resume") if wanted == "running" else Step("suspend", "pause")]
 
 
-def _stop_step(context: _Context) -> Step:
+def _stop_steps(now: str, context: _Context) -> list[Step]:
     if context.consent.force_stop:
-        return Step("force_stop", "force it off", {})
-    return Step("stop", "stop", {})
+        return [Step("force_stop", "force it off")]
+    stop = Step("stop", "stop")
+    # A paused guest does not feel its power button.
+    return [Step("resume", "resume"), stop] if now == "paused" else [stop]
 
 
 # Absence
@@ -806,15 +1021,18 @@ def _plan_absence(
                     f"it is {current.power}; only a stopped instance can be removed",
                     "Set power: stopped first, or force_stop: true.",
                 )
-            steps.append(Step("force_stop", "force it off", {}))
+            steps.append(Step("force_stop", "force it off"))
         steps.append(Step("undefine", "remove its definition", {"node": current.node, "uuid": current.config.uuid}))
-        for left in leftovers:
-            data = {"node": left.node, "uuid": left.config.uuid}
-            steps.append(Step("undefine", f"remove the leftover definition on {left.node}", data))
+        steps += [_undefine_leftover(left) for left in leftovers]
     state = context.have.nodes.get(node) if node else None
     if state is not None and instance_id is not None:
+        if current is not None and context.consent.remove_volumes:
+            missing = sorted({label.pool for label in current.config.labels.volumes} - state.volumes.keys())
+            if missing:
+                what = f"storage pool {missing[0]} is not available, so its volumes there cannot be removed"
+                raise _FailedError(Problem(what, "Mend the pool first, or keep the volumes.", node))
         for pool, names in sorted(state.volumes.items()):
-            for name in sorted(name for name in names if f".{instance_id}." in name):
+            for name in sorted(name for name in names if is_of_instance(name, want.name, instance_id)):
                 is_seed = name.endswith(".iso")
                 if not is_seed and not context.consent.remove_volumes:
                     continue

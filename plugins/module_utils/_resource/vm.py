@@ -6,6 +6,7 @@ import contextlib
 import io
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._cloud import Cloud
@@ -89,12 +90,17 @@ class VmResource:
     # Applying
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        if "on" in step.data:  # it has moved there
+            work = replace(work, node=step.data["on"])
         assert work.node is not None or step.act in ("register", "unregister")
         apply = getattr(self, f"_{step.act}")
         apply(cloud, work, step.data)
 
     def _register(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         """Done by `reserve`."""
+
+    def _settle(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.registry.put([data["row"]])
 
     def _unregister(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         cloud.registry.remove([data["id"]])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .._names import is_of_instance
 
 URI = "urn:pextra:instance:1"
 _PREFIX = "pextra"
@@ -29,6 +31,11 @@ class Disk:
     serial: str
     format: str = "qcow2"
     read_only: bool = False
+
+    @property
+    def volume(self) -> str:
+        """The name of its volume in its storage pool."""
+        return self.path.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +78,7 @@ class Labels:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainModel:
-    """memory is MiB."""
+    """memory is MiB. disks are the instance's own; of others only the device names matter."""
 
     name: str
     uuid: str
@@ -81,6 +88,12 @@ class DomainModel:
     interfaces: tuple[Interface, ...]
     description: str | None
     labels: Labels
+    other_targets: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The device names of all disks."""
+        return self.other_targets | {disk.target for disk in self.disks}
 
 
 def render_domain(model: DomainModel, virt_type: str) -> str:
@@ -120,6 +133,16 @@ def edit_domain(xml: str, model: DomainModel) -> str:
     return _finish(ET.fromstring(xml), model)
 
 
+def convert_domain(xml: str, virt_type: str) -> str:
+    """Return a definition as it must be on a node of another virt_type (kvm or qemu)."""
+    root = ET.fromstring(xml)
+    root.set("type", virt_type)
+    for index, element in enumerate(root):
+        if element.tag == "cpu":
+            root[index] = _cpu(virt_type)
+    return ET.tostring(root, encoding="unicode")
+
+
 def parse_domain(xml: str) -> DomainModel | None:
     """Return what a definition says of what we manage; None for a domain that is not ours."""
     if URI not in xml:
@@ -128,15 +151,20 @@ def parse_domain(xml: str) -> DomainModel | None:
     element = root.find(f"metadata/{{{URI}}}instance")
     if element is None:
         return None
+    labels, name = _parse_labels(element), root.findtext("name", "")
+    disks = list(_parse_disks(root))
+    ours = tuple(disk for disk in disks if is_of_instance(disk.volume, name, labels.id))
+    targets = {target.get("dev", "") for target in root.findall("devices/disk/target")}
     return DomainModel(
-        name=root.findtext("name", ""),
+        name=name,
         uuid=root.findtext("uuid", ""),
-        memory=_memory_mib(root.find("memory")),
-        vcpus=int(root.findtext("vcpu", "1")),
-        disks=tuple(_parse_disks(root)),
+        memory=_parse_memory(root),
+        vcpus=_parse_vcpus(root),
+        disks=ours,
         interfaces=tuple(_parse_interfaces(root)),
         description=root.findtext("description"),
-        labels=_parse_labels(element),
+        labels=labels,
+        other_targets=frozenset(targets - {disk.target for disk in ours}),
     )
 
 
@@ -174,15 +202,14 @@ def _finish(root: ET.Element, model: DomainModel) -> str:
         found = root.find(tag)
         if found is not None:
             found.set("unit", "MiB")
-    if root.findtext("vcpu") != str(model.vcpus):
-        _set_text(root, "vcpu", str(model.vcpus))
-        vcpu = root.find("vcpu")
-        if vcpu is not None:
-            vcpu.attrib.pop("current", None)
+    _set_text(root, "vcpu", str(model.vcpus))
+    vcpu = root.find("vcpu")
+    if vcpu is not None:
+        vcpu.attrib.pop("current", None)
     devices = root.find("devices")
     if devices is None:
         devices = ET.SubElement(root, "devices")
-    _set_disks(devices, model.disks)
+    _set_disks(devices, model)
     _set_interfaces(devices, model.interfaces)
     return ET.tostring(root, encoding="unicode")
 
@@ -245,6 +272,19 @@ def _parse_labels(element: ET.Element) -> Labels:
     )
 
 
+def _parse_memory(root: ET.Element) -> int:
+    """Return what the guest gets: a definition may hold part of it back. While it runs that is the balloon's affair."""
+    memory, current = root.find("memory"), root.find("currentMemory")
+    return _memory_mib(memory if current is None or root.get("id") is not None else current)
+
+
+def _parse_vcpus(root: ET.Element) -> int:
+    element = root.find("vcpu")
+    if element is None:
+        return 1
+    return int(element.get("current") or element.text or "1")
+
+
 def _memory_mib(element: ET.Element | None) -> int:
     if element is None or element.text is None:
         return 0
@@ -280,28 +320,45 @@ def _parse_disks(root: ET.Element) -> Iterable[Disk]:
         )
 
 
-def _set_disks(devices: ET.Element, disks: Iterable[Disk]) -> None:
-    """Make the disks with a serial of ours those of the model; others are not managed."""
-    wanted = {disk.target: disk for disk in disks}
-    ours = {disk.serial for disk in wanted.values()}
+def _set_disks(devices: ET.Element, model: DomainModel) -> None:
+    """Make the instance's own disks those of the model. Others stay, even if a new disk then finds its name taken."""
+    wanted = {disk.serial: disk for disk in model.disks}
     for element in devices.findall("disk"):
-        target = element.find("target")
+        source, target = element.find("source"), element.find("target")
+        path = source.get("file", "") if source is not None else ""
         name = target.get("dev", "") if target is not None else ""
-        disk = wanted.pop(name, None)
-        if disk is None:
-            # A disk that was ours and is declared no more has a serial, and a path with our identifier in it.
-            source = element.find("source")
-            path = source.get("file", "") if source is not None else ""
-            if ".inst-" in path and element.findtext("serial", "") not in ours:
-                devices.remove(element)
-            continue
-        source = element.find("source")
-        if source is None:
-            source = ET.SubElement(element, "source")
-        source.set("file", disk.path)
-    for disk in disks:
-        if disk.target in wanted:
-            devices.append(_disk(disk))
+        serial = element.findtext("serial", "")
+        is_ours = is_of_instance(path.rsplit("/", 1)[-1], model.name, model.labels.id)
+        # By hand its path may have been changed, or its serial, but hardly both.
+        found = wanted.get(serial) if is_ours or (serial in wanted and wanted[serial].target == name) else None
+        if found is None and is_ours:
+            found = next((disk for disk in wanted.values() if disk.target == name and disk.path == path), None)
+        if found is not None:
+            del wanted[found.serial]
+            _write_disk(element, found)
+        elif is_ours:
+            devices.remove(element)
+    for disk in wanted.values():
+        devices.append(_disk(disk))
+
+
+def _write_disk(element: ET.Element, disk: Disk) -> None:
+    """Write what we manage of a disk; its address, its driver's other settings and the like stay."""
+    for tag, key, value in (
+        ("driver", "type", disk.format),
+        ("source", "file", disk.path),
+        ("target", "dev", disk.target),
+    ):
+        child = element.find(tag)
+        if child is None:
+            child = ET.SubElement(element, tag)
+        child.set(key, value)
+    _set_text(element, "serial", disk.serial)
+    read_only = element.find("readonly")
+    if disk.read_only and read_only is None:
+        ET.SubElement(element, "readonly")
+    elif not disk.read_only and read_only is not None:
+        element.remove(read_only)
 
 
 def _interface(interface: Interface) -> ET.Element:
@@ -325,17 +382,19 @@ def _parse_interfaces(root: ET.Element) -> Iterable[Interface]:
 
 
 def _set_interfaces(devices: ET.Element, interfaces: Iterable[Interface]) -> None:
-    wanted = {interface.mac: interface for interface in interfaces}
+    """Make the NICs those of the model, in its order. What is no NIC on a network or bridge stays."""
+    held = {}
     for element in devices.findall("interface"):
         mac = element.find("mac")
-        interface = wanted.pop(mac.get("address", "").lower() if mac is not None else "", None)
-        if interface is None:
+        if mac is not None and element.find("source") is not None:
+            held[mac.get("address", "").lower()] = element
             devices.remove(element)
+    for interface in interfaces:
+        found = held.get(interface.mac)
+        source = found.find("source") if found is not None else None
+        if found is None or source is None or found.get("type") != "network":
+            devices.append(_interface(interface))
             continue
-        source = element.find("source")
-        if source is None:
-            source = ET.SubElement(element, "source")
         source.set("network", interface.network)
         source.set("portgroup", interface.port_group)
-    for interface in wanted.values():
-        devices.append(_interface(interface))
+        devices.append(found)

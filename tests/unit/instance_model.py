@@ -1,0 +1,478 @@
+"""A small model of a cluster's nodes: what the instance planner sees, and what applying its steps makes of it.
+
+Definitions are real XML, so rendering, parsing and editing take part. Everything that a node would refuse is an
+error here: making a volume that is there, starting without a volume, a name of a disk that is in use. A step is
+applied in parts, as a killed run would leave it.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import mac_of, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan, Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.placement import Capacity
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import (
+    Consent,
+    Domain,
+    NodeState,
+    VmHave,
+    plan_vms,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
+    Disk,
+    DomainModel,
+    edit_domain,
+    parse_domain,
+    render_domain,
+)
+
+ROOT_ORGANIZATION = Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "", {"root": True})
+OTHER_ORGANIZATION = Row("org-BBBBBBBBBBBBBBBBBBBBB", "organization", "umbrella")
+CLUSTER = Row("cls-AAAAAAAAAAAAAAAAAAAAA", "cluster", "mtl-1")
+NODES = tuple(Row(f"node-{n * 21}", "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in "123")
+LOCAL = Row("pool-AAAAAAAAAAAAAAAAAAAAA", "pool", "local", CLUSTER.id, {"path": "/srv/local"})
+SHARED = Row("pool-BBBBBBBBBBBBBBBBBBBBB", "pool", "shared", CLUSTER.id, {"path": "/srv/shared", "shared": True})
+TINY = Row("img-AAAAAAAAAAAAAAAAAAAAA", "image", "tiny", CLUSTER.id, {"format": "qcow2", "virtual_size": 64 * 1024**2})
+HUGE = Row("img-BBBBBBBBBBBBBBBBBBBBB", "image", "huge", CLUSTER.id, {"format": "raw", "virtual_size": 2048 * 1024**2})
+VSWITCHES = tuple(Row(f"vsw-{n * 21}", "vswitch", f"svswitch{n}", CLUSTER.id) for n in "12")
+PORT_GROUPS = (
+    Row("pg-AAAAAAAAAAAAAAAAAAAAA", "port_group", "Production", CLUSTER.id, {"vswitch": VSWITCHES[0].id}),
+    Row("pg-BBBBBBBBBBBBBBBBBBBBB", "port_group", "DMZ", CLUSTER.id, {"vswitch": VSWITCHES[0].id}),
+    Row("pg-CCCCCCCCCCCCCCCCCCCCC", "port_group", "Backup", CLUSTER.id, {"vswitch": VSWITCHES[1].id}),
+)
+COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.qcow2": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
+
+
+class ImpossibleError(AssertionError):
+    """A node would have refused this."""
+
+
+@dataclass
+class Volume:
+    """content tells one making from another: data is lost when it changes."""
+
+    size: int
+    content: str
+
+
+@dataclass
+class Guest:
+    """A domain. live is what the running guest has; it was given the definition when it started."""
+
+    xml: str
+    live: DomainModel | None = None
+    power: str = "stopped"
+    autostart: bool = False
+    persistent: bool = True
+
+    @property
+    def config(self) -> DomainModel:
+        model = parse_domain(self.xml)
+        assert model is not None
+        return model
+
+
+@dataclass
+class Node:
+    memory: int = 8192
+    virt_type: str = "qemu"
+    networks: set[str] = field(default_factory=lambda: {"svswitch1", "svswitch2"})
+    pools: dict[str, dict[str, Volume]] = field(default_factory=dict)
+    guests: dict[str, Guest] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Model:
+    """Three nodes, each with the pool `local`, all with the pool `shared`, and both images everywhere."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    members: list[Row] = field(default_factory=lambda: [*NODES, LOCAL, SHARED, TINY, HUGE, *VSWITCHES, *PORT_GROUPS])
+    down: dict[str, Problem] = field(default_factory=dict)
+    made: int = 0
+
+    @classmethod
+    def fresh(cls) -> Model:
+        shared = _copies()
+        nodes = {row.name: Node(pools={"local": _copies(), "shared": shared}) for row in NODES}
+        return cls(nodes)
+
+    def copy(self) -> Model:
+        # Deep copies keep what is shared shared.
+        return copy.deepcopy(self)
+
+    # What the planner sees
+
+    @property
+    def have(self) -> VmHave:
+        states, domains = {}, {}
+        for row in NODES:
+            if row.name in self.down:
+                continue
+            node = self.nodes[row.name]
+            capacity = Capacity(node.memory)
+            for uuid, guest in node.guests.items():
+                config = guest.config
+                domains.setdefault(uuid, []).append(
+                    Domain(row.name, config, guest.live, guest.power, guest.autostart, guest.persistent, guest.xml)
+                )
+                capacity.take(config.memory, runs=guest.power != "stopped")
+                if config.labels.anti_affinity:
+                    capacity.groups.add(config.labels.anti_affinity)
+            volumes = {pool: frozenset(names) for pool, names in node.pools.items()}
+            states[row.name] = NodeState(row, node.virt_type, capacity, frozenset(node.networks), volumes)
+        foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
+        hierarchy = Hierarchy(
+            organizations=(ROOT_ORGANIZATION, OTHER_ORGANIZATION),
+            clusters=(CLUSTER,),
+            members=(*self.members, *self.rows.values()),
+        )
+        return VmHave(hierarchy, states, domains, foreign, dict(self.down))
+
+    def plan(self, *wants: Vm, **consent: bool) -> Plan:
+        return plan_vms(wants, self.have, Consent(**consent))
+
+    # What applying makes of it
+
+    def apply(self, plan: Plan, *, parts: int | None = None) -> int:
+        """Apply a plan, or only that many parts of it. Returns how many were applied."""
+        done = 0
+        for _ in self._parts(plan):
+            done += 1
+            if done == parts:
+                break
+        return done
+
+    def converge(self, *wants: Vm, **consent: bool) -> Plan:
+        """Plan, apply, and see that nothing is left to do. Returns the plan."""
+        plan = self.plan(*wants, **consent)
+        assert plan.refusals == ()
+        assert plan.failures == ()
+        self.apply(plan)
+        again = self.plan(*wants, **consent)
+        assert (again.effective, again.refusals, again.failures) == ((), (), ())
+        return plan
+
+    def guest(self, name: str) -> tuple[str, Guest]:
+        """Return the node and the guest of a name. It must be on exactly one node."""
+        found = [
+            (node, guest) for node, state in self.nodes.items() for guest in state.guests.values() if _is(guest, name)
+        ]
+        assert len(found) == 1, [node for node, _ in found]
+        return found[0]
+
+    def volumes(self, node: str, pool: str) -> dict[str, Volume]:
+        """Return an instance's volumes by name, without the copies of images."""
+        return {name: volume for name, volume in self.nodes[node].pools[pool].items() if name not in COPIES}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that there is, free of identifiers, for comparing two models."""
+        taken: dict[str, Any] = {}
+        for name, node in self.nodes.items():
+            for guest in node.guests.values():
+                taken[f"{name}/{guest.config.name}"] = (
+                    replace(guest.config, disks=_sorted(guest.config.disks)),
+                    guest.live and replace(guest.live, disks=_sorted(guest.live.disks)),
+                    guest.power,
+                    guest.autostart,
+                    guest.persistent,
+                )
+            for pool in node.pools:
+                taken[f"{name}/{pool}"] = {
+                    volume: data.size for volume, data in self.volumes(name, pool).items() if ".seed-" not in volume
+                }
+        taken["rows"] = {row.name: (row.kind, row.scope, dict(row.attributes)) for row in self.rows.values()}
+        return {key: self._without_ids(value) for key, value in taken.items()}
+
+    def _without_ids(self, value: Any) -> str:
+        ids = {
+            guest.config.labels.id: guest.config.name for node in self.nodes.values() for guest in node.guests.values()
+        }
+        text = str(value)
+        for id_, name in (ids | {row.id: row.name for row in self.rows.values()}).items():
+            text = text.replace(id_, f"<{name}>").replace(uuid_of(id_), f"<{name}>")
+            for index in range(8):
+                text = text.replace(mac_of(id_, str(index)), f"<{name} {index}>")
+        # The digests follow from the identifier, which the seed names.
+        return re.sub(r"seed-[0-9a-f]{12}|[0-9a-f]{64}", "<seed>", text)
+
+    def _parts(self, plan: Plan) -> Iterator[None]:
+        registered = [step.data["row"] for work in plan.all for step in work.steps if step.act == "register"]
+        if registered:
+            self.rows |= {row.id: row for row in registered}
+            yield
+        for work in plan.all:
+            for step in work.steps:
+                if "on" in step.data:
+                    yield from getattr(self, f"_{step.act}")(replace(work, node=step.data["on"]), step.data)
+                else:
+                    yield from getattr(self, f"_{step.act}")(work, step.data)
+
+    def _register(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        assert self.rows[data["row"].id] is not None
+        yield from ()
+
+    def _settle(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self.rows[data["row"].id] = data["row"]
+        yield
+
+    def _unregister(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self.rows.pop(data["id"], None)
+        yield
+
+    def _create_volume(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        pool = self._node(work).pools[data["pool"]]
+        if data["volume"] in pool:
+            raise ImpossibleError(f"{data['volume']} is there already")
+        self.made += 1
+        content = f"{data['mode']} {self.made}"
+        if data["mode"] == "empty":
+            pool[data["volume"]] = Volume(data["size"], content)
+        else:
+            image = next(row for row in (TINY, HUGE) if row.name == COPIES[data["image_volume"]])
+            if data["image_volume"] not in pool or image.attributes["format"] != data["image_format"]:
+                raise ImpossibleError("there is no such copy of the image")
+            content += f" of {image.name}"
+            if data["mode"] == "overlay":
+                pool[data["volume"]] = Volume(data["size"], content)
+            else:
+                size = image.attributes["virtual_size"] // 1024**2
+                pool[data["volume"]] = Volume(size, content)
+                yield  # copied, and not grown yet
+                pool[data["volume"]].size = max(size, data["size"])
+        yield
+
+    def _write_seed(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        pool = self._node(work).pools[data["pool"]]
+        pool.pop(data["volume"], None)
+        yield
+        pool[data["volume"]] = Volume(1, "half written")
+        yield
+        pool[data["volume"]].content = str(data["files"])
+        yield
+
+    def _grow_volume(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        volume = self._node(work).pools[data["pool"]][data["volume"]]
+        guest = self._node(work).guests.get(uuid_of(work.id or ""))
+        attached = {disk.target: disk for disk in guest.live.disks} if guest is not None and guest.live else {}
+        if data["target"] is None:
+            if any(disk.volume == data["volume"] for disk in attached.values()):
+                raise ImpossibleError("it is in use: growing it behind the guest's back destroys it")
+        elif attached[data["target"]].volume != data["volume"]:
+            raise ImpossibleError(f"{data['target']} is another disk")
+        volume.size = max(volume.size, data["size"])
+        yield
+
+    def _delete_volume(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        for node in self.nodes.values():
+            for guest in node.guests.values():
+                if guest.live and any(disk.volume == data["volume"] for disk in guest.live.disks):
+                    raise ImpossibleError(f"{data['volume']} is in use")
+        self._node(work).pools[data["pool"]].pop(data["volume"], None)
+        yield
+
+    def _define(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        model = data["model"]
+        xml = render_domain(model, data["virt_type"]) if data["xml"] is None else edit_domain(data["xml"], model)
+        self._define_on(self._node(work), xml)
+        yield
+
+    def _define_on(self, node: Node, xml: str) -> None:
+        guest = Guest(xml)
+        config = guest.config
+        targets = [disk.target for disk in config.disks] + list(config.other_targets)
+        if len(set(targets)) != len(targets):
+            raise ImpossibleError(f"two disks have one name: {targets}")
+        if config.name in node.foreign:
+            raise ImpossibleError(f"the name {config.name} is taken by a machine that is not ours")
+        known = node.guests.setdefault(config.uuid, guest)
+        known.xml, known.persistent = xml, True
+
+    def _undefine(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self._undefine_on(self.nodes[data["node"]], data["uuid"])
+        yield
+
+    def _undefine_on(self, node: Node, uuid: str) -> None:
+        guest = node.guests.get(uuid)
+        if guest is None:
+            return
+        if guest.power == "stopped":
+            del node.guests[uuid]
+        else:
+            guest.persistent = guest.autostart = False
+
+    def _autostart(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self._guest(work).autostart = data["autostart"]
+        yield
+
+    def _start(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest = self._guest(work)
+        if guest.power == "stopped":
+            self._start_guest(self._node(work), guest, "paused" if data["paused"] else "running")
+        yield
+
+    def _start_guest(self, node: Node, guest: Guest, power: str) -> None:
+        paths = {"/srv/local": "local", "/srv/shared": "shared"}
+        config = guest.config
+        for disk in config.disks:
+            volume = node.pools.get(paths[disk.path.rsplit("/", 1)[0]], {}).get(disk.volume)
+            if volume is None or volume.content == "half written":
+                raise ImpossibleError(f"{disk.path} is not there")
+        if any(
+            other.power != "stopped" and config.uuid in state.guests and other is state.guests[config.uuid]
+            for state in self.nodes.values()
+            for other in state.guests.values()
+        ):
+            raise ImpossibleError("it runs elsewhere")
+        for interface in config.interfaces:
+            if interface.network not in node.networks:
+                raise ImpossibleError(f"there is no network {interface.network}")
+        guest.live, guest.power = config, power
+
+    def _resume(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self._active(work).power = "running"
+        yield
+
+    def _suspend(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self._active(work).power = "paused"
+        yield
+
+    def _stop(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest = self._guest(work)
+        if guest.power == "paused":
+            raise ImpossibleError("a paused guest does not feel its power button")
+        yield from self._force_stop(work, data)
+
+    def _force_stop(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest = self._guest(work)
+        guest.live, guest.power = None, "stopped"
+        if not guest.persistent:
+            del self._node(work).guests[uuid_of(work.id or "")]
+        yield
+
+    def _attach_nic(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, interface = self._active(work), data["interface"]
+        live = _live(guest)
+        if interface.mac in [held.mac for held in live.interfaces]:
+            raise ImpossibleError(f"{interface.mac} is there")
+        if interface.network not in self._node(work).networks:
+            raise ImpossibleError(f"there is no network {interface.network}")
+        guest.live = replace(live, interfaces=(*live.interfaces, interface))
+        yield
+
+    def _detach_nic(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest = self._active(work)
+        live = _live(guest)
+        kept = tuple(held for held in live.interfaces if held.mac != data["interface"].mac)
+        if len(kept) == len(live.interfaces):
+            raise ImpossibleError(f"{data['interface'].mac} is not there")
+        guest.live = replace(live, interfaces=kept)
+        yield
+
+    def _update_nic(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, interface = self._active(work), data["interface"]
+        live = _live(guest)
+        if interface.mac not in [held.mac for held in live.interfaces]:
+            raise ImpossibleError(f"{interface.mac} is not there")
+        changed = tuple(interface if held.mac == interface.mac else held for held in live.interfaces)
+        guest.live = replace(live, interfaces=changed)
+        yield
+
+    def _attach_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, disk = self._active(work), data["disk"]
+        live = _live(guest)
+        if disk.target in live.targets:
+            raise ImpossibleError(f"{disk.target} is in use")
+        if not any(disk.volume in names for names in self._node(work).pools.values()):
+            raise ImpossibleError(f"{disk.path} is not there")
+        guest.live = replace(live, disks=(*live.disks, disk))
+        yield
+
+    def _detach_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, disk = self._active(work), data["disk"]
+        live = _live(guest)
+        if disk not in live.disks:
+            raise ImpossibleError(f"{disk.path} is not attached")
+        guest.live = replace(live, disks=tuple(held for held in live.disks if held != disk))
+        yield
+
+    def _label(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest = self._active(work)
+        guest.live = replace(_live(guest), labels=data["labels"])
+        guest.xml = edit_domain(guest.xml, replace(guest.config, labels=data["labels"]))
+        yield
+
+    def _move(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        source, target = self._node(work), self.nodes[data["target"]]
+        guest, uuid = self._guest(work), uuid_of(work.id or "")
+        config = edit_domain(data["xml"], data["model"])
+        if data["live"] != (guest.power != "stopped"):
+            raise ImpossibleError(f"live is {data['live']}, and it is {guest.power}")
+        if data["live"]:
+            for disk in _live(guest).disks:
+                if disk.volume not in target.pools.get("shared", {}):
+                    raise ImpossibleError(f"{disk.path} is not there")
+            del source.guests[uuid]
+            target.guests[uuid] = Guest(config, guest.live, guest.power)
+        else:
+            self._define_on(target, config)
+            yield
+            self._undefine_on(source, uuid)
+        yield
+        target.guests[uuid].autostart = data["autostart"]
+        yield
+
+    def _node(self, work: Work) -> Node:
+        assert work.node is not None
+        return self.nodes[work.node]
+
+    def _guest(self, work: Work) -> Guest:
+        try:
+            return self._node(work).guests[uuid_of(work.id or "")]
+        except KeyError:
+            raise ImpossibleError(f"{work.name} is not on {work.node}") from None
+
+    def _active(self, work: Work) -> Guest:
+        guest = self._guest(work)
+        if guest.power == "stopped":
+            raise ImpossibleError(f"{work.name} is stopped")
+        return guest
+
+
+def acts(plan: Plan) -> list[str]:
+    """Return the names of the steps of all works."""
+    return [step.act for work in plan.all for step in work.steps]
+
+
+def step_of(plan: Plan, act: str) -> Step:
+    """Return the only step of a name."""
+    (found,) = (step for work in plan.all for step in work.steps if step.act == act)
+    return found
+
+
+def _live(guest: Guest) -> DomainModel:
+    assert guest.live is not None
+    return guest.live
+
+
+def _is(guest: Guest, name: str) -> bool:
+    return guest.config.name == name
+
+
+def _copies() -> dict[str, Volume]:
+    return {name: Volume(1, image) for name, image in COPIES.items()}
+
+
+def _sorted(disks: Sequence[Disk]) -> tuple[Disk, ...]:
+    return tuple(sorted(disks, key=lambda disk: disk.serial))
