@@ -56,6 +56,10 @@ class Node:
     def address(self) -> str:
         return f"10.91.0.{10 + self.number}"
 
+    def mac(self, nic: int) -> str:
+        """The MAC of eth0, eth1 or eth2: a rebuilt node keeps its hardware, so nobody's neighbour cache is wrong."""
+        return f"02:5b:00:00:{self.number:02x}:{nic:02x}"
+
 
 def parse_node(text: str) -> Node:
     """`node4`, or the container's name, as a Node; raises ValueError otherwise."""

@@ -50,9 +50,9 @@ def ensure_networks() -> list[str]:
 
 def network_options(node: Node) -> list[str]:
     """What gives a container of this node eth0 for management and one trunk NIC on each switch."""
-    options = ["--network", f"{MANAGEMENT_NETWORK}:ip={node.address},interface_name=eth0"]
+    options = ["--network", f"{MANAGEMENT_NETWORK}:ip={node.address},mac={node.mac(0)},interface_name=eth0"]
     for number, name in enumerate(TRUNK_NETWORKS, start=1):
-        options += ["--network", f"{name}:interface_name=eth{number}"]
+        options += ["--network", f"{name}:mac={node.mac(number)},interface_name=eth{number}"]
     return options
 
 
