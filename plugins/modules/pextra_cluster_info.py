@@ -55,10 +55,6 @@ clusters:
         - node1
         - node2
         - node3
-    clustering_key:
-      description: The key, only when O(issue_key=true). It is shown once; register it with C(no_log).
-      type: str
-      sample: pck1.eyJj.c2ln
 unreachable_nodes:
   description: The nodes that did not answer, and why.
   returned: success

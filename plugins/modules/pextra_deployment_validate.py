@@ -42,6 +42,7 @@ attributes:
   action_group:
     description: Has no options, so it takes no module defaults.
     support: none
+    membership: []
 seealso:
   - module: pextra.cloud.pextra_tenant
   - module: pextra.cloud.pextra_datacenter

@@ -87,7 +87,8 @@ vswitches:
           type: str
           sample: system
         active_uplink:
-          description: The uplink that carries the traffic now; none with O(bond_mode=balance-slb), which uses all.
+          description: The uplink that carries the traffic now; none with
+            O(pextra.cloud.pextra_vswitch#module:bond_mode=balance-slb), which uses all.
           type: str
           sample: eth1
         uplinks:
