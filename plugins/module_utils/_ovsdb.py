@@ -14,7 +14,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ._errors import Problem, SwitchError, UnreachableError
@@ -28,6 +28,7 @@ CERTIFICATE_FILE = "/etc/pki/pextra/cert.pem"
 KEY_FILE = "/etc/pki/pextra/key.pem"
 _CONNECT_TIMEOUT_S = 5.0
 _REQUEST_TIMEOUT_S = 30.0
+_ALERT_TIMEOUT_S = 1.0
 _CHUNK = 256 * 1024
 
 Operation = Mapping[str, Any]
@@ -46,19 +47,21 @@ class Ovsdb:
     @classmethod
     def connect(cls, node: str, address: str | None) -> Ovsdb:
         """Connect over mutual TLS to `address`, None is the local socket. Raises UnreachableError."""
-        connection = connect_socket(node, SOCKET) if address is None else connect_tls(node, address)
-        return cls.greet(node, connection, address)
+        if address is None:
+            return cls.greet(node, lambda: connect_socket(node, SOCKET))
+        return cls.greet(node, lambda: connect_tls(node, address))
 
     @classmethod
-    def greet(cls, node: str, connection: socket.socket, address: str | None) -> Ovsdb:
-        """Ask something harmless: with TLS 1.3 a refused client hears of it only when it first reads."""
+    def greet(cls, node: str, connect: Callable[[], socket.socket]) -> Ovsdb:
+        """Connect and ask something harmless: with TLS 1.3 a refused client hears of it only when it first reads."""
+        connection = connect()
         database = cls(node, connection)
         connection.settimeout(_CONNECT_TIMEOUT_S)
         try:
             databases = database._request("list_dbs", [])
         except (OSError, EOFError) as error:
             database.close()
-            raise UnreachableError([_explain_greeting(node, address, error)]) from error
+            raise UnreachableError([_explain_greeting(node, connect, error)]) from error
         if DATABASE not in databases:
             database.close()
             raise UnreachableError([Problem(f"its OVSDB has no database {DATABASE}", _start_ovs(node), node)])
@@ -99,25 +102,21 @@ class Ovsdb:
         return list(results)
 
     def _request(self, method: str, params: Sequence[Any]) -> Any:
-        if self._socket is None:
+        connection = self._socket
+        if connection is None:
             raise ConnectionError("it was closed after an error")
         self._serial += 1
-        self._send({"method": method, "params": params, "id": self._serial})
+        _send(connection, {"method": method, "params": params, "id": self._serial})
         while True:
-            message = self._receive()
+            message = self._receive(connection)
             if message.get("method") == "echo":
-                self._send({"result": message["params"], "error": None, "id": message["id"]})
+                _send(connection, {"result": message["params"], "error": None, "id": message["id"]})
             elif message.get("id") == self._serial:
                 if message.get("error") is not None:
                     raise SwitchError([Problem(f"OVSDB refused {method}: {message['error']}", "", self.node)])
                 return message["result"]
 
-    def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._socket is not None
-        self._socket.sendall(json.dumps(message).encode())
-
-    def _receive(self) -> dict[str, Any]:
-        assert self._socket is not None
+    def _receive(self, connection: socket.socket) -> dict[str, Any]:
         decoder = json.JSONDecoder()
         while True:
             # Parsing is tried only where a message may end, so that a long one is not parsed at every chunk.
@@ -127,10 +126,14 @@ class Ovsdb:
                     message, end = decoder.raw_decode(text)
                     self._buffer = text[end:].encode()
                     return dict(message)
-            chunk = self._socket.recv(_CHUNK)
+            chunk = connection.recv(_CHUNK)
             if not chunk:
                 raise EOFError("the other side closed it")
             self._buffer += chunk
+
+
+def _send(connection: socket.socket, message: Mapping[str, Any]) -> None:
+    connection.sendall(json.dumps(message).encode())
 
 
 def connect_socket(node: str, path: str) -> socket.socket:
@@ -225,18 +228,36 @@ def _explain_handshake(node: str, error: Exception) -> Problem:
     return _refused(node, error)
 
 
-def _explain_greeting(node: str, address: str | None, error: Exception) -> Problem:
-    was_closed = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    if address is not None and isinstance(error, ssl.SSLError) and not was_closed:
-        return _refused(node, error)
+def _explain_greeting(node: str, connect: Callable[[], socket.socket], error: Exception) -> Problem:
     if isinstance(error, TimeoutError):
         return Problem(f"its ovsdb-server does not answer within {_CONNECT_TIMEOUT_S:g} s", _start_ovs(node), node)
+    alert = _alert(error) or _listen_for_alert(connect)
+    if alert is not None:
+        return _refused(node, alert)
     return Problem(
         "its OVSDB closed the connection at once",
         f"Either ovsdb-server is down (systemctl status openvswitch-switch on {node}), or the node does not "
         f"accept this coordinator's name (run site.yml --tags node --limit {node}).",
         node,
     )
+
+
+def _alert(error: Exception) -> ssl.SSLError | None:
+    """Return the error if it is what the other side said, rather than that it closed."""
+    was_closed = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return error if isinstance(error, ssl.SSLError) and not was_closed else None
+
+
+def _listen_for_alert(connect: Callable[[], socket.socket]) -> ssl.SSLError | None:
+    """Connect again and only listen: what the other side says before it closes is lost to one who is writing."""
+    with contextlib.suppress(UnreachableError):  # it does not even take a connection now
+        try:
+            with connect() as connection:
+                connection.settimeout(_ALERT_TIMEOUT_S)
+                connection.recv(1)
+        except OSError as error:
+            return _alert(error)
+    return None
 
 
 def _refused(node: str, error: Exception) -> Problem:

@@ -63,7 +63,7 @@ class Switch:
     @classmethod
     def open(cls, node: str, path: str) -> Switch:
         """Connect to the unix socket of any ovsdb-server. Raises UnreachableError."""
-        return cls(node, Ovsdb.greet(node, connect_socket(node, path), None))
+        return cls(node, Ovsdb.greet(node, lambda: connect_socket(node, path)))
 
     def close(self) -> None:
         self._database.close()

@@ -1,0 +1,349 @@
+"""vSwitches and port groups against libvirt's test driver and a real Open vSwitch, in this process and its children.
+
+Open vSwitch runs with its dummy datapath, so neither root nor a kernel module is needed. What only real NICs can show
+is in tests/integration/test_network.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import SwitchError, UnreachableError
+from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor, NetworkRecord
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import UNTAGGED, BridgeEdit, PortVlan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import LABEL, networks_from_labels
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group import PortGroupResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._switch import Switch
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.network import (
+    edit_port_group,
+    parse_network,
+    render_network,
+    render_port_group,
+)
+
+SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>
+<cores>4</cores><threads>1</threads></cpu><memory>8192000</memory></node>"""
+VSWITCH = Vswitch(name="svswitch10", uplinks=("eth1", "eth2"))
+PRODUCTION = PortGroup(name="Production", vlan=42)
+NATIVE = PortGroup(name="Native")
+UUID = "044c1ea2-1231-f038-c01b-c9b427e0a306"
+
+
+class TestDriver(Hypervisor):
+    """libvirt's test driver, which has one definition of a network, not a live and a persistent one."""
+
+    __test__ = False
+
+    def networks(self) -> list[NetworkRecord]:
+        return [
+            NetworkRecord(
+                network.name(),
+                network.UUIDString(),
+                bool(network.isActive()),
+                bool(network.autostart()),
+                network.XMLDesc(),
+            )
+            for network in self._connection.listAllNetworks()
+            if network.name() != "default"
+        ]
+
+
+class Ovs:
+    """An ovsdb-server and an ovs-vswitchd of one node."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.socket = f"{directory}/db.sock"
+        database = f"{directory}/conf.db"
+        self._run("ovsdb-tool", "create", database, str(SCHEMA))
+        self._processes = [
+            self._start("ovsdb-server", f"--remote=punix:{self.socket}", f"--unixctl={directory}/db.ctl", database)
+        ]
+        self._wait_for_socket()
+        self.vsctl("--no-wait", "init")
+        self._processes.append(
+            self._start(
+                "ovs-vswitchd", "--enable-dummy=override", f"--unixctl={directory}/v.ctl", f"unix:{self.socket}"
+            )
+        )
+
+    def vsctl(self, *argv: str) -> str:
+        return self._run("ovs-vsctl", f"--db=unix:{self.socket}", "--timeout=10", *argv)
+
+    def stop(self) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+            process.wait(timeout=10)
+
+    def _start(self, *argv: str) -> subprocess.Popen[bytes]:
+        path = shutil.which(argv[0], path="/usr/sbin:/usr/bin:/sbin:/bin")
+        with (self.directory / f"{argv[0]}.log").open("wb") as log:
+            return subprocess.Popen([str(path), *argv[1:]], stdout=log, stderr=log, cwd=self.directory, env=self._env)
+
+    def _run(self, *argv: str) -> str:
+        return subprocess.run(argv, check=True, capture_output=True, text=True, env=self._env).stdout.strip()
+
+    @property
+    def _env(self) -> dict[str, str]:
+        path = "/usr/sbin:/usr/bin:/sbin:/bin"
+        return {"PATH": path, "OVS_RUNDIR": str(self.directory), "OVS_LOGDIR": str(self.directory)}
+
+    def _wait_for_socket(self) -> None:
+        for _ in range(100):
+            if Path(self.socket).exists():
+                return
+            time.sleep(0.05)
+        raise AssertionError((self.directory / "ovsdb-server.log").read_text())
+
+
+@pytest.fixture
+def nodes() -> Iterator[dict[str, Ovs]]:
+    """Two nodes' Open vSwitch. Their sockets need short paths."""
+    if not SCHEMA.exists():
+        pytest.skip("Open vSwitch is not installed here (apt-get install openvswitch-switch)")
+    with tempfile.TemporaryDirectory(prefix="ovs-") as directory:
+        made = {}
+        try:
+            for name in ("node1", "node2"):
+                Path(directory, name).mkdir()
+                made[name] = Ovs(Path(directory, name))
+            yield made
+        finally:
+            for ovs in made.values():
+                ovs.stop()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, nodes: dict[str, Ovs]) -> Iterator[Cloud]:
+    with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry:
+        cluster = new_id("cluster")
+        rows = [Row(new_id("node"), "node", name, cluster, {"address": f"10.91.0.1{name[-1]}"}) for name in nodes]
+        registry.put([Row(cluster, "cluster", "mtl-1"), *rows])
+        with Cloud(registry) as opened:
+            for name, ovs in nodes.items():
+                host = tmp_path / f"{name}.xml"
+                host.write_text(HOST)
+                opened._hypervisors[name] = TestDriver.open(name, f"test://{host}")
+                opened._switches[name] = Switch.open(name, ovs.socket)
+            yield opened
+
+
+@pytest.fixture
+def switch(nodes: dict[str, Ovs]) -> Iterator[Switch]:
+    opened = Switch.open("node1", nodes["node1"].socket)
+    yield opened
+    opened.close()
+
+
+def plan(cloud: Cloud, resource: Any, *wants: Any) -> Plan:
+    options = Options({})
+    planned: Plan = resource.plan(wants, resource.read(cloud, wants, options), options)
+    return planned
+
+
+def converge(cloud: Cloud, resource: Any, *wants: Any) -> Plan:
+    """Do what the runner does, one after the other, and require that nothing is left."""
+    planned = plan(cloud, resource, *wants)
+    assert not planned.refusals
+    assert not planned.failures
+    resource.reserve(cloud, planned)
+    for work in planned.all:
+        for step in work.steps:
+            resource.apply(cloud, work, step)
+    assert plan(cloud, resource, *wants).is_empty
+    return planned
+
+
+def fields(plan: Plan) -> dict[str, list[tuple[str, Any, Any]]]:
+    return {work.label: [(c.field, c.before, c.after) for c in work.changes] for work in plan.effective}
+
+
+# libvirt
+
+
+def test_a_network_comes_changes_and_goes() -> None:
+    hypervisor = TestDriver.open("node1", "test:///default")
+    try:
+        hypervisor.define_network(render_network("svswitch10", UUID, {"a": 1}), "vswitch svswitch10")
+        for command, xml, expected in (
+            ("add", render_port_group("b", None), {"a": PortVlan(tag=1), "b": UNTAGGED}),
+            ("modify", edit_port_group(hypervisor.networks()[0].xml, "a", 2), {"a": PortVlan(tag=2), "b": UNTAGGED}),
+            ("delete", render_port_group("a", None), {"b": UNTAGGED}),
+        ):
+            hypervisor.update_port_group("svswitch10", xml, "port_group", command=command)  # type: ignore[arg-type]
+            assert parse_network(hypervisor.networks()[0].xml).port_groups == expected
+        network = hypervisor.networks()[0]
+        assert (network.uuid, network.active, network.autostart) == (UUID, True, True)
+        for _ in range(2):
+            hypervisor.remove_network("svswitch10", "vswitch svswitch10")
+        assert hypervisor.networks() == []
+    finally:
+        hypervisor.close()
+
+
+# Open vSwitch
+
+
+def test_labels_are_written_and_removed_and_others_stay(switch: Switch, nodes: dict[str, Ovs]) -> None:
+    nodes["node1"].vsctl("set", "open", ".", "external_ids:other=1")
+    switch.set_labels({"pextra-a": "1", "pextra-b": '{"x": "\\u00e9 <&>"}'})
+    switch.set_labels({"pextra-a": "2", "pextra-missing": None})
+    assert switch.labels() == {"other": "1", "pextra-a": "2", "pextra-b": '{"x": "\\u00e9 <&>"}'}
+    switch.set_labels({"pextra-a": None, "pextra-b": None})
+    assert switch.labels() == {"other": "1"}
+
+
+def test_a_bridge_comes_with_its_bond_and_keeps_its_rows_when_uplinks_change(
+    switch: Switch, nodes: dict[str, Ovs]
+) -> None:
+    ovs = nodes["node1"]
+    edit = BridgeEdit(
+        bridge="svswitch1",
+        create=True,
+        uplink_port="uplink1",
+        uplinks=("eth2", "eth1"),
+        bond_mode="active-backup",
+        labels={LABEL: "vsw"},
+    )
+    switch.edit_bridge(edit)
+    bridge = switch.read().bridges["svswitch1"]
+    port = bridge.port("uplink1")
+    assert (bridge.works, dict(bridge.labels)) == (True, {LABEL: "vsw"})
+    assert port is not None
+    assert (port.uplinks, port.bond_mode, port.primary) == (("eth2", "eth1"), "active-backup", "eth2")
+    before = (
+        ovs.vsctl("--columns=_uuid", "find", "interface", "name=eth1"),
+        ovs.vsctl("get", "port", "uplink1", "_uuid"),
+    )
+    ovs.vsctl("set", "port", "uplink1", "other_config:mine=1")
+    switch.edit_bridge(replace(edit, create=False, uplinks=("eth1",), labels={}))
+    after = ovs.vsctl("--columns=_uuid", "find", "interface", "name=eth1"), ovs.vsctl("get", "port", "uplink1", "_uuid")
+    assert before == after
+    assert ovs.vsctl("get", "port", "uplink1", "other_config") == '{bond-primary=eth1, mine="1"}'
+    assert ovs.vsctl("list-ifaces", "svswitch1") == "eth1"
+    switch.edit_bridge(replace(edit, create=False, uplinks=()))
+    assert ovs.vsctl("list-ports", "svswitch1") == ""
+
+
+def test_making_a_bridge_twice_is_harmless(switch: Switch) -> None:
+    edit = BridgeEdit(bridge="svswitch1", create=True, uplink_port="uplink1", uplinks=("eth1",), labels={LABEL: "vsw"})
+    switch.edit_bridge(edit)
+    first = switch.read()
+    switch.edit_bridge(edit)
+    assert switch.read() == first
+    for _ in range(2):
+        switch.remove_bridge("svswitch1")
+    assert switch.read().bridges == {}
+
+
+def test_a_nic_put_beside_the_bond_by_hand_comes_back_into_it(switch: Switch, nodes: dict[str, Ovs]) -> None:
+    edit = BridgeEdit(bridge="svswitch1", create=True, uplink_port="uplink1", uplinks=("eth1", "eth2"))
+    switch.edit_bridge(edit)
+    nodes["node1"].vsctl("del-port", "uplink1", "--", "add-port", "svswitch1", "eth1")
+    switch.edit_bridge(replace(edit, create=False))
+    assert [port.name for port in switch.read().bridges["svswitch1"].ports] == ["svswitch1", "uplink1"]
+
+
+def test_a_nic_of_another_bridge_is_not_stolen(switch: Switch, nodes: dict[str, Ovs]) -> None:
+    nodes["node1"].vsctl("add-br", "br0", "--", "add-port", "br0", "eth1")
+    with pytest.raises(SwitchError, match="uplink eth1 is used by the bridge br0"):
+        switch.edit_bridge(BridgeEdit(bridge="svswitch1", create=True, uplink_port="uplink1", uplinks=("eth1",)))
+    assert nodes["node1"].vsctl("list-br") == "br0"
+
+
+def test_vlans_of_many_ports_are_set_in_one_transaction(switch: Switch, nodes: dict[str, Ovs]) -> None:
+    ports = [f"vnet{number}" for number in range(300)]
+    nodes["node1"].vsctl(
+        "add-br", "svswitch1", *(word for port in ports for word in ("--", "add-port", "svswitch1", port))
+    )
+    switch.set_port_tags({port: 42 if number % 2 else None for number, port in enumerate(ports)} | {"gone": 1})
+    vlans = switch.port_tags()
+    assert [str(vlans[port]) for port in ports[:2]] == ["untagged", "42"]
+    assert nodes["node1"].vsctl("get", "port", "vnet0", "trunks") == "[0]"
+    assert len(vlans) == 301
+
+
+def test_a_dead_switch_is_told_within_bounds(switch: Switch, nodes: dict[str, Ovs]) -> None:
+    nodes["node1"].stop()
+    with pytest.raises(UnreachableError, match="the connection to OVSDB broke"):
+        switch.read()
+    with pytest.raises(UnreachableError, match=r"node1: .*db\.sock: "):
+        Switch.open("node1", nodes["node1"].socket)
+
+
+# Both together, as the modules use them
+
+
+def test_a_vswitch_with_port_groups_comes_and_goes(cloud: Cloud, nodes: dict[str, Ovs]) -> None:
+    converge(cloud, VswitchResource(), VSWITCH)
+    converge(cloud, PortGroupResource(), PRODUCTION, NATIVE)
+    row = cloud.registry.rows("vswitch")[0]
+    for name, ovs in nodes.items():
+        assert ovs.vsctl("br-get-external-id", "svswitch10", LABEL) == row.id
+        network = cloud.hypervisor(name).networks()[0]
+        assert network.uuid == uuid_of(row.id)
+        assert parse_network(network.xml).port_groups == {"Production": PortVlan(tag=42), "Native": UNTAGGED}
+    converge(cloud, VswitchResource(), replace(VSWITCH, nodes=("node1",)))
+    assert nodes["node2"].vsctl("list-br") == ""
+    converge(cloud, VswitchResource(), replace(VSWITCH, state="absent"))
+    assert cloud.registry.rows("vswitch", "port_group") == []
+    assert nodes["node1"].vsctl("list-br") == ""
+    assert cloud.hypervisor("node1").networks() == []
+
+
+def test_drift_is_named_exactly_and_mended(cloud: Cloud, nodes: dict[str, Ovs]) -> None:
+    converge(cloud, VswitchResource(), VSWITCH)
+    converge(cloud, PortGroupResource(), PRODUCTION)
+    nodes["node2"].vsctl("set", "port", "uplink10", "bond_mode=balance-slb")
+    raw = cloud.hypervisor("node1")._connection.networkLookupByName("svswitch10")
+    raw.update(
+        libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
+        libvirt.VIR_NETWORK_SECTION_PORTGROUP,
+        -1,
+        render_port_group("Production", 99),
+        libvirt.VIR_NETWORK_UPDATE_AFFECT_CURRENT,
+    )
+    assert fields(converge(cloud, VswitchResource(), VSWITCH)) == {
+        "vswitch svswitch10 on node2": [("bond_mode", "balance-slb", "active-backup")]
+    }
+    assert fields(converge(cloud, PortGroupResource(), PRODUCTION)) == {
+        "port_group Production on node1": [("network.vlan", "99", "42")]
+    }
+
+
+def test_a_registry_is_rebuilt_from_the_bridges(cloud: Cloud) -> None:
+    converge(cloud, VswitchResource(), replace(VSWITCH, description="Trunk"))
+    converge(cloud, PortGroupResource(), PRODUCTION, NATIVE)
+    nodes = cloud.registry.rows("node")
+    places = [(node, bridge) for node in nodes for bridge in cloud.switch(node.name).bridges()]
+    rebuilt = {row.id: row for row in networks_from_labels(places)}
+    assert rebuilt == {row.id: row for row in cloud.registry.rows("vswitch", "port_group")}
+
+
+def test_the_states_of_uplinks_are_described(cloud: Cloud) -> None:
+    converge(cloud, VswitchResource(), VSWITCH)
+    resource = VswitchResource()
+    have = resource.read(cloud, [VSWITCH], Options({}))
+    described = resource.describe([VSWITCH], have)[0]
+    assert described["uplinks"] == ["eth1", "eth2"]
+    assert [node["node"] for node in described["nodes"]] == ["node1", "node2"]
+    assert [uplink["name"] for uplink in described["nodes"][0]["uplinks"]] == ["eth1", "eth2"]
