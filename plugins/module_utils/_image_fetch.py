@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import http.client
-import ipaddress
 import os
 import socket
 import time
@@ -23,7 +22,7 @@ from ansible.module_utils.urls import open_url
 
 from ._errors import PextraError, Problem
 from ._image_cache import CHUNK, cached_path, make_directory, partial_path
-from ._spec._image_source import check_source, is_url
+from ._spec._image_source import check_source, is_inward, is_url
 
 _MAX_REDIRECTS = 5
 _SILENCE_S = 30
@@ -167,14 +166,6 @@ def _refuse_inward(url: str, label: str) -> None:
     for text in {str(answer[4][0]).partition("%")[0] for answer in answers}:
         if is_inward(text):
             raise _fail(label, url, f"leads to {text}, a loopback or link-local address", _USE_ANOTHER)
-
-
-def is_inward(text: str) -> bool:
-    """Tell whether an address is of this host or of its link alone."""
-    address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
 
 
 def _peer_of(response: Any) -> str | None:

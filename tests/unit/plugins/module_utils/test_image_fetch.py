@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache, _image_fetch
-from ansible_collections.pextra.cloud.plugins.module_utils._image_fetch import FetchError, fetch_image, is_inward
+from ansible_collections.pextra.cloud.plugins.module_utils._image_fetch import FetchError, fetch_image
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import is_inward
 
 CONTENT = bytes(range(256)) * 12 * 1024
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -95,7 +96,7 @@ def test_a_file_is_fetched_once_and_for_the_owner_alone(server: Any) -> None:
 @pytest.mark.usefixtures("outward")
 @pytest.mark.parametrize("path", ["/tiny.qcow2", "/no-ranges"])
 def test_what_broke_off_is_taken_up(server: Any, path: str) -> None:
-    with pytest.raises(FetchError, match="broke off after 1572864 of 3145728 bytes|could not be fetched"):
+    with pytest.raises(FetchError, match="broke off after 1572864 of 3145728 bytes"):
         fetch(server, "/broken")
     fetch(server, path)
     assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
