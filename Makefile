@@ -39,7 +39,7 @@ help: ## List the targets
 .PHONY: demo
 demo: lab-packages install lab ## Three hosts and one inventory become a running cloud
 	@tools/step --show "Bring up the cloud of inventories/lab" ansible-playbook -i inventories/lab playbooks/site.yml
-	@cat tests/lab/after-demo.txt
+	@cat tools/after-demo.txt
 
 .PHONY: demo-down
 demo-down: lab-down ## Remove everything that demo made
