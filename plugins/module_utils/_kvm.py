@@ -60,7 +60,8 @@ _CODE_AT = 0x8000
 # long: ss = 16; out 'L'; IDT[6] at 0x6060 = handler; lidt; ud2
 #   ecx = 100000; 1: add ecx, [0x6800]; dec ecx; jnz 1b; out dword [0x6800]; out 'D'; 2: hlt; jmp 2b
 # handler: out 'X'; [rsp] += 2; iretq
-# followed by a GDT (null, 32-bit code, data, 64-bit code) and the operands of lgdt and lidt. Port 0xE9, loaded at 0x8000.
+# followed by a GDT (null, 32-bit code, data, 64-bit code) and the operands of lgdt and lidt.
+# Port 0xE9, loaded at 0x8000.
 _X86_GUEST = bytes.fromhex(
     "fa31c08ed8b052e6e9660f011600810f20c06683c8010f22c066ea2180000008"
     "0066b810008ed88ec08ed0bc00700000b050e6e90f20e083c8200f22e0b80010"

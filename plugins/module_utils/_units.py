@@ -26,6 +26,7 @@ PROPERTIES = (
 )
 # Where the time of the last reload is kept; gone after a boot, when everything has been started afresh.
 MARKER_DIR = Path("/run/pextra/reloaded")
+DROP_IN_DIR = Path("/etc/systemd/system")
 # Unit file states of units that cannot be enabled because nothing has to.
 _NOT_ENABLABLE = ("static", "indirect", "generated", "alias", "transient", "enabled-runtime")
 
@@ -76,7 +77,9 @@ class Action:
     reloaded: str | None = None
 
 
-def parse_status(text: str, reloaded_at: Mapping[str, float]) -> dict[str, UnitStatus]:
+def parse_status(
+    text: str, reloaded_at: Mapping[str, float], drop_ins: Mapping[str, Sequence[str]]
+) -> dict[str, UnitStatus]:
     """Parse `systemctl show --timestamp=us+utc` of several units: blocks of key=value, separated by empty lines."""
     found = {}
     for block in text.strip().split("\n\n"):
@@ -84,7 +87,7 @@ def parse_status(text: str, reloaded_at: Mapping[str, float]) -> dict[str, UnitS
         name = values.get("Id", "")
         if not name:
             continue
-        paths = [values.get("FragmentPath", ""), *values.get("DropInPaths", "").split()]
+        paths = [values.get("FragmentPath", ""), *values.get("DropInPaths", "").split(), *drop_ins.get(name, ())]
         is_active = values.get("ActiveState") in ("active", "reloading")
         found[name] = UnitStatus(
             name=name,
@@ -94,7 +97,7 @@ def parse_status(text: str, reloaded_at: Mapping[str, float]) -> dict[str, UnitS
             needs_daemon_reload=values.get("NeedDaemonReload") == "yes",
             active_since=parse_timestamp(values.get("ActiveEnterTimestamp", "")) if is_active else 0.0,
             reloaded_at=reloaded_at.get(name, 0.0),
-            unit_files=tuple(path for path in paths if path),
+            unit_files=tuple(dict.fromkeys(path for path in paths if path)),
         )
     return found
 
@@ -106,6 +109,11 @@ def parse_timestamp(text: str) -> float:
         return 0.0
     moment = datetime.strptime(f"{parts[1]} {parts[2]}", "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
     return moment.timestamp()
+
+
+def read_drop_ins(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return each unit's drop-in files, also those that systemd does not know before it is reloaded."""
+    return {name: [str(path) for path in sorted((DROP_IN_DIR / f"{name}.d").glob("*.conf"))] for name in names}
 
 
 def read_reload_times(names: Iterable[str]) -> dict[str, float]:

@@ -53,14 +53,14 @@ options:
     type: str
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
+    description: Can run in check mode, and then says what a real run would do.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    description: Returns what differs, which is what it changes.
     support: none
     details: The module changes nothing.
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: A second run with the same options changes nothing.
     support: full
   action_group:
     description: Whether the module belongs to an action group.

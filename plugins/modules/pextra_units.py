@@ -62,13 +62,13 @@ options:
         default: false
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
+    description: Can run in check mode, and then says what a real run would do.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    description: Returns what differs, which is what it changes.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: A second run with the same options changes nothing.
     support: full
   action_group:
     description: Whether the module belongs to an action group.
@@ -111,6 +111,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._units import (
     Unit,
     parse_status,
     plan_units,
+    read_drop_ins,
     read_file_times,
     read_reload_times,
 )
@@ -144,7 +145,7 @@ def plan(module: AnsibleModule, units: list[Unit]) -> list[Action]:
     code, out, error = module.run_command(argv)
     if code != 0:
         module.fail_json(msg=f"systemd does not answer: {error.strip()}. Is it process 1 on this host?")
-    status = parse_status(out, read_reload_times(names))
+    status = parse_status(out, read_reload_times(names), read_drop_ins(names))
     paths = {path for unit in units for path in (*unit.files, *unit.reload_files)}
     paths |= {path for item in status.values() for path in item.unit_files}
     return plan_units(units, status, read_file_times(paths))

@@ -129,7 +129,8 @@ LoadState=not-found
 ActiveState=inactive
 ActiveEnterTimestamp=
 """
-    status = parse_status(text, {"libvirtd.service": 5.0})
+    # systemd tells of c.conf only after it has been reloaded.
+    status = parse_status(text, {"libvirtd.service": 5.0}, {"libvirtd.service": ["/etc/b.conf", "/etc/c.conf"]})
     assert status["libvirtd.service"] == UnitStatus(
         name="libvirtd.service",
         load="loaded",
@@ -138,7 +139,7 @@ ActiveEnterTimestamp=
         needs_daemon_reload=True,
         active_since=1795250710.25,
         reloaded_at=5.0,
-        unit_files=("/lib/systemd/system/libvirtd.service", "/etc/a.conf", "/etc/b.conf"),
+        unit_files=("/lib/systemd/system/libvirtd.service", "/etc/a.conf", "/etc/b.conf", "/etc/c.conf"),
     )
     assert not status["none.service"].is_active
 
