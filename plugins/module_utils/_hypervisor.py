@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import libvirt
 
@@ -105,19 +106,26 @@ class Hypervisor:
         """Connect over mutual TLS to `address`, or to the local socket if it is None."""
         if address is not None:
             _probe(node, address)
-        host = f"[{address}]" if address and ":" in address else address
-        return cls.open(node, "qemu:///system" if host is None else f"qemu+tls://{host}/system")
+            host = f"[{address}]" if ":" in address else address
+            return cls.open(node, f"qemu+tls://{host}/system")
+        return cls.open(node, "qemu:///system")
 
     @classmethod
     def open(cls, node: str, uri: str) -> Hypervisor:
         """Connect to any libvirt URI. Raises UnreachableError."""
-        _start_event_loop()
+        _silence_libvirt()
+        # A local socket breaks at once, so it needs no keepalive; and with an event loop every call costs more.
+        is_remote = urlsplit(uri).hostname is not None
         try:
-            connection = libvirt.open(uri)
+            if is_remote:
+                _start_event_loop()
+                connection = libvirt.open(uri)
+                connection.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
+            else:
+                with _loop_lock:  # must not see half an event loop
+                    connection = libvirt.open(uri)
         except libvirt.libvirtError as error:
             raise UnreachableError([_explain_connect(node, error)]) from error
-        with contextlib.suppress(libvirt.libvirtError):  # the test driver has no keepalive
-            connection.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
         return cls(node, connection)
 
     def close(self) -> None:
@@ -546,6 +554,11 @@ def _remedy(error: libvirt.libvirtError) -> str:
     return ""
 
 
+def _silence_libvirt() -> None:
+    """libvirt otherwise prints every error to standard error, where Ansible takes it for output."""
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+
+
 _loop_lock = threading.Lock()
 _loop_thread: threading.Thread | None = None
 
@@ -556,8 +569,6 @@ def _start_event_loop() -> None:
     with _loop_lock:
         if _loop_thread is not None:
             return
-        # libvirt otherwise prints every error to standard error, where Ansible takes it for output.
-        libvirt.registerErrorHandler(lambda _context, _error: None, None)
         libvirt.virEventRegisterDefaultImpl()
 
         def run() -> None:

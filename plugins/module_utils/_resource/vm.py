@@ -15,7 +15,7 @@ from .._hypervisor import DomainRecord, Hypervisor
 from .._ids import uuid_of
 from .._plan._rows import Row
 from .._plan._types import Plan, Step, Work
-from .._plan.hierarchy import find, find_cluster
+from .._plan.hierarchy import find_cluster
 from .._plan.placement import Capacity
 from .._plan.vm import Consent, Domain, NodeState, VmHave, plan_vms
 from .._seed import build_seed
@@ -260,20 +260,22 @@ class VmResource:
             rows = [row for row in rows if (row.scope, row.name) in known]
             order = {key: index for index, key in enumerate(known)}
             rows.sort(key=lambda row: order[row.scope, row.name])
-        names = {row.id: row.name for row in (*have.hierarchy.clusters, *have.hierarchy.organizations)}
-        return [_describe(row, by_name.get((row.scope, row.name)), have, names) for row in rows]
+        nodes = [row for row in have.hierarchy.members if row.kind == "node"]
+        named = {row.id: row.name for row in (*have.hierarchy.clusters, *have.hierarchy.organizations, *nodes)}
+        return [_describe(row, by_name.get((row.scope, row.name)), have.down, named) for row in rows]
 
 
-def _describe(row: Row, domain: Domain | None, have: VmHave, names: Mapping[str, str]) -> dict[str, Any]:
-    home = find(row.attributes.get("node", ""), have.hierarchy.members)
+def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], named: Mapping[str, str]) -> dict[str, Any]:
+    """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes."""
+    home = named.get(row.attributes.get("node", ""))
     item: dict[str, Any] = {
         "id": row.id,
         "name": row.name,
         "uuid": uuid_of(row.id),
-        "cluster": names.get(row.scope),
-        "organization": names.get(row.attributes.get("organization", "")),
-        "node": domain.node if domain else home.name if home else None,
-        "power": domain.power if domain else "unknown" if home and home.name in have.down else "undefined",
+        "cluster": named.get(row.scope),
+        "organization": named.get(row.attributes.get("organization", "")),
+        "node": domain.node if domain else home,
+        "power": domain.power if domain else "unknown" if home in down else "undefined",
     }
     if domain is None:
         return item

@@ -148,20 +148,24 @@ def parse_domain(xml: str) -> DomainModel | None:
     if URI not in xml:
         return None
     root = ET.fromstring(xml)
-    element = root.find(f"metadata/{{{URI}}}instance")
+    # Steps of one tag each: longer paths are walked in Python, and a cloud has thousands of these.
+    metadata, devices = root.find("metadata"), root.find("devices")
+    element = metadata.find(f"{{{URI}}}instance") if metadata is not None else None
     if element is None:
         return None
+    if devices is None:
+        devices = ET.Element("devices")
     labels, name = _parse_labels(element), root.findtext("name", "")
-    disks = list(_parse_disks(root))
-    ours = tuple(disk for disk in disks if is_of_instance(disk.volume, name, labels.id))
-    targets = {target.get("dev", "") for target in root.findall("devices/disk/target")}
+    disks = devices.findall("disk")
+    ours = tuple(disk for disk in _parse_disks(disks) if is_of_instance(disk.volume, name, labels.id))
+    targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
     return DomainModel(
         name=name,
         uuid=root.findtext("uuid", ""),
         memory=_parse_memory(root),
         vcpus=_parse_vcpus(root),
         disks=ours,
-        interfaces=tuple(_parse_interfaces(root)),
+        interfaces=tuple(_parse_interfaces(devices)),
         description=root.findtext("description"),
         labels=labels,
         other_targets=frozenset(targets - {disk.target for disk in ours}),
@@ -306,8 +310,8 @@ def _disk(disk: Disk) -> ET.Element:
     return element
 
 
-def _parse_disks(root: ET.Element) -> Iterable[Disk]:
-    for element in root.findall("devices/disk"):
+def _parse_disks(elements: Iterable[ET.Element]) -> Iterable[Disk]:
+    for element in elements:
         source, target, driver = element.find("source"), element.find("target"), element.find("driver")
         if source is None or target is None or not source.get("file"):
             continue
@@ -369,8 +373,8 @@ def _interface(interface: Interface) -> ET.Element:
     return element
 
 
-def _parse_interfaces(root: ET.Element) -> Iterable[Interface]:
-    for element in root.findall("devices/interface"):
+def _parse_interfaces(devices: ET.Element) -> Iterable[Interface]:
+    for element in devices.findall("interface"):
         mac, source = element.find("mac"), element.find("source")
         if mac is None or source is None:
             continue
