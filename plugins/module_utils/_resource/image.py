@@ -307,12 +307,16 @@ def _register(cloud: Cloud, row: Row, data: Mapping[str, Any], label: str) -> No
         ) from error
     attributes = {**row.attributes, "virtual_size": found.virtual_size, "size": found.size}
 
-    def write() -> None:
+    def write() -> set[str]:
+        """Returns the digests of which the coordinator need not keep the file any more."""
+        before = {str(one.attributes["sha256"]) for one in cloud.registry.rows("image")}
         if data["replaces"] is not None:
             cloud.registry.remove([data["replaces"]])
         cloud.registry.put([replace(row, attributes=attributes)])
+        return before - {str(one.attributes["sha256"]) for one in cloud.registry.rows("image")}
 
-    cloud.registry.transaction(write)
+    for sha256 in cloud.registry.transaction(write):
+        cache.drop(sha256)
 
 
 def _write_label(cloud: Cloud, node: str, data: Mapping[str, Any]) -> None:
