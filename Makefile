@@ -14,6 +14,8 @@ INTERRUPTIONS ?= 200
 
 # libvirt-python and some of what the linters need are compiled.
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
+# The contract tests start an Open vSwitch of their own.
+CONTRACT_PACKAGES := openvswitch-switch
 
 VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
@@ -118,7 +120,8 @@ unit: $(VENV) $(TREE) ## Tables and properties of the pure code, and the guards
 	@tools/step --show "Unit tests" $(PYTEST) --junit-xml .build/reports/unit.xml tests/unit
 
 .PHONY: contract
-contract: $(VENV) $(TREE) ## The hypervisor layer on libvirt's own test driver
+contract: $(VENV) $(TREE) ## The doors to libvirt and Open vSwitch, on the real things in process
+	@test -n "$(HAS_PACKAGES)" || tools/ensure_packages $(CONTRACT_PACKAGES)
 	@tools/step --show "Contract tests" $(PYTEST) --junit-xml .build/reports/contract.xml tests/contract
 
 .PHONY: sanity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import re
@@ -12,7 +13,18 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from guards.project import MODULES, ROOT, constant, documentation, module_names, read_yaml, shown
+from guards.project import (
+    MODULE_UTILS,
+    MODULES,
+    ROLES,
+    ROOT,
+    constant,
+    documentation,
+    files,
+    module_names,
+    parsed,
+    read_yaml,
+)
 
 # Module: why there is no _info twin.
 WITHOUT_TWIN = {
@@ -130,15 +142,43 @@ def test_options_are_those_of_the_tables(monkeypatch: pytest.MonkeyPatch, capsys
     assert tool["main"]() == 0, f"run `make options`: {capsys.readouterr().out}"
 
 
+# What decides for a module, where that is not the planner that its _resource imports.
+DECIDES = {
+    "deployment": "_plan.tree",
+    "deployment_validate": "_spec.deployment",
+    "preflight": "_spec.preflight",
+    "registry": "_plan.rebuild",
+    "units": "_units",
+}
+
+
 @pytest.mark.parametrize("module", module_names())
-def test_is_tested(module: str) -> None:
+def test_what_decides_has_a_unit_test(module: str) -> None:
     noun = module.removeprefix("pextra_").removesuffix("_info")
-    words = {noun, {"tenant": "organization"}.get(noun, noun)}
-    unit = [path for path in (ROOT / "tests" / "unit").rglob("test_*.py") if path.parent.name != "guards"]
-    assert any(re.search(rf"(^|_){word}(s|_|$)", path.stem) for path in unit for word in words), (
-        f"no unit test is named for {noun}"
-    )
-    lab = [path for path in (ROOT / "tests" / "integration").rglob("*") if path.suffix in {".py", ".yml"}]
-    assert any(re.search(rf"\b{module}\b", path.read_text(encoding="utf-8")) for path in lab), (
-        f"no lab test below {shown(ROOT / 'tests' / 'integration')} uses {module}"
-    )
+    deciding = {DECIDES[noun]} if noun in DECIDES else planners(noun)
+    assert deciding, f"_resource/{noun}.py imports no planner"
+    unit = (path for path in files(".py", below=ROOT / "tests" / "unit") if path.parent.name != "guards")
+    tests = [path.read_text(encoding="utf-8") for path in unit]
+    for name in deciding:
+        assert any(re.search(rf"\bmodule_utils\.{re.escape(name)}\b", text) for text in tests), (
+            f"no unit test imports {name}"
+        )
+
+
+def planners(noun: str) -> set[str]:
+    """The modules of _plan from which a noun's resource takes its plan_ functions."""
+    return {
+        node.module.lstrip(".")
+        for node in ast.walk(parsed(MODULE_UTILS / "_resource" / f"{noun}.py"))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("_plan.")
+        and any(alias.name.startswith("plan_") for alias in node.names)
+    }
+
+
+@pytest.mark.parametrize("module", module_names())
+def test_has_a_lab_test(module: str) -> None:
+    """The lab tests use it, or a role does that they run with the playbook."""
+    callers = [*files(".py", below=ROOT / "tests" / "integration"), *files(".yml", below=ROLES)]
+    callers += files(".yml", below=ROOT / "playbooks")
+    assert any(re.search(rf"\bpextra\.cloud\.{module}\b", path.read_text(encoding="utf-8")) for path in callers)
