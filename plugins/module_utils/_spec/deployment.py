@@ -16,6 +16,7 @@ from ._references import NOUNS, collect
 from .deployment_addresses import find_address_mistakes
 from .deployment_capacity import find_capacity_mistakes
 from .deployment_defaults import (
+    IN_CLUSTER,
     Index,
     complete_clusters,
     complete_datacenters,
@@ -52,7 +53,6 @@ _KINDS = {
     "image": "pextra_images",
     "flavor": "pextra_flavors",
 }
-_IN_CLUSTER = ("pool", "vswitch", "port_group", "image")
 
 
 def _render_nothing(_index: int, _number: int) -> tuple[None, list[Mistake]]:
@@ -94,7 +94,7 @@ class Deployment:
 def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     """Read, complete and check the whole document. Never raises for what a person wrote."""
     mistakes = find_unknown_variables(inventory.names)
-    lists, found = _read_lists(inventory.variables)
+    lists, unreadable, found = _read_lists(inventory.variables)
     mistakes += found
     lists["image"] = resolve_sources(lists["image"], inventory.directory)
     replicas, found = expand(inventory.instances, inventory.render_instance)
@@ -102,7 +102,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
 
     clusters = [element.name for element in lists["cluster"] if element.name and element.is_present]
     single = clusters[0] if len(clusters) == 1 else None
-    nodes, hosts, found = read_hosts(inventory.hosts, single)
+    nodes, hosts, found = read_hosts(inventory.hosts, single, is_judged="cluster" not in unreadable)
     mistakes += found
     names = [host.name for host in inventory.hosts]
     mistakes += find_coordinator_mistakes(inventory.coordinators, names) if names else []
@@ -111,7 +111,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     cluster_nodes = {
         name: tuple(element.spec.name for element in nodes if element.spec.cluster == name) for name in clusters
     }
-    index = _make_index(lists, cluster_nodes, single)
+    index = replace(_make_index(lists, cluster_nodes, single), unreadable=unreadable)
     parsed, found = _parse(lists, replicas, index)
     mistakes += found
     elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index)
@@ -134,11 +134,18 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     )
 
 
-def _read_lists(variables: Mapping[str, Any]) -> tuple[dict[str, tuple[Written, ...]], list[Mistake]]:
-    """Return the elements by kind. What is not given becomes what the defaults say."""
+def _read_lists(
+    variables: Mapping[str, Any],
+) -> tuple[dict[str, tuple[Written, ...]], frozenset[str], list[Mistake]]:
+    """Return (the elements by kind, the kinds whose names are not all known, mistakes).
+
+    What is not given becomes what the defaults say.
+    """
+    unreadable: set[str] = set()
     lists: dict[str, tuple[Written, ...]] = {}
     mistakes: list[Mistake] = []
     for kind, variable in _KINDS.items():
+        told = len(mistakes)
         given, found = read_list(variable, variables.get(variable))
         mistakes += found
         if given is None and variable in DEFAULTS:
@@ -152,15 +159,15 @@ def _read_lists(variables: Mapping[str, Any]) -> tuple[dict[str, tuple[Written, 
                 if element.name and element.is_present
             )
         lists[kind] = given or ()
-    return lists, mistakes
+        if len(mistakes) > told or any(element.name is None for element in lists[kind]):
+            unreadable.add(kind)
+    return lists, frozenset(unreadable), mistakes
 
 
 def _find_duplicate_names(lists: _Lists, replicas: Sequence[Replica], single: str | None) -> list[Mistake]:
     mistakes: list[Mistake] = []
     for kind, written in lists.items():
-        scoped = [
-            ((element.word("cluster") or single) if kind in _IN_CLUSTER else None, element) for element in written
-        ]
+        scoped = [((element.word("cluster") or single) if kind in IN_CLUSTER else None, element) for element in written]
         mistakes += find_duplicates(scoped, NOUNS[kind])
     instances = [(replica.written.word("cluster") or single, replica.written) for replica in replicas]
     return mistakes + find_duplicates(instances, NOUNS["instance"])
@@ -172,7 +179,7 @@ def _make_index(lists: _Lists, cluster_nodes: Mapping[str, tuple[str, ...]], sin
         known[kind] = collect(
             kind,
             [
-                ((element.word("cluster") or single) if kind in _IN_CLUSTER else None, element.name, element.is_present)
+                ((element.word("cluster") or single) if kind in IN_CLUSTER else None, element.name, element.is_present)
                 for element in written
                 if element.name is not None
             ],
@@ -211,7 +218,9 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
         if element.name and not any(path.startswith(element.path) for path in broken):
             given = {key: element.value.get(key) for key in ("vcpus", "memory")}
             flavors[element.name] = {key: value for key, value in given.items() if value is not None}
-    instances, found = parse_instances(replicas, flavors, index.known["flavor"])
+    instances, found = parse_instances(
+        replicas, flavors, None if "flavor" in index.unreadable else index.known["flavor"]
+    )
     mistakes += found
     elements = Elements(
         organizations=organizations,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from .._ids import is_id
+from ._fields import element_path
 from ._mistake import Mistake
 from ._references import Known, find_reference_mistake
 from .cluster import Cluster
@@ -20,12 +22,16 @@ from .port_group import PortGroup
 from .vm import Vm
 from .vswitch import Vswitch
 
+# Kinds whose names belong to a cluster.
+IN_CLUSTER = ("node", "pool", "vswitch", "port_group", "image")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
     """All names. cluster_nodes: the nodes of each cluster, in the inventory's order.
 
     root_organization, single_datacenter, single_cluster: what need not be named, where there is one.
+    unreadable: kinds whose names are not all known, as a mistake is in them; what refers to them is not judged.
     """
 
     known: Mapping[str, Known]
@@ -33,10 +39,13 @@ class Index:
     root_organization: str | None
     single_datacenter: str | None
     single_cluster: str | None
+    unreadable: frozenset[str] = frozenset()
 
     def find_mistakes(self, kind: str, word: str | None, path: str, cluster: str | None = None) -> list[Mistake]:
         """Check one reference. In a cluster that is known by its identifier alone, nothing can be told."""
-        if word is None or (cluster is not None and not self.known["cluster"].has(cluster)):
+        if word is None or (kind in IN_CLUSTER and not (cluster and self.known["cluster"].has(cluster))):
+            return []
+        if kind in self.unreadable and not is_id(word):
             return []
         mistake = find_reference_mistake(self.known[kind], word, path, cluster)
         return [mistake] if mistake else []
@@ -65,7 +74,11 @@ def complete_clusters(
             spec = replace(spec, datacenter=spec.datacenter or index.single_datacenter)
             path = f"{element.path}.datacenter"
             mistakes += index.find_mistakes("datacenter", spec.datacenter, path)
-            if spec.datacenter is None and len(index.known["datacenter"].names.get(None, {})) > 1:
+            if (
+                spec.datacenter is None
+                and "datacenter" not in index.unreadable
+                and len(index.known["datacenter"].names.get(None, {})) > 1
+            ):
                 mistakes.append(Mistake(path, "is missing; there are several datacenters"))
         complete.append(Declared(element.path, spec))
     return tuple(complete), mistakes
@@ -126,7 +139,7 @@ def complete_port_groups(
             present = [name for name, is_present in there.items() if is_present]
             if spec.vswitch is None and len(present) == 1:
                 spec = replace(spec, vswitch=present[0])
-            elif spec.vswitch is None and not found:
+            elif spec.vswitch is None and not found and "vswitch" not in index.unreadable:
                 several = f" Declared: {', '.join(present)}." if present else " None is declared."
                 found.append(Mistake(path, f"is missing; write the vSwitch that the port group belongs to.{several}"))
             found += index.find_mistakes("vswitch", spec.vswitch, path, cluster)
@@ -177,7 +190,8 @@ def complete_instances(
             if spec.root:
                 found += index.find_mistakes("pool", spec.root.pool, f"{path}.root.pool", cluster)
             for number, volume in enumerate(spec.volumes):
-                found += index.find_mistakes("pool", volume.pool, f"{path}.volumes[{number}].pool", cluster)
+                here = element_path(f"{path}.volumes", number, {"name": volume.name})
+                found += index.find_mistakes("pool", volume.pool, f"{here}.pool", cluster)
             for number, nic in enumerate(spec.nics):
                 found += index.find_mistakes("port_group", nic.port_group, f"{path}.nics[{number}].port_group", cluster)
         else:
@@ -193,6 +207,8 @@ def _find_cluster(path: str, given: str | None, index: Index) -> tuple[str | Non
     cluster = given or index.single_cluster
     if cluster is not None:
         return cluster, index.find_mistakes("cluster", given, path)
+    if "cluster" in index.unreadable:
+        return None, []
     clusters = ", ".join(index.known["cluster"].names.get(None, {}))
     there = f"there are several clusters: {clusters}" if clusters else "no cluster is declared"
     return None, [Mistake(path, f"is missing; {there}")]

@@ -36,9 +36,12 @@ def host_path(name: str, variable: str) -> str:
 
 
 def read_hosts(
-    inventory: Sequence[InventoryHost], default_cluster: str | None
+    inventory: Sequence[InventoryHost], default_cluster: str | None, *, is_judged: bool = True
 ) -> tuple[tuple[Declared[Node], ...], dict[str, Host], list[Mistake]]:
-    """Return (nodes, hosts by name, mistakes). default_cluster: the one that need not be named, if there is one."""
+    """Return (nodes, hosts by name, mistakes). default_cluster: the one that need not be named, if there is one.
+
+    is_judged: whether a node without a cluster is a mistake; it is not where the clusters themselves could not be read.
+    """
     nodes: list[Declared[Node]] = []
     hosts: dict[str, Host] = {}
     mistakes: list[Mistake] = []
@@ -52,7 +55,7 @@ def read_hosts(
         address, address_mistakes = _read_address(host, values["pextra_address"])
         found += address_mistakes
         cluster = values["pextra_cluster"] or default_cluster
-        if cluster is None:
+        if cluster is None and is_judged:
             found.append(Mistake(host_path(host.name, "pextra_cluster"), "is missing; there are several clusters"))
         mistakes += found
         hosts[host.name] = Host(

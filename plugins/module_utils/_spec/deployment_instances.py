@@ -55,9 +55,12 @@ def expand(length: int, render: Render) -> tuple[tuple[Replica, ...], list[Mista
 
 
 def parse_instances(
-    replicas: Sequence[Replica], flavors: Mapping[str, Mapping[str, Any]], known_flavors: Known
+    replicas: Sequence[Replica], flavors: Mapping[str, Mapping[str, Any]], known_flavors: Known | None
 ) -> tuple[tuple[Declared[Vm], ...], list[Mistake]]:
-    """Parse instances, with what their flavors give. flavors: name to the values vcpus and memory as written."""
+    """Parse instances, with what their flavors give. flavors: name to the values vcpus and memory as written.
+
+    known_flavors: None where the flavors could not all be read.
+    """
     declared: list[Declared[Vm]] = []
     mistakes: list[Mistake] = []
     for replica in replicas:
@@ -65,7 +68,7 @@ def parse_instances(
         found: list[Mistake] = []
         if isinstance(value, Mapping) and isinstance(value.get("flavor"), str):
             flavor = value["flavor"]
-            missing = find_reference_mistake(known_flavors, flavor, f"{path}.flavor")
+            missing = find_reference_mistake(known_flavors, flavor, f"{path}.flavor") if known_flavors else None
             found += [missing] if missing else []
             given = {key: item for key, item in value.items() if item is not None}
             value = {**flavors.get(flavor, {}), **given}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .._ids import is_id
+from ._fields import element_path
 from ._mistake import Mistake
 from .deployment_elements import Declared
 from .pool import Pool
@@ -70,7 +71,10 @@ def find_placement_mistakes(instances: Sequence[Declared[Vm]], reach: Reach) -> 
     groups: dict[Key, list[Declared[Vm]]] = {}
     for element in instances:
         vm = element.spec
-        if vm.state != "present" or vm.cluster not in reach.nodes:
+        if vm.state != "present" or vm.cluster not in reach.nodes or not any(reach.nodes.values()):
+            continue
+        if not reach.nodes[vm.cluster]:
+            mistakes.append(Mistake(element.path, f"cannot be placed: its cluster {vm.cluster} has no nodes"))
             continue
         if vm.anti_affinity:
             groups.setdefault((vm.cluster, vm.anti_affinity), []).append(element)
@@ -91,7 +95,10 @@ def _find_pinned_mistakes(element: Declared[Vm], node: str, reach: Reach) -> lis
     if node not in reach.nodes[vm.cluster or ""]:
         return []
     places = [("root.pool", vm.root.pool)] if vm.root else []
-    places += [(f"volumes[{number}].pool", volume.pool) for number, volume in enumerate(vm.volumes)]
+    places += [
+        (f"{element_path('volumes', number, {'name': volume.name})}.pool", volume.pool)
+        for number, volume in enumerate(vm.volumes)
+    ]
     for place, pool in places:
         there = reach.pools.get((vm.cluster, pool))
         if there is not None and node not in there:

@@ -11,11 +11,6 @@ from .image import Image
 from .pool import Pool
 from .vm import Vm
 
-# Directories of the operating system: files of guests below them would break the host, or be broken by it.
-_SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr")
-# What this collection keeps itself. Pools lie below it, in a directory of their own.
-_OURS = "/var/lib/pextra"
-
 
 def find_pool_mistakes(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
     """A pool needs a directory to itself on every node: domain rules, "Storage pools", on conflicting target paths."""
@@ -24,11 +19,6 @@ def find_pool_mistakes(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
     for number, pool in enumerate(present):
         path = f"{pool.path}.path"
         target = pool.spec.target
-        for system in _SYSTEM:
-            if _is_within(target, system):
-                mistakes.append(Mistake(path, f"{target} belongs to the operating system ({system})"))
-        if _is_within(_OURS, target):
-            mistakes.append(Mistake(path, f"{target} holds {_OURS}; write a directory of the pool's own"))
         for other in present[:number]:
             if not _share_nodes(pool.spec, other.spec):
                 continue

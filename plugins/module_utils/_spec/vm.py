@@ -16,7 +16,7 @@ from ._checks import (
     check_tag,
 )
 from ._common import CLUSTER, DESCRIPTION, STATE, parse_spec
-from ._fields import Field
+from ._fields import Field, element_path
 from ._mistake import Mistake
 
 ROOT = {
@@ -222,7 +222,8 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     names = [volume.name for volume in vm.volumes]
     for index, name in enumerate(names):
         if name in names[:index] or name in ("root", "seed"):
-            mistakes.append(Mistake(f"{path}.volumes[{index}].name", f'"{name}" is taken by another device of it'))
+            here = element_path(f"{path}.volumes", index, {"name": name})
+            mistakes.append(Mistake(f"{here}.name", f'"{name}" is taken by another device of it'))
     macs = [nic.mac.lower() for nic in vm.nics if nic.mac]
     for index, nic in enumerate(vm.nics):
         if nic.mac and macs.count(nic.mac.lower()) > 1:

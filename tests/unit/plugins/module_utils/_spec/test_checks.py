@@ -1,0 +1,108 @@
+"""Checks of single values: what passes, what does not, and that schema patterns are no stricter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._spec import _checks as checks
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import check_source, is_url
+from hypothesis import given
+from hypothesis import strategies as st
+
+Check = Callable[[str], str | None]
+
+PASS: list[tuple[Check, list[str]]] = [
+    (checks.check_name, ["a", "mtl-1", "Debian_12.qcow2", "x" * 63, "1e3", "no"]),
+    (checks.check_hostname, ["a", "web-1", "node1.example.com", "x" * 63]),
+    (checks.check_vswitch_name, ["svswitch1", "svswitch10"]),
+    (checks.check_interface, ["eth0", "enp3s0f1", "bond0.42"]),
+    (checks.check_device_name, ["abc", "data-1"]),
+    (checks.check_plain_text, ["", 'What it is for: müde {{ x }} & "so"', "x" * 255]),
+    (checks.check_tag, ["frontend"]),
+    (checks.check_absolute_path, ["/srv", "/srv/a b/c"]),
+    (checks.check_sha256, ["0" * 64]),
+    (checks.check_mac, ["52:54:00:12:34:56", "52-54-00-AB-CD-EF"]),
+    (checks.check_address, ["10.0.0.1", "fd00::1"]),
+    (checks.check_address_with_prefix, ["172.20.0.11/24", "10.0.0.0/31", "fd00::1/64", "10.0.0.1/32"]),
+    (checks.check_node_address, ["10.91.0.11", "192.168.1.1", "fd00::1"]),
+    (check_source, ["images/a.qcow2", "/srv/a.qcow2", "https://images.example.com/a.qcow2", "http://10.0.0.1/a"]),
+]
+FAIL: list[tuple[Check, list[str]]] = [
+    (checks.check_name, ["", "-a", "a-", "../a", "a..b", "a/b", "a b", "a\n", "x" * 64, "a\0b", "<a>", "{{ a }}"]),
+    (checks.check_hostname, ["", "Web", "web_1", "-web", "web-", "a..b", "a\nb", "web\n", "x" * 64, "a." * 127 + "aa"]),
+    (checks.check_vswitch_name, ["svswitch0", "svswitch", "svswitch01", "br0", "svswitch1\n", "Svswitch1"]),
+    (checks.check_interface, ["", "-i", "a/b", "x" * 16, "eth0\n", "--all", "eth 0"]),
+    (checks.check_device_name, ["ab", "x" * 33, "a b", "../..", "a..b"]),
+    (checks.check_plain_text, ["<disk/>", "a\nb", "a\0b", "x" * 256, "\x1b[31m", "\u202e"]),
+    (checks.check_tag, ["a b", ""]),
+    (checks.check_absolute_path, ["srv", "/", "/srv/", "/srv/../etc", "/srv/./a", "//srv", "/srv\n", ""]),
+    (checks.check_sha256, ["0" * 63, "F" * 64, "0" * 64 + "\n"]),
+    (checks.check_mac, ["", "52:54:00:12:34", "53:54:00:12:34:56", "52:54:00:12:34:5g", "ff:ff:ff:ff:ff:ff"]),
+    (checks.check_address, ["", "10.0.0", "10.0.0.256", "fe80::1%eth0", "10.0.0.1\0", "\ud800", "::g", "010.0.0.1"]),
+    (
+        checks.check_address_with_prefix,
+        ["10.0.0.1", "10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1", "10.0.0.0/24", "10.0.0.255/24", "fd00::1/129", "a/٢"],
+    ),
+    (
+        checks.check_node_address,
+        [
+            "127.0.0.1",
+            "169.254.1.1",
+            "224.0.0.1",
+            "192.0.2.1",
+            "100.64.0.1",
+            "198.18.0.1",
+            "240.0.0.1",
+            "0.0.0.0",
+            "::1",
+            "fe80::1",
+            "ff02::1",
+            "2001:db8::1",
+            "::",
+            "node1",
+        ],
+    ),
+    (
+        check_source,
+        [
+            *("", "-a", "../a", "a/../b", "a\nb", "file:/etc/passwd", "file:///etc/passwd", "ftp://a/b", "https://"),
+            *("https://u:p@a/b", "http://localhost/a", "http://a.localhost./a", "http://127.0.0.1/a", "http://[::1]/a"),
+            *("http://169.254.169.254/a", "http://0.0.0.0/a", "http://2130706433/a", "http://0x7f.1/a"),
+        ],
+    ),
+]
+ALL = [check for check, _ in PASS]
+
+
+@pytest.mark.parametrize(("check", "value"), [(check, value) for check, values in PASS for value in values])
+def test_passes(check: Check, value: str) -> None:
+    assert check(value) is None
+    pattern = checks.PATTERNS.get(check)
+    assert pattern is None or re.search(pattern, value), "the pattern is stricter than the check"
+
+
+@pytest.mark.parametrize(("check", "value"), [(check, value) for check, values in FAIL for value in values])
+def test_refuses(check: Check, value: str) -> None:
+    problem = check(value)
+    assert problem
+    assert problem.isprintable()
+
+
+def test_every_check_is_in_these_tables() -> None:
+    here = {getattr(checks, name) for name in dir(checks) if name.startswith("check_")}
+    assert here <= set(ALL)
+    assert set(checks.PATTERNS) == here
+
+
+@given(st.sampled_from(ALL), st.text() | st.text(alphabet="0123456789abcdef.:/%-[]@\0"))
+def test_no_text_raises(check: Check, value: str) -> None:
+    problem = check(value)
+    assert problem is None or problem.isprintable()
+
+
+def test_what_a_url_is() -> None:
+    assert is_url("https://a/b")
+    assert is_url("file:/a")
+    assert not is_url("images/a:b.qcow2")

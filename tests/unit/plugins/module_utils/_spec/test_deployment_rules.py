@@ -1,0 +1,413 @@
+"""Rules that concern several elements: addresses, storage, switches, placement, capacity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from deployment_document import HOSTS, VARIABLES, instance, read, told, with_address
+
+IPV6 = "fd00:1::5/64"
+
+
+def two(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {"pextra_instances": [first, second]}
+
+
+ADDRESSES: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "one address twice",
+        two(with_address("one", "172.20.0.5/24"), with_address("two", "172.20.0.5/24")),
+        ["pextra_instances[1] (two).nics[0].addresses[0]: 172.20.0.5 is an address of one in Production already"],
+    ),
+    (
+        "one address twice in another form",
+        two(with_address("one", IPV6), with_address("two", "FD00:1:0::0005/64")),
+        ["pextra_instances[1] (two).nics[0].addresses[0]: fd00:1::5 is an address of one in Production already"],
+    ),
+    (
+        "one address in two networks",
+        two(with_address("one", "172.20.0.5/24"), with_address("two", "172.20.0.5/24", port_group="DMZ")),
+        [],
+    ),
+    (
+        "two port groups of one VLAN",
+        {
+            "pextra_port_groups": [{"name": "Production", "vlan": 42}, {"name": "Copy", "vlan": 42}],
+            **two(with_address("one", "172.20.0.5/24"), with_address("two", "172.20.0.5/24", port_group="Copy")),
+        },
+        ["pextra_instances[1] (two).nics[0].addresses[0]: 172.20.0.5 is an address of one in the same VLAN already"],
+    ),
+    (
+        "the same address with another prefix",
+        two(with_address("one", "172.20.0.5/24"), with_address("two", "172.20.0.6/16")),
+        ["pextra_instances[0] (one).nics[0].addresses[0]: 172.20.0.5/24 overlaps 172.20.0.0/16 of two in Production"],
+    ),
+    (
+        "the one of many is wrong",
+        {
+            "pextra_instances": [
+                with_address("one", "172.20.0.5/24"),
+                with_address("two", "172.20.0.6/16"),
+                with_address("three", "172.20.0.7/24"),
+            ]
+        },
+        ["pextra_instances[1] (two).nics[0].addresses[0]: 172.20.0.6/16 overlaps 172.20.0.0/24 of one in Production"],
+    ),
+    ("subnets side by side", two(with_address("one", "172.20.0.5/24"), with_address("two", "172.20.1.5/25")), []),
+    (
+        "two versions of the protocol",
+        two(with_address("one", "172.20.0.5/24", IPV6), with_address("two", "172.20.0.6/24", "fd00:1::6/64")),
+        [],
+    ),
+    (
+        "an address without a prefix",
+        {"pextra_instances": [with_address("one", "172.20.0.5")]},
+        ['pextra_instances[0] (one).nics[0].addresses[0]: "172.20.0.5" is not an address with its prefix length'],
+    ),
+    (
+        "the network's own address",
+        {"pextra_instances": [with_address("one", "172.20.0.0/24")]},
+        ['pextra_instances[0] (one).nics[0].addresses[0]: "172.20.0.0/24" is the network\'s own or its broadcast'],
+    ),
+    (
+        "all replicas with one address",
+        {"pextra_instances": [with_address("web", "172.20.0.5/24", count=3)]},
+        [
+            "pextra_instances[0] (web-2).nics[0].addresses[0]: 172.20.0.5 is an address of web-1 in Production already",
+            "pextra_instances[0] (web-3).nics[0].addresses[0]: 172.20.0.5 is an address of web-1 in Production already",
+        ],
+    ),
+    (
+        "a gateway elsewhere",
+        {
+            "pextra_instances": [
+                instance(
+                    "db",
+                    nics=[{"port_group": "DMZ", "addresses": ["10.0.0.5/24"], "gateway": "10.0.1.1"}],
+                )
+            ]
+        },
+        ["pextra_instances[0] (db).nics[0].gateway: 10.0.1.1 is not in the subnet of its addresses (10.0.0.0/24)"],
+    ),
+    (
+        "itself as the gateway",
+        {
+            "pextra_instances": [
+                instance("db", nics=[{"port_group": "DMZ", "addresses": ["10.0.0.5/24"], "gateway": "10.0.0.5"}])
+            ]
+        },
+        ["pextra_instances[0] (db).nics[0].gateway: 10.0.0.5 is the instance's own address"],
+    ),
+    (
+        "one MAC twice, in two forms",
+        two(
+            instance("one", nics=[{"port_group": "DMZ", "mac": "52:54:00:AA:00:01"}]),
+            instance("two", nics=[{"port_group": "Production", "mac": "52-54-00-aa-00-01"}]),
+        ),
+        ['pextra_instances[1] (two).nics[0].mac: "52-54-00-aa-00-01" is the MAC address of one too'],
+    ),
+    (
+        "what is absent has no address",
+        two(with_address("one", "172.20.0.5/24", state="absent"), with_address("two", "172.20.0.5/24")),
+        [],
+    ),
+]
+
+STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "one directory twice",
+        {"pextra_pools": [{"name": "local"}, {"name": "more", "path": "/var/lib/pextra/pools/local"}]},
+        ["pextra_pools[1] (more).path: /var/lib/pextra/pools/local is the directory of pextra_pools[0] (local) too"],
+    ),
+    (
+        "one in the other",
+        {"pextra_pools": [{"name": "local", "path": "/srv/a"}, {"name": "more", "path": "/srv/a/b"}]},
+        ["pextra_pools[1] (more).path: /srv/a/b lies in /srv/a of pextra_pools[0] (local)"],
+    ),
+    (
+        "one around the other",
+        {"pextra_pools": [{"name": "local", "path": "/srv/a/b"}, {"name": "more", "path": "/srv/a"}]},
+        ["pextra_pools[1] (more).path: /srv/a holds /srv/a/b of pextra_pools[0] (local)"],
+    ),
+    (
+        "alike, not nested",
+        {"pextra_pools": [{"name": "local", "path": "/srv/a"}, {"name": "b", "path": "/srv/ab"}]},
+        [],
+    ),
+    (
+        "one directory on different nodes",
+        {
+            "pextra_pools": [
+                {"name": "local", "path": "/srv/a", "nodes": ["node1"]},
+                {"name": "more", "path": "/srv/a", "nodes": ["node2"]},
+            ]
+        },
+        [],
+    ),
+    (
+        "the operating system's",
+        {"pextra_pools": [{"name": "local", "path": "/etc/pextra"}]},
+        ['pextra_pools[0] (local).path: "/etc/pextra" belongs to the system'],
+    ),
+    (
+        "around our own",
+        {"pextra_pools": [{"name": "local", "path": "/var/lib"}]},
+        ['pextra_pools[0] (local).path: "/var/lib" belongs to the system'],
+    ),
+    (
+        "a path that climbs",
+        {"pextra_pools": [{"name": "local", "path": "/srv/../etc"}]},
+        ['pextra_pools[0] (local).path: "/srv/../etc" is not an absolute path'],
+    ),
+]
+
+SWITCHES: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "one uplink twice",
+        {
+            "pextra_vswitches": [
+                {"name": "svswitch1", "uplinks": ["eth1"]},
+                {"name": "svswitch2", "uplinks": ["eth1"], "nodes": ["node2"]},
+            ],
+            "pextra_port_groups": [],
+            "pextra_instances": [],
+        },
+        ['pextra_vswitches[1] (svswitch2).uplinks[0]: "eth1" is an uplink of svswitch1 too, on node2'],
+    ),
+    (
+        "one uplink on different nodes",
+        {
+            "pextra_vswitches": [
+                {"name": "svswitch1", "uplinks": ["eth1"], "nodes": ["node1"]},
+                {"name": "svswitch2", "uplinks": ["eth1"], "nodes": ["node2"]},
+            ],
+            "pextra_port_groups": [],
+            "pextra_instances": [],
+        },
+        [],
+    ),
+    (
+        "the loopback interface",
+        {"pextra_vswitches": [{"name": "svswitch1", "uplinks": ["lo"]}]},
+        ['pextra_vswitches[0] (svswitch1).uplinks[0]: "lo" is the loopback interface'],
+    ),
+    (
+        "one uplink twice in one vSwitch",
+        {"pextra_vswitches": [{"name": "svswitch1", "uplinks": ["eth1", "eth1"]}]},
+        ['pextra_vswitches[0] (svswitch1).uplinks[1]: "eth1" is given twice'],
+    ),
+]
+
+PARTLY: dict[str, Any] = {
+    "pextra_pools": [{"name": "local", "nodes": ["node1"]}, {"name": "fast", "path": "/srv/fast", "nodes": ["node2"]}],
+    "pextra_vswitches": [{"name": "svswitch10", "nodes": ["node1", "node3"]}],
+}
+PLACEMENT: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "a node without the pool",
+        {**PARTLY, "pextra_instances": [instance("db", node="node3")]},
+        [
+            'pextra_instances[0] (db).root.pool: the storage pool "local" is not on node3, the node of this instance; '
+            "it is on node1"
+        ],
+    ),
+    (
+        "a node without the vSwitch",
+        {
+            **PARTLY,
+            "pextra_instances": [with_address("db", "10.0.0.5/24", node="node2", root={"pool": "fast"})],
+        },
+        [
+            'pextra_instances[0] (db).nics[0].port_group: the vSwitch of "Production" is not on node2, the node of '
+            "this instance; it is on node1, node3"
+        ],
+    ),
+    (
+        "no node with all of it",
+        {**PARTLY, "pextra_instances": [with_address("db", "10.0.0.5/24", root={"pool": "fast"})]},
+        [
+            "pextra_instances[0] (db): no node has all that it needs: "
+            'the storage pool "fast", the port group "Production"'
+        ],
+    ),
+    (
+        "a pool on no node",
+        {"pextra_pools": [{"name": "local", "nodes": []}]},
+        ["pextra_instances[0] (db): no node has all that it needs: the storage pool"],
+    ),
+    (
+        "a group larger than the nodes",
+        {"pextra_instances": [instance("web", count=4, anti_affinity="web")]},
+        [
+            'pextra_instances[0] (web-4).anti_affinity: 4 instances of mtl-1 are never to share a node ("web"), '
+            "and 3 nodes can run them: none is left for this one"
+        ],
+    ),
+    (
+        "two of a group on one node",
+        two(instance("one", anti_affinity="a", node="node1"), instance("two", anti_affinity="a", node="node1")),
+        ["pextra_instances[1] (two).anti_affinity: 2 instances of mtl-1 are never to share a node"],
+    ),
+    (
+        "a group that fits only if others move aside",
+        {
+            **PARTLY,
+            "pextra_pools": [{"name": "local"}, {"name": "fast", "path": "/srv/fast", "nodes": ["node1"]}],
+            "pextra_instances": [
+                instance("one", anti_affinity="a"),
+                instance("two", anti_affinity="a"),
+                instance("three", anti_affinity="a", root={"pool": "fast"}),
+            ],
+        },
+        [],
+    ),
+]
+
+TABLE = [*ADDRESSES, *STORAGE, *SWITCHES, *PLACEMENT]
+
+
+@pytest.mark.parametrize(("changes", "expected"), [case[1:] for case in TABLE], ids=[case[0] for case in TABLE])
+def test_rules(changes: dict[str, Any], expected: list[str]) -> None:
+    found = told(read(changes))
+    assert len(found) == len(expected), found
+    for text, start in zip(found, expected, strict=True):
+        assert text.startswith(start), text
+
+
+TWO_CLUSTERS: dict[str, Any] = {
+    "pextra_clusters": [{"name": "one"}, {"name": "two"}],
+    "pextra_pools": [{"name": "local", "cluster": "one"}, {"name": "other", "cluster": "two"}],
+    "pextra_vswitches": [{"name": "svswitch1", "cluster": "one"}, {"name": "svswitch1", "cluster": "two"}],
+    "pextra_port_groups": [{"name": "Production", "cluster": "one"}],
+    "pextra_images": [],
+}
+CLUSTER_HOSTS = {
+    "node1": {"ansible_host": "10.91.0.11", "pextra_cluster": "one"},
+    "node2": {"ansible_host": "10.91.0.12", "pextra_cluster": "two"},
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ["pextra_instances[0] (db).cluster: is missing; there are several clusters: one, two"]),
+        ({"cluster": "one"}, []),
+        ({"cluster": "thre"}, ['pextra_instances[0] (db).cluster: "thre" is not a cluster. Declared: one, two.']),
+        (
+            {"cluster": "two"},
+            [
+                'pextra_instances[0] (db).root.pool: "local" is a storage pool of the cluster one, not of two',
+                'pextra_instances[0] (db).nics[0].port_group: "Production" is a port group of the cluster one, not of',
+            ],
+        ),
+        (
+            {"cluster": "one", "node": "node2"},
+            ['pextra_instances[0] (db).node: "node2" is a node of the cluster two, not of one'],
+        ),
+        ({"cluster": "cls-AAAAAAAAAAAAAAAAAAAAA"}, []),
+    ],
+)
+def test_clusters(values: dict[str, Any], expected: list[str]) -> None:
+    db = {"name": "db", "root": {"pool": "local", "size": "1 GiB"}, "nics": [{"port_group": "Production"}], **values}
+    found = told(read({**TWO_CLUSTERS, "pextra_instances": [db]}, CLUSTER_HOSTS))
+    assert [text[: len(start)] for text, start in zip(found, expected, strict=True)] == expected
+
+
+def test_one_name_in_two_clusters() -> None:
+    instances = [{"name": "db", "cluster": name} for name in ("one", "two")]
+    assert told(read({**TWO_CLUSTERS, "pextra_instances": instances}, CLUSTER_HOSTS)) == []
+
+
+def test_a_cluster_without_nodes_runs_nothing() -> None:
+    changes = {**TWO_CLUSTERS, "pextra_instances": [{"name": "db", "cluster": "two"}]}
+    found = told(read(changes, {"node1": CLUSTER_HOSTS["node1"]}))
+    assert found == ["pextra_instances[0] (db): cannot be placed: its cluster two has no nodes"]
+
+
+def known(*sizes: str) -> dict[str, dict[str, Any]]:
+    return {name: {**HOSTS[name], "pextra_memory": size} for name, size in zip(HOSTS, sizes, strict=True)}
+
+
+CAPACITY: list[tuple[str, dict[str, dict[str, Any]], list[dict[str, Any]], list[str], list[str]]] = [
+    ("fits", known("8 GiB", "8 GiB", "8 GiB"), [instance("a", memory="8 GiB")], [], []),
+    (
+        "larger than any node",
+        known("8 GiB", "8 GiB", "16 GiB"),
+        [instance("a", memory="900 GiB")],
+        [
+            "pextra_instances[0] (a).memory: 900 GiB does not fit: "
+            "the largest node of mtl-1 that can run it, node3, has 16 GiB"
+        ],
+        [],
+    ),
+    (
+        "larger than its node",
+        known("8 GiB", "8 GiB", "16 GiB"),
+        [instance("a", memory="10 GiB", node="node1")],
+        ["pextra_instances[0] (a).memory: 10 GiB does not fit: its node node1 has 8 GiB"],
+        [],
+    ),
+    (
+        "too many on one node",
+        known("8 GiB", "8 GiB", "16 GiB"),
+        [instance("a", memory="5 GiB", node="node1"), instance("b", memory="5 GiB", node="node1")],
+        ["pextra_instances[1] (b).node: 2 instances are pinned to node1 with 10 GiB together; it has 8 GiB"],
+        [],
+    ),
+    (
+        "more than everything",
+        known("2 GiB", "2 GiB", "2 GiB"),
+        [instance("a", memory="2 GiB", count=4)],
+        ["pextra_instances: 4 running instances with 8 GiB together do not fit: mtl-1 has 6 GiB"],
+        [],
+    ),
+    (
+        "more than with one node lost",
+        known("2 GiB", "2 GiB", "4 GiB"),
+        [instance("a", memory="1 GiB", count=5)],
+        [],
+        [
+            "pextra_instances: 5 running instances with 5 GiB together do not fit with one node lost: "
+            "mtl-1 then keeps 4 GiB usable"
+        ],
+    ),
+    (
+        "stopped instances need none",
+        known("2 GiB", "2 GiB", "2 GiB"),
+        [instance("a", memory="2 GiB", count=4, power="stopped")],
+        [],
+        [],
+    ),
+    (
+        "what the host keeps",
+        {name: {**host, "pextra_memory_reserved": "1 GiB"} for name, host in known("2 GiB", "2 GiB", "2 GiB").items()},
+        [instance("a", memory="2 GiB")],
+        ["pextra_instances[0] (a).memory: 2 GiB does not fit"],
+        [],
+    ),
+    (
+        "one node's memory is not known",
+        {**HOSTS, "node1": {**HOSTS["node1"], "pextra_memory": "1 GiB"}},
+        [instance("a", memory="900 GiB")],
+        [],
+        [],
+    ),
+    ("a single node has no other", {"node1": known("2 GiB", "2 GiB", "2 GiB")["node1"]}, [instance("a")], [], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "instances", "expected", "warned"), [case[1:] for case in CAPACITY], ids=[case[0] for case in CAPACITY]
+)
+def test_capacity(
+    hosts: dict[str, dict[str, Any]], instances: list[dict[str, Any]], expected: list[str], warned: list[str]
+) -> None:
+    deployment = read({"pextra_instances": instances}, hosts)
+    found = told(deployment)
+    assert [text[: len(start)] for text, start in zip(found, expected, strict=True)] == expected
+    assert [str(warning) for warning in deployment.warnings] == warned
+
+
+def test_the_document_of_these_tests_is_correct() -> None:
+    assert told(read(VARIABLES)) == []
