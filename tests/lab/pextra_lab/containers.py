@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 
 from . import switches
@@ -12,6 +13,8 @@ from .processes import LabError, inspect, run
 
 DIRECTORY_LABEL = "pextra-lab.directory"
 SHUTDOWN_LIMIT_S = 20
+# podman's words for a container that never ran, or is half removed.
+UNBORN_STATES = ("created", "configured", "initialized", "removing", "unknown")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,13 @@ def run_container(node: Node, kind: str) -> None:
     ])  # fmt: skip
 
 
+def remove_unborn(node: Node) -> None:
+    """Removes a container that an interrupted run left before it ever ran: there is nothing on it to lose."""
+    found = find_container(node)
+    if found is None or (found.is_of_this_tree and found.state in UNBORN_STATES):
+        remove_container(node)
+
+
 def ensure_container(node: Node, kind: str) -> str:
     """Makes or starts the container; returns what was done: "created", "started" or "" for nothing."""
     found = find_container(node)
@@ -83,11 +93,9 @@ def ensure_container(node: Node, kind: str) -> str:
         )
     if found is not None and found.is_running:
         return ""
-    if found is not None and found.state in ("exited", "stopped"):
+    if found is not None:
         start_container(node)
         return "started"
-    # Missing, or left by an interrupted run before it ever ran: there is nothing on it to lose.
-    remove_container(node)
     run_container(node, kind)
     return "created"
 
@@ -103,4 +111,8 @@ def stop_container(node: Node, *, is_hard: bool) -> None:
 
 def remove_container(node: Node) -> None:
     """The container and everything on it, at once; nothing if there is none."""
-    run(["podman", "rm", "--force", "--ignore", "--time", "0", "--volumes", node.container])
+    command = ["podman", "rm", "--force", "--ignore", "--time", "0", "--volumes", node.container]
+    # A container whose start was killed is unmounted in the background: the first try may come too early.
+    if run(command, check=False).returncode != 0:
+        time.sleep(1)
+        run(command)

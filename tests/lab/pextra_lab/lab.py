@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from . import access, containers, guest_image, node_checks, node_images, switches
+from . import access, containers, dead_attachments, guest_image, node_checks, node_images, switches
 from .names import CACHE_DIRECTORY, GUEST_IMAGE, LAB_DIRECTORY, REPOSITORY, SSH_KEY, STATE_DIRECTORY, Node
 from .processes import LabError
 from .progress import say, step, wait_until
@@ -66,6 +66,8 @@ def bring_up(kinds: dict[Node, str]) -> None:
     access.ensure_key()
     nodes = sorted(kinds, key=lambda node: node.number)
     with step(f"Nodes {', '.join(node.name for node in nodes)}"):
+        on_all(nodes, containers.remove_unborn)
+        dead_attachments.sweep()
         created = switches.ensure_networks()
         if created:
             say(f"    networks created: {', '.join(created)}")
@@ -230,6 +232,7 @@ def destroy(*, with_images: bool) -> None:
     with exclusive():
         with step("Remove nodes and networks"):
             on_all(containers.list_nodes(), containers.remove_container)
+            dead_attachments.sweep()
             switches.remove_networks()
             shutil.rmtree(STATE_DIRECTORY, ignore_errors=True)
             build_directory = REPOSITORY / ".build"

@@ -22,6 +22,8 @@ GUEST_IMAGE = CACHE_DIRECTORY / "tiny.qcow2"
 # Where SHARED_DIRECTORY is on every node.
 SHARED_MOUNT = "/srv/shared"
 
+# Locally administered; no other program of the machine uses it.
+MAC_PREFIX = "02:5b:00:00:"
 MANAGEMENT_SUBNET = "10.91.0.0/24"
 MANAGEMENT_NETWORK = f"{PREFIX}-mgmt"
 TRUNK_NETWORKS = (f"{PREFIX}-trunk1", f"{PREFIX}-trunk2")
@@ -58,7 +60,7 @@ class Node:
 
     def mac(self, nic: int) -> str:
         """The MAC of eth0, eth1 or eth2: a rebuilt node keeps its hardware, so nobody's neighbour cache is wrong."""
-        return f"02:5b:00:00:{self.number:02x}:{nic:02x}"
+        return f"{MAC_PREFIX}{self.number:02x}:{nic:02x}"
 
 
 def parse_node(text: str) -> Node:

@@ -12,7 +12,7 @@ from .processes import run, succeeds
 # libvirt rejects its cache at every use if it was probed with a KVM that does not work: 0.6 s instead of 0.02 s.
 CAPABILITIES_LIMIT_S = 0.1
 
-# Run on the node; its argument is where the shared directory must be.
+# Run on the node. Its arguments: where the shared directory must be, and the limit for the capabilities.
 PROBE = """\
 import json, os, shutil, socket, subprocess, sys, time
 def capabilities():
@@ -26,7 +26,12 @@ found["shared"] = os.path.ismount(sys.argv[1])
 found["capabilities_s"] = None
 if shutil.which("virsh"):
     capabilities()
-    found["capabilities_s"] = min(capabilities() for _ in range(3))
+    # The fault is there at every call; a call that is slow only because the machine is busy is not the fault.
+    for _ in range(20):
+        found["capabilities_s"] = capabilities()
+        if found["capabilities_s"] < float(sys.argv[2]):
+            break
+        time.sleep(0.1)
 sources = subprocess.run(["apt-get", "-q", "update", "--print-uris"], capture_output=True, text=True).stdout
 site = sources.partition("://")[2].partition("/")[0].partition(":")[0]
 try:
@@ -69,7 +74,11 @@ def failed_units(node: Node) -> list[str]:
 
 def check_node(node: Node) -> Findings:
     faults, notes = [], []
-    result = run(["podman", "exec", "-i", node.container, "python3", "-", SHARED_MOUNT], input_text=PROBE, check=False)
+    result = run(
+        ["podman", "exec", "-i", node.container, "python3", "-", SHARED_MOUNT, str(CAPABILITIES_LIMIT_S)],
+        input_text=PROBE,
+        check=False,
+    )
     if result.returncode != 0:
         last = (result.stderr.strip().splitlines() or ["no output"])[-1]
         return Findings((f"{node.name}: cannot be examined: {last}",), ())

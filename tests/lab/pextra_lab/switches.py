@@ -11,7 +11,7 @@ from .names import LAB_LABEL, MANAGEMENT_NETWORK, MANAGEMENT_SUBNET, TRUNK_LINK,
 from .processes import LabError, inspect, run
 
 INTERFACES = Path("/sys/class/net")
-CNI_STATE = Path("/var/lib/cni/networks")
+CNI_LEASES = Path("/var/lib/cni/networks")
 
 
 def refuse_foreign_management_subnet() -> None:
@@ -107,4 +107,4 @@ def remove_networks() -> None:
         run(["podman", "network", "rm", "--force", name])
         if (INTERFACES / described["network_interface"]).exists():
             run(["ip", "link", "delete", described["network_interface"]])
-        shutil.rmtree(CNI_STATE / name, ignore_errors=True)
+        shutil.rmtree(CNI_LEASES / name, ignore_errors=True)
