@@ -284,6 +284,9 @@ def _finish(
     }
     if module.params[plural] is not None:
         result[plural] = described
+        # Ansible would repeat every option of every element, given or not, for -vvv: of a thousand, a megabyte.
+        names = [element["name"] for element in module.params[plural]]
+        result["invocation"] = {"module_args": {**module.params, plural: names}}
     else:
         result[resource.noun] = described[0] if described else None
     shown = [work for work in plan.all if work.steps or work.pending]

@@ -62,19 +62,14 @@ class VmResource:
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
         foreign: dict[str, frozenset[str]] = {}
-        for name, (memory, networks, volumes, records) in read.items():
+        for name, (memory, networks, volumes, ours, others) in read.items():
             capacity = Capacity(memory, cloud.nodes[name].memory_reserved)
-            others = set()
-            for record in records:
-                domain = _domain_of(name, record)
-                if domain is None:
-                    others.add(record.name)
-                    continue
+            for domain in ours:
                 domains.setdefault(domain.config.uuid, []).append(domain)
                 capacity.take(domain.config.memory, runs=domain.power != "stopped")
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
-            foreign[name] = frozenset(others)
+            foreign[name] = others
             nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes)
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         return VmHave(hierarchy, nodes, domains, foreign, down)
@@ -313,15 +308,26 @@ def _uuid(work: Work) -> str:
 
 def _read_node(
     cloud: Cloud, node: str, pools: set[str]
-) -> tuple[int, frozenset[str], dict[str, frozenset[str]], list[DomainRecord]]:
-    """Read one node: memory, networks, volumes of our pools, domains. A fixed number of list calls."""
+) -> tuple[int, frozenset[str], dict[str, frozenset[str]], list[Domain], frozenset[str]]:
+    """Read one node: memory, networks, volumes of our pools, instances, and the names of foreign domains.
+
+    A fixed number of list calls. Parsing here lets it go on while other nodes answer.
+    """
     hypervisor = cloud.hypervisor(node)
     networks = frozenset(network.name for network in hypervisor.networks() if network.active)
     volumes: dict[str, frozenset[str]] = {}
     for pool in hypervisor.pools():
         if pool.name in pools and pool.active:
             volumes[pool.name] = frozenset(hypervisor.volume_names(pool.name))
-    return hypervisor.host().memory, networks, volumes, hypervisor.domains()
+    ours: list[Domain] = []
+    foreign: set[str] = set()
+    for record in hypervisor.domains():
+        domain = _domain_of(node, record)
+        if domain is None:
+            foreign.add(record.name)
+        else:
+            ours.append(domain)
+    return hypervisor.host().memory, networks, volumes, ours, frozenset(foreign)
 
 
 def _domain_of(node: str, record: DomainRecord) -> Domain | None:

@@ -154,19 +154,22 @@ def _parse_list(field: Field, value: object, path: str) -> tuple[Any, list[Mista
 
 
 def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
-    wrong = f"{shown(value)} is not {_WORDS[field.kind]}"
     if field.kind == "raw":
         return value, None
+    # Nearly all values are right: the complaint is put together for the others only.
+    if field.kind == "str" and isinstance(value, str):
+        return str(value), None
+    if field.kind == "bool" and isinstance(value, bool):
+        return value, None
+    if field.kind == "size" and not isinstance(value, bool):
+        return parse_size_mib(value)
+    wrong = f"{shown(value)} is not {_WORDS[field.kind]}"
     if field.kind == "bool":
-        return (value, None) if isinstance(value, bool) else (None, wrong)
+        return None, wrong
     if isinstance(value, bool):
         said = "yes, on or true" if value else "no, off or false"
         return None, f"{wrong}: YAML reads the bare words {said} as {shown(value)}; put the word in quotes"
-    if field.kind == "size":
-        return parse_size_mib(value)
     if field.kind == "str":
-        if isinstance(value, str):
-            return str(value), None
         return None, f"{wrong}: YAML reads it as a number or a date; put it in quotes"
     if field.kind == "int":
         return _parse_int(value, wrong)
