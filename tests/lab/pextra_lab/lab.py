@@ -141,6 +141,15 @@ def verify_nodes(nodes: Sequence[Node]) -> None:
         raise LabError("The lab is not as it should be:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
+def link_guest_image() -> None:
+    """Show the guest image where inventories/lab looks for it."""
+    STATE_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    link = STATE_DIRECTORY / GUEST_IMAGE.name
+    if not link.is_symlink() or link.readlink() != GUEST_IMAGE:
+        link.unlink(missing_ok=True)
+        link.symlink_to(GUEST_IMAGE)
+
+
 def create(*, node_count: int, bare: frozenset[Node], image: str) -> None:
     started = time.monotonic()
     wanted = [Node(number) for number in range(1, node_count + 1)]
@@ -149,6 +158,7 @@ def create(*, node_count: int, bare: frozenset[Node], image: str) -> None:
         raise LabError(f"--bare names {', '.join(outside)}, but the lab has {wanted[0].name} to {wanted[-1].name}")
     with exclusive():
         ensure_images()
+        link_guest_image()
         bring_up({node: "bare" if node in bare else image for node in wanted})
     say(f"The lab is up ({time.monotonic() - started:.1f} s). Next: tests/lab/lab status, tests/lab/lab ssh node1")
 
