@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import edit_domain
 from hypothesis import HealthCheck, assume, given, settings
@@ -12,18 +14,27 @@ from hypothesis import strategies as st
 from instance_model import Guest, Model
 
 NAMES = ("web-1", "web-2", "db")
-SIZES = st.sampled_from([64, 256, 1024, 3072])
+SIZES = st.sampled_from([64, 256, 1024])
+FIELDS = (
+    *("node", "node", "nics", "nics", "anti_affinity", "vcpus", "memory", "cloud_init", "autostart", "power"),
+    *("volumes", "size", "description", "tags", "state", "image"),
+)
 NODES = st.sampled_from([None, "node1", "node2", "node3"])
 CONSENT = {"allow_restart": True, "force_stop": True, "remove_volumes": True}
 
 
 @st.composite
 def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
-    pools = st.sampled_from(["local", "shared"]) if draw(st.booleans()) else st.just("shared")
-    image = draw(st.sampled_from([None, "tiny", "tiny", "huge"]))
+    # Mostly what can be changed and moved: the rest is refused, and of that there are tables.
+    pools = st.just("local" if draw(st.integers(0, 4)) == 0 else "shared")
+    image = draw(st.sampled_from([None, "tiny", "tiny", "tiny", "huge"]))
     root = draw(
-        st.builds(Root, pool=pools, size=SIZES, mode=st.sampled_from(["overlay", "copy"]))
-        | st.builds(Root, pool=pools, size=st.none() if image else SIZES)
+        st.builds(
+            Root,
+            pool=pools,
+            size=st.sampled_from([None, 2048, 3072] if image else [1024, 2048]),
+            mode=st.just("copy" if name == "db" else "overlay"),
+        )
     )
     volumes = draw(
         st.lists(
@@ -46,7 +57,7 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
         image=image,
         root=root,
         volumes=tuple(volumes),
-        nics=tuple(draw(st.lists(nic, max_size=3))),
+        nics=tuple(draw(st.lists(nic, min_size=draw(st.integers(0, 1)), max_size=3))),
         cloud_init=draw(st.sampled_from([None, CloudInit(hostname="other")])),
         autostart=draw(st.booleans()),
         power=draw(st.sampled_from([None, None, "running", "stopped", "paused"])),
@@ -60,16 +71,10 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
 def changed(draw: st.DrawFn, vm: Vm) -> Vm:
     """A spec that differs in some fields only, so that there is something to change rather than to refuse."""
     other = draw(specs(vm.name))
-    names = draw(
-        st.sets(
-            st.sampled_from(
-                ["node", "anti_affinity", "vcpus", "memory", "volumes", "nics", "cloud_init", "autostart", "power"]
-                + ["description", "tags", "state", "image", "root"]
-            ),
-            max_size=5,
-        )
-    )
-    return replace(vm, **{name: getattr(other, name) for name in names})
+    names = draw(st.sets(st.sampled_from(FIELDS), min_size=draw(st.integers(0, 2)), max_size=5))
+    grown = tuple(replace(volume, size=volume.size + 512) for volume in vm.volumes)
+    vm = replace(vm, volumes=grown) if "size" in names else vm
+    return replace(vm, **{name: getattr(other, name) for name in names - {"size"}})
 
 
 def _stop(guest: Guest) -> None:
@@ -122,7 +127,7 @@ def situations(draw: st.DrawFn) -> tuple[Model, list[Vm]]:
     return model, [draw(changed(vm)) for vm in before]
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 @given(situations(), st.sampled_from([{}, CONSENT, {"allow_restart": True}]))
 def test_one_run_is_enough(situation: tuple[Model, list[Vm]], consent: dict[str, bool]) -> None:
     model, wants = situation
@@ -140,22 +145,74 @@ def test_one_run_is_enough(situation: tuple[Model, list[Vm]], consent: dict[str,
             assert (guest.live is None) == (guest.power == "stopped")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(situations(), st.sampled_from([{}, CONSENT, {"allow_restart": True}]))
 def test_a_killed_run_is_finished_by_the_next(situation: tuple[Model, list[Vm]], consent: dict[str, bool]) -> None:
     """Cut after every part of every step: the next run ends in the same state as one that was not cut."""
     start, wants = situation
     plan = start.plan(*wants, **consent)
     assume(not plan.refusals and not plan.failures)
+    _cut_everywhere(start, wants, consent)
+
+
+DB = Vm(
+    name="db",
+    node="node1",
+    image="tiny",
+    root=Root(pool="shared", size=2048, mode="copy"),
+    volumes=(Volume(name="data", pool="shared", size=64),),
+    nics=(Nic(port_group="Production"),),
+)
+BARE = Vm(name="web-1", power="stopped")
+
+
+@pytest.mark.parametrize("power", ["running", "paused", "stopped"])
+@pytest.mark.parametrize(
+    ("change", "consent"),
+    [
+        pytest.param({}, {}, id="nothing"),
+        pytest.param({"image": "huge"}, CONSENT, id="another image"),
+        pytest.param({"image": None}, CONSENT, id="no image"),
+        pytest.param({"memory": 96, "vcpus": 2}, {"allow_restart": True}, id="restart"),
+        pytest.param({"memory": 96}, CONSENT, id="forced restart"),
+        pytest.param({"memory": 96}, {}, id="pending"),
+        pytest.param({"node": "node2"}, {}, id="move"),
+        pytest.param({"node": "node2", "memory": 96}, CONSENT, id="move and restart"),
+        pytest.param({"node": "node2", "power": "running"}, {}, id="move and run"),
+        pytest.param({"node": "node2", "power": "paused"}, {}, id="move and pause"),
+        pytest.param({"node": "node2", "power": "stopped", "autostart": False}, {}, id="move and stop"),
+        pytest.param({"root": replace(DB.root, size=3072)}, {}, id="grow"),  # type: ignore[type-var]
+        pytest.param({"volumes": (Volume(name="logs", pool="shared", size=64),)}, {}, id="other volume"),
+        pytest.param({"volumes": ()}, {}, id="no volume"),
+        pytest.param({"nics": (Nic(port_group="DMZ"), Nic(port_group="Backup"))}, {}, id="nics"),
+        pytest.param({"cloud_init": CloudInit(hostname="other")}, {}, id="seed"),
+        pytest.param({"cloud_init": CloudInit(hostname="other")}, CONSENT, id="seed and restart"),
+        pytest.param({"state": "absent"}, {"force_stop": True}, id="absent"),
+        pytest.param({"state": "absent"}, CONSENT, id="absent with volumes"),
+    ],
+)
+def test_every_kind_of_change_can_be_killed(power: str, change: dict[str, Any], consent: dict[str, bool]) -> None:
+    model = Model.fresh()
+    model.converge(replace(DB, power=power), BARE)
+    _cut_everywhere(model, [BARE, replace(DB, **change)], consent)
+
+
+@pytest.mark.parametrize("power", [None, "running", "paused", "stopped"])
+def test_creation_can_be_killed(power: str | None) -> None:
+    _cut_everywhere(Model.fresh(), [replace(DB, power=power), BARE, Vm(name="web-2", power=power)], {})
+
+
+def _cut_everywhere(start: Model, wants: list[Vm], consent: dict[str, bool]) -> None:
     clean = start.copy()
+    plan = start.plan(*wants, **consent)
+    assert (plan.refusals, plan.failures) == ((), ())
     parts = clean.apply(plan)
-    lost = [name for work in plan.all if work.loses for name in (work.name,)]
-    for cut in range(1, parts):
+    lost = [work.name for work in plan.all if work.loses]
+    for cut in range(1, parts + 1):
         model = start.copy()
         model.apply(plan, parts=cut)
         rest = model.plan(*wants, **consent)
-        assert rest.refusals == (), cut
-        assert rest.failures == (), cut
+        assert (rest.refusals, rest.failures) == ((), ()), cut
         model.apply(rest)
         again = model.plan(*wants, **consent)
         assert (again.effective, again.refusals, again.failures) == ((), (), ()), cut
