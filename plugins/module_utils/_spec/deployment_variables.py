@@ -107,6 +107,7 @@ ROLE_VARIABLES: dict[str, str] = {
     "pextra_confirm": "V(DESTROY) consents to the loss of data.",
     "pextra_coordinator_hosts": "The coordinators that a playbook runs on.",
     "pextra_deployment": "What M(pextra.cloud.pextra_deployment_validate) returned.",
+    "pextra_earlier_changes": "Whether, in check mode, an earlier stage would have changed something.",
     "pextra_first_coordinator": "The coordinator that resources are managed from.",
     "pextra_hosts": "The hosts that a playbook runs on.",
     "pextra_index": "The number of an instance that has a count.",
