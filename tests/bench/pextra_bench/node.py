@@ -97,7 +97,14 @@ def _wait_for(node: BenchNode, condition: str) -> None:
 
 
 def _require_quick_capabilities(node: BenchNode) -> None:
-    probe = "import libvirt, time; c = libvirt.open('qemu:///system'); ask = lambda: c.getDomainCapabilities(None, None, None, 'qemu'); ask(); t = time.perf_counter(); ask(); print(time.perf_counter() - t)"
+    probe = (
+        "import libvirt, time\n"
+        "ask = lambda c=libvirt.open('qemu:///system'): c.getDomainCapabilities(None, None, None, 'qemu')\n"
+        "ask()\n"
+        "started = time.perf_counter()\n"
+        "ask()\n"
+        "print(time.perf_counter() - started)\n"
+    )
     took_s = float(node.execute("python3", "-c", probe))
     if took_s >= _CAPABILITIES_WITHIN_S:
         raise BenchError(

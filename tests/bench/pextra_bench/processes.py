@@ -11,6 +11,14 @@ class BenchError(Exception):
     """Ends the benchmark. The text says to a person what is wrong and what to do."""
 
 
+class ProgramError(BenchError):
+    """A program failed; output is all that it wrote."""
+
+    def __init__(self, command: str, exit_code: int, output: str) -> None:
+        super().__init__(f"{command} failed with exit code {exit_code}:\n{output[-4000:]}")
+        self.output = output
+
+
 def run(
     command: Sequence[str | Path],
     *,
@@ -31,5 +39,5 @@ def run(
         raise BenchError(f"{' '.join(words[:4])} did not end within {timeout_s:g} s.") from error
     if done.returncode != 0:
         said = (done.stdout + done.stderr).decode(errors="replace")
-        raise BenchError(f"{' '.join(words[:6])} failed with exit code {done.returncode}:\n{said[-4000:]}")
+        raise ProgramError(" ".join(words[:6]), done.returncode, said)
     return done.stdout.decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .node import ADDRESS, LIBRARY, NAME, BenchNode
-from .processes import BenchError, run
+from .processes import BenchError, ProgramError, run
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PLAYBOOKS = REPOSITORY / "tests" / "bench" / "playbooks"
@@ -23,7 +24,10 @@ IN_NODE = REPOSITORY / "tests" / "bench" / "in_node"
 
 @dataclass(frozen=True)
 class PlayedTask:
-    """A task that was run on some hosts. role is empty for a task of the play itself."""
+    """A task that was run on some hosts. role is empty for a task of the play itself.
+
+    seconds go to the beginning of the next task, as those of ansible.posix.profile_tasks do.
+    """
 
     name: str
     role: str
@@ -114,29 +118,35 @@ def make_project(directory: Path, node: BenchNode) -> Project:
 def play(arguments: list[str | Path], directory: Path, environment: Mapping[str, str]) -> Played:
     """Run ansible-playbook and return what it did and how long each task took."""
     program = Path(sys.executable).with_name("ansible-playbook")
-    text = run(
-        [program if program.exists() else "ansible-playbook", *arguments],
-        directory=directory,
-        environment={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", **environment},
-        timeout_s=1800,
-    )
-    start = text.find("\n{") if not text.startswith("{") else 0
-    if start < 0:
+    try:
+        text = run(
+            [program if program.exists() else "ansible-playbook", *arguments],
+            directory=directory,
+            environment={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", **environment},
+            timeout_s=1800,
+        )
+    except ProgramError as error:
+        messages = re.findall(r'^ +"msg": "(.*)"', error.output, re.MULTILINE)
+        if not messages:
+            raise
+        raise BenchError("\n".join(["ansible-playbook failed:", *dict.fromkeys(messages)])) from error
+    begin = 0 if text.startswith("{") else text.find("\n{")
+    if begin < 0:
         raise BenchError(f"ansible-playbook printed no result:\n{text[-2000:]}")
-    report = json.loads(text[start:])
+    report = json.loads(text[begin:])
+    items = [item for played in report["plays"] for item in played["tasks"]]
+    starts = [_time(item["task"]["duration"]["start"]) for item in items]
+    # A task that was skipped for all hosts has no end.
+    last = _time(items[-1]["task"]["duration"].get("end", items[-1]["task"]["duration"]["start"]))
     tasks = []
-    for played in report["plays"]:
-        for item in played["tasks"]:
-            role, _, name = item["task"]["name"].rpartition(" : ")
-            tasks.append(PlayedTask(name, role, _seconds(item["task"]["duration"]), item["hosts"]))
+    for item, start, end in zip(items, starts, [*starts[1:], last], strict=True):
+        role, _, name = item["task"]["name"].rpartition(" : ")
+        tasks.append(PlayedTask(name, role, (end - start).total_seconds(), item["hosts"]))
     return Played(tuple(tasks), report["stats"])
 
 
-def _seconds(duration: Mapping[str, str]) -> float:
-    if "end" not in duration:  # skipped before it reached a host
-        return 0.0
-    start, end = (datetime.fromisoformat(duration[key].rstrip("Z")) for key in ("start", "end"))
-    return (end - start).total_seconds()
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def send_library(node: BenchNode) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .modules import ROUNDS, Figures
-from .site import SiteFigures, Stage
+from .site import SiteFigures
 
 _ACTS = {"define": "define", "unchanged": "no change"}
 
@@ -24,13 +24,14 @@ def show_modules(all_figures: Sequence[Figures]) -> str:
                 table[act] for table in (figures.raw, figures.inside, figures.through_ansible, figures.loop)
             )
             lines.append(
-                f"{figures.count:>9,}  {shown:<9}  {raw:>6.3f} s  {inside:>6.3f} s  {task:>6.2f} s  {loop:>7.1f} s{mark}  "
+                f"{figures.count:>9,}  {shown:<9}  "
+                f"{raw:>6.3f} s  {inside:>6.3f} s  {task:>6.2f} s  {loop:>7.1f} s{mark}  "
                 f"{inside / raw:>10.1f} : 1  {loop / task:>9.0f} : 1  {loop / inside:>11.0f} : 1"
             )
     lines += [
         "",
         "raw: libvirt-python alone; its no change is a read of every definition, without looking at it.",
-        "module: inside the module's process, from the start of main() to its exit. by task: what Ansible needs for it.",
+        "module: inside the module's process, from start to end of main(). by task: what Ansible needs for it.",
         "loop: one task over all instances, through the same connection (ssh, pipelining, ControlPersist).",
     ]
     for figures in all_figures:
@@ -44,4 +45,23 @@ def show_modules(all_figures: Sequence[Figures]) -> str:
 
 
 def show_site(figures: SiteFigures) -> str:
-    raise NotImplementedError
+    few, many = figures.few, figures.many
+    lines = [
+        "site.yml on the converged lab, in seconds",
+        "",
+        f"{'':<24}{f'{few.instances} instances':>16}{f'{many.instances:,} instances':>18}",
+        f"{'everything':<24}{few.seconds:>16.1f}{many.seconds:>18.1f}",
+        *(f"  {stage:<22}{few.stages[stage]:>16.1f}{many.stages.get(stage, 0.0):>18.1f}" for stage in few.stages),
+        f"{'cluster to instances':<24}{few.cloud_seconds:>16.1f}{many.cloud_seconds:>18.1f}",
+        "",
+        f"With {many.instances - few.instances:,} more stopped instances it takes {many.seconds - few.seconds:+.1f} s; "
+        f"the run that defined them took {figures.defining_seconds:.1f} s.",
+        "Tasks by host: " + ", ".join(
+            f"{host} {count}" + ("" if many.tasks[host] == count else f" ({many.tasks[host]} with the many: WRONG)")
+            for host, count in few.tasks.items()
+        ) + "; the same for both." * (few.tasks == many.tasks),
+    ]  # fmt: skip
+    for run in (few, many):
+        if run.changed:
+            lines.append(f"WRONG: with {run.instances:,} instances the converged run changed {', '.join(run.changed)}.")
+    return "\n".join(lines) + "\n"
