@@ -259,8 +259,9 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
         _require_suitable(_unsuitable(want, chosen, context), chosen)
         node = chosen
     else:
-        reasons = {name: _unsuitable(want, name, context) for name in context.have.nodes}
-        candidates = [name for name, problems in reasons.items() if not problems and _is_member(name, context)]
+        members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
+        reasons = {name: _unsuitable(want, name, context) for name in members}
+        candidates = [name for name, problems in reasons.items() if not problems]
         needed = want.memory if want.power != "stopped" else 0
         found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity)
         if found is None:
@@ -294,10 +295,6 @@ def _held_back(want: Vm, row: Row | None, home: str | None, context: _Context) -
     ]
 
 
-def _is_member(node: str, context: _Context) -> bool:
-    return context.have.nodes[node].row.scope == context.cluster.id
-
-
 def _why_nowhere(want: Vm, reasons: Mapping[str, Sequence[str]], context: _Context) -> str:
     parts = []
     for name, problems in sorted(reasons.items()):
@@ -308,7 +305,7 @@ def _why_nowhere(want: Vm, reasons: Mapping[str, Sequence[str]], context: _Conte
             parts.append(f"{name}: {capacity.free} MiB of memory free, {want.memory} needed")
         else:
             parts.append(f"{name}: holds another instance of anti-affinity {want.anti_affinity}")
-    parts += [f"{name}: does not answer" for name in sorted(context.have.down)]
+    parts += [f"{name}: does not answer" for name in sorted(context.have.down) if name in context.nodes]
     return f"no node can take it ({', '.join(parts) or 'the cluster has none'})"
 
 
@@ -381,7 +378,8 @@ def _organization(want: Vm, context: _Context) -> str:
     organizations = context.have.hierarchy.organizations
     row = find(want.organization, organizations) if want.organization else context.have.hierarchy.root
     if row is None:
-        raise _RefusedError(f'there is no organization "{want.organization}"')
+        named = f' "{want.organization}"' if want.organization else " yet"
+        raise _RefusedError(f"there is no organization{named}")
     return row.id
 
 
@@ -721,7 +719,7 @@ def _needs_seed(current: Domain, model: DomainModel, here: NodeState) -> bool:
     if disk is None or root is None:
         return False
     is_there = disk.volume in here.volumes.get(root.pool, {disk.volume})
-    return disk != _disk_of("seed", current.config) or not is_there
+    return current.config.labels.seed != model.labels.seed or not is_there
 
 
 def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
@@ -905,10 +903,10 @@ def _replace_root(
 ) -> tuple[list[Step], tuple[str, ...]]:
     """Return what makes the root volume anew, and what that destroys."""
     label, disk = model.labels.root, _disk_of("root", model)
-    assert label is not None
-    assert disk is not None
     steps: list[Step] = []
     loses: tuple[str, ...] = ()
+    if label is None or disk is None:
+        return steps, loses
     if current.power != "stopped":
         if not context.consent.force_stop:
             raise _RefusedError(
