@@ -194,7 +194,9 @@ def _membership() -> Membership | None:
         pem = CA_PATH.read_text(encoding="ascii")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=pem)
-        subject = dict(pair for rdn in context.get_ca_certs()[0]["subject"] for pair in rdn)
+        # A sequence of relative names, each a sequence of (field, value).
+        names: Any = context.get_ca_certs()[0]["subject"]
+        subject = dict(pair for rdn in names for pair in rdn)
         return Membership(deployment=str(subject.get("organizationName", "")), fingerprint=fingerprint(pem))
     except FileNotFoundError:
         return None

@@ -101,7 +101,7 @@ actions:
 """
 
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pextra.cloud.plugins.module_utils._units import (
@@ -135,7 +135,8 @@ ARGUMENTS = {
 
 
 def make_unit(options: dict[str, Any]) -> Unit:
-    return Unit(**{key: tuple(value) if isinstance(value, list) else value for key, value in options.items()})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    return Unit(**values)
 
 
 def plan(module: AnsibleModule, units: list[Unit]) -> list[Action]:
@@ -164,7 +165,7 @@ def apply(module: AnsibleModule, action: Action) -> None:
         pending.replace(MARKER_DIR / action.reloaded)
 
 
-def fail(module: AnsibleModule, action: Action, reason: str) -> NoReturn:
+def fail(module: AnsibleModule, action: Action, reason: str) -> None:
     names = [name for name in (action.reloaded, *action.argv[2:]) if name and name.endswith((".service", ".socket"))]
     argv = ["journalctl", "--no-pager", "--quiet", "--lines=10", "--output=cat"]
     # Without a unit journalctl would show everybody's lines.

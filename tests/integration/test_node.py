@@ -108,12 +108,14 @@ def test_changed_files_are_put_right_and_shown(cloud: Site) -> None:
 def test_libvirt_knows_its_machine_without_probing_again(cloud: Site, node: str) -> None:
     """Where it sees a KVM that does not work, every question takes over half a second."""
     script = """
-        virsh domcapabilities --virttype qemu >/dev/null
-        start=$(date +%s%N)
-        virsh domcapabilities --virttype qemu >/dev/null
-        echo $(( ($(date +%s%N) - start) / 1000000 ))
+        for try in 1 2 3 4 5 6; do
+            start=$(date +%s%N)
+            virsh domcapabilities --virttype qemu >/dev/null
+            echo $(( ($(date +%s%N) - start) / 1000000 ))
+        done
     """
-    assert int(cloud.lab.sh(node, script)) < 100
+    # The fault costs that much every time; a busy machine does not.
+    assert min(int(line) for line in cloud.lab.sh(node, script).splitlines()) < 100
 
 
 @pytest.mark.parametrize("node", Lab.nodes)
