@@ -468,9 +468,9 @@ def _targets(want: Vm, found: Domain | None) -> dict[str, str]:
     if found is None:
         held, used = {}, set()
     else:
-        labelled = {label.name for label in found.config.labels.volumes}
-        held = {disk.serial: disk.target for disk in found.config.disks if disk.serial in labelled}
         # A name that a running guest still uses, or a disk that is not ours has, is not free.
+        disks = [*(found.live.disks if found.live else ()), *found.config.disks]
+        held = {disk.serial: disk.target for disk in disks}
         used = {*found.config.targets, *(found.live.targets if found.live else ())}
     targets: dict[str, str] = {}
     free = (f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy" if f"vd{letter}" not in used)
@@ -868,12 +868,12 @@ def _growth_steps(current: Domain, model: DomainModel, replaced: bool) -> list[S
         disk = _disk_of(label.name, model)
         if disk is None or label.size <= before.get(label.name, label.size) or (replaced and label.name == "root"):
             continue
-        is_in_use = current.live is not None and not replaced and _disk_of(label.name, current.live) is not None
+        in_use = _disk_of(label.name, current.live) if current.live is not None and not replaced else None
         data = {
             "pool": label.pool,
             "volume": disk.volume,
             "size": label.size,
-            "target": disk.target if is_in_use else None,
+            "target": in_use.target if in_use else None,
         }
         steps.append(Step("grow_volume", f"grow volume {label.name} to {label.size} MiB", data))
     return steps
