@@ -109,6 +109,7 @@ class _Draft:
     last: list[Work] = field(default_factory=list)
     refusals: list[Problem] = field(default_factory=list)
     failures: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     down: dict[str, Problem] = field(default_factory=dict)
 
 
@@ -129,6 +130,7 @@ def plan_images(wants: Sequence[Image], have: ImageHave) -> Plan:
         last=tuple(draft.last),
         refusals=tuple(draft.refusals),
         failures=(*draft.failures, *draft.down.values()),
+        warnings=tuple(draft.warnings),
     )
 
 
@@ -488,32 +490,39 @@ def _plan_uploads(target: _Target, new: Row, is_fresh: bool, have: ImageHave, dr
 
 def _plan_departures(target: _Target, row: Row, have: ImageHave, draft: _Draft) -> list[str]:
     """Plan to delete copies that are not wanted where they are. Returns their keys."""
-    label = f"image {row.name}"
     leaving: list[tuple[str, str]] = list(_leftovers(row))
     volume = image_volume(row.id, row.attributes["format"])
     if target.is_replaced:
         leaving += [(key, volume) for key in _copies(row)]
+        blind = _find_blind(row, _copies(row), have)
+        if blind:
+            draft.refusals += blind
+            return []
     else:
         wanted = {site.key for site in target.sites}
         extra = [key for key in _copies(row) if key not in wanted and _site_of(key, have) is not None]
-        pools = {key.partition("/")[0] for key in extra}
-        used = [user for user in have.users.get(row.id, ()) if user.pools & pools]
-        if used:
-            draft.refusals.append(
-                Problem(
-                    f"its copies cannot leave a pool where they are used by {_list_users(used)}",
-                    "Keep the pool in pools, or remove or move the instances first.",
-                    resource=label,
-                )
-            )
-            return []
-        leaving += [(key, volume) for key in extra]
-    blind = _find_blind(row, [key for key, name in leaving if name == volume], have)
-    if blind:
-        draft.refusals += blind
-        return []
+        leaving += [(key, volume) for key in extra if not _is_needed(row, key, have, draft)]
     _plan_deletions(row, leaving, have, draft, draft.last)
     return [key for key, name in leaving if name == volume and not target.is_replaced]
+
+
+def _is_needed(row: Row, key: str, have: ImageHave, draft: _Draft) -> bool:
+    """Tell whether a copy has to stay in a pool that is not listed any more: while it is used, or nobody can tell."""
+    site = _site_of(key, have)
+    if site is None:
+        return False
+    if _find_blind(row, [key], have):
+        draft.down.update({node.name: have.down[node.name] for node in site.through if node.name in have.down})
+        return True
+    used = [
+        user
+        for user in have.users.get(row.id, ())
+        if site.pool.id in user.pools and (site.node is None or site.node.name == user.node)
+    ]
+    if used:
+        where = f"pool {site.pool.name}" + (f" on {site.node.name}" if site.node else "")
+        draft.warnings.append(f"image {row.name}: its copy in {where} stays while it is used by {_list_users(used)}")
+    return bool(used)
 
 
 def _plan_deletions(

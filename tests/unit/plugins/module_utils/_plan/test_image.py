@@ -241,17 +241,13 @@ def test_what_a_killed_replacement_has_left_is_deleted() -> None:
 USERS = {IMAGE.id: (User("instance web-1", "node2", frozenset({LOCAL.id})),)}
 
 
-@pytest.mark.parametrize(
-    "want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent"), replace(WANT, pools=("shared",))]
-)
+@pytest.mark.parametrize("want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent")])
 def test_an_image_in_use_stays_as_it_is(want: Image) -> None:
     plan = plan_images([want], have(IMAGE, users=USERS, cached=frozenset({SHA256, OTHER})))
     assert "used by instance web-1 on node2" in what(plan.refusals)
 
 
-@pytest.mark.parametrize(
-    "want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent"), replace(WANT, pools=("shared",))]
-)
+@pytest.mark.parametrize("want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent")])
 def test_nobody_knows_what_a_node_uses_that_is_down(want: Image) -> None:
     plan = plan_images([want], without_node2(have(IMAGE, cached=frozenset({SHA256, OTHER}))))
     assert "nobody can tell" in what(plan.refusals)
@@ -267,8 +263,29 @@ def test_a_copy_leaves_a_pool_that_is_not_listed_any_more() -> None:
         ("last", "node1", ["label"]),
         ("last", "node2", ["label"]),
     ]
-    elsewhere = {IMAGE.id: (User("instance web-1", "node2", frozenset({LOCAL.id})),)}
-    assert not plan_images([replace(WANT, pools=("local",))], have(IMAGE, users=elsewhere)).refusals
+
+
+@pytest.mark.parametrize(
+    ("pools", "kept"),
+    [
+        (("shared",), "image tiny: its copy in pool local on node2 stays while it is used by instance web-1 on node2"),
+        (("local",), None),
+    ],
+)
+def test_a_copy_in_use_stays_in_a_pool_that_is_not_listed_any_more(pools: tuple[str, ...], kept: str | None) -> None:
+    """An instance that is no longer declared still runs, and must not stop the rest of the cloud."""
+    plan = plan_images([replace(WANT, pools=pools)], have(IMAGE, users=USERS))
+    assert not plan.refusals
+    assert list(plan.warnings) == ([kept] if kept else [])
+    deleted = [step.data["key"] for work in plan.last for step in work.steps if step.act == "delete"]
+    assert deleted == ([f"{LOCAL.id}/{NODES[0].id}"] if kept else [f"{SHARED.id}/"])
+
+
+def test_a_copy_stays_while_nobody_can_tell_whether_it_is_used() -> None:
+    plan = plan_images([replace(WANT, pools=("shared",))], without_node2(have(IMAGE)))
+    deleted = [step.data["key"] for work in plan.last for step in work.steps if step.act == "delete"]
+    assert deleted == [f"{LOCAL.id}/{NODES[0].id}"]
+    assert [problem.node for problem in plan.failures] == ["node2"]
 
 
 def test_a_copy_whose_pool_has_left_its_node_is_forgotten() -> None:
