@@ -15,6 +15,8 @@ import pytest
 from tests.integration.lab import ROOT, Lab, Site, wait_until
 
 CACHE = "/var/lib/pextra/images"
+POOL, POOL_INFO = "pextra.cloud.pextra_pool", "pextra.cloud.pextra_pool_info"
+IMAGE, IMAGE_INFO = "pextra.cloud.pextra_image", "pextra.cloud.pextra_image_info"
 
 
 @pytest.fixture
@@ -29,14 +31,14 @@ def file(tmp_path: Path) -> Path:
 def storage(cloud: Site, lab: Lab) -> Iterator[Site]:
     """The cloud, and nothing left of what a test makes."""
     yield cloud
-    for module, name in (("pextra_image", "it-image"), ("pextra_pool", "it-pool")):
+    for module, name in ((IMAGE, "it-image"), (POOL, "it-pool")):
         call(cloud, module, name=name, state="absent")
     lab.on_all("rm", "-rf", "/srv/it-pool")
 
 
 def call(site: Site, module: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
     """Run one module on the coordinator, and return its result."""
-    return site.play([{f"pextra.cloud.{module}": options, "check_mode": check}])[-1]
+    return site.play([{module: options, "check_mode": check}])[-1]
 
 
 def pool_state(lab: Lab, node: str, pool: str) -> dict[str, str]:
@@ -45,12 +47,12 @@ def pool_state(lab: Lab, node: str, pool: str) -> dict[str, str]:
 
 
 def have_pool(site: Site, **more: Any) -> dict[str, Any]:
-    return call(site, "pextra_pool", name="it-pool", path="/srv/it-pool", **more)
+    return call(site, POOL, name="it-pool", path="/srv/it-pool", **more)
 
 
 def have_image(site: Site, file: Path, *, check: bool = False, **more: Any) -> dict[str, Any]:
     options = {"name": "it-image", "source": str(file), "format": "raw", "pools": ["it-pool"], **more}
-    return call(site, "pextra_image", check=check, **options)
+    return call(site, IMAGE, check=check, **options)
 
 
 def test_a_pool_is_on_its_nodes_and_nowhere_else(storage: Site, lab: Lab) -> None:
@@ -64,13 +66,19 @@ def test_a_pool_is_on_its_nodes_and_nowhere_else(storage: Site, lab: Lab) -> Non
         assert made["pool"]["id"] in lab.exec(node, "ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids")
     assert "it-pool" not in lab.exec("node3", "virsh", "pool-list", "--all", "--name").split()
     assert not have_pool(storage, nodes=["node1", "node2"])["changed"]
+    [found] = call(storage, POOL_INFO, names=["it-pool"])["pools"]
+    assert found["id"] == made["pool"]["id"]
+    assert [(node["name"], node["status"]) for node in found["nodes"]] == [
+        ("node1", "available"),
+        ("node2", "available"),
+    ]
 
 
 def test_what_was_changed_by_hand_is_predicted_and_mended(storage: Site, lab: Lab) -> None:
     have_pool(storage)
     lab.sh("node2", "virsh pool-destroy it-pool && virsh pool-undefine it-pool")
     lab.sh("node3", "virsh pool-destroy it-pool && virsh pool-autostart --disable it-pool")
-    predicted = call(storage, "pextra_pool", check=True, name="it-pool", path="/srv/it-pool")
+    predicted = call(storage, POOL, check=True, name="it-pool", path="/srv/it-pool")
     mended = have_pool(storage)
     assert predicted["actions"] == mended["actions"]
     assert sorted(action.split(":")[0] for action in mended["actions"]) == [
@@ -102,7 +110,7 @@ def test_a_pool_stays_while_a_node_holds_volumes(storage: Site, lab: Lab) -> Non
     assert "node3: pool it-pool: the node still holds volumes in it: theirs.img" in refused["msg"]
     assert pool_state(lab, "node2", "it-pool")["State"] == "running"
     lab.exec("node3", "virsh", "vol-delete", "theirs.img", "it-pool")
-    assert call(storage, "pextra_pool", name="it-pool", state="absent")["changed"]
+    assert call(storage, POOL, name="it-pool", state="absent")["changed"]
     assert "it-pool" not in lab.exec("node3", "virsh", "pool-list", "--all", "--name").split()
     assert lab.exec("node3", "ls", "-d", "/srv/it-pool").strip() == "/srv/it-pool"
 
@@ -143,7 +151,7 @@ def test_a_killed_run_is_taken_up(storage: Site, lab: Lab, tmp_path: Path) -> No
     have_pool(storage)
     options = {"name": "it-image", "source": str(big), "format": "raw", "pools": ["it-pool"]}
     playbook = tmp_path / "image.yml"
-    playbook.write_text(json.dumps([{"hosts": "node1", "tasks": [{"pextra.cloud.pextra_image": options}]}]))
+    playbook.write_text(json.dumps([{"hosts": "node1", "tasks": [{IMAGE: options}]}]))
     killed = subprocess.Popen(
         storage.command(playbook=str(playbook)),
         cwd=ROOT,
@@ -186,7 +194,7 @@ def test_an_image_in_use_stays(storage: Site, lab: Lab, file: Path) -> None:
     )
     other = file.with_name("other.img")
     other.write_bytes(os.urandom(1024**2))
-    for refused in (have_image(storage, other), call(storage, "pextra_image", name="it-image", state="absent")):
+    for refused in (have_image(storage, other), call(storage, IMAGE, name="it-image", state="absent")):
         assert refused["failed"]
         assert "used by volume overlay.qcow2 in pool it-pool on node2" in refused["msg"]
     lab.exec("node2", "virsh", "vol-delete", "overlay.qcow2", "it-pool")
@@ -203,6 +211,6 @@ def test_a_hostile_file_is_refused_before_anything(storage: Site, lab: Lab, tmp_
     refused = have_image(storage, hostile)
     assert refused["failed"]
     assert "looks like qcow2" in refused["msg"]
-    found = call(storage, "pextra_image_info", names=["it-image"])
+    found = call(storage, IMAGE_INFO, names=["it-image"])
     assert json.dumps(found["images"]) == "[]"
     assert lab.sh("node1", "ls /srv/it-pool").strip() == ""
