@@ -25,6 +25,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import ST
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import is_url
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
+from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import shown_progress
 
 display = Display()
 
@@ -60,7 +61,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible has no types
         try:
             if not self._task.check_mode:
                 self._stage(files, arguments, task_vars)
-            result.update(self._execute_module("pextra.cloud.pextra_image", arguments, task_vars=task_vars))
+            with shown_progress(self, "images"):
+                result.update(self._execute_module("pextra.cloud.pextra_image", arguments, task_vars=task_vars))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
