@@ -6,6 +6,7 @@ while it works; a killed holder's lease runs out after `LIFETIME_S`.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 import peewee
 
-from .._errors import LeaseError, Problem
+from .._errors import LeaseError, Problem, RegistryError
 from . import models
 from .store import Registry
 
@@ -89,7 +90,9 @@ class Leases:
             models.Lease.update(expires=time.time() + LIFETIME_S).where(models.Lease.token == self._token).execute()
 
         while not self._stop.wait(_RENEW_EVERY_S):
-            self._registry.transaction(write)
+            # A registry that is busy now may answer the next time: giving up would lose the lease for sure.
+            with contextlib.suppress(RegistryError):
+                self._registry.transaction(write)
 
 
 def read(registry: Registry) -> list[dict[str, Any]]:

@@ -37,7 +37,8 @@ def migrate(database: Any) -> tuple[int, int]:
     for version, migration in enumerate(MIGRATIONS[before:], before + 1):
         with database.atomic():
             migration(database)
-            Fact.replace(key=_VERSION, value=str(version)).execute() if version == 1 else Fact.update(
-                value=str(version)
-            ).where(Fact.key == _VERSION).execute()
+            if version == 1:
+                Fact.insert(key=_VERSION, value=str(version)).execute()
+            else:
+                Fact.update(value=str(version)).where(Fact.key == _VERSION).execute()
     return before, len(MIGRATIONS)

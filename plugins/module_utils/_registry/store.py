@@ -36,12 +36,12 @@ class Registry:
         path = sqlite_path(url)
         if path is not None and not create and not os.path.exists(path):
             raise RegistryError(f"there is no registry at {path}. Run the coordinator stage of site.yml first.")
-        options: dict[str, Any] = {}
+        # One connection for all threads: the lock keeps them apart.
+        options: dict[str, Any] = {"thread_safe": False}
         if path is not None:
             # WAL lets readers go on while one writes; the timeout covers two runs at once.
-            options = {
+            options |= {
                 "check_same_thread": False,
-                "thread_safe": False,
                 "timeout": 30,
                 "pragmas": {"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"},
             }
@@ -60,7 +60,7 @@ class Registry:
                         f"the registry's schema has version {version}, this collection's is "
                         f"{len(migrations.MIGRATIONS)}. Run the coordinator stage of site.yml first."
                     )
-        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        except (peewee.DatabaseError, peewee.InterfaceError, peewee.ImproperlyConfigured, RuntimeError) as error:
             raise RegistryError(f"the registry at {_without_password(url)} cannot be used: {error}") from error
         finally:
             os.umask(mask)
@@ -120,12 +120,10 @@ class Registry:
             return
 
         def write() -> None:
-            known = {
-                id_
-                for (id_,) in models.Resource.select(models.Resource.id)
-                .where(models.Resource.kind.in_({row.kind for row in batch}))
-                .tuples()
-            }
+            known: set[str] = set()
+            for chunk in peewee.chunked([row.id for row in batch], 200):
+                query = models.Resource.select(models.Resource.id).where(models.Resource.id.in_(chunk))
+                known.update(id_ for (id_,) in query.tuples())
             fresh = [_columns(row) for row in batch if row.id not in known]
             for chunk in peewee.chunked(fresh, 100):
                 models.Resource.insert_many(chunk).execute()
@@ -211,13 +209,15 @@ class Registry:
         """Let other runs know that something has changed."""
 
         def write() -> None:
-            current = models.Fact.get_or_none(models.Fact.key == _REVISION)
-            if current is None:
+            # The database adds, so that of two runs at once neither is lost.
+            grown = (models.Fact.value.cast("INTEGER") + 1).cast("VARCHAR")
+            if not models.Fact.update(value=grown).where(models.Fact.key == _REVISION).execute():
                 models.Fact.insert(key=_REVISION, value="1").execute()
-            else:
-                models.Fact.update(value=str(int(current.value) + 1)).where(models.Fact.key == _REVISION).execute()
 
-        self.transaction(write)
+        try:
+            self.transaction(write)
+        except peewee.IntegrityError:  # two runs made the first one at once
+            self.transaction(write)
 
     def _read(self, read: Callable[[], Result]) -> Result:
         with self._lock:

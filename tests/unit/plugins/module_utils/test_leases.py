@@ -1,0 +1,160 @@
+"""Leases, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import LeaseError, RegistryError
+from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.leases import Leases
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LIFETIME_S", 1.0)
+    monkeypatch.setattr(leases, "_RENEW_EVERY_S", 0.2)
+    monkeypatch.setattr(leases, "_RETRY_EVERY_S", 0.05)
+
+
+def take(registry: Registry, *keys: str, timeout_s: float = 0, holder: str = "ann at node1") -> Leases:
+    return Leases(registry, keys, holder=holder, timeout_s=timeout_s)
+
+
+def keys(registry: Registry) -> list[str]:
+    return [lease["key"] for lease in leases.read(registry)]
+
+
+def test_held_and_released(registry: Registry) -> None:
+    with take(registry, "vm b", "vm a", "vm a") as held:
+        assert keys(registry) == ["vm a", "vm b"]
+        assert not held.has_waited
+        (first, _) = leases.read(registry)
+        assert first["holder"] == "ann at node1"
+        assert "token" not in first
+    assert keys(registry) == []
+
+
+def test_released_after_an_error(registry: Registry) -> None:
+    with pytest.raises(KeyError), take(registry, "vm a"):
+        raise KeyError
+    assert keys(registry) == []
+
+
+def test_none_at_all(registry: Registry) -> None:
+    with take(registry):
+        assert keys(registry) == []
+
+
+def test_different_resources_do_not_wait(registry: Registry) -> None:
+    with take(registry, "vm a"), take(registry, "vm b") as second:
+        assert not second.has_waited
+        assert keys(registry) == ["vm a", "vm b"]
+
+
+def test_who_holds_it_and_since_when(registry: Registry) -> None:
+    with take(registry, "vm a", "vm b", holder="bob at node2 (process 7)"):
+        with pytest.raises(LeaseError) as caught, take(registry, "vm b", "vm c", timeout_s=0.1):
+            pass
+        (problem,) = caught.value.problems
+        assert problem.resource == "vm b"
+        assert problem.what.startswith("bob at node2 (process 7) has been changing it since ")
+        assert problem.what.endswith(" UTC; waited 0.1 s")
+        assert "raise lease_timeout" in problem.remedy
+        # All or none: vm c was not left behind.
+        assert keys(registry) == ["vm a", "vm b"]
+
+
+def test_the_second_waits(registry: Registry) -> None:
+    released = threading.Event()
+
+    def hold() -> None:
+        with take(registry, "vm a"):
+            taken.set()
+            time.sleep(0.4)
+            released.set()
+
+    taken = threading.Event()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait(5)
+    with take(registry, "vm a", timeout_s=10) as second:
+        assert released.is_set()
+        assert second.has_waited
+    thread.join()
+
+
+def test_it_is_renewed_while_held(registry: Registry) -> None:
+    with take(registry, "vm a"):
+        time.sleep(1.5)
+        with pytest.raises(LeaseError), take(registry, "vm a"):
+            pass
+
+
+def test_a_renewal_that_fails_is_tried_again(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    with take(registry, "vm a") as held:
+        real, failed = registry.transaction, threading.Event()
+
+        def fail_once(work: object) -> object:
+            if not failed.is_set() and threading.current_thread().name == "lease-renewer":
+                failed.set()
+                raise RegistryError("busy")
+            return real(work)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(registry, "transaction", fail_once)
+        assert failed.wait(5)
+        time.sleep(1.5)
+        assert keys(registry) == ["vm a"]
+        assert held is not None
+
+
+KILLED = """
+import os, sys
+from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+leases.LIFETIME_S = 1.0
+with Registry(sys.argv[1]) as registry:
+    with leases.Leases(registry, ["vm a"], holder="killed", timeout_s=0):
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_killed_runs_lease_expires(registry_url: str, registry: Registry) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run([sys.executable, "-c", KILLED, registry_url], env=environment, check=False, timeout=60)
+    assert [lease["holder"] for lease in leases.read(registry)] == ["killed"]
+    with pytest.raises(LeaseError, match="killed has been changing it"), take(registry, "vm a"):
+        pass
+    with take(registry, "vm a", timeout_s=10) as held:
+        assert held.has_waited
+    assert keys(registry) == []
+
+
+RIVAL = """
+import sys, time
+from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+leases._RETRY_EVERY_S = 0.01
+url, path = sys.argv[1:]
+with Registry(url) as registry:
+    for n in range(10):
+        with leases.Leases(registry, ["vm a", f"vm {n}", "vm z"], holder="rival", timeout_s=60):
+            with open(path, "x"):  # another one inside would be an error
+                time.sleep(0.005)
+            import os; os.unlink(path)
+"""
+
+
+def test_only_one_is_inside(registry_url: str, registry: Registry, tmp_path: object) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    rivals = [
+        subprocess.Popen([sys.executable, "-c", RIVAL, registry_url, f"{tmp_path}/inside"], env=environment)
+        for _ in range(4)
+    ]
+    assert [rival.wait(60) for rival in rivals] == [0, 0, 0, 0]
+    assert keys(registry) == []
