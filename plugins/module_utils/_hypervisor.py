@@ -39,7 +39,7 @@ _POWER: dict[int, Power] = {
     libvirt.VIR_DOMAIN_SHUTDOWN: "running",
     libvirt.VIR_DOMAIN_SHUTOFF: "stopped",
     libvirt.VIR_DOMAIN_CRASHED: "stopped",
-    libvirt.VIR_DOMAIN_PMSUSPENDED: "paused",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "running",
 }
 
 
@@ -163,19 +163,19 @@ class Hypervisor:
     # Domains
 
     def domains(self) -> list[DomainRecord]:
-        """Read all domains: three list calls, and one call per domain and kind of XML."""
+        """Read all domains: five list calls, and one call per domain and kind of XML."""
         with self._errors("list instances"):
             autostarted = {
                 domain.UUIDString()
                 for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
             }
-            active = {
-                domain.UUIDString(): "paused"
-                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED)
-            } | {
+            # Active and not paused is running, whatever libvirt calls it: shutting down, or asleep.
+            active: dict[str, Power] = {
                 domain.UUIDString(): "running"
-                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING)
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
             }
+            for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED):
+                active[domain.UUIDString()] = "paused"
             transient = {
                 domain.UUIDString()
                 for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
