@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -260,7 +259,7 @@ def test_capacity_with_one_node_lost_is_a_warning(site: Path) -> None:
 
 
 def test_a_thousand_instances(site: Path) -> None:
-    """Measured: 0.4 s on two cores, with 0.7 s for Ansible itself. The limit is for machines under load."""
+    """Measured in the action: 0.4 s. Ansible itself, the copy and this file's YAML take the rest of the limit."""
     instances = [
         {
             "name": f"web-{number}",
@@ -277,11 +276,13 @@ def test_a_thousand_instances(site: Path) -> None:
         "pextra_instances": instances,
     }
     write(site, yaml.safe_dump(document))
-    started = time.monotonic()
+    before = os.times()
     run = validate(site)
     assert run.code == 0, run.output
     assert len(run.instances) == 1000
-    assert time.monotonic() - started < 15
+    after = os.times()
+    # Processor time, so that other work on the machine does not count.
+    assert after.children_user - before.children_user < 6
 
 
 @pytest.mark.parametrize("inventory", ["single", "example"])
