@@ -71,7 +71,12 @@ def find_placement_mistakes(instances: Sequence[Declared[Vm]], reach: Reach) -> 
     groups: dict[Key, list[Declared[Vm]]] = {}
     for element in instances:
         vm = element.spec
-        if vm.state != "present" or vm.cluster not in reach.nodes or not any(reach.nodes.values()):
+        if (
+            vm.state != "present"
+            or vm.cluster is None
+            or vm.cluster not in reach.nodes
+            or not any(reach.nodes.values())
+        ):
             continue
         if not reach.nodes[vm.cluster]:
             mistakes.append(Mistake(element.path, f"cannot be placed: its cluster {vm.cluster} has no nodes"))
