@@ -144,7 +144,8 @@ bench: install lab-packages ## Measure the modules against community.libvirt and
 
 .PHONY: molecule
 molecule: install lab-packages ## The Molecule scenario that users of the collection can copy
-	@tools/step --show "Molecule" extensions/molecule/run
+	@tests/lab/lab images
+	@tools/step --show "Molecule" env --chdir=extensions molecule test
 
 ##@ Clean up
 
