@@ -13,14 +13,14 @@ from .lab import Lab, Site, wait_until
 UPLINKS = ["eth1", "eth2"]
 
 
-def make(site: Site, module: str, **options: Any) -> dict[str, Any]:
-    """Run a module that has an option `name`, and return its result."""
-    return site.play([{f"pextra.cloud.{module}": options}])[-1]
+def call(site: Site, module: str, **options: Any) -> dict[str, Any]:
+    """Run a module on the coordinator and return its result."""
+    return site.play([{module: options}])[-1]
 
 
 def describe(site: Site, name: str = "svswitch10") -> dict[str, dict[str, Any]]:
     """Return what a vSwitch is like, by node."""
-    outcome = site.module("pextra_vswitch_info", names=[name])
+    outcome = call(site, "pextra.cloud.pextra_vswitch_info", names=[name])
     return {node["node"]: node for node in outcome["vswitches"][0]["nodes"]}
 
 
@@ -36,7 +36,7 @@ def tags(lab: Lab, node: str, instance: str) -> list[str]:
 def scratch(cloud: Site) -> Iterator[Site]:
     """A vSwitch that a test may make and break."""
     yield cloud
-    make(cloud, "pextra_vswitch", name="svswitch20", state="absent")
+    call(cloud, "pextra.cloud.pextra_vswitch", name="svswitch20", state="absent")
 
 
 def test_a_vswitch_is_a_working_bridge_with_a_bond_on_every_node(lab: Lab, cloud: Site) -> None:
@@ -47,6 +47,13 @@ def test_a_vswitch_is_a_working_bridge_with_a_bond_on_every_node(lab: Lab, cloud
         assert "bond_mode: active-backup" in shown
         # The bridge must be up, whatever the kernel offers: what fails is silent in ovs-vsctl.
         assert lab.exec(node, "ovs-vsctl", "get", "interface", "svswitch10", "ofport").strip() == "65534"
+
+
+def test_a_port_group_names_the_instances_that_run_in_it(cloud: Site) -> None:
+    found = call(cloud, "pextra.cloud.pextra_port_group_info", names=["Production"])["port_groups"]
+    assert [(group["vswitch"], group["vlan"]) for group in found] == [("svswitch10", 42)]
+    assert "web-1" in found[0]["running"]
+    assert found[0]["nodes"] == ["node1", "node2", "node3"]
 
 
 def test_when_an_uplink_fails_the_other_carries_on(lab: Lab, cloud: Site) -> None:
@@ -63,7 +70,9 @@ def test_when_an_uplink_fails_the_other_carries_on(lab: Lab, cloud: Site) -> Non
 
 
 def test_a_nic_that_does_not_exist_is_taken_back(lab: Lab, scratch: Site) -> None:
-    outcome = make(scratch, "pextra_vswitch", name="svswitch20", uplinks=["eth9"], nodes=["node1", "node3"])
+    outcome = call(
+        scratch, "pextra.cloud.pextra_vswitch", name="svswitch20", uplinks=["eth9"], nodes=["node1", "node3"]
+    )
     assert outcome["failed"]
     assert {error["node"] for error in outcome["errors"]} == {"node1", "node3"}
     assert "uplink eth9 cannot be used: could not open network device eth9" in outcome["msg"]
@@ -73,7 +82,7 @@ def test_a_nic_that_does_not_exist_is_taken_back(lab: Lab, scratch: Site) -> Non
 
 
 def test_a_nic_in_use_is_refused_before_anything_is_touched(lab: Lab, scratch: Site) -> None:
-    outcome = make(scratch, "pextra_vswitch", name="svswitch20", uplinks=["eth2"])
+    outcome = call(scratch, "pextra.cloud.pextra_vswitch", name="svswitch20", uplinks=["eth2"])
     assert outcome["failed"]
     assert "eth2 would be an uplink of svswitch10 and of svswitch20" in outcome["msg"]
     assert "svswitch20" not in lab.exec("node1", "ovs-vsctl", "list-br")
@@ -82,7 +91,7 @@ def test_a_nic_in_use_is_refused_before_anything_is_touched(lab: Lab, scratch: S
 def test_a_foreign_bridge_is_refused_and_stays(lab: Lab, scratch: Site) -> None:
     lab.sh("node2", "ovs-vsctl add-br svswitch20 -- set bridge svswitch20 datapath_type=netdev")
     try:
-        outcome = make(scratch, "pextra_vswitch", name="svswitch20", uplinks=[])
+        outcome = call(scratch, "pextra.cloud.pextra_vswitch", name="svswitch20", uplinks=[])
         assert outcome["failed"]
         assert "node2: vswitch svswitch20: the node has a bridge of this name" in outcome["msg"]
         assert lab.exec("node2", "ovs-vsctl", "get", "bridge", "svswitch20", "external_ids").strip() == "{}"
@@ -93,8 +102,11 @@ def test_a_foreign_bridge_is_refused_and_stays(lab: Lab, scratch: Site) -> None:
 
 def test_what_instances_use_is_not_removed(lab: Lab, cloud: Site) -> None:
     home = lab.home("web-1")
-    for module, name in (("pextra_vswitch", "svswitch10"), ("pextra_port_group", "Production")):
-        outcome = make(cloud, module, name=name, state="absent")
+    for module, name in (
+        ("pextra.cloud.pextra_vswitch", "svswitch10"),
+        ("pextra.cloud.pextra_port_group", "Production"),
+    ):
+        outcome = call(cloud, module, name=name, state="absent")
         assert outcome["failed"]
         refused = {error["node"]: error["what"] for error in outcome["errors"]}
         assert "web-1" in refused[home], refused
@@ -104,7 +116,7 @@ def test_what_instances_use_is_not_removed(lab: Lab, cloud: Site) -> None:
 def test_a_new_vlan_reaches_running_instances_at_once(lab: Lab, converged: Site) -> None:
     home = lab.home("web-1")
     before = lab.exec(home, "virsh", "domid", "web-1")
-    outcome = make(converged, "pextra_port_group", name="Production", vlan=43)
+    outcome = call(converged, "pextra.cloud.pextra_port_group", name="Production", vlan=43)
     assert outcome["changed"], outcome
     assert set(tags(lab, home, "web-1")) == {"43"}
     for node in lab.nodes:
@@ -119,7 +131,7 @@ def test_a_new_vlan_reaches_running_instances_at_once(lab: Lab, converged: Site)
 
 
 def test_an_untagged_port_group_hears_no_vlan(lab: Lab, converged: Site) -> None:
-    assert make(converged, "pextra_port_group", name="Production")["changed"]
+    assert call(converged, "pextra.cloud.pextra_port_group", name="Production")["changed"]
     home = lab.home("web-1")
     for port in ports(lab, home, "web-1"):
         assert lab.exec(home, "ovs-vsctl", "get", "port", port, "tag").strip() == "[]"
@@ -144,7 +156,7 @@ def test_drift_of_a_vswitch_is_named_and_mended_exactly(lab: Lab, cloud: Site) -
 def test_a_dead_switch_is_told_and_the_other_nodes_go_on(lab: Lab, scratch: Site) -> None:
     lab.sh("node3", "systemctl stop ovs-vswitchd ovsdb-server")
     try:
-        outcome = make(scratch, "pextra_vswitch", name="svswitch20", uplinks=[])
+        outcome = call(scratch, "pextra.cloud.pextra_vswitch", name="svswitch20", uplinks=[])
         assert outcome["failed"]
         assert [error["node"] for error in outcome["errors"]] == ["node3"]
         assert outcome["errors"][0]["remedy"]
@@ -152,4 +164,7 @@ def test_a_dead_switch_is_told_and_the_other_nodes_go_on(lab: Lab, scratch: Site
         assert "svswitch20" in lab.exec("node2", "ovs-vsctl", "list-br")
     finally:
         lab.sh("node3", "systemctl start ovsdb-server ovs-vswitchd openvswitch-switch")
-    wait_until("node3 answers", lambda: make(scratch, "pextra_vswitch", name="svswitch20", uplinks=[]).get("changed"))
+    wait_until(
+        "node3 answers",
+        lambda: call(scratch, "pextra.cloud.pextra_vswitch", name="svswitch20", uplinks=[]).get("changed"),
+    )
