@@ -14,8 +14,8 @@ INTERRUPTIONS ?= 200
 
 # libvirt-python and some of what the linters need are compiled.
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
-# The contract tests start an Open vSwitch of their own.
-CONTRACT_PACKAGES := openvswitch-switch
+# The tests start a database and a switch of their own, without a service and without touching the machine's.
+TEST_PACKAGES := openvswitch-switch postgresql
 
 VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
@@ -115,13 +115,16 @@ lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, antsibull-docs
 
 PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
 
+.PHONY: test-packages
+test-packages: ## The Debian packages that unit and contract tests need
+	@test -n "$(HAS_PACKAGES)" || tools/ensure_packages $(TEST_PACKAGES)
+
 .PHONY: unit
-unit: $(VENV) $(TREE) ## Tables and properties of the pure code, and the guards
+unit: test-packages $(VENV) $(TREE) ## Tables and properties of the pure code, and the guards
 	@tools/step --show "Unit tests" $(PYTEST) --junit-xml .build/reports/unit.xml tests/unit
 
 .PHONY: contract
-contract: $(VENV) $(TREE) ## The doors to libvirt and Open vSwitch, on the real things in process
-	@test -n "$(HAS_PACKAGES)" || tools/ensure_packages $(CONTRACT_PACKAGES)
+contract: test-packages $(VENV) $(TREE) ## The doors to libvirt and Open vSwitch, on the real things in process
 	@tools/step --show "Contract tests" $(PYTEST) --junit-xml .build/reports/contract.xml tests/contract
 
 .PHONY: sanity
