@@ -134,16 +134,26 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
         if module.check_mode or plan.is_empty:
             _finish(module, resource, plural, wants, have, plan, [], bool(plan.effective))
 
-        keys = [f"{work.kind} {work.name}" for work in plan.effective]
         holder = _holder(module)
         run_id = secrets.token_hex(4)
-        with leases.Leases(cloud.registry, keys, holder=holder, timeout_s=module.params["lease_timeout"]):
-            if cloud.registry.revision() != revision:
-                # Another run has finished something since we read: what we planned may be done, or wrong.
-                cloud.refresh_nodes()
-                have = resource.read(cloud, wants, options)
-                plan = _plan(resource, wants, have, options)
-                _require_consent(plan, module.params["confirm"])
+        with ExitStack() as held:
+            keys: set[str] = set()
+            while not keys.issuperset(_lease_keys(plan)):
+                held.close()  # all are taken in one order, so more cannot be taken while some are held
+                keys |= _lease_keys(plan)
+                held.enter_context(
+                    leases.Leases(cloud.registry, keys, holder=holder, timeout_s=module.params["lease_timeout"])
+                )
+                now = cloud.registry.revision()
+                if now != revision:
+                    # Another run has finished something since we read: what we planned may be done, or wrong.
+                    revision = now
+                    cloud.refresh_nodes()
+                    have = resource.read(cloud, wants, options)
+                    plan = _plan(resource, wants, have, options)
+                    _require_consent(plan, module.params["confirm"])
+            if plan.is_empty:
+                _finish(module, resource, plural, wants, have, plan, [], changed=False)
             audit.record(cloud.registry, _events(plan.effective, run_id, holder, "started"))
             resource.reserve(cloud, plan)
             try:
@@ -162,17 +172,22 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
             problems = [problem for _, found in failures for problem in found]
             if not problems:
                 rest = _plan(resource, wants, have, options)
-                if not rest.is_empty:
-                    problems += [
-                        Problem(
-                            f"still not as declared after applying everything: {_summarise(work)}",
-                            "Something else may be changing it; if not, this is a defect worth reporting.",
-                            work.node,
-                            f"{work.kind} {work.name}",
-                        )
-                        for work in rest.effective
-                    ]
+                problems += [
+                    Problem(
+                        f"still not as declared after applying everything: {_summarise(work)}",
+                        "Something else may be changing it; if not, this is a defect worth reporting.",
+                        work.node,
+                        f"{work.kind} {work.name}",
+                    )
+                    for work in rest.effective
+                ]
+                # A node that has gone since then: what it holds could not be looked at again.
+                problems += [problem for problem in rest.failures if problem not in plan.failures]
         _finish(module, resource, plural, wants, have, plan, problems, changed=True)
+
+
+def _lease_keys(plan: Plan) -> set[str]:
+    return {f"{work.kind} {work.name}" for work in plan.effective}
 
 
 def _parse(params: Mapping[str, Any], resource: Resource[Any, Any], plural: str) -> list[Any]:
