@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ def main(arguments: Sequence[str]) -> int:
     only.add_argument("--modules", action="store_true", help="only pextra_vm against its peers, in a node of its own")
     only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
     options = parser.parse_args(arguments)
+    # Ended by a time limit it must remove its container as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not options.site:
             print(report.show_modules(modules.measure()), flush=True)
