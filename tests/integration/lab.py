@@ -136,6 +136,7 @@ class Site:
     def __init__(self, lab: Lab, inventory: Path = INVENTORY) -> None:
         self.lab = lab
         self.inventory = inventory
+        self._document: dict[str, Any] = {}
 
     def command(self, *arguments: str, playbook: str = "pextra.cloud.site") -> list[str]:
         return [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(self.inventory), *arguments, playbook]
@@ -210,8 +211,30 @@ class Site:
         return list(self.document()["instances"])
 
     def document(self) -> dict[str, Any]:
-        outcome = self.play([{"pextra.cloud.pextra_deployment_validate": {}, "delegate_to": "localhost"}])[-1]
-        return dict(outcome["document"])
+        """Return the validated document of the inventory. It holds user data, so no callback shows it."""
+        if not self._document:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "document.json"
+                self.play(
+                    [
+                        {
+                            "pextra.cloud.pextra_deployment_validate": {},
+                            "delegate_to": "localhost",
+                            "register": "validated",
+                        },
+                        {
+                            "ansible.builtin.copy": {
+                                "content": "{{ validated.document | to_json }}",
+                                "dest": str(path),
+                                "mode": "0600",
+                            },
+                            "delegate_to": "localhost",
+                            "no_log": True,
+                        },
+                    ]
+                )
+                self._document = json.loads(path.read_text())
+        return self._document
 
     @contextmanager
     def overlay(self, variables: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
