@@ -324,8 +324,19 @@ class Hypervisor:
                 info = pool.info()
                 active = info[0] == libvirt.VIR_STORAGE_POOL_RUNNING
                 uuid = pool.UUIDString()
-                sizes = info[1:4] if active else (0, 0, 0)
-                records.append(PoolRecord(pool.name(), uuid, active, uuid in autostarted, *sizes, pool.XMLDesc(0)))
+                capacity, allocation, available = info[1:4] if active else (0, 0, 0)
+                records.append(
+                    PoolRecord(
+                        name=pool.name(),
+                        uuid=uuid,
+                        active=active,
+                        autostart=uuid in autostarted,
+                        capacity=capacity,
+                        allocation=allocation,
+                        available=available,
+                        xml=pool.XMLDesc(0),
+                    )
+                )
             return records
 
     def define_pool(self, xml: str, resource: str) -> str:

@@ -90,7 +90,6 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMON
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
@@ -144,7 +143,7 @@ def main() -> None:
             }
     except PextraError as error:
         fail(module, error.problems)
-    lines = render_tree(*found.values(), module.params["declared"])
+    lines = render_tree(**found, declared=module.params["declared"])
     module.exit_json(changed=False, tree="\n".join(lines), **found)
 
 

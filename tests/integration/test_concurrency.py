@@ -42,7 +42,8 @@ def test_a_lease_held_by_another_is_named(lab: Lab, cloud: Site) -> None:
         "import sqlite3, time, sys\n"
         "db = sqlite3.connect('/var/lib/pextra/registry.db', timeout=10)\n"
         "now = time.time()\n"
-        "db.execute(\"insert into pextra_lease values ('instance web-1', 't', 'alice at desk', ?, ?)\", (now, now + 60))\n"
+        "db.execute(\"insert into pextra_lease values ('instance web-1', 't', 'alice at desk', ?, ?)\","
+        " (now, now + 60))\n"
         "db.commit()\n"
     )
     lab.exec("node1", "python3", "-c", hold)

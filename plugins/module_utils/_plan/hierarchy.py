@@ -127,8 +127,11 @@ def _put(
     attributes: Mapping[str, Any],
     shown: Mapping[str, str] | None = None,
 ) -> Work:
-    """Plan to register or change a row. Attributes that are None are not managed; `secret` is never shown; `shown` has names
-    for values that are identifiers."""
+    """Plan to register or change a row.
+
+    Attributes that are None are not managed; `secret` is never shown; `shown` has names for values that are
+    identifiers.
+    """
     wanted = {key: value for key, value in attributes.items() if value is not None}
     before = row.attributes if row else {}
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}

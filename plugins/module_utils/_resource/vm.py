@@ -87,7 +87,6 @@ class VmResource:
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
         if "on" in step.data:  # it has moved there
             work = replace(work, node=step.data["on"])
-        assert work.node is not None or step.act in ("register", "unregister")
         apply = getattr(self, f"_{step.act}")
         apply(cloud, work, step.data)
 
@@ -297,12 +296,14 @@ def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], name
 
 
 def _node(cloud: Cloud, work: Work) -> Hypervisor:
-    assert work.node is not None
+    if work.node is None:
+        raise ValueError(f"{work.label} is planned on no node")
     return cloud.hypervisor(work.node)
 
 
 def _uuid(work: Work) -> str:
-    assert work.id is not None
+    if work.id is None:
+        raise ValueError(f"{work.label} is planned without an identifier")
     return uuid_of(work.id)
 
 

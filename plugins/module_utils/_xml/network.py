@@ -66,11 +66,11 @@ def edit_network(xml: str) -> str:
         ("bridge", "name", root.findtext("name", "")),
         ("virtualport", "type", VIRTUAL_PORT),
     ):
-        element = root.find(tag)
-        if element is not None and element.get(key) != value:
-            root.remove(element)
-            element = None
-        if element is None:
+        present = root.find(tag)
+        if present is not None and present.get(key) != value:
+            root.remove(present)
+            present = None
+        if present is None:
             ET.SubElement(root, tag, {key: value})
     return ET.tostring(root, encoding="unicode")
 

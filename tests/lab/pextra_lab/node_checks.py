@@ -9,7 +9,8 @@ from .access import ssh_command
 from .names import SHARED_MOUNT, Node
 from .processes import run, succeeds
 
-# libvirt rejects its cache at every use if it was probed with a KVM that does not work: 0.6 s instead of 0.02 s; a busy machine lies between.
+# libvirt rejects its cache at every use if it was probed with a KVM that does not work: 0.6 s instead of 0.02 s; a
+# busy machine lies between.
 CAPABILITIES_LIMIT_S = 0.3
 
 # Run on the node. Its arguments: where the shared directory must be, and the limit for the capabilities.
