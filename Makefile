@@ -148,7 +148,8 @@ bench: install lab-packages ## Measure the modules against community.libvirt and
 .PHONY: molecule
 molecule: install lab-packages ## The Molecule scenario that users of the collection can copy
 	@tests/lab/lab images
-	@tools/step --show "Molecule" env --chdir=extensions molecule test
+	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule \
+	  tools/step --show "Molecule" env --chdir=extensions molecule test
 
 ##@ Clean up
 
