@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import Problem
-from .._ids import new_id
+from .._ids import is_id, new_id
 from .._spec.node import Node
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
@@ -64,6 +64,14 @@ def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[st
                 )
             )
             continue
+        twin = next(
+            (name for name, other in have.nodes.items() if other.attributes.get("address") == want.address), None
+        )
+        if twin not in (None, want.name):
+            refusals.append(
+                Problem(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
+            )
+            continue
         if want.name in have.down:
             failures.append(have.down[want.name])
             continue
@@ -90,16 +98,20 @@ def labels_of_node(
 
 
 def rows_from_labels(labels: Mapping[str, str]) -> list[Row]:
-    """Return the rows of a node, and of what stands above it, from its labels."""
+    """Return the rows of a node, and of what stands above it, from its labels. Damaged ones are passed over."""
     rows = []
-    if LABEL_NODE in labels:
+    try:
         node = json.loads(labels[LABEL_NODE])
         id_, cluster, name = node.pop("id"), node.pop("cluster"), node.pop("name")
-        rows.append(Row(id_, "node", name, cluster, node))
-    for kind, id_, name, attributes in json.loads(labels.get(LABEL_HIERARCHY, "[]")):
-        if kind in _KINDS:
-            rows.append(Row(id_, kind, name, "", attributes))
-    return rows
+        if is_id(id_, "node") and is_id(cluster, "cluster"):
+            rows.append(Row(id_, "node", name, cluster, node))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # it has never joined, or hands have been at its labels: then it joins with a key
+    try:
+        above = [(kind, id_, name, dict(kept)) for kind, id_, name, kept in json.loads(labels[LABEL_HIERARCHY])]
+    except (ValueError, KeyError, TypeError):
+        return rows
+    return rows + [Row(id_, kind, name, "", kept) for kind, id_, name, kept in above if kind in _KINDS]
 
 
 def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +129,13 @@ def _join_or_change(
         return Problem(
             f"the host carries the identity of a node of another cluster ({known.scope})",
             "Decommission it there first.",
+            resource=label,
+        )
+    owner = next((name for name, other in have.nodes.items() if known is not None and other.id == known.id), None)
+    if owner not in (None, want.name):
+        return Problem(
+            f"the host carries the identity of node {owner}",
+            "A host is one node: if it was copied from that one, remove its labels; if it was renamed, keep the name.",
             resource=label,
         )
     if row is None and known is None:

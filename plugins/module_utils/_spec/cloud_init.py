@@ -61,8 +61,14 @@ def _network(vm: Vm, macs: Sequence[str]) -> dict[str, Any]:
 
 
 def _to_yaml(value: Mapping[str, Any]) -> str:
-    """Write mappings, lists and scalars as block YAML. Scalars are written as JSON, which is YAML."""
+    """Write mappings, lists and scalars as block YAML. Scalars are written as JSON, which is nearly YAML."""
     return "".join(f"{line}\n" for line in _lines(value))
+
+
+def _scalar(value: Any) -> str:
+    # YAML knows no surrogates, by which JSON escapes what lies beyond 16 bits, and takes no unprintable characters.
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
 def _lines(value: Any) -> list[str]:
@@ -73,9 +79,9 @@ def _lines(value: Any) -> list[str]:
                 lines.append(f"{key}:")
                 lines += [f"  {line}" for line in _lines(item)]
             else:
-                lines.append(f"{key}: {json.dumps(item)}")
+                lines.append(f"{key}: {_scalar(item)}")
     else:
         for item in value:
-            inner = _lines(item) if isinstance(item, Mapping | list) else [json.dumps(item)]
+            inner = _lines(item) if isinstance(item, Mapping | list) else [_scalar(item)]
             lines += [f"{'- ' if not index else '  '}{line}" for index, line in enumerate(inner)]
     return lines

@@ -1,0 +1,116 @@
+"""Seeds: what the guest's cloud-init is told."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import digest_of, render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, User, Vm
+from hypothesis import given
+from hypothesis import strategies as st
+
+MAC = "52:00:00:00:00:01"
+# Everything but halves of characters, which no text holds.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+def test_defaults() -> None:
+    assert render_seed(Vm(name="web"), "inst-1", []) == {
+        "meta-data": 'instance-id: "inst-1"\nlocal-hostname: "web"\n',
+        "user-data": '#cloud-config\nhostname: "web"\n',
+        "network-config": "version: 2\nethernets: {}\n",
+    }
+
+
+def test_hostname() -> None:
+    seed = render_seed(Vm(name="web", cloud_init=CloudInit(hostname="www")), "inst-1", [])
+    assert yaml.safe_load(seed["meta-data"])["local-hostname"] == "www"
+    assert yaml.safe_load(seed["user-data"]) == {"hostname": "www"}
+
+
+def test_users() -> None:
+    users = (
+        User(name="ann", ssh_authorized_keys=("ssh-ed25519 AAAA ann@desk", "ssh-rsa BBBB"), sudo=True),
+        User(name="bob", hashed_password="$6$x$y"),
+        User(name="cid"),
+    )
+    seed = render_seed(Vm(name="web", cloud_init=CloudInit(users=users)), "inst-1", [])
+    assert seed["user-data"].startswith("#cloud-config\n")
+    assert yaml.safe_load(seed["user-data"])["users"] == [
+        {
+            "name": "ann",
+            "lock_passwd": True,
+            "ssh_authorized_keys": ["ssh-ed25519 AAAA ann@desk", "ssh-rsa BBBB"],
+            "sudo": "ALL=(ALL) NOPASSWD:ALL",
+        },
+        {"name": "bob", "lock_passwd": False, "hashed_passwd": "$6$x$y"},
+        {"name": "cid", "lock_passwd": True},
+    ]
+
+
+def test_user_data_is_passed_on_as_it_is() -> None:
+    text = "#!/bin/sh\n\techo 'ü' {{ not_ours }}"
+    vm = Vm(name="web", cloud_init=CloudInit(user_data=text, users=(User(name="ann"),)))
+    assert render_seed(vm, "inst-1", [])["user-data"] == text
+
+
+@pytest.mark.parametrize(
+    ("nic", "expected"),
+    [
+        (Nic(port_group="p"), {"dhcp4": True}),
+        (
+            Nic(port_group="p", addresses=("172.20.0.5/24",), gateway="172.20.0.1", nameservers=("10.0.0.1", "::1")),
+            {
+                "addresses": ["172.20.0.5/24"],
+                "routes": [{"to": "0.0.0.0/0", "via": "172.20.0.1"}],
+                "nameservers": {"addresses": ["10.0.0.1", "::1"]},
+            },
+        ),
+        (
+            Nic(port_group="p", addresses=("fd00::5/64",), gateway="fd00::1"),
+            {"addresses": ["fd00::5/64"], "routes": [{"to": "::/0", "via": "fd00::1"}]},
+        ),
+    ],
+)
+def test_network(nic: Nic, expected: dict[str, object]) -> None:
+    seed = render_seed(Vm(name="web", nics=(nic,)), "inst-1", [MAC])
+    assert yaml.safe_load(seed["network-config"]) == {
+        "version": 2,
+        "ethernets": {"nic0": {"match": {"macaddress": MAC}, **expected}},
+    }
+
+
+def test_nics_are_told_apart_by_their_macs() -> None:
+    macs = [f"52:00:00:00:00:0{n}" for n in range(3)]
+    seed = render_seed(Vm(name="web", nics=(Nic(port_group="p"),) * 3), "inst-1", macs)
+    ethernets = yaml.safe_load(seed["network-config"])["ethernets"]
+    assert [ethernets[f"nic{n}"]["match"]["macaddress"] for n in range(3)] == macs
+
+
+@given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
+def test_any_text_arrives_as_it_is(hostname: str, user: str, keys: list[str]) -> None:
+    """Whatever is in it ends as one scalar: nothing becomes a key, a list or another document."""
+    init = CloudInit(hostname=hostname, users=(User(name=user, ssh_authorized_keys=tuple(keys)),))
+    seed = render_seed(Vm(name="web", cloud_init=init), "inst-1", [])
+    data = yaml.safe_load(seed["user-data"])
+    assert data["hostname"] == (hostname or "web")
+    assert data["users"][0]["name"] == user
+    assert data["users"][0].get("ssh_authorized_keys", []) == keys
+
+
+def test_digests() -> None:
+    one = render_seed(Vm(name="web"), "inst-1", [])
+    assert digest_of(one) == digest_of(dict(reversed(one.items())))
+    assert len(digest_of(one)) == 64
+    others = [
+        render_seed(Vm(name="web"), "inst-2", []),
+        render_seed(Vm(name="db"), "inst-1", []),
+        render_seed(Vm(name="web", nics=(Nic(port_group="p"),)), "inst-1", [MAC]),
+        render_seed(Vm(name="web", cloud_init=CloudInit(user_data="x")), "inst-1", []),
+    ]
+    assert len({digest_of(seed) for seed in [one, *others]}) == 5
+
+
+def test_secrets_are_not_shown() -> None:
+    init = CloudInit(users=(User(name="ann", hashed_password="hush"),), user_data="hush")
+    assert "hush" not in repr(Vm(name="web", cloud_init=init))
