@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Write the options in the modules' DOCUMENTATION from the tables of fields, so that they cannot disagree.
+"""Write what modules share into their documentation: options from the tables of fields, and returned values.
 
-The tables in plugins/module_utils/_spec are the source. `--check` writes nothing and fails if a module differs.
+The tables in plugins/module_utils/_spec are the source of the options. Ansible knows no fragments of returned values,
+so those of plugins/doc_fragments/changing.py are written out. `--check` writes nothing and fails if a module differs.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ NOUNS = {
 }
 BEGIN = "  # Options of one resource: written by tools/write_module_options.py\n"
 END = "  # End of the options of one resource\n"
+RETURN = 'RETURN = r"""\n'
+RETURN_BEGIN = "# Values of every module that changes something: written by tools/write_module_options.py\n"
+RETURN_END = "# End of the values of every module that changes something\n"
 
 
 def main() -> int:
@@ -44,7 +48,7 @@ def main() -> int:
             continue
         head, rest = text.split(BEGIN, 1)
         tail = rest.split(END, 1)[1]
-        new = head + BEGIN + render(noun) + END + tail
+        new = write_returned(head + BEGIN + render(noun) + END + tail)
         if new != text:
             stale.append(path.name)
             if "--check" not in sys.argv:
@@ -76,6 +80,16 @@ def render(noun: str) -> str:
     }
     text = yaml.dump(single, sort_keys=False, default_flow_style=False, width=100, Dumper=_Dumper)
     return textwrap.indent(text, "  ")
+
+
+def write_returned(text: str) -> str:
+    """Return a module's text with the shared returned values at the beginning of RETURN."""
+    from ansible_collections.pextra.cloud.plugins.doc_fragments.changing import ModuleDocFragment
+
+    head, rest = text.split(RETURN, 1)
+    if rest.startswith(RETURN_BEGIN):
+        rest = rest.split(RETURN_END, 1)[1]
+    return head + RETURN + RETURN_BEGIN + ModuleDocFragment.RETURN.lstrip("\n") + RETURN_END + rest
 
 
 class _Dumper(yaml.SafeDumper):

@@ -129,6 +129,42 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of every module that changes something: written by tools/write_module_options.py
+actions:
+  description: What was done, or in check mode would be done, a line per resource and node.
+  returned: success
+  type: list
+  elements: str
+  sample: ["instance web-1 on node1: create volume root, define, start"]
+pending:
+  description: Differences that take effect at the next restart of the instance.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+# End of the values of every module that changes something
 port_group:
   description: The resource, when it was given by its options.
   returned: success, unless many were given

@@ -41,8 +41,9 @@ options:
     type: str
   node:
     description:
-      - The node it runs on, by name or identifier.
-      - Chosen once by free memory unless given; changing it moves it.
+      - The node it runs on.
+      - Chosen once by free memory unless given.
+      - Changing it moves it.
     type: str
   anti_affinity:
     description:
@@ -235,8 +236,9 @@ options:
         type: str
       node:
         description:
-          - The node it runs on, by name or identifier.
-          - Chosen once by free memory unless given; changing it moves it.
+          - The node it runs on.
+          - Chosen once by free memory unless given.
+          - Changing it moves it.
         type: str
       anti_affinity:
         description:
@@ -476,6 +478,42 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of every module that changes something: written by tools/write_module_options.py
+actions:
+  description: What was done, or in check mode would be done, a line per resource and node.
+  returned: success
+  type: list
+  elements: str
+  sample: ["instance web-1 on node1: create volume root, define, start"]
+pending:
+  description: Differences that take effect at the next restart of the instance.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+# End of the values of every module that changes something
 vm:
   description: The resource, when it was given by its options.
   returned: success, unless many were given
