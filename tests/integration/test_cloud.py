@@ -17,18 +17,18 @@ def last_pings(lab: Lab, instance: str) -> dict[str, str]:
 def test_every_instance_is_as_declared(lab: Lab, cloud: Site) -> None:
     for instance in cloud.declared():
         node = lab.home(instance["name"])
-        wanted = instance["power"] or "running"
+        wanted = instance.get("power") or "running"
         state = lab.domains(node)[instance["name"]]
         assert state == {"running": "running", "stopped": "shut off", "paused": "paused"}[wanted], instance["name"]
-        if instance["node"]:
-            assert node == instance["node"]
+        if instance.get("node"):
+            assert node == instance.get("node")
 
 
 def test_anti_affinity_holds(lab: Lab, cloud: Site) -> None:
     groups: dict[str, list[str]] = {}
     for instance in cloud.declared():
-        if instance["anti_affinity"]:
-            groups.setdefault(instance["anti_affinity"], []).append(lab.home(instance["name"]))
+        if instance.get("anti_affinity"):
+            groups.setdefault(instance.get("anti_affinity"), []).append(lab.home(instance["name"]))
     assert groups
     for nodes in groups.values():
         assert len(nodes) == len(set(nodes))
@@ -36,15 +36,15 @@ def test_anti_affinity_holds(lab: Lab, cloud: Site) -> None:
 
 def test_guests_have_their_names_and_addresses(lab: Lab, cloud: Site) -> None:
     for instance in cloud.declared():
-        if instance["power"] == "stopped":
+        if instance.get("power") == "stopped":
             continue
         console = wait_until(
             f"{instance['name']} is up",
             lambda name=instance["name"]: "pextra-guest: ready" in (text := lab.console(name)) and text,
         )
         assert f"pextra-guest: hostname {instance['name']}" in console
-        for nic in instance["nics"]:
-            for address in nic["addresses"] or ():
+        for nic in instance.get("nics", []):
+            for address in nic.get("addresses") or ():
                 assert re.search(rf"pextra-guest: nic \S+ {re.escape(address)}", console), console[-500:]
 
 
@@ -52,8 +52,8 @@ def test_production_reaches_production_and_dmz_reaches_nobody(lab: Lab, cloud: S
     """The DMZ guest has an address of the same subnet, so only the VLAN keeps it apart."""
     by_group: dict[str, dict[str, str]] = {}
     for instance in cloud.declared():
-        if instance["power"] != "stopped" and instance["nics"]:
-            nic = instance["nics"][0]
+        if instance.get("power") != "stopped" and instance.get("nics", []):
+            nic = instance.get("nics", [])[0]
             by_group.setdefault(nic["port_group"], {})[instance["name"]] = nic["addresses"][0].split("/")[0]
     production, dmz = by_group["Production"], by_group["DMZ"]
     across = 0

@@ -38,7 +38,7 @@ def _remove_all(site: Site) -> None:
 
 def _state(lab: Lab, site: Site) -> dict[str, object]:
     """Return the end state, without what is random in every first run: identifiers and free placement."""
-    pinned = {item["name"]: item["node"] for item in site.declared()}
+    pinned = {item["name"]: item.get("node") for item in site.declared()}
     state: dict[str, object] = {}
     for node in lab.nodes:
         for name, power in lab.domains(node).items():
