@@ -1,0 +1,207 @@
+"""Organizations, datacenters and clusters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import is_id
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import (
+    Hierarchy,
+    find,
+    find_cluster,
+    plan_clusters,
+    plan_datacenters,
+    plan_organizations,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import Cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.datacenter import Datacenter
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.organization import Organization
+
+ACME = Row("org-1", "organization", "acme", "", {"root": True, "description": "All of it"})
+UMBRELLA = Row("org-2", "organization", "umbrella", "", {})
+MONTREAL = Row("dc-1", "datacenter", "Montreal", "", {"organization": "org-1", "latitude": 45.5, "longitude": -73.6})
+MTL = Row("cls-1", "cluster", "mtl-1", "", {"datacenter": "dc-1", "secret": "hush"})
+NODE = Row("node-1", "node", "node1", "cls-1", {"address": "10.91.0.11"})
+ALL = Hierarchy((ACME, UMBRELLA), (MONTREAL,), (MTL,), (NODE,))
+
+
+def secret() -> str:
+    return "fresh"
+
+
+def changes(plan: Plan) -> list[tuple[str, Any, Any]]:
+    return [(change.field, change.before, change.after) for work in plan.works for change in work.changes]
+
+
+def rows(plan: Plan) -> list[Row]:
+    return [step.data["row"] for work in plan.works for step in work.steps if step.act == "put"]
+
+
+def refusals(plan: Plan) -> list[tuple[str | None, str]]:
+    return [(problem.resource, problem.what) for problem in plan.refusals]
+
+
+def apply(plan: Plan, have: Hierarchy) -> Hierarchy:
+    """Return what the registry holds when a plan of one kind is applied."""
+    table = {row.id: row for row in (*have.organizations, *have.datacenters, *have.clusters)}
+    for work in plan.works:
+        for step in work.steps:
+            if step.act == "put":
+                table[step.data["row"].id] = step.data["row"]
+            else:
+                del table[step.data["id"]]
+    kinds = ("organization", "datacenter", "cluster")
+    return Hierarchy(*(tuple(row for row in table.values() if row.kind == kind) for kind in kinds), have.members)
+
+
+# Organizations
+
+
+def test_the_first_organization_is_the_root() -> None:
+    wants = [Organization(name="acme", description="All of it"), Organization(name="umbrella")]
+    plan = plan_organizations(wants, Hierarchy())
+    first, second = rows(plan)
+    assert (first.name, first.kind, first.scope) == ("acme", "organization", "")
+    assert first.attributes == {"description": "All of it", "root": True}
+    assert second.attributes == {}
+    assert is_id(first.id, "organization")
+    assert plan_organizations(wants, apply(plan, Hierarchy())).is_empty
+    assert [work.node for work in plan.works] == [None, None]
+
+
+def test_there_is_one_root() -> None:
+    (row,) = rows(plan_organizations([Organization(name="new")], ALL))
+    assert "root" not in row.attributes
+
+
+def test_a_description_is_changed_alone() -> None:
+    plan = plan_organizations([Organization(name="acme", description="Other")], ALL)
+    assert changes(plan) == [("description", "All of it", "Other")]
+    assert rows(plan) == [replace(ACME, attributes={"root": True, "description": "Other"})]
+    assert plan_organizations([Organization(name="acme")], ALL).is_empty
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "what"),
+    [
+        ("acme", (), "it is the root organization, which owns the deployment"),
+        ("umbrella", (Row("inst-1", "instance", "web", "cls-1", {"organization": "org-2"}),), "it still holds web"),
+    ],
+)
+def test_organizations_that_stay(name: str, members: tuple[Row, ...], what: str) -> None:
+    plan = plan_organizations([Organization(name=name, state="absent")], replace(ALL, members=members))
+    assert refusals(plan) == [(f"organization {name}", what)]
+    assert plan.works == ()
+
+
+def test_an_organization_with_a_datacenter_stays() -> None:
+    have = replace(ALL, datacenters=(replace(MONTREAL, attributes={"organization": "org-2"}),))
+    plan = plan_organizations([Organization(name="umbrella", state="absent")], have)
+    assert refusals(plan) == [("organization umbrella", "it still holds Montreal")]
+
+
+def test_an_organization_goes() -> None:
+    plan = plan_organizations([Organization(name="umbrella", state="absent")], ALL)
+    assert changes(plan) == [("name", "umbrella", None)]
+    assert apply(plan, ALL).organizations == (ACME,)
+    assert plan_organizations([Organization(name="gone", state="absent")], ALL).is_empty
+
+
+# Datacenters
+
+
+@pytest.mark.parametrize(("given", "owner"), [(None, "org-1"), ("umbrella", "org-2"), ("org-2", "org-2")])
+def test_a_new_datacenter(given: str | None, owner: str) -> None:
+    want = Datacenter(name="Toronto", organization=given, location={"latitude": 43.7, "longitude": -79.4})
+    plan = plan_datacenters([want], ALL)
+    (row,) = rows(plan)
+    assert row.attributes == {"organization": owner, "latitude": 43.7, "longitude": -79.4}
+    # People read names.
+    assert ("organization", None, "acme" if owner == "org-1" else "umbrella") in changes(plan)
+    assert plan_datacenters([want], apply(plan, ALL)).is_empty
+
+
+def test_a_datacenter_that_is_as_wanted() -> None:
+    assert plan_datacenters([Datacenter(name="Montreal")], ALL).is_empty
+
+
+def test_a_datacenter_moves() -> None:
+    plan = plan_datacenters([Datacenter(name="Montreal", location={"latitude": 1.0, "longitude": -73.6})], ALL)
+    assert changes(plan) == [("latitude", 45.5, 1.0)]
+
+
+def test_datacenters_refused() -> None:
+    assert refusals(plan_datacenters([Datacenter(name="x", organization="y")], ALL)) == [
+        ("datacenter x", "there is no organization y")
+    ]
+    assert refusals(plan_datacenters([Datacenter(name="x")], Hierarchy())) == [
+        ("datacenter x", "there is no organization yet")
+    ]
+    assert refusals(plan_datacenters([Datacenter(name="Montreal", state="absent")], ALL)) == [
+        ("datacenter Montreal", "it still holds mtl-1")
+    ]
+
+
+# Clusters
+
+
+@pytest.mark.parametrize("given", [None, "Montreal", "dc-1"])
+def test_a_new_cluster(given: str | None) -> None:
+    plan = plan_clusters([Cluster(name="mtl-2", datacenter=given)], ALL, secret)
+    (row,) = rows(plan)
+    assert row.attributes == {"datacenter": "dc-1", "secret": "fresh"}
+    assert changes(plan) == [("name", None, "mtl-2"), ("datacenter", None, "Montreal")]
+    assert plan_clusters([Cluster(name="mtl-2")], apply(plan, ALL), secret).is_empty
+
+
+def test_a_cluster_keeps_its_secret() -> None:
+    plan = plan_clusters([Cluster(name="mtl-1", description="x")], ALL, secret)
+    assert rows(plan)[0].attributes["secret"] == "hush"
+    assert "hush" not in repr(plan.works)
+
+
+def test_a_cluster_without_a_secret_gets_one() -> None:
+    """As after rebuilding: nothing to see but the step."""
+    bare = replace(ALL, clusters=(replace(MTL, attributes={"datacenter": "dc-1"}),))
+    plan = plan_clusters([Cluster(name="mtl-1")], bare, secret)
+    assert rows(plan)[0].attributes["secret"] == "fresh"
+    assert changes(plan) == []
+
+
+def test_clusters_refused() -> None:
+    two = replace(ALL, datacenters=(MONTREAL, replace(MONTREAL, id="dc-2", name="Toronto")))
+    for want, have, what in (
+        (Cluster(name="x", datacenter="y"), ALL, "there is no datacenter y"),
+        (Cluster(name="x"), two, "it must name its datacenter"),
+        (Cluster(name="x"), Hierarchy(), "it must name its datacenter"),
+        (Cluster(name="mtl-1", state="absent"), ALL, "it still holds node node1"),
+    ):
+        assert refusals(plan_clusters([want], have, secret)) == [(f"cluster {want.name}", what)]
+
+
+def test_an_empty_cluster_goes() -> None:
+    plan = plan_clusters([Cluster(name="mtl-1", state="absent")], replace(ALL, members=()), secret)
+    assert apply(plan, ALL).clusters == ()
+
+
+# References
+
+
+def test_find() -> None:
+    assert find("acme", ALL.organizations) is find("org-1", ALL.organizations) is ACME
+    assert find("x", ALL.organizations) is None
+    assert ALL.root is ACME
+    assert Hierarchy().root is None
+
+
+def test_find_cluster() -> None:
+    other = replace(MTL, id="cls-2", name="mtl-2")
+    assert find_cluster(None, [MTL]) is MTL
+    assert find_cluster("cls-2", [MTL, other]) is other
+    assert find_cluster("x", [MTL]) == 'there is no cluster "x"'
+    assert find_cluster(None, []) == "there is no cluster yet; run the cluster stage of site.yml first"
+    assert find_cluster(None, [MTL, other]) == ("there are several clusters; say which with cluster: mtl-1 or mtl-2")

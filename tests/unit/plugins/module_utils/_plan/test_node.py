@@ -1,0 +1,253 @@
+"""Nodes joining, changing and leaving."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import is_id, new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import (
+    LABEL_HIERARCHY,
+    LABEL_NODE,
+    NodeHave,
+    labels_of_node,
+    plan_nodes,
+    rows_from_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.node import Node
+
+ACME = Row(new_id("organization"), "organization", "acme", "", {"root": True})
+MTL = Row(new_id("cluster"), "cluster", "mtl-1", "", {"datacenter": "dc-1", "secret": "hush"})
+OTHER = Row(new_id("cluster"), "cluster", "mtl-2", "", {"secret": "hush"})
+HIERARCHY = Hierarchy((ACME,), (), (MTL,))
+NODE = Row(new_id("node"), "node", "node1", MTL.id, {"address": "10.91.0.11", "virt_type": "qemu"})
+WANT = Node(name="node1", address="10.91.0.11", virt_type="qemu")
+LABELS = labels_of_node(NODE.id, MTL.id, "node1", NODE.attributes, HIERARCHY)
+FRESH = NodeHave(HIERARCHY, {}, {"node1": {}})
+JOINED = NodeHave(HIERARCHY, {"node1": NODE}, {"node1": LABELS})
+DOWN = Problem("it does not answer", "Check it.", "node1")
+
+
+def opens(_: str) -> str | None:
+    return None
+
+
+def closed(_: str) -> str | None:
+    return "the clustering key expired"
+
+
+def refused(plan: Plan) -> Problem:
+    assert plan.all == ()
+    assert plan.failures == ()
+    (problem,) = plan.refusals
+    return problem
+
+
+def applied(plan: Plan, have: NodeHave) -> NodeHave:
+    nodes, labels = dict(have.nodes), {name: dict(found) for name, found in have.labels.items()}
+    for work in plan.works:
+        for step in work.steps:
+            if step.act == "put":
+                nodes[work.name] = step.data["row"]
+            elif step.act == "remove":
+                del nodes[work.name]
+            else:
+                for key, value in step.data["labels"].items():
+                    labels[work.name].pop(key, None)
+                    if value is not None:
+                        labels[work.name][key] = value
+    return replace(have, nodes=nodes, labels=labels)
+
+
+def test_joining() -> None:
+    plan = plan_nodes([WANT], FRESH, check_key=opens)
+    (work,) = plan.works
+    assert work.node == "node1"
+    assert [(step.act, step.text) for step in work.steps] == [
+        ("put", "join cluster mtl-1"),
+        ("label", "write its identity"),
+    ]
+    row = work.steps[0].data["row"]
+    assert is_id(row.id, "node")
+    assert (row.name, row.scope, row.attributes) == ("node1", MTL.id, {"address": "10.91.0.11", "virt_type": "qemu"})
+    assert [(change.field, change.after) for change in work.changes] == [
+        ("cluster", "mtl-1"),
+        ("address", "10.91.0.11"),
+        ("virt_type", "qemu"),
+    ]
+    assert plan_nodes([WANT], applied(plan, FRESH), check_key=closed).is_empty
+
+
+def test_joining_needs_the_key() -> None:
+    problem = refused(plan_nodes([WANT], FRESH, check_key=closed))
+    assert (problem.resource, problem.what) == ("node node1", "the clustering key expired")
+    assert problem.remedy == "Issue a new one with pextra_cluster (name: mtl-1, issue_key: true) and join with it."
+
+
+def test_the_key_of_the_right_cluster_is_asked_for() -> None:
+    asked = []
+
+    def check(cluster_id: str) -> str | None:
+        asked.append(cluster_id)
+        return None
+
+    two = replace(FRESH, hierarchy=replace(HIERARCHY, clusters=(MTL, OTHER)))
+    plan_nodes([replace(WANT, cluster="mtl-2")], two, check_key=check)
+    assert asked == [OTHER.id]
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_killed_join_is_finished_without_the_key(done: int) -> None:
+    """The registry, or the host, says already that it has joined."""
+    plan = plan_nodes([WANT], FRESH, check_key=opens)
+    (work,) = plan.works
+    half = applied(replace(plan, works=(replace(work, steps=(work.steps[done],)),)), FRESH)
+    again = plan_nodes([WANT], half, check_key=closed)
+    whole = applied(again, half)
+    assert plan_nodes([WANT], whole, check_key=closed).is_empty
+    assert whole.nodes["node1"].id == work.id
+
+
+def test_changing() -> None:
+    want = replace(WANT, memory_reserved=512, description="Rack 4")
+    plan = plan_nodes([want], JOINED, check_key=closed)
+    (work,) = plan.works
+    assert [step.act for step in work.steps] == ["put", "label"]
+    fields = [(change.field, change.before, change.after) for change in work.changes]
+    assert fields[:2] == [("description", None, "Rack 4"), ("memory_reserved", None, 512)]
+    assert fields[2][0] == f"labels.{LABEL_NODE}"
+    assert plan_nodes([want], applied(plan, JOINED), check_key=closed).is_empty
+
+
+def test_none_is_not_managed() -> None:
+    assert plan_nodes([Node(name="node1")], JOINED, check_key=closed).is_empty
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "what"),
+    [
+        (Node(name="node1"), FRESH, "its address is missing"),
+        (replace(WANT, cluster="x"), FRESH, 'there is no cluster "x"'),
+        (
+            replace(WANT, address="10.91.0.19"),
+            JOINED,
+            "its address is 10.91.0.11, and cannot become 10.91.0.19: a node's management address must not change "
+            "after it has joined",
+        ),
+        (
+            replace(WANT, cluster="mtl-2"),
+            replace(JOINED, hierarchy=replace(HIERARCHY, clusters=(MTL, OTHER))),
+            "it belongs to another cluster already",
+        ),
+        (
+            WANT,
+            replace(FRESH, labels={"node1": labels_of_node(NODE.id, OTHER.id, "node1", {}, HIERARCHY)}),
+            f"the host carries the identity of a node of another cluster ({OTHER.id})",
+        ),
+        (
+            Node(name="node2", address="10.91.0.11"),
+            replace(JOINED, labels={**JOINED.labels, "node2": {}}),
+            "its address 10.91.0.11 is that of node node1",
+        ),
+        (
+            Node(name="node2", address="10.91.0.12"),
+            replace(JOINED, labels={**JOINED.labels, "node2": LABELS}),
+            "the host carries the identity of node node1",
+        ),
+    ],
+)
+def test_refusals(want: Node, have: NodeHave, what: str) -> None:
+    problem = refused(plan_nodes([want], have, check_key=opens))
+    assert (problem.resource, problem.what) == (f"node {want.name}", what)
+
+
+def test_nodes_that_are_down() -> None:
+    """The others go on."""
+    other = Row(new_id("node"), "node", "node2", MTL.id, {"address": "10.91.0.12"})
+    have = replace(JOINED, nodes={"node1": NODE, "node2": other}, labels={"node2": {}}, down={"node1": DOWN})
+    plan = plan_nodes([WANT, Node(name="node2", address="10.91.0.12")], have, check_key=closed)
+    assert plan.failures == (DOWN,)
+    assert [work.name for work in plan.works] == ["node2"]
+    assert plan_nodes([Node(name="node1", state="absent")], have, check_key=closed).failures == (DOWN,)
+
+
+def test_lost_labels_are_written_again() -> None:
+    plan = plan_nodes([WANT], replace(JOINED, labels={"node1": {}}), check_key=closed)
+    (work,) = plan.works
+    assert [step.act for step in work.steps] == ["label"]
+    assert applied(plan, JOINED).labels["node1"] == LABELS
+
+
+def test_leaving() -> None:
+    have = replace(JOINED, labels={"node1": {**LABELS, "pextra-pool/local": "{}", "hostname": "x"}})
+    want = Node(name="node1", state="absent")
+    plan = plan_nodes([want], have, check_key=closed)
+    (work,) = plan.works
+    assert [step.act for step in work.steps] == ["label", "remove"]
+    left = applied(plan, have)
+    assert (left.nodes, left.labels) == ({}, {"node1": {"hostname": "x"}})
+    assert plan_nodes([want], left, check_key=closed).is_empty
+
+
+def test_a_killed_leave_is_finished() -> None:
+    want = Node(name="node1", state="absent")
+    plan = plan_nodes([want], JOINED, check_key=closed)
+    half = applied(replace(plan, works=(replace(plan.works[0], steps=plan.works[0].steps[:1]),)), JOINED)
+    assert applied(plan_nodes([want], half, check_key=closed), half).nodes == {}
+
+
+@pytest.mark.parametrize(
+    ("member", "what"),
+    [
+        (Row("inst-1", "instance", "web", MTL.id, {"node": NODE.id}), "it still holds instance web"),
+        (Row("vsw-1", "vswitch", "svswitch1", MTL.id, {"nodes": [NODE.id]}), "it still holds vswitch svswitch1"),
+    ],
+)
+def test_what_holds_something_stays(member: Row, what: str) -> None:
+    have = replace(JOINED, hierarchy=replace(HIERARCHY, members=(member,)))
+    assert refused(plan_nodes([Node(name="node1", state="absent")], have, check_key=closed)).what == what
+
+
+# Labels
+
+
+def test_labels_come_back_as_rows() -> None:
+    node, *above = rows_from_labels(LABELS)
+    assert node == NODE
+    assert [(row.kind, row.id, row.name) for row in above] == [
+        ("organization", ACME.id, "acme"),
+        ("cluster", MTL.id, "mtl-1"),
+    ]
+
+
+def test_secrets_never_leave_the_registry() -> None:
+    assert "hush" not in str(LABELS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {},
+        {LABEL_NODE: ""},
+        {LABEL_NODE: "null"},
+        {LABEL_NODE: "[]"},
+        {LABEL_NODE: "{}"},
+        {LABEL_NODE: json.dumps({"id": "node-x", "cluster": MTL.id, "name": "node1"})},
+        {LABEL_NODE: json.dumps({"id": 1, "cluster": MTL.id, "name": "node1"})},
+        {LABEL_HIERARCHY: "[1]"},
+        {LABEL_HIERARCHY: "[[1, 2, 3, 4]]"},
+        {LABEL_HIERARCHY: "{"},
+        {LABEL_HIERARCHY: json.dumps([["node", "x", "y", {}]])},
+    ],
+)
+def test_damaged_labels_are_passed_over(damage: dict[str, Any]) -> None:
+    assert rows_from_labels(damage) == []
+    # The host then joins like a new one.
+    have = replace(FRESH, labels={"node1": damage})
+    assert plan_nodes([WANT], applied(plan_nodes([WANT], have, check_key=opens), have), check_key=closed).is_empty
