@@ -31,8 +31,9 @@ def file(tmp_path: Path) -> Path:
 def storage(cloud: Site, lab: Lab) -> Iterator[Site]:
     """The cloud, and nothing left of what a test makes."""
     yield cloud
-    for module, name in ((IMAGE, "it-image"), (POOL, "it-pool")):
-        call(cloud, module, name=name, state="absent")
+    cloud.play(
+        [{module: {"name": name, "state": "absent"}} for module, name in ((IMAGE, "it-image"), (POOL, "it-pool"))]
+    )
     lab.on_all("rm", "-rf", "/srv/it-pool")
 
 
