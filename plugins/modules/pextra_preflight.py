@@ -65,6 +65,7 @@ attributes:
   action_group:
     description: Whether the module belongs to an action group.
     support: none
+    membership: []
     details: It runs on each node, not on a coordinator, and shares no options with the modules that do.
 seealso:
   - module: pextra.cloud.pextra_units
