@@ -1,0 +1,112 @@
+"""The tree that ends a run: what a person must be able to see at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
+
+CLOUD: dict[str, list[dict[str, Any]]] = {
+    "organizations": [{"name": "acme"}],
+    "datacenters": [{"name": "Montreal", "organization": "acme"}],
+    "clusters": [{"name": "mtl-1", "datacenter": "Montreal"}],
+    "nodes": [
+        {
+            "name": "node1",
+            "address": "192.0.2.11",
+            "cluster": "mtl-1",
+            "health": "healthy",
+            "virt_type": "kvm",
+            "facts": {"memory": 8192},
+        },
+        {"name": "node2", "address": "192.0.2.12", "cluster": "mtl-1", "health": "unreachable", "reason": "no route"},
+    ],
+    "pools": [
+        {
+            "name": "shared",
+            "cluster": "mtl-1",
+            "nodes": [{"name": "node1", "status": "available"}, {"name": "node2", "status": "error"}],
+        },
+        {"name": "elsewhere", "cluster": "mtl-2", "nodes": [{"name": "node1", "status": "available"}]},
+    ],
+    "vswitches": [
+        {
+            "name": "svswitch10",
+            "cluster": "mtl-1",
+            "nodes": [
+                {
+                    "node": "node1",
+                    "uplinks": [{"name": "eth1", "link": "up", "active": True}, {"name": "eth2", "link": "down"}],
+                }
+            ],
+        }
+    ],
+    "instances": [
+        {
+            "name": "web-1",
+            "cluster": "mtl-1",
+            "node": "node1",
+            "power": "running",
+            "memory": 512,
+            "nics": [{"port_group": "Production", "addresses": ["172.20.0.11/24"]}],
+        },
+        {"name": "db", "cluster": "mtl-1", "node": "node1", "power": "stopped", "memory": 4096, "nics": []},
+        {"name": "lost", "cluster": "mtl-1", "node": None, "power": "undefined", "memory": 512, "nics": []},
+    ],
+}
+
+
+def tree(declared: dict[str, str] | None = None, **changed: list[dict[str, Any]]) -> list[str]:
+    return render_tree(**{**CLOUD, **changed}, declared=declared or {})
+
+
+def test_the_heading_says_where_and_how_well() -> None:
+    heading = tree({"web-1": "running", "db": "running"})[0]
+    assert heading.startswith("acme · Montreal · mtl-1  ")
+    assert heading.endswith("1 of 2 nodes healthy · 1 of 2 instances as declared")
+
+
+def test_without_a_declaration_instances_are_counted() -> None:
+    assert tree()[0].endswith("3 instances")
+
+
+def test_a_node_shows_what_it_has() -> None:
+    assert tree()[1] == ("├─ node1  192.0.2.11  kvm  mem 0.5/8.0 GiB  pools shared ✓  svswitch10 ✓ eth1* eth2 ✗")
+
+
+def test_instances_hang_below_their_node_by_name() -> None:
+    assert tree()[2:4] == [
+        "│   ├─ db     stopped",
+        "│   └─ web-1  running   172.20.0.11  Production",
+    ]
+
+
+def test_a_node_that_does_not_answer_says_why() -> None:
+    assert "└─ node2  192.0.2.12  ✗ unreachable: no route" in tree()
+
+
+def test_an_instance_on_no_node_is_not_forgotten() -> None:
+    assert tree()[-1] == "    lost   undefined   on no node"
+
+
+@pytest.mark.parametrize("status", ["error", "propagating", "destroying"])
+def test_a_pool_that_is_not_available_says_so(status: str) -> None:
+    pools = [{"name": "shared", "cluster": "mtl-1", "nodes": [{"name": "node1", "status": status}]}]
+    assert f"pools shared ✗ {status}" in tree(pools=pools)[1]
+
+
+def test_a_node_without_kvm_says_so() -> None:
+    nodes = [{**CLOUD["nodes"][0], "virt_type": "qemu"}]
+    assert "qemu (no KVM)" in tree(nodes=nodes)[1]
+
+
+def test_each_cluster_has_its_own_tree() -> None:
+    clusters = [*CLOUD["clusters"], {"name": "mtl-2", "datacenter": "Montreal"}]
+    assert [line for line in tree(clusters=clusters) if line.startswith("acme")][1].endswith(
+        "0 of 0 nodes healthy · 0 instances"
+    )
+
+
+def test_an_empty_cloud_is_an_empty_tree() -> None:
+    assert tree(clusters=[], nodes=[], instances=[]) == []
