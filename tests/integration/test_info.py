@@ -1,0 +1,57 @@
+"""The modules that read return what is declared, by name and by identifier, in check mode too, and change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .lab import Site
+
+# Module: (what it returns, the key of the document).
+READERS = {
+    "pextra_tenant_info": ("tenants", "organizations"),
+    "pextra_datacenter_info": ("datacenters", "datacenters"),
+    "pextra_cluster_info": ("clusters", "clusters"),
+    "pextra_node_info": ("nodes", "nodes"),
+    "pextra_pool_info": ("pools", "pools"),
+    "pextra_image_info": ("images", "images"),
+    "pextra_vswitch_info": ("vswitches", "vswitches"),
+    "pextra_port_group_info": ("port_groups", "port_groups"),
+    "pextra_vm_info": ("vms", "instances"),
+}
+SECRETS = {"secret", "clustering_key", "user_data"}
+
+
+@pytest.mark.parametrize("module", READERS)
+def test_reads_what_is_declared(cloud: Site, module: str) -> None:
+    plural, key = READERS[module]
+    declared = {item["name"] for item in cloud.document()[key]}
+    fqcn = f"pextra.cloud.{module}"
+    one = sorted(declared)[0]
+    everything, checked, by_name, nothing = cloud.play(
+        [
+            {fqcn: {}},
+            {fqcn: {}, "check_mode": True},
+            {fqcn: {"names": [one]}},
+            {fqcn: {"names": ["nobody"]}},
+        ]
+    )
+    assert declared <= {item["name"] for item in everything[plural]}
+    assert [item["name"] for item in by_name[plural]] == [one]
+    assert nothing[plural] == []
+    (by_id,) = cloud.play([{fqcn: {"names": [by_name[plural][0]["id"]]}}])
+    assert by_id[plural] == by_name[plural]
+    for outcome in (everything, checked, by_name, nothing, by_id):
+        assert not outcome["changed"]
+        assert outcome["unreachable_nodes"] == []
+    assert {item["id"] for item in checked[plural]} == {item["id"] for item in everything[plural]}
+    assert SECRETS.isdisjoint(keys_in(everything[plural]))
+
+
+def keys_in(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for inner in value.values() for key in keys_in(inner)}
+    if isinstance(value, list):
+        return {key for inner in value for key in keys_in(inner)}
+    return set()
