@@ -19,7 +19,7 @@ def test_drift_is_named_and_mended_exactly(lab: Lab, cloud: Site) -> None:
     home = {name: lab.home(name) for name in ("web-1", "web-2", "web-3", "db", "mail")}
 
     lab.exec(home["web-1"], "virsh", "destroy", "web-1")
-    port = lab.sh(home["web-2"], "virsh domiflist web-2 | awk '/network/ {print $1}'").strip()
+    port = lab.sh(home["web-2"], "virsh domiflist web-2 | awk 'NR > 2 && NF {print $1}'").strip()
     lab.exec(home["web-2"], "ovs-vsctl", "set", "Port", port, "tag=99")
     # A pool that no running guest uses on that node may go: undefining never touches what is in it.
     lab.sh("node3", "virsh pool-destroy local && virsh pool-undefine local")
