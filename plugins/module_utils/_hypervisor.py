@@ -475,6 +475,12 @@ class Hypervisor:
                 for network in self._connection.listAllNetworks()
             ]
 
+    def active_networks(self) -> frozenset[str]:
+        """Names of the networks that instances can attach to; one call."""
+        with self._errors("list networks"):
+            found = self._connection.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
+            return frozenset(network.name() for network in found)
+
     def define_network(self, xml: str, resource: str) -> None:
         """Define it, start it and let it start with the node."""
         with self._errors("define the network", resource):

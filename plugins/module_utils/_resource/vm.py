@@ -315,7 +315,7 @@ def _read_node(
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
     hypervisor = cloud.hypervisor(node)
-    networks = frozenset(network.name for network in hypervisor.networks() if network.active)
+    networks = hypervisor.active_networks()
     volumes: dict[str, frozenset[str]] = {}
     for pool in hypervisor.pools():
         if pool.name in pools and pool.active:

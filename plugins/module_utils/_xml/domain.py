@@ -183,8 +183,15 @@ def render_disk(disk: Disk) -> str:
 
 
 def render_labels(labels: Labels) -> str:
-    """Return the metadata element."""
-    return ET.tostring(_labels(labels), encoding="unicode")
+    """Return the metadata element for libvirt to put in place of the old one.
+
+    libvirt declares the prefix itself, and fails if it finds it declared: ours is the default namespace here.
+    """
+    element = _labels(labels)
+    for part in element.iter():
+        part.tag = part.tag.removeprefix(f"{{{URI}}}")
+    element.set("xmlns", URI)
+    return ET.tostring(element, encoding="unicode")
 
 
 def _cpu(virt_type: str) -> ET.Element:
