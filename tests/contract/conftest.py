@@ -1,0 +1,153 @@
+"""libvirt's own test driver, in this process: a clean host for each node of a small cloud."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import NotFoundError
+from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._names import image_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import render_volume
+
+HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>
+<cores>4</cores><threads>1</threads></cpu><memory>8192000</memory>
+<network><name>svswitch1</name><bridge name='svswitch1'/><forward mode='bridge'/><portgroup name='Production'/>
+<portgroup name='DMZ'/></network>
+<pool type='dir'><name>local</name><uuid>11111111-2222-3333-4444-555555555555</uuid>
+<target><path>/srv/local</path></target></pool>
+<pool type='dir'><name>shared</name><uuid>11111111-2222-3333-4444-666666666666</uuid>
+<target><path>/srv/shared</path></target></pool></node>"""
+
+CLUSTER = Row("cls-AAAAAAAAAAAAAAAAAAAAA", "cluster", "mtl-1")
+VSWITCH = Row("vsw-AAAAAAAAAAAAAAAAAAAAA", "vswitch", "svswitch1", CLUSTER.id)
+IMAGE = Row("img-AAAAAAAAAAAAAAAAAAAAA", "image", "tiny", CLUSTER.id, {"format": "qcow2", "virtual_size": 64 * 1024**2})
+NODES = tuple(
+    Row(f"node-{n * 21}", "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}", "virt_type": "qemu"})
+    for n in "12"
+)
+ROWS = (
+    Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "", {"root": True}),
+    CLUSTER,
+    *NODES,
+    Row("pool-AAAAAAAAAAAAAAAAAAAAA", "pool", "local", CLUSTER.id, {"path": "/srv/local"}),
+    Row("pool-BBBBBBBBBBBBBBBBBBBBB", "pool", "shared", CLUSTER.id, {"path": "/srv/shared", "shared": True}),
+    IMAGE,
+    VSWITCH,
+    Row("pg-AAAAAAAAAAAAAAAAAAAAA", "port_group", "Production", CLUSTER.id, {"vswitch": VSWITCH.id}),
+    Row("pg-BBBBBBBBBBBBBBBBBBBBB", "port_group", "DMZ", CLUSTER.id, {"vswitch": VSWITCH.id}),
+)
+
+
+class Driver(Hypervisor):
+    """The test driver, and by other means what it cannot do: upload, grow, start paused, forget NVRAM, share a pool."""
+
+    peers: list[Driver]
+    uploaded: dict[str, bytes]
+
+    def undefine_domain(self, uuid: str, resource: str) -> None:
+        with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
+            self._connection.lookupByUUIDString(uuid).undefine()
+
+    def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
+        super().start_domain(uuid, resource)
+        if paused:
+            self.suspend_domain(uuid, resource)
+
+    def upload_volume(
+        self, pool: str, name: str, read: Callable[[int], bytes], length: int, resource: str, **_: Any
+    ) -> None:
+        self.volume_size(pool, name)
+        self.uploaded[name] = read(length)
+
+    def grow_volume(self, pool: str, name: str, size_bytes: int, resource: str) -> None:
+        self.delete_volume(pool, name, resource)
+        self.create_volume(pool, render_volume(name, size_bytes, "qcow2"), resource)
+
+    def refresh_pool(self, pool: str) -> None:
+        super().refresh_pool(pool)
+        for peer in self.peers:
+            for name in peer.volume_names(pool) - self.volume_names(pool):
+                self.create_volume(pool, render_volume(name, peer.volume_size(pool, name), "qcow2"), "shared")
+
+
+def open_driver(path: Path, node: str) -> Driver:
+    """Open a clean host of its own."""
+    path.write_text(HOST)
+    driver = Driver.open(node, f"test://{path}")
+    assert isinstance(driver, Driver)
+    driver.peers, driver.uploaded = [], {}
+    return driver
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Hypervisor]:
+    """A clean host, and nothing but what libvirt can do."""
+    path = tmp_path / "host.xml"
+    path.write_text(HOST)
+    opened = Hypervisor.open("node1", f"test://{path}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def small_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """Two nodes with a pool of their own, a shared one, a vSwitch and an image, and a registry that knows them."""
+    with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry:
+        registry.put(ROWS)
+        with Cloud(registry) as cloud:
+            drivers = {node.name: open_driver(tmp_path / f"{node.name}.xml", node.name) for node in NODES}
+            for name, opened in drivers.items():
+                opened.peers = [peer for peer in drivers.values() if peer is not opened]
+                for pool in ("local", "shared"):
+                    opened.create_volume(
+                        pool, render_volume(image_volume(IMAGE.id, "qcow2"), 64 * 1024**2, "qcow2"), ""
+                    )
+                cloud._hypervisors[name] = opened
+            yield cloud
+
+
+class Calls(Counter[str]):
+    """Counts the calls into libvirt's C library, by name; most are a round trip to a node."""
+
+    def __init__(self, library: Any) -> None:
+        super().__init__()
+        self._library = library
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._library, name)
+
+        def call(*arguments: Any) -> Any:
+            self[name] += 1
+            return found(*arguments)
+
+        return call if callable(found) else found
+
+    @property
+    def remote(self) -> dict[str, int]:
+        """Those that cross the network: names, identifiers and references are known to the client."""
+        local = (
+            "virDomainGetUUIDString",
+            "virDomainGetName",
+            "virDomainFree",
+            "virConnectClose",
+            "virConnectGetVersion",
+        )
+        local += ("virStoragePoolGetName", "virNetworkGetName", "virStoragePoolGetUUIDString", "virStoragePoolFree")
+        local += ("virNetworkGetUUIDString", "virNetworkFree")
+        return {name: count for name, count in sorted(self.items()) if name not in local}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    counted = Calls(libvirt.libvirtmod)
+    monkeypatch.setattr(libvirt, "libvirtmod", counted)
+    return counted

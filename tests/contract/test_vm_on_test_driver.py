@@ -1,0 +1,313 @@
+"""Instances end to end, from options to what libvirt has, on the test driver and a registry in SQLite."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import libvirt
+import pycdlib
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pextra.cloud.plugins.module_utils import _runner
+from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import HypervisorError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import parse_domain
+from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info
+
+Result = dict[str, Any]
+Module = Callable[..., Result]
+
+WEB: Result = {
+    "name": "web",
+    "image": "tiny",
+    "memory": "256 MiB",
+    "root": {"pool": "shared", "size": "1 GiB"},
+    "nics": [{"port_group": "Production", "addresses": ["172.20.0.11/24"]}],
+    "node": "node1",
+}
+DATA = {"name": "data", "pool": "shared", "size": "64 MiB"}
+
+
+@pytest.fixture
+def module(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Module:
+    """Run the module pextra_vm with some options, and return its result."""
+
+    def open_cloud(_: Any, __: Any) -> Cloud:
+        small_cloud.refresh_nodes()
+        return small_cloud
+
+    monkeypatch.setattr(_runner, "_open", open_cloud)
+
+    def run(main: Callable[[], None] = pextra_vm.main, **options: Any) -> Result:
+        with patch_module_args({"registry": small_cloud.registry.url, **options}), pytest.raises(SystemExit):
+            main()
+        result: Result = json.loads(capsys.readouterr().out)
+        return result
+
+    return run
+
+
+@pytest.fixture
+def converge(module: Module) -> Module:
+    """Run it, see that it changed something, and that again it does not."""
+
+    def run(**options: Any) -> Result:
+        result = module(**options)
+        assert not result.get("failed"), result["msg"]
+        assert result["changed"]
+        again = module(**options, _ansible_check_mode=True, _ansible_diff=True)
+        assert not again["changed"], again
+        assert again["actions"] == []
+        return result
+
+    return run
+
+
+def raw(cloud: Cloud, node: str, name: str = "web") -> libvirt.virDomain:
+    return cloud.hypervisor(node)._connection.lookupByName(name)
+
+
+def volumes(cloud: Cloud, node: str, pool: str = "shared") -> set[str]:
+    return {name for name in cloud.hypervisor(node).volume_names(pool) if not name.startswith("img-")}
+
+
+def test_an_instance_is_made(converge: Module, small_cloud: Cloud) -> None:
+    result = converge(**WEB, volumes=[DATA], tags=["front"], description="Front & 'back'")
+    vm = result["vm"]
+    assert {key: vm[key] for key in ("name", "node", "power", "vcpus", "memory", "image", "autostart", "tags")} == {
+        "name": "web",
+        "node": "node1",
+        "power": "running",
+        "vcpus": 1,
+        "memory": 256,
+        "image": "tiny",
+        "autostart": True,
+        "tags": ["front"],
+    }
+    assert [(volume["name"], volume["size"]) for volume in vm["volumes"]] == [("root", 1024), ("data", 64)]
+    (nic,) = vm["nics"]
+    assert (nic["vswitch"], nic["port_group"], nic["addresses"]) == ("svswitch1", "Production", ["172.20.0.11/24"])
+    domain = raw(small_cloud, "node1")
+    assert (domain.isActive(), domain.autostart(), domain.UUIDString()) == (1, 1, uuid_of(vm["id"]))
+    assert {name.split(".", 2)[2].split("-")[0] for name in volumes(small_cloud, "node1")} == {
+        *("root.qcow2", "data.qcow2", "seed")
+    }
+    (row,) = small_cloud.registry.rows("instance")
+    assert (row.id, row.name) == (vm["id"], "web")
+    assert "power" not in row.attributes
+
+
+def test_the_seed_is_what_the_guest_reads(converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, cloud_init={"hostname": "www"})
+    ((name, image),) = small_cloud.hypervisor("node1").uploaded.items()  # type: ignore[attr-defined]
+    assert ".seed-" in name
+    opened, content = pycdlib.PyCdlib(), io.BytesIO()
+    opened.open_fp(io.BytesIO(image))
+    opened.get_file_from_iso_fp(content, joliet_path="/meta-data")
+    assert b'local-hostname: "www"' in content.getvalue()
+
+
+@pytest.mark.parametrize("power", ["running", "paused", "stopped"])
+def test_power(converge: Module, small_cloud: Cloud, power: str) -> None:
+    converge(**WEB, power=power)
+    assert small_cloud.hypervisor("node1").power_of(raw(small_cloud, "node1").UUIDString(), "") == power
+    other = {"running": "stopped", "paused": "running", "stopped": "paused"}[power]
+    converge(**WEB, power=other)
+    assert small_cloud.hypervisor("node1").power_of(raw(small_cloud, "node1").UUIDString(), "") == other
+
+
+def test_memory_waits_for_a_restart(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(**WEB)
+    more = WEB | {"memory": "512 MiB"}
+    result = module(**more, _ansible_diff=True)
+    assert result["pending"] == [{"name": "web", "node": "node1", "field": "memory"}]
+    assert "+" not in result["diff"][0]["before"]
+    assert "memory: 256 MiB" in result["diff"][0]["before"]
+    assert module(**more)["changed"] is False
+    converge(**more, allow_restart=True)
+    assert module(**more)["pending"] == []
+    assert raw(small_cloud, "node1").info()[1] == 512 * 1024
+
+
+def test_labels_reach_the_running_guest(converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB)
+    for tags in (["a"], ["a", "b"], []):
+        converge(**WEB, tags=tags)
+        live = parse_domain(raw(small_cloud, "node1").XMLDesc())
+        assert live is not None
+        assert list(live.labels.tags) == tags
+
+
+def test_drift_is_named_and_mended(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    """By hand: another memory in the definition, autostart off, and the guest stopped."""
+    options = WEB | {"power": "running"}
+    converge(**options)
+    domain = raw(small_cloud, "node1")
+    domain.destroy()
+    domain.setAutostart(0)
+    small_cloud.hypervisor("node1")._connection.defineXML(domain.XMLDesc().replace(">262144<", ">131072<"))
+    result = module(**options, _ansible_check_mode=True, _ansible_diff=True)
+    assert result["diff"][0]["before"].splitlines() == [
+        "memory: 128 MiB   (next boot)",
+        "autostart: no",
+        "power: stopped",
+    ]
+    converge(**options)
+    assert (domain.isActive(), domain.autostart(), domain.maxMemory()) == (1, 1, 256 * 1024)
+
+
+def test_undefined_by_hand(converge: Module, small_cloud: Cloud) -> None:
+    vm = converge(**WEB)["vm"]
+    before = volumes(small_cloud, "node1")
+    raw(small_cloud, "node1").destroy()
+    raw(small_cloud, "node1").undefine()
+    assert converge(**WEB)["vm"] == vm
+    assert volumes(small_cloud, "node1") == before
+
+
+def test_what_others_have_put_there_stays(converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, power="stopped")
+    connection = small_cloud.hypervisor("node1")._connection
+    xml = raw(small_cloud, "node1").XMLDesc().replace("<vcpu", "<title>Mine</title><vcpu")
+    xml = xml.replace("</devices>", "<watchdog model='i6300esb' action='reset'/></devices>")
+    connection.defineXML(xml)
+    converge(**WEB | {"memory": "512 MiB"}, power="stopped", volumes=[DATA])
+    after = raw(small_cloud, "node1").XMLDesc()
+    assert "<title>Mine</title>" in after
+    assert "i6300esb" in after
+
+
+def test_a_stopped_instance_moves(converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, power="stopped")
+    result = converge(**WEB | {"node": "node2"}, power="running")
+    assert result["vm"]["node"] == "node2"
+    assert raw(small_cloud, "node2").isActive()
+    assert [record.name for record in small_cloud.hypervisor("node1").domains()] == []
+
+
+def test_growth(converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, power="stopped", volumes=[DATA])
+    converge(**WEB, power="stopped", volumes=[DATA | {"size": "128 MiB"}])
+    hypervisor = small_cloud.hypervisor("node1")
+    (name,) = (name for name in volumes(small_cloud, "node1") if ".data." in name)
+    assert hypervisor.volume_size("shared", name) == 128 * 1024**2
+
+
+@pytest.mark.parametrize(("mode", "size"), [("copy", "64 MiB"), ("copy", "1 GiB"), ("overlay", "1 GiB")])
+def test_root_volumes(converge: Module, small_cloud: Cloud, mode: str, size: str) -> None:
+    converge(**WEB | {"root": {"pool": "local", "size": size, "mode": mode}})
+    (name,) = (name for name in volumes(small_cloud, "node1", "local") if ".root." in name)
+    expected = {"64 MiB": 64, "1 GiB": 1024}[size]
+    assert small_cloud.hypervisor("node1").volume_size("local", name) == expected * 1024**2
+
+
+def test_removal(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, volumes=[DATA])
+    result = module(name="web", state="absent")
+    assert "it is running; only a stopped instance can be removed" in result["msg"]
+    result = module(name="web", state="absent", force_stop=True, remove_volumes=True)
+    assert "set confirm: DESTROY" in result["msg"]
+    assert raw(small_cloud, "node1").isActive()
+    result = converge(name="web", state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    assert result["vm"] is None
+    assert volumes(small_cloud, "node1") == set()
+    assert small_cloud.registry.rows("instance") == []
+    assert small_cloud.hypervisor("node1").domains() == []
+
+
+def test_foreign_machines_are_not_touched(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    connection = small_cloud.hypervisor("node1")._connection
+    connection.defineXML("<domain type='test'><name>web</name><memory>1024</memory><os><type>hvm</type></os></domain>")
+    before = raw(small_cloud, "node1").XMLDesc()
+    assert "runs a virtual machine of this name that is not ours" in module(**WEB)["msg"]
+    assert module(name="web", state="absent", force_stop=True)["changed"] is False
+    assert raw(small_cloud, "node1").XMLDesc() == before
+    converge(**WEB | {"name": "other"})
+    assert raw(small_cloud, "node1").XMLDesc() == before
+
+
+def test_the_others_are_finished(module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One volume cannot be made."""
+    vms = [WEB | {"name": f"web-{n}", "node": f"node{n % 2 + 1}"} for n in range(4)]
+    real = Hypervisor.create_volume
+
+    def create(self: Hypervisor, pool: str, xml: str, resource: str) -> None:
+        if "web-2" in resource:
+            raise HypervisorError([Problem("No space left on device", "", self.node, resource)])
+        real(self, pool, xml, resource)
+
+    monkeypatch.setattr(Hypervisor, "create_volume", create)
+    result = module(vms=vms)
+    assert result["failed"]
+    assert [(error["node"], error["what"]) for error in result["errors"]] == [("node1", "No space left on device")]
+    assert [vm["power"] for vm in result["vms"]] == ["running", "running", "undefined", "running"]
+
+
+def test_a_node_that_does_not_answer(module: Module, converge: Module, small_cloud: Cloud) -> None:
+    vms = [WEB | {"name": f"web-{n}", "node": f"node{n}"} for n in (1, 2)]
+    converge(vms=vms)
+    small_cloud.unreachable["node2"] = Problem("it does not answer", "Check it.", "node2")
+    result = module(vms=[vm | {"tags": ["x"]} for vm in vms])
+    assert result["failed"]
+    assert result["changed"]
+    assert result["msg"] == "node2: instance web-2: it does not answer. Check it."
+    assert [(vm["power"], vm["node"]) for vm in result["vms"]] == [("running", "node1"), ("unknown", "node2")]
+    small_cloud.unreachable.clear()
+    converge(vms=[vm | {"tags": ["x"]} for vm in vms])
+
+
+def test_a_killed_run_is_finished(module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before each of its acts in turn, and run again each time: one instance, each volume made once."""
+    acts: list[str] = []
+    real = VmResource.apply
+
+    def apply(self: VmResource, cloud: Cloud, work: Any, step: Any) -> None:
+        if step.act != "register" and step.act not in acts:
+            acts.append(step.act)
+            raise KeyboardInterrupt
+        real(self, cloud, work, step)
+
+    monkeypatch.setattr(VmResource, "apply", apply)
+    options = WEB | {"volumes": [DATA]}
+    for _ in range(20):
+        try:
+            result = module(**options)
+        except KeyboardInterrupt:
+            continue
+        break
+    assert acts == ["create_volume", "write_seed", "grow_volume", "define", "autostart", "start", "settle"]
+    assert not result["changed"] or result["vm"]["power"] == "running"
+    assert raw(small_cloud, "node1").isActive()
+    assert len(volumes(small_cloud, "node1")) == 3
+    assert len(small_cloud.registry.rows("instance")) == 1
+    assert module(**options)["changed"] is False
+
+
+def test_info(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(vms=[WEB | {"name": name} for name in ("a", "b")])
+    result = module(pextra_vm_info.main)
+    assert [vm["name"] for vm in result["vms"]] == ["a", "b"]
+    assert [vm["name"] for vm in module(pextra_vm_info.main, names=["b"])["vms"]] == ["b"]
+    small_cloud.unreachable["node1"] = Problem("it does not answer", "Check it.", "node1")
+    result = module(pextra_vm_info.main)
+    assert [vm["power"] for vm in result["vms"]] == ["unknown", "unknown"]
+    assert [problem["node"] for problem in result["unreachable_nodes"]] == ["node1"]
+
+
+def test_a_thousand(module: Module, calls: Any) -> None:
+    """Without a change: a fixed number of lists for each node, and one definition for each instance."""
+    vms = [{"name": f"web-{n}", "memory": "1 MiB", "power": "stopped", "autostart": False} for n in range(1000)]
+    vms = [vm | {"memory": "32 MiB", "nics": [{"port_group": "DMZ"}]} for vm in vms]
+    assert len(module(vms=vms)["actions"]) == 1000
+    calls.clear()
+    assert module(vms=vms)["changed"] is False
+    remote = calls.remote
+    assert remote.pop("virDomainGetXMLDesc") == 1000
+    assert remote.pop("virConnectListAllDomains") == 10
+    assert sum(remote.values()) <= 2 * 20, remote
