@@ -728,6 +728,8 @@ def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
     for name in ("memory", "vcpus"):
         if getattr(before, name) != getattr(after, name):
             changes.append(Change(name, getattr(before, name), getattr(after, name), "next_boot"))
+    if before.held_back and before.memory == after.memory:
+        changes.append(Change("memory", before.memory - before.held_back, after.memory, "next_boot"))
     if before.description != after.description:
         changes.append(Change("description", before.description, after.description))
     old, new = before.labels, after.labels

@@ -78,7 +78,10 @@ class Labels:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainModel:
-    """memory is MiB. disks are the instance's own; of others only the device names matter."""
+    """memory is MiB; held_back is how much of it the balloon keeps from the guest: nothing, unless edited by hand.
+
+    disks are the instance's own; of others only the device names matter.
+    """
 
     name: str
     uuid: str
@@ -88,6 +91,7 @@ class DomainModel:
     interfaces: tuple[Interface, ...]
     description: str | None
     labels: Labels
+    held_back: int = 0
     other_targets: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
@@ -162,7 +166,8 @@ def parse_domain(xml: str) -> DomainModel | None:
     return DomainModel(
         name=name,
         uuid=root.findtext("uuid", ""),
-        memory=_parse_memory(root),
+        memory=_memory_mib(root.find("memory")),
+        held_back=_parse_held_back(root),
         vcpus=_parse_vcpus(root),
         disks=ours,
         interfaces=tuple(_parse_interfaces(devices)),
@@ -283,10 +288,12 @@ def _parse_labels(element: ET.Element) -> Labels:
     )
 
 
-def _parse_memory(root: ET.Element) -> int:
-    """Return what the guest gets: a definition may hold part of it back. While it runs that is the balloon's affair."""
-    memory, current = root.find("memory"), root.find("currentMemory")
-    return _memory_mib(memory if current is None or root.get("id") is not None else current)
+def _parse_held_back(root: ET.Element) -> int:
+    """Return what a definition keeps from the guest. While it runs that is the balloon's affair."""
+    current = root.find("currentMemory")
+    if current is None or root.get("id") is not None:
+        return 0
+    return _memory_mib(root.find("memory")) - _memory_mib(current)
 
 
 def _parse_vcpus(root: ET.Element) -> int:

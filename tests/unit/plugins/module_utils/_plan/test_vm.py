@@ -205,7 +205,7 @@ def test_remedies_name_what_there_is(model: Model) -> None:
         ({"root": Root(pool="x")}, "There are the storage pools local, shared."),
         ({"nics": (Nic(port_group="x"),)}, "There are the port groups Backup, DMZ, Production."),
     ):
-        (problem,) = model.plan(replace(WEB, **change)).refusals  # type: ignore[arg-type]
+        (problem,) = model.plan(replace(WEB, **change)).refusals
         assert problem.remedy == remedy
     model.members = [row for row in model.members if row.kind != "image"]
     (problem,) = model.plan(WEB).refusals
@@ -471,6 +471,7 @@ def test_memory_edited_by_hand(model: Model) -> None:
     ("old", "new", "field"),
     [
         ('<currentMemory unit="MiB">512<', '<currentMemory unit="MiB">96<', "memory"),
+        ('<memory unit="MiB">512<', '<memory unit="MiB">640<', "memory"),
         ("<vcpu>2<", "<vcpu current='1'>2<", "vcpus"),
         ("<serial>root<", "<serial>toor<", "disks.root"),
         ('dev="vda"', 'dev="vdk"', "disks.root"),
