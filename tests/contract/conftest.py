@@ -134,15 +134,11 @@ class Calls(Counter[str]):
     @property
     def remote(self) -> dict[str, int]:
         """Those that cross the network: names, identifiers and references are known to the client."""
-        local = (
-            "virDomainGetUUIDString",
-            "virDomainGetName",
-            "virDomainFree",
-            "virConnectClose",
-            "virConnectGetVersion",
-        )
-        local += ("virStoragePoolGetName", "virNetworkGetName", "virStoragePoolGetUUIDString", "virStoragePoolFree")
-        local += ("virNetworkGetUUIDString", "virNetworkFree")
+        local = {
+            *("virDomainGetUUIDString", "virDomainGetName", "virDomainFree"),
+            *("virStoragePoolGetUUIDString", "virStoragePoolGetName", "virStoragePoolFree"),
+            *("virNetworkGetUUIDString", "virNetworkGetName", "virNetworkFree"),
+        }
         return {name: count for name, count in sorted(self.items()) if name not in local}
 
 

@@ -115,7 +115,8 @@ class Model:
 
     @property
     def have(self) -> VmHave:
-        states, domains = {}, {}
+        states: dict[str, NodeState] = {}
+        domains: dict[str, list[Domain]] = {}
         for row in NODES:
             if row.name in self.down:
                 continue

@@ -52,7 +52,7 @@ def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/registry.db"
-    import psycopg2
+    import psycopg2  # type: ignore[import-untyped, unused-ignore]
 
     server: str = request.getfixturevalue("postgresql")
     name = f"registry_{os.urandom(4).hex()}"

@@ -55,7 +55,8 @@ def apply(plan: Plan, have: Hierarchy) -> Hierarchy:
             else:
                 del table[step.data["id"]]
     kinds = ("organization", "datacenter", "cluster")
-    return Hierarchy(*(tuple(row for row in table.values() if row.kind == kind) for kind in kinds), have.members)
+    one, two, three = (tuple(row for row in table.values() if row.kind == kind) for kind in kinds)
+    return Hierarchy(one, two, three, have.members)
 
 
 # Organizations
