@@ -228,6 +228,7 @@ class VmResource:
         for pool in data["pools"]:
             # The target's libvirt has not seen what this node has written to the shared directory.
             target.refresh_pool(pool)
+        _require_same_volumes(target, work, data)
         config = edit_domain(data["xml"], data["model"])
         if data["live"]:
             source.migrate(_uuid(work), target, cloud.nodes[data["target"]].address, config, work.label)
@@ -293,6 +294,23 @@ def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], name
             for index, nic in enumerate(model.interfaces)
         ],
     }
+
+
+def _require_same_volumes(target: Hypervisor, work: Work, data: Mapping[str, Any]) -> None:
+    """A pool is declared as shared; whether it is shows here, before anything moves."""
+    seen = set().union(*(target.volume_names(pool) for pool in data["pools"]))
+    missing = [disk.path for disk in data["model"].disks if disk.path.rsplit("/", 1)[1] not in seen]
+    if missing:
+        raise HypervisorError(
+            [
+                Problem(
+                    f"{data['target']} does not see {', '.join(missing)}, though the storage pool is declared as shared",
+                    "Mount the same file system there, or take shared: true from the pool.",
+                    work.node,
+                    f"instance {work.name}",
+                )
+            ]
+        )
 
 
 def _node(cloud: Cloud, work: Work) -> Hypervisor:
