@@ -304,7 +304,7 @@ def _require_same_volumes(target: Hypervisor, work: Work, data: Mapping[str, Any
         raise HypervisorError(
             [
                 Problem(
-                    f"{data['target']} does not see {', '.join(missing)}, though the storage pool is declared as shared",
+                    f"{data['target']} does not see {', '.join(missing)}, though the storage pool is declared shared",
                     "Mount the same file system there, or take shared: true from the pool.",
                     work.node,
                     f"instance {work.name}",
