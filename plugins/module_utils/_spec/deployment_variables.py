@@ -104,17 +104,14 @@ HOST: Table = {
 # Read by roles and playbooks, not by this document's validation. A name is known, or begins like one of the families.
 ROLE_VARIABLES: dict[str, str] = {
     "pextra_allow_restart": "Whether running instances may be restarted for changes that need it.",
-    "pextra_confirm": "V(DESTROY) consents to the loss of data.",
     "pextra_coordinator_hosts": "The coordinators that a playbook runs on.",
     "pextra_deployment": "What M(pextra.cloud.pextra_deployment_validate) returned.",
     "pextra_earlier_changes": "Whether, in check mode, an earlier stage would have changed something.",
     "pextra_first_coordinator": "The coordinator that resources are managed from.",
     "pextra_hosts": "The hosts that a playbook runs on.",
     "pextra_index": "The number of an instance that has a count.",
-    "pextra_lease_timeout": "How long a run waits for another that holds the same resource.",
     "pextra_node_facts": "What preflight found out about the host.",
     "pextra_node_hosts": "The nodes that a playbook runs on.",
-    "pextra_purge": "Whether what is ours and no longer declared is removed.",
     "pextra_registry_url": "The registry.",
     "pextra_takeover": "The deployment that a host is taken over from, on purpose.",
 }
