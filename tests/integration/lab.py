@@ -82,6 +82,11 @@ class Lab:
         path = f"/var/log/pextra/console/{instance}.log"
         return "".join(self.sh(node, f"cat {path} 2>/dev/null || true") for node in self.nodes)
 
+    def since_boot(self, instance: str) -> str:
+        """Return what an instance that has not moved has written since it booted last."""
+        text = self.exec(self.home(instance), "cat", f"/var/log/pextra/console/{instance}.log")
+        return text.rsplit("pextra-guest: booting", 1)[-1]
+
     def snapshot(self) -> dict[str, Any]:
         """Return what must not change in a run that changes nothing."""
         return {

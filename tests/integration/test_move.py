@@ -13,9 +13,9 @@ def test_a_running_instance_moves_live(lab: Lab, converged: Site) -> None:
     address = _address(converged, name)
     source = lab.home(name)
     target = next(node for node in lab.nodes if node != source)
-    wait_until(f"{neighbour} reaches {name}", lambda: f"ping {address} ok" in lab.console(neighbour), timeout_s=90)
+    wait_until(f"{neighbour} reaches {name}", lambda: f"ping {address} ok" in lab.since_boot(neighbour), timeout_s=90)
     boots = lab.console(name).count("pextra-guest: ready")
-    before = lab.console(neighbour)
+    before = lab.since_boot(neighbour)
     uuid = lab.exec(source, "virsh", "domuuid", name)
 
     # Each node holds a web instance, which anti-affinity would keep it from.
@@ -30,8 +30,8 @@ def test_a_running_instance_moves_live(lab: Lab, converged: Site) -> None:
     assert lab.domains(target)[name] == "running"
     assert lab.exec(target, "virsh", "domuuid", name) == uuid
     answered = before.count(f"ping {address} ok")
-    wait_until("the neighbour goes on", lambda: lab.console(neighbour).count(f"ping {address} ok") >= answered + 3)
-    during = lab.console(neighbour)[len(before) :]
+    wait_until("the neighbour goes on", lambda: lab.since_boot(neighbour).count(f"ping {address} ok") >= answered + 3)
+    during = lab.since_boot(neighbour)[len(before) :]
     assert len(re.findall(rf"ping {re.escape(address)} lost", during)) <= 1, during
     assert lab.console(name).count("pextra-guest: ready") == boots, "it was restarted"
 
