@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .lab import ROOT, Lab, Run, Site
+from .lab import INVENTORY, ROOT, Lab, Run, Site
 
 _ADDRESS = "10.91.0.14"
 
@@ -19,41 +20,46 @@ def _lab_command(*arguments: str) -> None:
 
 
 @pytest.fixture
-def node4(lab: Lab, cloud: Site, tmp_path: Path) -> Iterator[tuple[str, ...]]:
-    """A fourth host, as an inventory beside the lab's own. It leaves the cloud and the lab in the end."""
+def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
+    """The lab's inventory with a fourth host, which leaves the cloud and the lab in the end."""
     _lab_command("add", "node4")
-    path = tmp_path / "node4.yml"
-    host = {"node4": {"ansible_host": _ADDRESS}}
-    path.write_text(yaml.safe_dump({"pextra": {"children": {"pextra_nodes": {"hosts": host}}}}))
+    # As deep below the repository as inventories/lab, whose paths are relative to it.
+    inventory = ROOT / ".build" / "larger"
+    shutil.rmtree(inventory, ignore_errors=True)
+    shutil.copytree(INVENTORY, inventory)
+    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
+    hosts["pextra"]["children"]["pextra_nodes"]["hosts"]["node4"] = {"ansible_host": _ADDRESS}
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
     try:
-        yield ("-i", str(path))
+        yield Site(lab, inventory)
     finally:
         if "node4" in {node["name"] for node in cloud.module("pextra_node_info")["nodes"]}:
             # Without it in the inventory, pools and vSwitches let go of it; then it can leave.
             cloud.run("--tags", "network,storage,images").must_succeed()
             cloud.module("pextra_node", name="node4", state="absent")
         _lab_command("remove", "node4")
+        shutil.rmtree(inventory)
 
 
-def test_a_new_node_joins_and_nothing_else_changes(lab: Lab, cloud: Site, node4: tuple[str, ...]) -> None:
+def test_a_new_node_joins_and_nothing_else_changes(lab: Lab, cloud: Site, larger: Site) -> None:
     before = lab.snapshot()
-    run = cloud.run(*node4).must_succeed()
+    run = larger.run().must_succeed()
     assert run.hosts["node2"]["changed"] == 0
     assert run.hosts["node3"]["changed"] == 0
     assert lab.snapshot() == before
     assert "4 of 4 nodes healthy" in run.output
     assert "svswitch10" in lab.exec("node4", "ovs-vsctl", "list-br")
     assert "shared" in lab.exec("node4", "virsh", "pool-list")
-    cloud.run(*node4).must_change_nothing()
+    larger.run().must_change_nothing()
 
 
-def test_a_node_of_another_deployment_is_refused(lab: Lab, cloud: Site, node4: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_node_of_another_deployment_is_refused(lab: Lab, cloud: Site, larger: Site, tmp_path: Path) -> None:
     others = ("-e", "pextra_deployment_name=other", "-e", f"pextra_ca_dir={tmp_path / 'other-ca'}")
-    cloud.run(*node4, *others, "--limit", "node4", "--tags", "preflight,node").must_succeed()
+    larger.run(*others, "--limit", "node4", "--tags", "preflight,node").must_succeed()
     before = lab.snapshot()
     certificate = lab.exec("node4", "sha256sum", "/etc/pki/pextra/cert.pem")
 
-    run = cloud.run(*node4)
+    run = larger.run()
     assert run.code != 0
     assert run.hosts["node4"]["failed"] == 1
     assert run.hosts["node4"]["changed"] == 0
@@ -65,8 +71,8 @@ def test_a_node_of_another_deployment_is_refused(lab: Lab, cloud: Site, node4: t
     assert "node4" not in {node["name"] for node in cloud.module("pextra_node_info")["nodes"]}
 
 
-def test_a_node_without_a_valid_key_is_refused(lab: Lab, cloud: Site, node4: tuple[str, ...]) -> None:
-    cloud.run(*node4, "--limit", "node4", "--tags", "preflight,node").must_succeed()
+def test_a_node_without_a_valid_key_is_refused(lab: Lab, cloud: Site, larger: Site) -> None:
+    larger.run("--limit", "node4", "--tags", "preflight,node").must_succeed()
     expired = cloud.module("pextra_cluster", name="mtl-1", issue_key=True, key_lifetime=0)["cluster"]["clustering_key"]
     valid = cloud.module("pextra_cluster", name="mtl-1", issue_key=True)["cluster"]["clustering_key"]
     wrong = valid[:-4] + ("AAAA" if valid[-4:] != "AAAA" else "BBBB")
@@ -84,10 +90,10 @@ def test_a_node_without_a_valid_key_is_refused(lab: Lab, cloud: Site, node4: tup
 
 
 def test_a_node_that_is_down_stops_no_other(lab: Lab, cloud: Site) -> None:
+    home = next(name for name in ("web-1", "web-2", "web-3") if lab.home(name) != "node3")
+    node = lab.home(home)
     subprocess.run(["podman", "exec", "pextra-node3", "systemctl", "stop", "libvirtd.service", "libvirtd-tls.socket",
                     "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"], check=True)  # fmt: skip
-    home = next(name for name in ("web-1", "web-2", "web-3") if lab.where(name) in (["node1"], ["node2"]))
-    node = lab.home(home)
     lab.exec(node, "virsh", "destroy", home)
     try:
         run: Run = cloud.run("--tags", "instances")
