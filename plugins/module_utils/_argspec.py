@@ -40,8 +40,6 @@ def resource_arguments(table: Table, plural: str, extra: dict[str, dict[str, Any
         "mutually_exclusive": [("name", plural)],
         "required_one_of": [("name", plural)],
         "supports_check_mode": True,
-        # Ansible writes every call into the host's journal, and finds secrets in lists only if they are one line long.
-        "no_log": True,
     }
 
 

@@ -184,7 +184,7 @@ class Site:
         process.communicate()
         self.lab.sh("node1", "pkill -9 -f '[A]nsiballZ_pextra' || true; pkill -9 -f '[a]nsible/modules/pextra' || true")
 
-    def module(self, name: str, **options: Any) -> dict[str, Any]:
+    def module(self, name: str, /, **options: Any) -> dict[str, Any]:
         """Run one module on the coordinator and return its result, which must not be a failure."""
         outcome = self.play([{f"pextra.cloud.{name}": options}])[-1]
         assert not outcome.get("failed"), outcome.get("msg")
