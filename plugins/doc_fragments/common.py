@@ -20,7 +20,7 @@ options:
       - The user who runs the module on the coordinator unless given.
     type: str
 requirements:
-  - python3-libvirt, python3-ovsdbapp, python3-peewee, python3-netaddr and python3-pycdlib on the coordinator
+  - python3-libvirt, python3-peewee, python3-netaddr and python3-pycdlib on the coordinator
 notes:
   - The module runs on a coordinator, and reaches the nodes over libvirt and OVSDB with mutual TLS.
 """
