@@ -131,10 +131,9 @@ contract: test-packages $(VENV) $(TREE) ## The doors to libvirt and Open vSwitch
 sanity: $(INSTALLED) ## ansible-test sanity
 	@tools/step "ansible-test sanity" tests/sanity/run
 
-# Guests under emulation on two cores miss a moment now and then: a test that fails is tried once more, and said so.
 .PHONY: integration
 integration: install lab-packages ## The installed collection on the lab, looked at from outside
-	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --reruns 1 --durations 15 \
+	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --durations 25 \
 	  --junit-xml .build/reports/integration.xml tests/integration
 
 .PHONY: chaos

@@ -29,13 +29,6 @@ def cloud(site: Site) -> Site:
     return site
 
 
-@pytest.fixture(autouse=True)
-def begin_again(request: pytest.FixtureRequest) -> None:
-    """A test that is tried once more begins with the cloud as declared, whatever its first try has left."""
-    if getattr(request.node, "execution_count", 1) > 1:
-        request.getfixturevalue("site").run()
-
-
 @pytest.fixture
 def converged(cloud: Site) -> Site:
     """The cloud as declared, and again so after a test that has changed it."""

@@ -190,6 +190,12 @@ class Site:
         assert not outcome.get("failed"), outcome.get("msg")
         return outcome
 
+    def refused_module(self, name: str, /, **options: Any) -> dict[str, Any]:
+        """Run one module on the coordinator and return its failure."""
+        outcome = self.play([{f"pextra.cloud.{name}": options}])[-1]
+        assert outcome.get("failed"), outcome
+        return outcome
+
     def play(
         self, tasks: list[dict[str, Any]], *, hosts: str = "node1", extra: tuple[str, ...] = ()
     ) -> list[dict[str, Any]]:
