@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # Two starts at once are best on two cores, and four or eight are no faster (measured; docs/architecture.md).
 WORKERS_PER_NODE = 2
 _SHOWN_DIFFS = 200
+# The answer of a module that would change something, and cannot know what.
+_CHANGES: Mapping[str, Any] = {"changed": True, "actions": []}
 
 
 class _Module(AnsibleModule):  # type: ignore[misc]  # ansible has no types
@@ -51,7 +53,7 @@ def run(
 ) -> None:
     """Be the module that makes a noun as declared. `load` imports the noun's Resource, which needs libraries."""
     module = _Module(**resource_arguments(table, plural, extra))
-    resource = _load(module, load)
+    resource = _load(module, load, _CHANGES)
     try:
         _converge(module, resource, plural)
     except PextraError as error:
@@ -61,13 +63,13 @@ def run(
 def run_info(load: Callable[[], type[Any]], *, plural: str, extra: dict[str, dict[str, Any]] | None = None) -> None:
     """Be the module that reads a noun."""
     module = AnsibleModule(**info_arguments(extra))
-    resource = _load(module, load)
+    nothing: dict[str, Any] = {"changed": False, plural: [], "unreachable_nodes": []}
+    resource = _load(module, load, nothing)
     try:
         with ExitStack() as stack:
             cloud = _open(module, stack)
             if cloud is None:
-                module.exit_json(changed=False, **{plural: []}, unknown=True)
-                raise AssertionError("exit_json returned")
+                _exit_unknown(module, "there is no registry yet", nothing)
             from ._resource._base import Options
 
             have = resource.read(cloud, (), Options(module.params))
@@ -91,23 +93,23 @@ def fail(module: AnsibleModule, problems: Sequence[Problem], **result: Any) -> N
     raise AssertionError("fail_json returned")
 
 
-def _load(module: AnsibleModule, load: Callable[[], type[Any]]) -> Any:
+def _load(module: AnsibleModule, load: Callable[[], type[Any]], unknown: Mapping[str, Any]) -> Any:
     try:
         return load()()
     except ImportError as error:
         if module.check_mode:
-            _exit_unknown(module, f"the Python library {error.name} is not installed here yet")
+            _exit_unknown(module, f"the Python library {error.name} is not installed here yet", unknown)
         module.fail_json(
             msg=missing_required_lib(str(error.name), reason="; the coordinator stage of site.yml installs it")
         )
         raise
 
 
-def _exit_unknown(module: AnsibleModule, why: str) -> NoReturn:
+def _exit_unknown(module: AnsibleModule, why: str, result: Mapping[str, Any]) -> NoReturn:
     """In check mode on a host that is not prepared: say what cannot be known."""
-    message = f"What this would change cannot be known yet: {why}."
+    message = f"What is here, and would change, cannot be known yet: {why}."
     module.warn(message)
-    module.exit_json(changed=True, msg=message, unknown=True, actions=[])
+    module.exit_json(msg=message, unknown=True, **result)
     raise AssertionError("exit_json returned")
 
 
@@ -132,14 +134,14 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
     with ExitStack() as stack:
         cloud = _open(module, stack)
         if cloud is None:
-            _exit_unknown(module, "there is no registry yet")
+            _exit_unknown(module, "there is no registry yet", _CHANGES)
         revision = cloud.registry.revision()
         have = resource.read(cloud, wants, options)
         try:
             plan = _plan(resource, wants, have, options)
         except RefusedError as error:
             if module.check_mode and module.params["earlier_changes"]:
-                _exit_unknown(module, f"earlier stages would change what it needs ({error.problems[0]})")
+                _exit_unknown(module, f"earlier stages would change what it needs ({error.problems[0]})", _CHANGES)
             raise
         _require_consent(plan, module.params["confirm"])
         if module.check_mode or plan.is_empty:
