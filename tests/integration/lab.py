@@ -258,6 +258,11 @@ class Site:
             yield ("-e", f"@{file.name}")
 
 
+def lab_command(*arguments: str) -> None:
+    """Change the lab itself."""
+    subprocess.run([str(ROOT / "tests/lab/lab"), *arguments], check=True, capture_output=True, timeout=300)
+
+
 def group_vars(name: str) -> dict[str, Any]:
     """Return one file of the lab inventory's variables, untemplated."""
     path = next((INVENTORY / "group_vars" / "all").glob(f"*{name}*.yml"))

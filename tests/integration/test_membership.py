@@ -10,19 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .lab import INVENTORY, ROOT, Lab, Run, Site
+from .lab import INVENTORY, ROOT, Lab, Run, Site, lab_command
 
 _ADDRESS = "10.91.0.14"
-
-
-def _lab_command(*arguments: str) -> None:
-    subprocess.run([str(ROOT / "tests/lab/lab"), *arguments], check=True, capture_output=True, timeout=300)
 
 
 @pytest.fixture
 def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
     """The lab's inventory with a fourth host, which leaves the cloud and the lab in the end."""
-    _lab_command("add", "node4")
+    lab_command("add", "node4")
     # As deep below the repository as inventories/lab, whose paths are relative to it.
     inventory = ROOT / ".build" / "larger"
     shutil.rmtree(inventory, ignore_errors=True)
@@ -37,7 +33,7 @@ def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
             # Without it in the inventory, pools and vSwitches let go of it; then it can leave.
             cloud.run("--tags", "network,storage,images").must_succeed()
             cloud.module("pextra_node", name="node4", state="absent")
-        _lab_command("remove", "node4")
+        lab_command("remove", "node4")
         shutil.rmtree(inventory)
 
 

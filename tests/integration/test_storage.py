@@ -215,3 +215,30 @@ def test_a_hostile_file_is_refused_before_anything(storage: Site, lab: Lab, tmp_
     found = call(storage, IMAGE_INFO, names=["it-image"])
     assert json.dumps(found["images"]) == "[]"
     assert lab.sh("node1", "ls /srv/it-pool").strip() == ""
+
+
+def test_a_full_disk_is_told_and_the_other_nodes_go_on(storage: Site, lab: Lab, file: Path) -> None:
+    lab.sh("node2", "mkdir -p /srv/it-pool && mount -t tmpfs -o size=8m tmpfs /srv/it-pool")
+    try:
+        have_pool(storage)
+        refused = have_image(storage, file)
+        assert refused["failed"]
+        print(refused["msg"])
+        assert "node2" in refused["msg"]
+        assert "space" in refused["msg"]
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        for node in ("node1", "node3"):
+            assert lab.sh(node, "sha256sum /srv/it-pool/*").split()[0] == digest
+        [image] = call(storage, IMAGE_INFO, names=["it-image"])["images"]
+        assert {copy["node"]: copy["status"] for copy in image["copies"]} == {
+            "node1": "complete",
+            "node2": "missing",
+            "node3": "complete",
+        }
+        lab.exec("node2", "mount", "-o", "remount,size=64m", "/srv/it-pool")
+        assert {copy["status"] for copy in have_image(storage, file)["image"]["copies"]} == {"complete"}
+        assert lab.sh("node2", "sha256sum /srv/it-pool/*").split()[0] == digest
+    finally:
+        call(storage, IMAGE, name="it-image", state="absent")
+        call(storage, POOL, name="it-pool", state="absent")
+        lab.exec("node2", "umount", "/srv/it-pool")
