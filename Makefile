@@ -121,7 +121,7 @@ test-packages: ## The Debian packages that unit and contract tests need
 
 .PHONY: unit
 unit: test-packages $(VENV) $(TREE) ## Tables and properties of the pure code, and the guards
-	@tools/step --show "Unit tests" $(PYTEST) --junit-xml .build/reports/unit.xml tests/unit
+	@tools/step --show "Unit tests" $(PYTEST) --numprocesses logical --junit-xml .build/reports/unit.xml tests/unit
 
 .PHONY: contract
 contract: test-packages $(VENV) $(TREE) ## The doors to libvirt and Open vSwitch, on the real things in process

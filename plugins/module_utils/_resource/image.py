@@ -166,14 +166,20 @@ class ImageResource:
 
                 # A raw volume of exactly the file's length; libvirt finds out the real format when it looks again.
                 hypervisor.create_volume(pool, render_volume(volume, size, "raw"), resource)
-                hypervisor.upload_volume(
-                    pool,
-                    volume,
-                    read,
-                    size,
-                    resource,
-                    progress=lambda sent: note_transfer(f"{resource} on {node}", sent, size),
-                )
+                try:
+                    hypervisor.upload_volume(
+                        pool,
+                        volume,
+                        read,
+                        size,
+                        resource,
+                        progress=lambda sent: note_transfer(f"{resource} on {node}", sent, size),
+                    )
+                except PextraError:
+                    # What arrived is of no use, and on a full disk in the way.
+                    with contextlib.suppress(PextraError):
+                        hypervisor.delete_volume(pool, volume, resource)
+                    raise
         except OSError as error:
             raise PextraError(
                 [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]

@@ -24,7 +24,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.node import Nod
 
 ACME = Row(new_id("organization"), "organization", "acme", "", {"root": True})
 MTL = Row(new_id("cluster"), "cluster", "mtl-1", "", {"datacenter": "dc-1", "secret": "hush"})
-OTHER = Row(new_id("cluster"), "cluster", "mtl-2", "", {"secret": "hush"})
+OTHER = Row("cls-0123456789abcdefghijk", "cluster", "mtl-2", "", {"secret": "hush"})
 HIERARCHY = Hierarchy((ACME,), (), (MTL,))
 NODE = Row(new_id("node"), "node", "node1", MTL.id, {"address": "10.91.0.11", "virt_type": "qemu"})
 WANT = Node(name="node1", address="10.91.0.11", virt_type="qemu")

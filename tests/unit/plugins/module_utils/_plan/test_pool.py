@@ -38,7 +38,7 @@ ATTRIBUTES = {"type": "directory", "path": "/srv/local", "shared": False, "descr
 POOL = Row(new_id("pool"), "pool", "local", CLUSTER.id, ATTRIBUTES)
 WANT = Pool(name="local", path="/srv/local")
 COPY = f"{new_id('image')}.qcow2"
-ROOT = f"web-1.{new_id('instance')}.root.qcow2"
+ROOT = "web-1.inst-0123456789abcdefghijk.root.qcow2"  # fixed: it stands in the names of tests
 DOWN = Problem("10.91.0.13 port 16514 does not answer", "Check it.", "node3")
 
 
