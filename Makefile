@@ -104,14 +104,15 @@ test: ## All of lint, unit, contract, sanity and integration
 
 .PHONY: lint
 lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, antsibull-docs, antsibull-changelog
-	@tools/step "ruff check" ruff check .
-	@tools/step "ruff format" ruff format --check .
-	@tools/step "mypy" tools/check_types
-	@tools/step "yamllint" yamllint --strict .
-	@tools/step "ansible-lint" ansible-lint --nocolor
-	@tools/step "antsibull-docs" antsibull-docs lint-collection-docs --plugin-docs \
-	  --validate-collection-refs dependent .
-	@tools/step "antsibull-changelog" antsibull-changelog lint
+	@tools/step "ansible-lint" ansible-lint --nocolor & beside=$$!; status=0; { \
+	  tools/step "ruff check" ruff check . && \
+	  tools/step "ruff format" ruff format --check . && \
+	  tools/step "mypy" tools/check_types && \
+	  tools/step "yamllint" yamllint --strict . && \
+	  tools/step "antsibull-docs" antsibull-docs lint-collection-docs --plugin-docs \
+	    --validate-collection-refs dependent . && \
+	  tools/step "antsibull-changelog" antsibull-changelog lint; \
+	} || status=$$?; wait $$beside || status=$$?; exit $$status
 
 PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
 

@@ -191,9 +191,13 @@ class Model:
                 )
             for pool in node.pools:
                 taken[f"{name}/{pool}"] = {
-                    volume: data.size for volume, data in self.volumes(name, pool).items() if ".seed-" not in volume
+                    volume: data.size
+                    for volume, data in sorted(self.volumes(name, pool).items())
+                    if ".seed-" not in volume
                 }
-        taken["rows"] = {row.name: (row.kind, row.scope, dict(row.attributes)) for row in self.rows.values()}
+        taken["rows"] = sorted(
+            (row.name, row.kind, row.scope, sorted(row.attributes.items())) for row in self.rows.values()
+        )
         return {key: self._without_ids(value) for key, value in taken.items()}
 
     def _without_ids(self, value: Any) -> str:
