@@ -62,7 +62,7 @@ def test_every_mistake_is_told_and_nothing_is_touched(lab: Lab, cloud: Site) -> 
 def test_more_memory_than_the_cluster_has_is_refused(lab: Lab, cloud: Site) -> None:
     """How much the hosts have is known on the coordinator only."""
     before = lab.snapshot()
-    refused = cloud.refused_module("pextra_vm", name="huge", memory="900 GiB", nics=[], power="stopped")
+    refused = cloud.refused_module("pextra_vm", name="huge", memory="900 GiB", nics=[], power="running")
     assert "huge" in refused["msg"]
     assert "memory" in refused["msg"]
     assert lab.snapshot() == before
