@@ -260,7 +260,9 @@ class Site:
 
 def lab_command(*arguments: str) -> None:
     """Change the lab itself."""
-    subprocess.run([str(ROOT / "tests/lab/lab"), *arguments], check=True, capture_output=True, timeout=300)
+    command = [str(ROOT / "tests/lab/lab"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, f"lab {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
 
 
 def group_vars(name: str) -> dict[str, Any]:
