@@ -10,8 +10,9 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import libvirt
@@ -22,8 +23,10 @@ TLS_PORT = 16514
 _CONNECT_TIMEOUT_S = 5.0
 _KEEPALIVE_INTERVAL_S = 5
 _KEEPALIVE_COUNT = 4
+POOL_START_TIMEOUT_S = 60.0
 
 Power = Literal["running", "stopped", "paused"]
+Result = TypeVar("Result")
 
 _NOT_FOUND = {
     libvirt.VIR_ERR_NO_DOMAIN,
@@ -31,6 +34,7 @@ _NOT_FOUND = {
     libvirt.VIR_ERR_NO_STORAGE_POOL,
     libvirt.VIR_ERR_NO_STORAGE_VOL,
     libvirt.VIR_ERR_NO_DOMAIN_METADATA,
+    libvirt.VIR_ERR_NO_SECRET,
 }
 _POWER: dict[int, Power] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
@@ -346,14 +350,27 @@ class Hypervisor:
         with self._errors("define the storage pool", resource):
             return str(self._connection.storagePoolDefineXML(xml).UUIDString())
 
-    def start_pool(self, uuid: str, resource: str, *, build: bool) -> None:
-        """Start it, making its directory first if asked to; started already is fine."""
-        with self._errors("start the storage pool", resource):
-            pool = self._connection.storagePoolLookupByUUIDString(uuid)
-            if not pool.isActive():  # libvirt refuses to build an active pool
-                if build:
-                    pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
-                pool.create()
+    def start_pool(self, uuid: str, resource: str, *, build: bool, timeout_s: float = POOL_START_TIMEOUT_S) -> None:
+        """Start it, making its directory first if asked to; started already is fine.
+
+        A server that hangs lets mount wait for minutes: past the time limit this raises, while libvirt goes on.
+        """
+
+        def start() -> None:
+            with self._errors("start the storage pool", resource):
+                pool = self._connection.storagePoolLookupByUUIDString(uuid)
+                if not pool.isActive():  # libvirt refuses to build an active pool
+                    if build:
+                        pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
+                    pool.create()
+
+        late = Problem(
+            f"starting the storage pool took more than {timeout_s:g} s, and goes on",
+            "Its source may hang: look at the server. The next run starts it.",
+            self.node,
+            resource,
+        )
+        _bounded(start, timeout_s, late)
 
     def set_pool_autostart(self, uuid: str, resource: str) -> None:
         with self._errors("set the storage pool's autostart", resource):
@@ -457,6 +474,43 @@ class Hypervisor:
     def _volume(self, pool: str, name: str) -> Any:
         return self._connection.storagePoolLookupByName(pool).storageVolLookupByName(name)
 
+    # Secrets, and what pools can be made of
+
+    def secrets(self) -> frozenset[str]:
+        """Return the UUIDs of the secrets that have a value or wait for one; one call."""
+        with self._errors("list secrets"):
+            return frozenset(secret.UUIDString() for secret in self._connection.listAllSecrets())
+
+    def set_secret(self, uuid: str, xml: str, value: bytes, resource: str) -> None:
+        """Define a secret, unless it is there, and give it its value."""
+        with self._errors("keep the credential", resource):
+            try:
+                secret = self._connection.secretLookupByUUIDString(uuid)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
+                    raise
+                secret = self._connection.secretDefineXML(xml)
+            secret.setValue(value)
+
+    def remove_secret(self, uuid: str, resource: str) -> None:
+        """Forget a secret; gone already is fine."""
+        with contextlib.suppress(NotFoundError), self._errors("remove the credential", resource):
+            self._connection.secretLookupByUUIDString(uuid).undefine()
+
+    def find_pool_sources(self, pool_type: str, xml: str, *, timeout_s: float) -> str:
+        """Ask the node what storage pools of libvirt's type could be made of; returns libvirt's XML.
+
+        The tools behind it wait long for a server that hangs: past the time limit this raises, and lets them be.
+        """
+
+        def ask() -> str:
+            with self._errors("look for the source"):
+                return str(self._connection.findStoragePoolSources(pool_type, xml))
+
+        return _bounded(
+            ask, timeout_s, Problem(f"looking for the source took more than {timeout_s:g} s", "", self.node)
+        )
+
     # Networks
 
     def networks(self) -> list[NetworkRecord]:
@@ -514,6 +568,25 @@ class Hypervisor:
             if network.isActive():
                 network.destroy()
             network.undefine()
+
+
+def _bounded(call: Callable[[], Result], timeout_s: float, late: Problem) -> Result:
+    """Return what `call` returns, or raise `late` when it takes too long. libvirt's calls cannot be cancelled: the
+    thread is left alone, and ends with the process.
+    """
+    outcome: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except (HypervisorError, libvirt.libvirtError) as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, name="libvirt-bounded", daemon=True).start()
+    try:
+        return outcome.result(timeout_s)
+    except TimeoutError as error:
+        raise HypervisorError([late]) from error
 
 
 def _affect(live: bool, config: bool) -> int:

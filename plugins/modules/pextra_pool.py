@@ -33,21 +33,112 @@ options:
   type:
     description:
       - What the pool is made of.
+      - For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must exist on each of its
+        nodes.
     type: str
     choices:
       - directory
+      - netfs
+      - iscsi
+      - rbd
+      - zfs
+      - lvm
     default: directory
   path:
     description:
-      - The directory.
+      - The directory, for V(directory), or where it is mounted, for V(netfs).
       - V(/var/lib/pextra/pools/<name>) unless given.
       - It cannot be changed afterwards.
     type: str
   shared:
     description:
       - Whether the nodes see the same files there, so that instances can move live between them.
+      - It is for V(directory), where it is V(false) unless given; V(netfs), V(iscsi) and V(rbd) are shared,
+        V(zfs) and V(lvm) are not.
     type: bool
-    default: false
+  netfs:
+    description:
+      - The server's directory.
+      - For the type V(netfs).
+    type: dict
+    suboptions:
+      host:
+        description:
+          - The server, by host name or address.
+        type: str
+        required: true
+      export:
+        description:
+          - 'What the server exports: a path such as V(/export/vms) for NFS, the name of the share for SMB.'
+        type: str
+        required: true
+      format:
+        description:
+          - V(nfs), or V(cifs) for a share of an SMB server that lets guests write.
+        type: str
+        choices:
+          - nfs
+          - cifs
+        default: nfs
+  iscsi:
+    description:
+      - The target.
+      - For the type V(iscsi).
+    type: dict
+    suboptions:
+      host:
+        description:
+          - The server, by host name or address.
+        type: str
+        required: true
+      port:
+        description:
+          - The TCP port of the portal.
+        type: int
+        default: 3260
+      target:
+        description:
+          - The name of the target (IQN).
+        type: str
+        required: true
+      username:
+        description:
+          - The user of CHAP.
+          - Without it the target is used without a login.
+        type: str
+      password:
+        description:
+          - The password of CHAP, 12 characters or more.
+          - It is kept in a secret of the nodes' libvirt.
+        type: str
+  rbd:
+    description:
+      - The pool of Ceph.
+      - For the type V(rbd).
+    type: dict
+    suboptions:
+      monitors:
+        description:
+          - The monitors of Ceph, by host name or address.
+          - They are asked on port 3300 (messenger version 2).
+        type: list
+        elements: str
+        required: true
+      pool:
+        description:
+          - The pool of Ceph.
+          - The name of the storage pool unless given.
+        type: str
+      user:
+        description:
+          - The user of Ceph, without V(client.) before it.
+        type: str
+        default: pextra
+      key:
+        description:
+          - The user's key.
+          - It is kept in a secret of the nodes' libvirt.
+        type: str
   cluster:
     description:
       - The cluster, by name or identifier.
@@ -86,21 +177,113 @@ options:
       type:
         description:
           - What the pool is made of.
+          - For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must exist on each of
+            its nodes.
         type: str
         choices:
           - directory
+          - netfs
+          - iscsi
+          - rbd
+          - zfs
+          - lvm
         default: directory
       path:
         description:
-          - The directory.
+          - The directory, for V(directory), or where it is mounted, for V(netfs).
           - V(/var/lib/pextra/pools/<name>) unless given.
           - It cannot be changed afterwards.
         type: str
       shared:
         description:
           - Whether the nodes see the same files there, so that instances can move live between them.
+          - It is for V(directory), where it is V(false) unless given; V(netfs), V(iscsi) and V(rbd) are
+            shared, V(zfs) and V(lvm) are not.
         type: bool
-        default: false
+      netfs:
+        description:
+          - The server's directory.
+          - For the type V(netfs).
+        type: dict
+        suboptions:
+          host:
+            description:
+              - The server, by host name or address.
+            type: str
+            required: true
+          export:
+            description:
+              - 'What the server exports: a path such as V(/export/vms) for NFS, the name of the share for
+                SMB.'
+            type: str
+            required: true
+          format:
+            description:
+              - V(nfs), or V(cifs) for a share of an SMB server that lets guests write.
+            type: str
+            choices:
+              - nfs
+              - cifs
+            default: nfs
+      iscsi:
+        description:
+          - The target.
+          - For the type V(iscsi).
+        type: dict
+        suboptions:
+          host:
+            description:
+              - The server, by host name or address.
+            type: str
+            required: true
+          port:
+            description:
+              - The TCP port of the portal.
+            type: int
+            default: 3260
+          target:
+            description:
+              - The name of the target (IQN).
+            type: str
+            required: true
+          username:
+            description:
+              - The user of CHAP.
+              - Without it the target is used without a login.
+            type: str
+          password:
+            description:
+              - The password of CHAP, 12 characters or more.
+              - It is kept in a secret of the nodes' libvirt.
+            type: str
+      rbd:
+        description:
+          - The pool of Ceph.
+          - For the type V(rbd).
+        type: dict
+        suboptions:
+          monitors:
+            description:
+              - The monitors of Ceph, by host name or address.
+              - They are asked on port 3300 (messenger version 2).
+            type: list
+            elements: str
+            required: true
+          pool:
+            description:
+              - The pool of Ceph.
+              - The name of the storage pool unless given.
+            type: str
+          user:
+            description:
+              - The user of Ceph, without V(client.) before it.
+            type: str
+            default: pextra
+          key:
+            description:
+              - The user's key.
+              - It is kept in a secret of the nodes' libvirt.
+            type: str
       cluster:
         description:
           - The cluster, by name or identifier.

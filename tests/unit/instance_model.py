@@ -39,8 +39,14 @@ ROOT_ORGANIZATION = Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "",
 OTHER_ORGANIZATION = Row("org-BBBBBBBBBBBBBBBBBBBBB", "organization", "umbrella")
 CLUSTER = Row("cls-AAAAAAAAAAAAAAAAAAAAA", "cluster", "mtl-1")
 NODES = tuple(Row(f"node-{n * 21}", "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in "123")
-LOCAL = Row("pool-AAAAAAAAAAAAAAAAAAAAA", "pool", "local", CLUSTER.id, {"path": "/srv/local"})
-SHARED = Row("pool-BBBBBBBBBBBBBBBBBBBBB", "pool", "shared", CLUSTER.id, {"path": "/srv/shared", "shared": True})
+LOCAL = Row("pool-AAAAAAAAAAAAAAAAAAAAA", "pool", "local", CLUSTER.id, {"type": "directory", "path": "/srv/local"})
+SHARED = Row(
+    "pool-BBBBBBBBBBBBBBBBBBBBB",
+    "pool",
+    "shared",
+    CLUSTER.id,
+    {"type": "directory", "path": "/srv/shared", "shared": True},
+)
 TINY = Row("img-AAAAAAAAAAAAAAAAAAAAA", "image", "tiny", CLUSTER.id, {"format": "qcow2", "virtual_size": 64 * 1024**2})
 HUGE = Row("img-BBBBBBBBBBBBBBBBBBBBB", "image", "huge", CLUSTER.id, {"format": "raw", "virtual_size": 2048 * 1024**2})
 VSWITCHES = tuple(Row(f"vsw-{n * 21}", "vswitch", f"svswitch{n}", CLUSTER.id) for n in "12")

@@ -18,6 +18,7 @@ from .._spec._image_source import is_url
 from .._spec._mistake import suggest
 from .._spec._sizes import show_size
 from .._spec.image import Image
+from .._spec.pool import IN_DIRECTORY
 from ._rows import AssociationRow, Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import find, find_cluster
@@ -265,7 +266,9 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
     if want.state == "absent":
         return _Target(want, cluster, row, ())
     if want.pools is None:
-        chosen = [pool for pool in pools if not pool.attributes.get("deleting")]
+        chosen = [
+            pool for pool in pools if not pool.attributes.get("deleting") and pool.attributes["type"] in IN_DIRECTORY
+        ]
     else:
         chosen, problems = [], []
         for reference in want.pools:
@@ -277,6 +280,15 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
                 )
             elif pool.attributes.get("deleting"):
                 problems.append(Problem(f"storage pool {pool.name} is being destroyed", resource=label))
+            elif pool.attributes["type"] not in IN_DIRECTORY:
+                kind = pool.attributes["type"]
+                problems.append(
+                    Problem(
+                        f"storage pool {pool.name} is of type {kind}, which cannot hold images yet",
+                        f"Choose one of type {' or '.join(IN_DIRECTORY)}.",
+                        resource=label,
+                    )
+                )
             elif pool not in chosen:
                 chosen.append(pool)
         if problems:

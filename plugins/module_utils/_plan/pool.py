@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .._errors import Problem
 from .._ids import is_id, new_id, uuid_of
 from .._spec._mistake import suggest
-from .._spec.pool import Pool
-from .._xml.pool import PoolDefinition, is_of_type, render_pool
+from .._spec.pool import IN_DIRECTORY, Pool, digest_of_credential
+from .._xml.pool import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ._rows import AssociationRow, Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import find, find_cluster
@@ -21,7 +21,7 @@ from .propagation import Situation, plan_rounds
 Status = Literal["unassigned", "available", "error", "propagating", "destroying"]
 
 LABEL = "pextra-pool/"
-_LABELLED = ("type", "path", "shared", "description")
+_LABELLED = ("type", "path", "shared", "source", "description")
 _IMAGE_COPY = re.compile(r"(?P<id>img-[A-Za-z0-9_-]{21})\.(qcow2|raw)")
 # mkfs makes it; it is nobody's volume.
 _NOT_VOLUMES = {"lost+found"}
@@ -42,12 +42,16 @@ class SeenPool:
 
 @dataclass(frozen=True)
 class SeenNode:
-    """What a node has. volumes (names) and users (instances) are by pool name, read only where a pool leaves."""
+    """What a node has. volumes (names) and users (instances) are by pool name, read only where a pool leaves.
+
+    secrets: the UUIDs of libvirt's secrets, read only where a pool has a credential.
+    """
 
     pools: tuple[SeenPool, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,22 @@ class _Target:
     nodes: tuple[Row, ...]
 
     @property
-    def path(self) -> str:
+    def path(self) -> str | None:
+        """The directory on the nodes, None for a pool that has none."""
         if self.row is not None and self.want.path is None:
-            return str(self.row.attributes["path"])
+            path: str | None = self.row.attributes["path"]
+            return path
         return self.want.target
+
+    @property
+    def shared(self) -> bool:
+        if self.row is not None and self.want.shared is None and self.want.type == "directory":
+            return bool(self.row.attributes["shared"])
+        return self.want.is_shared
+
+    @property
+    def source(self) -> Mapping[str, Any] | None:
+        return self.want.source
 
 
 @dataclass
@@ -142,6 +158,28 @@ def find_leaving(wants: Sequence[Pool], have: PoolHave) -> dict[str, list[Row]]:
     return leaving
 
 
+def find_new(wants: Sequence[Pool], have: PoolHave) -> list[tuple[Row, str]]:
+    """Return the pools, as they would be registered, and nodes where they have to be defined: their sources have to be
+    tested before planning. A directory is made where it is missing, so there is nothing to test.
+    """
+    new = []
+    for want in wants:
+        target = _resolve(want, have)
+        if not isinstance(target, _Target) or want.state == "absent" or want.type == "directory":
+            continue
+        row = target.row or Row("", "pool", want.name, target.cluster.id, {})
+        attributes = {"type": want.type, "path": target.path, "source": target.source}
+        known = {one.node: one for one in _associations(row, have)} if target.row else {}
+        for node in target.nodes:
+            association, seen_node = known.get(node.id), have.seen.get(node.name)
+            if seen_node is None:
+                continue
+            seen = _seen_ours(row.id, seen_node) if target.row else None
+            if association is None or not association.attributes.get("internal_id") or seen is None:
+                new.append((replace(row, attributes=attributes), node.name))
+    return new
+
+
 # Labels, from which a lost registry is rebuilt
 
 
@@ -168,8 +206,10 @@ def pools_from_labels(
             pool_id = attributes.pop("id")
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
-        if isinstance(pool_id, str) and is_id(pool_id, "pool") and {"type", "path", "shared"} <= set(attributes):
-            rows.append(Row(pool_id, "pool", key.removeprefix(LABEL), cluster_id, {**attributes, "deleting": False}))
+        needed = {"type", "shared", *(("path",) if attributes.get("type") in IN_DIRECTORY else ())}
+        if isinstance(pool_id, str) and is_id(pool_id, "pool") and needed <= set(attributes):
+            known = {"path": None, **attributes, "deleting": False}
+            rows.append(Row(pool_id, "pool", key.removeprefix(LABEL), cluster_id, known))
             known = {**_fresh_association(), "internal_id": uuid_of(pool_id), "status": "available"}
             associations.append(AssociationRow(pool_id, node_id, known))
     return rows, associations
@@ -301,9 +341,13 @@ def _find_path_conflicts(targets: Sequence[_Target], have: PoolHave) -> Iterator
     """
     declared = [target for target in targets if target.want.state == "present"]
     names = {(target.cluster.id, target.want.name) for target in targets}
-    areas = [(target.want.name, target.path, {node.id for node in target.nodes}, True) for target in declared]
+    areas = [
+        (target.want.name, target.path, {node.id for node in target.nodes}, True)
+        for target in declared
+        if target.path is not None
+    ]
     for row in have.pools:
-        if (row.scope, row.name) not in names:
+        if (row.scope, row.name) not in names and row.attributes["path"] is not None:
             nodes = {association.node for association in _associations(row, have)}
             areas.append((row.name, row.attributes["path"], nodes, False))
     for index, (name, path, nodes, _) in enumerate(areas):
@@ -342,7 +386,7 @@ def _find_foreign_conflicts(target: _Target, pool_id: str, node: str, have: Pool
                 node,
                 label,
             )
-        elif other.path is not None and overlap(other.path, target.path):
+        elif other.path is not None and target.path is not None and overlap(other.path, target.path):
             yield Problem(
                 f"its path {target.path} is in the way of libvirt's storage pool {other.name} at {other.path}, "
                 "which is not ours",
@@ -357,8 +401,8 @@ def _find_fixed_changes(target: _Target) -> Iterator[Problem]:
     want, row = target.want, target.row
     if row is None:
         return
-    for key, value in (("type", want.type), ("path", want.path), ("shared", want.shared)):
-        known = row.attributes[key]
+    for key, value in (("type", want.type), ("path", want.path), ("shared", want.shared), ("source", want.source)):
+        known = row.attributes.get(key)
         if value is not None and value != known:
             yield Problem(
                 f"its {key} is {_word(known)} and cannot become {_word(value)}: the volumes in it would be lost to "
@@ -396,7 +440,8 @@ def _plan_present(target: _Target, have: PoolHave, draft: _Draft) -> None:
     after = {
         "type": want.type,
         "path": target.path,
-        "shared": want.shared,
+        "shared": target.shared,
+        **({"source": target.source} if target.source is not None else {}),
         "description": want.description if want.description is not None else before.get("description"),
         "deleting": False,
     }
@@ -428,9 +473,9 @@ def _plan_registration(
     draft: _Draft,
 ) -> None:
     changes = [
-        Change(key, before.get(key), new.attributes[key])
+        Change(key, _shown_attribute(before.get(key)), _shown_attribute(new.attributes[key]))
         for key in _LABELLED
-        if before.get(key) != new.attributes[key] and new.attributes[key] is not None
+        if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
     nodes_before = _names({id_ for id_, one in known.items() if one.attributes.get("enabled")}, have)
     nodes_after = _names(
@@ -479,22 +524,26 @@ def _plan_enabled(
     )
     data = {
         "association": association,
-        "xml": render_pool(row.name, uuid_of(row.id), row.attributes["type"], row.attributes["path"]),
+        "xml": render_registered_pool(row),
         "uuid": uuid_of(row.id),
         "reason": reason,
+        "build": row.attributes["type"] in IN_DIRECTORY,
     }
     steps: list[Step] = []
     changes: list[Change] = []
     acts: Sequence[str] = plan_rounds(situation)
     if seen is not None and not _is_as_registered(seen, row):
         # A definition cannot be changed in place: libvirt refuses a new name, and goes on with the old path.
-        steps.append(Step("undefine", "undefine what differs", data))
-        changes.append(Change("definition", _definition(seen.definition), f"{row.name} at {row.attributes['path']}"))
-        acts = ("define",)
+        if reason is None:
+            steps.append(Step("undefine", "undefine what differs", data))
+        changes.append(Change("definition", _definition(seen.definition), _definition_of(row)))
+        acts = ("define",) if reason is None else ("fail",)
+    if reason is None and target.want.credential is not None:
+        _plan_credential(target.want.credential, row, association, seen_node, data, steps, changes, is_new=is_new)
     steps += [Step(act, _TEXTS[act], data) for act in acts]
     if "define" in acts:
         draft.refusals += _find_foreign_conflicts(target, row.id, node.name, have)
-        if not steps or steps[0].act != "undefine":
+        if not any(step.act == "undefine" for step in steps):
             changes.append(Change("defined", None if is_new else seen is not None, True))
     elif seen is not None and not seen.autostart:
         steps.append(Step("autostart", "let it start with the node", data))
@@ -528,13 +577,69 @@ _TEXTS = {
 
 def _is_as_registered(seen: SeenPool, row: Row) -> bool:
     definition = seen.definition
-    return (definition.name, definition.path) == (row.name, row.attributes["path"]) and is_of_type(
-        definition, row.attributes["type"]
+    pool_type, path = row.attributes["type"], row.attributes["path"]
+    return (
+        definition.name == row.name
+        and is_of_type(definition, pool_type)
+        and (path is None or definition.path == path)
+        and definition.source == describe_source(row.name, uuid_of(row.id), pool_type, row.attributes.get("source"))
     )
 
 
+def render_registered_pool(row: Row) -> str:
+    """Return the XML of a pool as it is registered."""
+    attributes = row.attributes
+    return render_pool(row.name, uuid_of(row.id), attributes["type"], attributes["path"], attributes.get("source"))
+
+
+def _plan_credential(
+    credential: str,
+    row: Row,
+    association: AssociationRow,
+    seen: SeenNode,
+    data: Mapping[str, Any],
+    steps: list[Step],
+    changes: list[Change],
+    *,
+    is_new: bool,
+) -> None:
+    """The node's libvirt keeps the secret, and tells only that it has one: a digest tells whether it is this one."""
+    digest = digest_of_credential(row.id, credential)
+    has_it = uuid_of(row.id) in seen.secrets
+    if has_it and association.attributes.get("credential") == digest:
+        return
+    xml = render_secret(row.id, uuid_of(row.id), row.attributes["type"])
+    what = "change its credential" if has_it else "keep its credential"
+    secret = {
+        **data,
+        "secret_xml": xml,
+        "credential": credential,
+        "digest": digest,
+        "pool_type": row.attributes["type"],
+    }
+    # Before anything that needs it.
+    steps.insert(0, Step("secret", what, secret))
+    if not is_new:
+        changes.append(Change("credential", "another one" if has_it else "none", "as declared"))
+
+
 def _definition(definition: PoolDefinition) -> str:
-    return f"{definition.name} at {definition.path} ({definition.type})"
+    where = definition.path if not definition.source else definition.source
+    return f"{definition.name} at {where} ({definition.type})"
+
+
+def _definition_of(row: Row) -> str:
+    pool_type, path = row.attributes["type"], row.attributes["path"]
+    source = describe_source(row.name, uuid_of(row.id), pool_type, row.attributes.get("source"))
+    return f"{row.name} at {source or path}"
+
+
+def _shown_attribute(value: object) -> object:
+    """A source is a mapping; a person reads it on one line."""
+    if not isinstance(value, Mapping):
+        return value
+    words = {key: ",".join(one) if isinstance(one, list) else one for key, one in sorted(value.items())}
+    return ", ".join(f"{key} {one}" for key, one in words.items())
 
 
 def _fresh_association() -> dict[str, Any]:

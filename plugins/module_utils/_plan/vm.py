@@ -13,6 +13,7 @@ from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
 from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
 from .._spec.cloud_init import digest_of, render_seed
+from .._spec.pool import IN_DIRECTORY
 from .._spec.vm import Nic, Vm
 from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel, convert_domain
 from ._rows import Row
@@ -348,6 +349,11 @@ def _pool(reference: str, context: _Context) -> Row:
     row = context.pools.get(reference)
     if row is None:
         raise _RefusedError(f'there is no storage pool "{reference}"', _known("storage pools", context.pools))
+    if row.attributes["type"] not in IN_DIRECTORY:
+        raise _RefusedError(
+            f"storage pool {row.name} is of type {row.attributes['type']}, which cannot hold volumes of instances yet",
+            f"Choose one of type {' or '.join(IN_DIRECTORY)}.",
+        )
     return row
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -21,11 +23,12 @@ from .._plan.pool import (
     describe_pools,
     find_concerned,
     find_leaving,
+    find_new,
     plan_pools,
 )
-from .._spec._common import parse_spec
 from .._spec._mistake import Mistake
-from .._spec.pool import FIELDS, Pool
+from .._spec.pool import FIELDS, Pool, parse_pool_spec
+from .._storage_source import find_bad_source
 from .._xml.pool import parse_pool
 from ._base import Options
 from ._image_copies import forget_copies
@@ -41,7 +44,7 @@ class PoolResource:
         self._written: dict[tuple[str, str], AssociationRow] = {}
 
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Pool | None, list[Mistake]]:
-        return parse_spec(FIELDS, Pool, raw, path)
+        return parse_pool_spec(raw, path)
 
     def read(self, cloud: Cloud, wants: Sequence[Pool], options: Options) -> PoolHave:
         """One query for all rows; per node one call for its pools, one for its labels."""
@@ -53,6 +56,7 @@ class PoolResource:
             tuple(cloud.registry.associations("pool")),
         )
         leaving = find_leaving(wants, have)
+        has_credentials = any(want.credential is not None for want in wants)
 
         def read_node(name: str) -> SeenNode:
             hypervisor = cloud.hypervisor(name)
@@ -63,18 +67,25 @@ class PoolResource:
                 for pool in hypervisor.pools()
             )
             labels = cloud.switch(name).labels()
-            gone = {row.name: str(row.attributes["path"]) for row in leaving.get(name, ())}
+            gone = {row.name: row.attributes["path"] for row in leaving.get(name, ())}
             started = {pool.definition.name for pool in seen if pool.active}
             volumes = {}
             for pool in gone.keys() & started:
                 hypervisor.refresh_pool(pool)  # whoever wrote there may not have told libvirt
                 volumes[pool] = frozenset(hypervisor.volume_names(pool))
-            return SeenNode(seen, labels, volumes, _find_users(hypervisor, gone) if gone else {})
+            return SeenNode(
+                seen,
+                secrets=hypervisor.secrets() if has_credentials else frozenset(),
+                labels=labels,
+                volumes=volumes,
+                users=_find_users(hypervisor, gone) if gone else {},
+            )
 
         concerned = find_concerned(wants, have)
         seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
-        return replace(have, seen=seen_nodes, down=down)
+        have = replace(have, seen=seen_nodes, down=down)
+        return replace(have, bad_sources=_find_bad_sources(cloud, wants, have))
 
     def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
         return plan_pools(wants, have)
@@ -130,16 +141,20 @@ class PoolResource:
             return
         hypervisor = cloud.hypervisor(node)
         uuid = step.data["uuid"]
-        if step.act == "undefine":
+        if step.act == "secret":
+            hypervisor.set_secret(uuid, step.data["secret_xml"], secret_value(step.data), label)
+            status = self._current(association).attributes["status"]
+            self._record(cloud, association, status=status, credential=step.data["digest"])
+        elif step.act == "undefine":
             hypervisor.remove_pool(uuid, label)
         elif step.act == "define":
             uuid = hypervisor.define_pool(step.data["xml"], label)
             self._record(cloud, association, internal_id=uuid, status="propagating")
-            hypervisor.start_pool(uuid, label, build=True)
+            hypervisor.start_pool(uuid, label, build=step.data["build"])
             hypervisor.set_pool_autostart(uuid, label)
             self._record(cloud, association, internal_id=uuid, status="available")
         elif step.act == "start":
-            hypervisor.start_pool(uuid, label, build=True)
+            hypervisor.start_pool(uuid, label, build=step.data["build"])
             self._record(cloud, association, internal_id=uuid, status="available")
         elif step.act == "autostart":
             hypervisor.set_pool_autostart(uuid, label)
@@ -148,6 +163,7 @@ class PoolResource:
                 hypervisor.delete_volume(step.data["pool"], name, label)
         elif step.act == "remove":
             hypervisor.remove_pool(uuid, label)
+            hypervisor.remove_secret(uuid, label)
             self._dissociate(cloud, work, node, step, association)
         else:
             raise AssertionError(step.act)
@@ -167,17 +183,34 @@ class PoolResource:
     ) -> None:
         """Write how it stands on the node; what is not given stays as it is."""
         key = (association.resource, association.node)
-        current = self._written.get(key, association)
+        current = self._current(association)
         error_at = time.time() if error else None
         attributes = {**current.attributes, "status": status, "error": error, "error_at": error_at, **more}
         self._written[key] = replace(current, attributes=attributes)
         cloud.registry.associate([self._written[key]])
 
+    def _current(self, association: AssociationRow) -> AssociationRow:
+        return self._written.get((association.resource, association.node), association)
+
     def describe(self, wants: Sequence[Pool], have: PoolHave) -> list[dict[str, Any]]:
         return describe_pools([(want.cluster, want.name) for want in wants] or None, have)
 
 
-def _find_users(hypervisor: Hypervisor, paths: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def secret_value(data: Mapping[str, Any]) -> bytes:
+    """Return a credential as libvirt wants it: Ceph's keys are base64 of what they are."""
+    credential: str = data["credential"]
+    return base64.b64decode(credential) if data["pool_type"] == "rbd" else credential.encode()
+
+
+def _find_bad_sources(cloud: Cloud, wants: Sequence[Pool], have: PoolHave) -> dict[tuple[str, str], str]:
+    """Test the sources of pools that are to be defined on a node (domain rules, "Propagation", 2), all at once."""
+    new = find_new(wants, have)
+    with ThreadPoolExecutor(max_workers=max(1, min(32, len(new)))) as threads:
+        found = threads.map(lambda one: find_bad_source(cloud, one[1], one[0]), new)
+        return {(row.name, node): reason for (row, node), reason in zip(new, found, strict=True) if reason}
+
+
+def _find_users(hypervisor: Hypervisor, paths: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
     """Return, by pool, the instances of a node with a disk in its directory."""
     users: dict[str, set[str]] = {}
     for domain in hypervisor.domains():
@@ -185,7 +218,7 @@ def _find_users(hypervisor: Hypervisor, paths: Mapping[str, str]) -> dict[str, t
             for source in ET.fromstring(text).iterfind("devices/disk//source"):
                 file = source.get("file", "")
                 for pool, path in paths.items():
-                    if file.startswith(f"{path}/") or source.get("pool") == pool:
+                    if (path and file.startswith(f"{path}/")) or source.get("pool") == pool:
                         users.setdefault(pool, set()).add(domain.name)
     return {pool: tuple(sorted(names)) for pool, names in users.items()}
 

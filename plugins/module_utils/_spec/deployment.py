@@ -34,7 +34,7 @@ from .deployment_names import find_unknown_variables
 from .deployment_placement import find_placement_mistakes, find_reach
 from .deployment_report import sort_mistakes
 from .deployment_sources import FileCheck, find_source_mistakes, resolve_sources
-from .deployment_storage import find_image_mistakes, find_pool_mistakes
+from .deployment_storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
 from .deployment_switches import find_uplink_mistakes
 from .deployment_variables import DOCUMENT, FLAVOR
 
@@ -271,6 +271,7 @@ def _find_rule_mistakes(
     """Check what concerns several elements. Returns (mistakes, warnings)."""
     reach = find_reach(cluster_nodes, elements.pools, elements.vswitches, elements.port_groups)
     mistakes = find_pool_mistakes(elements.pools)
+    mistakes += find_type_mistakes(elements.pools, elements.images, elements.instances)
     mistakes += find_image_mistakes(elements.images, elements.instances)
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
     mistakes += find_address_mistakes(elements.instances, elements.port_groups, elements.nodes)

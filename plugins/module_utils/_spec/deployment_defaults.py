@@ -104,7 +104,7 @@ def complete_pools(
         if spec.state == "present":
             nodes, wrong = _complete_nodes_of(element.path, spec.nodes, cluster, index)
             found += wrong
-            spec = replace(spec, nodes=nodes, path=spec.target)
+            spec = replace(spec, nodes=nodes, path=spec.target, shared=spec.is_shared)
         complete.append(Declared(element.path, replace(spec, cluster=cluster)))
         mistakes += found
     return tuple(complete), mistakes

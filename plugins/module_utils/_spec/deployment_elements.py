@@ -116,7 +116,7 @@ def find_duplicates(written: Sequence[tuple[str | None, Written]], what: str) ->
             continue
         key = (scope, element.name.casefold())
         if key in first:
-            where = f" of the cluster {scope}" if scope else ""
+            where = f" of the cluster {shown(scope)[1:-1]}" if scope else ""
             mistakes.append(
                 Mistake(f"{element.path}.name", f"{shown(element.name)} is {what}{where} already: {first[key]}")
             )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._ids import is_id
+from ._fields import element_path
 from ._mistake import Mistake
 from .deployment_elements import Declared
 from .image import Image
-from .pool import Pool
+from .pool import IN_DIRECTORY, Pool, find_mistakes_within
 from .vm import Vm
 
 
@@ -16,17 +17,20 @@ def find_pool_mistakes(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
     """A pool needs a directory to itself on every node: domain rules, "Storage pools", on conflicting target paths."""
     mistakes = []
     present = [pool for pool in pools if pool.spec.state == "present"]
+    for pool in present:
+        mistakes += find_mistakes_within(pool.spec, pool.path)
     for number, pool in enumerate(present):
         path = f"{pool.path}.path"
         target = pool.spec.target
         for other in present[:number]:
-            if not _share_nodes(pool.spec, other.spec):
+            taken = other.spec.target
+            if target is None or taken is None or not _share_nodes(pool.spec, other.spec):
                 continue
-            if target == other.spec.target:
+            if target == taken:
                 mistakes.append(Mistake(path, f"{target} is the directory of {other.path} too"))
-            elif _is_within(target, other.spec.target) or _is_within(other.spec.target, target):
-                how = "lies in" if _is_within(target, other.spec.target) else "holds"
-                mistakes.append(Mistake(path, f"{target} {how} {other.spec.target} of {other.path}"))
+            elif _is_within(target, taken) or _is_within(taken, target):
+                how = "lies in" if _is_within(target, taken) else "holds"
+                mistakes.append(Mistake(path, f"{target} {how} {taken} of {other.path}"))
     return mistakes
 
 
@@ -48,6 +52,42 @@ def find_image_mistakes(images: Sequence[Declared[Image]], instances: Sequence[D
         problem = f'the image "{vm.image}" is in {", ".join(pools) or "no pool"}, not in "{vm.root.pool}"'
         mistakes.append(Mistake(f"{instance.path}.root.pool", f"{problem}; add it to the image's pools"))
     return mistakes
+
+
+def find_type_mistakes(
+    pools: Sequence[Declared[Pool]], images: Sequence[Declared[Image]], instances: Sequence[Declared[Vm]]
+) -> list[Mistake]:
+    """Images, and volumes of instances, are files so far."""
+    types = {
+        (pool.spec.cluster, pool.spec.name): pool.spec.type
+        for pool in pools
+        if pool.spec.state == "present" and pool.spec.type not in IN_DIRECTORY
+    }
+    places: list[tuple[str, str | None, str]] = []
+    for image in images:
+        if image.spec.state == "present":
+            places += [
+                (f"{image.path}.pools[{number}]", image.spec.cluster, pool)
+                for number, pool in enumerate(image.spec.pools or ())
+            ]
+    for instance in instances:
+        vm = instance.spec
+        if vm.state != "present":
+            continue
+        places += [(f"{instance.path}.root.pool", vm.cluster, vm.root.pool)] if vm.root else []
+        places += [
+            (f"{element_path(f'{instance.path}.volumes', number, {'name': volume.name})}.pool", vm.cluster, volume.pool)
+            for number, volume in enumerate(vm.volumes)
+        ]
+    return [
+        Mistake(
+            path,
+            f'the storage pool "{pool}" is of type {types[cluster, pool]}, which cannot hold images and volumes of '
+            f"instances yet; choose one of type {' or '.join(IN_DIRECTORY)}",
+        )
+        for path, cluster, pool in places
+        if (cluster, pool) in types
+    ]
 
 
 def _is_within(path: str, directory: str) -> bool:

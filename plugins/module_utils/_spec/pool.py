@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from ._common import CLUSTER, DESCRIPTION, NAME, NODES, STATE
-from ._fields import Field
+from ._common import CLUSTER, DESCRIPTION, NAME, NODES, STATE, parse_spec
+from ._fields import Field, join
+from ._mistake import Mistake
 from ._pool_path import check_pool_path
+from ._pool_source import ISCSI, NETFS, RBD, SECRETS
+
+# Domain rules, "Storage pools".
+TYPES = ("directory", "netfs", "iscsi", "rbd", "zfs", "lvm")
+IN_DIRECTORY = ("directory", "netfs")
+NETWORKED = ("netfs", "iscsi", "rbd")
+# Types whose volumes libvirt makes; those of iscsi are the target's LUNs.
+WITH_VOLUMES = ("directory", "netfs", "rbd", "zfs", "lvm")
+_SOURCES = {"netfs": NETFS, "iscsi": ISCSI, "rbd": RBD}
 
 FIELDS = {
     "name": NAME,
-    "type": Field(kind="str", default="directory", choices=("directory",), help="What the pool is made of."),
+    "type": Field(
+        kind="str",
+        default="directory",
+        choices=TYPES,
+        help="What the pool is made of. For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must "
+        "exist on each of its nodes.",
+    ),
     "path": Field(
         kind="str",
         check=check_pool_path,
-        help="The directory. V(/var/lib/pextra/pools/<name>) unless given. It cannot be changed afterwards.",
+        help="The directory, for V(directory), or where it is mounted, for V(netfs). V(/var/lib/pextra/pools/<name>) "
+        "unless given. It cannot be changed afterwards.",
     ),
     "shared": Field(
         kind="bool",
-        default=False,
-        help="Whether the nodes see the same files there, so that instances can move live between them.",
+        help="Whether the nodes see the same files there, so that instances can move live between them. It is for "
+        "V(directory), where it is V(false) unless given; V(netfs), V(iscsi) and V(rbd) are shared, V(zfs) and V(lvm) "
+        "are not.",
     ),
+    "netfs": Field(kind="dict", table=NETFS, help="The server's directory. For the type V(netfs)."),
+    "iscsi": Field(kind="dict", table=ISCSI, help="The target. For the type V(iscsi)."),
+    "rbd": Field(kind="dict", table=RBD, help="The pool of Ceph. For the type V(rbd)."),
     "cluster": CLUSTER,
     "nodes": NODES,
     "description": DESCRIPTION,
@@ -30,15 +54,102 @@ FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
+    """shared: None is what its type says. netfs, iscsi, rbd: complete by their tables, with their secrets."""
+
     name: str
     type: str = "directory"
     path: str | None = None
-    shared: bool = False
+    shared: bool | None = None
+    netfs: Mapping[str, Any] | None = field(default=None, repr=False)
+    iscsi: Mapping[str, Any] | None = field(default=None, repr=False)
+    rbd: Mapping[str, Any] | None = field(default=None, repr=False)
     cluster: str | None = None
     nodes: tuple[str, ...] | None = None
     description: str | None = None
     state: str = "present"
 
     @property
-    def target(self) -> str:
-        return self.path or f"/var/lib/pextra/pools/{self.name}"
+    def target(self) -> str | None:
+        """The directory on the nodes, None for types that have none."""
+        return (self.path or f"/var/lib/pextra/pools/{self.name}") if self.type in IN_DIRECTORY else None
+
+    @property
+    def is_shared(self) -> bool:
+        return self.type in NETWORKED or bool(self.shared)
+
+    @property
+    def source(self) -> dict[str, Any] | None:
+        """What it is made of, without secrets, as plain JSON; None for types that need no more than a name."""
+        given = self._given
+        if given is None:
+            return None
+        kept = {key: value for key, value in given.items() if key != SECRETS.get(self.type) and value is not None}
+        if self.type == "rbd":
+            kept |= {"pool": given.get("pool") or self.name, "monitors": list(given["monitors"])}
+        return kept
+
+    @property
+    def credential(self) -> str | None:
+        """The secret, None if there is none."""
+        given = self._given
+        return given.get(SECRETS.get(self.type, "")) if given else None
+
+    @property
+    def _given(self) -> Mapping[str, Any] | None:
+        given: Mapping[str, Any] | None = {"netfs": self.netfs, "iscsi": self.iscsi, "rbd": self.rbd}.get(self.type)
+        return given
+
+
+def digest_of_credential(pool_id: str, credential: str) -> str:
+    """Tell a changed secret from the one that a node has; libvirt does not give it back."""
+    return hashlib.pbkdf2_hmac("sha256", credential.encode(), pool_id.encode(), 10_000).hex()
+
+
+def parse_pool_spec(raw: Mapping[str, Any], path: str) -> tuple[Pool | None, list[Mistake]]:
+    """Parse one pool, and look whether its options belong together. Returns (spec or None, mistakes)."""
+    spec, mistakes = parse_spec(FIELDS, Pool, raw, path)
+    if spec is not None:
+        mistakes = find_mistakes_within(spec, path)
+    return (None, mistakes) if mistakes else (spec, [])
+
+
+def find_mistakes_within(pool: Pool, path: str) -> list[Mistake]:
+    """Return where a pool's options contradict each other."""
+    mistakes = []
+    if pool.state == "absent":
+        return []
+    for kind, table in _SOURCES.items():
+        given = getattr(pool, kind)
+        if kind == pool.type and given is None:
+            needed = ", ".join(key for key, one in table.items() if one.required)
+            mistakes.append(Mistake(join(path, kind), f"is missing; a pool of type {kind} needs it, with {needed}"))
+        elif kind != pool.type and given is not None:
+            problem = f"is for pools of type {kind}, and this one is of type {pool.type}; leave it out"
+            mistakes.append(Mistake(join(path, kind), problem))
+    if pool.path is not None and pool.type not in IN_DIRECTORY:
+        mistakes.append(Mistake(join(path, "path"), f"a pool of type {pool.type} has no directory; leave it out"))
+    if pool.shared is not None and pool.type != "directory" and pool.shared is not (pool.type in NETWORKED):
+        is_so = "shared by all its nodes" if pool.type in NETWORKED else "each node's own"
+        mistakes.append(Mistake(join(path, "shared"), f"a pool of type {pool.type} is {is_so}; leave it out"))
+    mistakes += _find_source_mistakes(pool, path)
+    return mistakes
+
+
+def _find_source_mistakes(pool: Pool, path: str) -> list[Mistake]:
+    mistakes = []
+    if pool.type == "netfs" and pool.netfs is not None:
+        is_path = str(pool.netfs["export"]).startswith("/")
+        if is_path is (pool.netfs["format"] == "cifs"):
+            word = "the name of the share, without a slash before it" if is_path else "a path that begins with a slash"
+            problem = f"for {pool.netfs['format']} it is {word}"
+            mistakes.append(Mistake(join(path, "netfs.export"), problem))
+    if pool.type == "iscsi" and pool.iscsi is not None:
+        for one, other in (("username", "password"), ("password", "username")):
+            if pool.iscsi.get(one) is not None and pool.iscsi.get(other) is None:
+                mistakes.append(Mistake(join(path, f"iscsi.{other}"), f"is missing; CHAP needs it with {one}"))
+    if pool.type == "rbd" and pool.rbd is not None:
+        if not pool.rbd["monitors"]:
+            mistakes.append(Mistake(join(path, "rbd.monitors"), "is empty; name at least one monitor"))
+        if pool.rbd.get("key") is None:
+            mistakes.append(Mistake(join(path, "rbd.key"), "is missing; Ceph lets nobody in without a key"))
+    return mistakes

@@ -33,7 +33,8 @@ NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {}) for n in (
 
 
 def pool(name: str, *, shared: bool = False) -> Row:
-    return Row(new_id("pool"), "pool", name, CLUSTER.id, {"path": f"/srv/{name}", "shared": shared, "deleting": False})
+    attributes = {"type": "directory", "path": f"/srv/{name}", "shared": shared, "deleting": False}
+    return Row(new_id("pool"), "pool", name, CLUSTER.id, attributes)
 
 
 LOCAL, SHARED = pool("local"), pool("shared", shared=True)

@@ -114,7 +114,34 @@ ADDRESSES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
 ]
 
+NETFS = {"name": "nfs", "type": "netfs", "netfs": {"host": "192.0.2.9", "export": "/export/vms"}}
+LVM = {"name": "fast", "type": "lvm"}
+
 STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("pools of several types", {"pextra_pools": [{"name": "local"}, NETFS, LVM]}, []),
+    (
+        "a source that is missing, and one too many",
+        {
+            "pextra_pools": [
+                {"name": "local"},
+                {"name": "nfs", "type": "netfs"},
+                {**NETFS, "name": "two", "type": "lvm"},
+            ]
+        },
+        [
+            "pextra_pools[1] (nfs).netfs: is missing; a pool of type netfs needs it, with host, export",
+            "pextra_pools[2] (two).netfs: is for pools of type netfs, and this one is of type lvm; leave it out",
+        ],
+    ),
+    (
+        "an instance in a pool without files",
+        {"pextra_pools": [{"name": "local"}, LVM], "pextra_instances": [instance("db", root={"pool": "fast"})]},
+        [
+            # The image is wanted where the instance is.
+            'pextra_images[0] (tiny).pools[0]: the storage pool "fast" is of type lvm, which cannot hold images',
+            'pextra_instances[0] (db).root.pool: the storage pool "fast" is of type lvm, which cannot hold images',
+        ],
+    ),
     (
         "one directory twice",
         {"pextra_pools": [{"name": "local"}, {"name": "more", "path": "/var/lib/pextra/pools/local"}]},

@@ -1,0 +1,160 @@
+"""Storage pools with a source: (what is wanted, what is there) and the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
+    PoolHave,
+    SeenNode,
+    SeenPool,
+    find_new,
+    labels_of_pool,
+    plan_pools,
+    pools_from_labels,
+    render_registered_pool,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import Pool, digest_of_credential, parse_pool_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import parse_pool
+
+CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
+NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in (1, 2))
+EMPTY = PoolHave((CLUSTER,), NODES, (), (), {node.name: SeenNode() for node in NODES})
+POOL_ID = new_id("pool")
+PASSWORD = "twelve-chars"
+
+
+def want(**options: Any) -> Pool:
+    spec, mistakes = parse_pool_spec({"name": "one", **options}, "")
+    assert spec is not None, mistakes
+    return spec
+
+
+ISCSI = want(
+    type="iscsi",
+    iscsi={
+        "host": "192.0.2.9",
+        "target": "iqn.2026-01.com.example:a",
+        "username": "pextra",
+        "password": PASSWORD,
+    },
+)
+WANTS = (
+    want(type="netfs", netfs={"host": "192.0.2.9", "export": "/export/vms"}),
+    ISCSI,
+    want(type="rbd", rbd={"monitors": ["192.0.2.1"], "key": "QVFBZ2V4YW1wbGVrZXlleGFtcGxla2V5ZXhhbX=="}),
+    want(type="zfs"),
+    want(type="lvm"),
+)
+
+
+def registered(spec: Pool) -> Row:
+    source = {"source": spec.source} if spec.source is not None else {}
+    attributes = {"type": spec.type, "path": spec.target, "shared": spec.is_shared, "description": None}
+    return Row(POOL_ID, "pool", "one", CLUSTER.id, {**attributes, "deleting": False, **source})
+
+
+def converged(spec: Pool) -> PoolHave:
+    row = registered(spec)
+    state = {"internal_id": uuid_of(row.id), "enabled": True, "status": "available", "error": None, "error_at": None}
+    if spec.credential is not None:
+        state["credential"] = digest_of_credential(row.id, spec.credential)
+    seen = SeenNode(
+        (SeenPool(parse_pool(render_registered_pool(row)), True, True),),
+        labels_of_pool(row.name, row.id, row.attributes),
+        secrets=frozenset({uuid_of(row.id)}) if spec.credential is not None else frozenset(),
+    )
+    associations = tuple(AssociationRow(row.id, node.id, state) for node in NODES)
+    return PoolHave((CLUSTER,), NODES, (row,), associations, {node.name: seen for node in NODES})
+
+
+def acts(plan: Plan, node: str = "node1") -> list[str]:
+    return [step.act for work in plan.works if work.node == node for step in work.steps]
+
+
+@pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)
+def test_a_new_pool_is_defined_with_its_credential_first(spec: Pool) -> None:
+    plan = plan_pools([spec], EMPTY)
+    assert not plan.refusals
+    assert acts(plan) == [*(["secret"] if spec.credential else []), "define", "label"]
+    (row,) = [step.data["row"] for step in plan.first[0].steps]
+    assert row.attributes == registered(spec).attributes
+    assert PASSWORD not in repr(plan)
+
+
+@pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)
+def test_a_converged_pool_needs_nothing(spec: Pool) -> None:
+    have = converged(spec)
+    assert plan_pools([spec], have).is_empty
+    assert find_new([spec], have) == []
+
+
+@pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)
+def test_a_new_pool_is_tested_on_every_node(spec: Pool) -> None:
+    found = find_new([spec], EMPTY)
+    assert [node for _, node in found] == ["node1", "node2"]
+    assert {(row.name, row.attributes["type"], str(row.attributes["source"])) for row, _ in found} == {
+        ("one", spec.type, str(spec.source))
+    }
+
+
+def test_a_directory_is_not_tested() -> None:
+    assert find_new([Pool(name="one")], EMPTY) == []
+
+
+@pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)
+def test_a_bad_source_on_one_node_stops_only_that_node(spec: Pool) -> None:
+    plan = plan_pools([spec], replace(EMPTY, bad_sources={("one", "node1"): "192.0.2.9 cannot be reached"}))
+    assert acts(plan) == ["fail", "label"]
+    assert "define" in acts(plan, "node2")
+    assert [str(problem) for problem in plan.failures] == ["node1: pool one: 192.0.2.9 cannot be reached"]
+
+
+def test_another_credential_is_given_to_the_node_and_shown_to_nobody() -> None:
+    assert ISCSI.iscsi is not None
+    other = replace(ISCSI, iscsi={**ISCSI.iscsi, "password": "another-twelve"})
+    plan = plan_pools([other], converged(ISCSI))
+    assert acts(plan) == ["secret"]
+    assert [(change.before, change.after) for change in plan.works[0].changes] == [("another one", "as declared")]
+    assert "another-twelve" not in repr(plan)
+
+
+def test_a_credential_that_the_node_has_lost_is_given_again() -> None:
+    have = converged(ISCSI)
+    lost = {name: replace(node, secrets=frozenset()) for name, node in have.seen.items()}
+    plan = plan_pools([ISCSI], replace(have, seen=lost))
+    assert acts(plan) == acts(plan, "node2") == ["secret"]
+
+
+def test_another_source_is_refused() -> None:
+    assert ISCSI.iscsi is not None
+    other = replace(ISCSI, iscsi={**ISCSI.iscsi, "host": "192.0.2.10"})
+    plan = plan_pools([other], converged(ISCSI))
+    (problem,) = plan.refusals
+    assert "its source is" in str(problem)
+    assert PASSWORD not in str(problem)
+
+
+def test_a_source_that_was_changed_by_hand_is_put_right() -> None:
+    have = converged(WANTS[0])
+    node = have.seen["node1"]
+    edited = replace(node.pools[0], definition=replace(node.pools[0].definition, source="192.0.2.66 /other nfs"))
+    plan = plan_pools([WANTS[0]], replace(have, seen={**have.seen, "node1": replace(node, pools=(edited,))}))
+    assert acts(plan) == ["undefine", "define"]
+    assert acts(plan, "node2") == []
+
+
+@pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)
+def test_it_is_rebuilt_from_labels(spec: Pool) -> None:
+    row = registered(spec)
+    labels = labels_of_pool(row.name, row.id, row.attributes)
+    assert PASSWORD not in str(labels)
+    (found,), _ = pools_from_labels(labels, node_id=NODES[0].id, cluster_id=CLUSTER.id)
+    assert {key: value for key, value in row.attributes.items() if value is not None} == {
+        key: value for key, value in found.attributes.items() if value is not None
+    }
