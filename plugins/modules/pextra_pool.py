@@ -13,7 +13,11 @@ description:
   - A storage pool is where volumes live. It is configured on a cluster, enabled on nodes, and propagated to them.
     On each of its nodes it is a libvirt storage pool of its name, which starts with the node.
   - A missing directory is made with mode 0711. One that is there is left as it is.
-  - Of a pool that exists only the nodes and the description can change. A change of anything else is refused.
+  - Before a pool is defined on a node, its source is tested. A node that cannot use it gets an error, and the others go
+    on.
+  - Passwords and keys are kept in secrets of the nodes' libvirt, which gives them to nobody.
+  - Of a pool that exists only the nodes, the description and the password or key can change. A change of anything else
+    is refused.
   - A pool that was stopped, undefined or changed by hand on a node is found and mended.
   - A libvirt storage pool that has the same name but is not ours, or lies in the same directory or in one within it or
     around it, is refused, and never touched.
@@ -331,6 +335,27 @@ EXAMPLES = r"""
         path: /srv/nvme
         nodes: [node1, node2]
 
+- name: Have an export of an NFS server on all nodes, and a volume group on one
+  pextra.cloud.pextra_pool:
+    pools:
+      - name: vms
+        type: netfs
+        netfs:
+          host: nfs.example.com
+          export: /export/vms
+      - name: vg0
+        type: lvm
+        nodes: [node1]
+
+- name: Have a pool of Ceph
+  pextra.cloud.pextra_pool:
+    name: ceph
+    type: rbd
+    rbd:
+      monitors: [192.0.2.1, 192.0.2.2, 192.0.2.3]
+      pool: vms
+      key: "{{ vault_ceph_key }}"
+
 - name: Take a pool off all nodes, and keep it configured
   pextra.cloud.pextra_pool:
     name: fast
@@ -402,7 +427,7 @@ pool:
       type: str
       sample: directory
     path:
-      description: The directory on each of its nodes.
+      description: The directory on each of its nodes; none for types that have none.
       type: str
       sample: /var/lib/pextra/pools/local
     shared:
@@ -491,7 +516,7 @@ pools:
       type: str
       sample: directory
     path:
-      description: The directory on each of its nodes.
+      description: The directory on each of its nodes; none for types that have none.
       type: str
       sample: /var/lib/pextra/pools/local
     shared:

@@ -52,7 +52,7 @@ pools:
       type: str
       sample: directory
     path:
-      description: The directory on each of its nodes.
+      description: The directory on each of its nodes; none for types that have none.
       type: str
       sample: /var/lib/pextra/pools/local
     shared:
