@@ -11,6 +11,7 @@ from typing import Any, Literal
 from .._errors import Problem
 from .._ids import is_id, new_id, uuid_of
 from .._spec._mistake import suggest
+from .._spec._pool_source import SECRETS
 from .._spec.pool import IN_DIRECTORY, Pool, digest_of_credential
 from .._xml.pool import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ._rows import AssociationRow, Row
@@ -716,7 +717,11 @@ def _plan_leaving(
         if key in seen_node.labels:
             steps.append(Step("label", "remove its label", {"labels": {key: None}}))
         steps += [
-            Step(act, "remove; its directory stays" if act == "remove" else "forget", {**data, "shared": keeps_files})
+            Step(
+                act,
+                "remove; its directory stays" if act == "remove" else "forget",
+                {**data, "shared": keeps_files, "has_secret": row.attributes["type"] in SECRETS},
+            )
             for act in acts
         ]
         draft.works.append(

@@ -163,7 +163,8 @@ class PoolResource:
                 hypervisor.delete_volume(step.data["pool"], name, label)
         elif step.act == "remove":
             hypervisor.remove_pool(uuid, label)
-            hypervisor.remove_secret(uuid, label)
+            if step.data["has_secret"]:
+                hypervisor.remove_secret(uuid, label)
             self._dissociate(cloud, work, node, step, association)
         else:
             raise AssertionError(step.act)
