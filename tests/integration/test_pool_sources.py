@@ -30,7 +30,7 @@ CAUSES = {
 
 
 def test_a_source_that_cannot_be_used_is_told_with_its_cause(converged: Site, lab: Lab) -> None:
-    lab.sh("node3", "command -v vgs || apt-get install --yes --no-install-recommends lvm2")
+    lab.sh("node3", "command -v vgs || { apt-get update && apt-get install --yes --no-install-recommends lvm2; }")
     try:
         for _ in range(2):  # and so again the next time
             failed = converged.refused_module("pextra_pool", pools=[*POOLS, {"name": "more", "nodes": ["node1"]}])
