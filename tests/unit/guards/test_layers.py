@@ -44,7 +44,9 @@ LAYERS: dict[str, set[str]] = {
         "_storage_source",
         "_switch",
     },
-    "_runner": {"_argspec", "_errors", "_plan", "_progress", "_spec", "_cloud", "_registry", "_resource"},
+    "_engine": {"_cloud", "_errors", "_plan", "_progress", "_registry", "_resource"},
+    "_runner": {"_argspec", "_cloud", "_engine", "_errors", "_plan", "_registry", "_resource", "_spec"},
+    "_propagation_job": {"_cloud", "_engine", "_errors", "_plan", "_registry", "_resource", "_spec"},
 }
 # Library: the only layers that may import it.
 DOORS = {
