@@ -10,14 +10,14 @@ def image_volume(image_id: str, image_format: str) -> str:
     return f"{image_id}.{image_format}"
 
 
-def root_volume(instance: str, instance_id: str) -> str:
+def root_volume(instance: str, instance_id: str, volume_format: str = "qcow2") -> str:
     """Return the name of an instance's root volume."""
-    return f"{instance}.{instance_id}.root.qcow2"
+    return f"{instance}.{instance_id}.root.{volume_format}"
 
 
-def data_volume(instance: str, instance_id: str, volume: str) -> str:
+def data_volume(instance: str, instance_id: str, volume: str, volume_format: str = "qcow2") -> str:
     """Return the name of a further volume of an instance."""
-    return f"{instance}.{instance_id}.{volume}.qcow2"
+    return f"{instance}.{instance_id}.{volume}.{volume_format}"
 
 
 def seed_volume(instance: str, instance_id: str, digest: str) -> str:

@@ -11,12 +11,12 @@ import socket
 from ._cloud import Cloud
 from ._errors import HypervisorError
 from ._plan._rows import Row
+from ._pool_kinds import CEPH_PORT
 from ._xml.pool import parse_sources, render_source_query
 
 _CONNECT_TIMEOUT_S = 3.0
 _LIST_TIMEOUT_S = 15.0
 _PORTS = {"nfs": 2049, "cifs": 445}
-_RBD_PORT = 3300
 
 
 def find_bad_source(cloud: Cloud, node: str, pool: Row) -> str | None:
@@ -26,7 +26,7 @@ def find_bad_source(cloud: Cloud, node: str, pool: Row) -> str | None:
     """
     pool_type, source = pool.attributes["type"], pool.attributes.get("source") or {}
     if pool_type == "rbd":
-        reasons = [_find_unreachable(monitor, _RBD_PORT) for monitor in source["monitors"]]
+        reasons = [_find_unreachable(monitor, CEPH_PORT) for monitor in source["monitors"]]
         return None if None in reasons else f"no monitor of Ceph answers: {'; '.join(filter(None, reasons))}"
     if pool_type in ("netfs", "iscsi"):
         port = source["port"] if pool_type == "iscsi" else _PORTS[source["format"]]

@@ -12,10 +12,12 @@ import netaddr
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
 from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
+from .._pool_kinds import find_name_problem, volume_format
 from .._spec.cloud_init import digest_of, render_seed
 from .._spec.pool import IN_DIRECTORY
 from .._spec.vm import Nic, Vm
 from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel, convert_domain
+from ._disks import disk_of
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import Hierarchy, find, find_cluster
@@ -409,7 +411,8 @@ def model_of(
             is_kept = current is not None and current.labels.image == _image_name(want, context) and "root" in had
             size = had["root"].size if is_kept else _image_size_mib(want, context)
         volumes.append(VolumeLabel(name="root", pool=pool.name, size=size))
-        disks.append(_disk("vda", pool, root_volume(want.name, instance_id), "root"))
+        name = root_volume(want.name, instance_id, volume_format(pool.attributes["type"]))
+        disks.append(disk_of(pool, _checked(name, pool), target="vda", serial="root"))
         if want.image is not None:
             seed = render_seed(want, instance_id, macs)
     targets = _targets(want, found)
@@ -417,19 +420,13 @@ def model_of(
         pool = _pool(volume.pool, context)
         target = targets[volume.name]
         volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size))
-        disks.append(_disk(target, pool, data_volume(want.name, instance_id, volume.name), volume.name))
+        name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
+        disks.append(disk_of(pool, _checked(name, pool), target=target, serial=volume.name))
     digest = digest_of(seed) if seed is not None else None
     if digest is not None and want.root is not None:
         pool = _pool(want.root.pool, context)
-        disks.append(
-            Disk(
-                target="vdz",
-                path=f"{pool.attributes['path']}/{seed_volume(want.name, instance_id, digest)}",
-                serial="seed",
-                format="raw",
-                read_only=True,
-            )
-        )
+        name = _checked(seed_volume(want.name, instance_id, digest), pool)
+        disks.append(disk_of(pool, name, target="vdz", serial="seed", volume_format="raw", read_only=True))
     interfaces = tuple(
         Interface(mac=mac, network=_vswitch(nic, context), port_group=_port_group(nic, context).name)
         for nic, mac in zip(want.nics, macs, strict=True)
@@ -488,8 +485,15 @@ def _targets(want: Vm, found: Domain | None) -> dict[str, str]:
     return targets
 
 
-def _disk(target: str, pool: Row, volume: str, serial: str) -> Disk:
-    return Disk(target=target, path=f"{pool.attributes['path']}/{volume}", serial=serial)
+def _checked(volume: str, pool: Row) -> str:
+    """Return a volume's name, which the pool must be able to hold."""
+    problem = find_name_problem(pool.attributes["type"], pool.name, volume)
+    if problem is not None:
+        raise _RefusedError(
+            f"its volume in storage pool {pool.name} cannot be named {volume}: {problem}",
+            "Choose another name for the instance or the volume.",
+        )
+    return volume
 
 
 def _image_name(want: Vm, context: _Context) -> str | None:
@@ -571,7 +575,7 @@ def _volume_steps(
         if only is not None and label.name not in only:
             continue
         disk = next(disk for disk in model.disks if disk.serial == label.name)
-        name = disk.path.rsplit("/", 1)[1]
+        name = disk.volume
         if name in state.volumes.get(label.pool, frozenset()):
             kept = {"pool": label.pool, "volume": name, "size": label.size, "target": None}
             steps.append(Step("grow_volume", f"keep volume {label.name}, with {label.size} MiB", kept))
@@ -596,9 +600,7 @@ def _volume_steps(
 def _seed_step(want: Vm, model: DomainModel, seed: Mapping[str, str], context: _Context) -> Step:
     disk = next(disk for disk in model.disks if disk.serial == "seed")
     pool = _pool(want.root.pool, context).name if want.root else ""
-    return Step(
-        "write_seed", "write the cloud-init seed", {"pool": pool, "volume": disk.path.rsplit("/", 1)[1], "files": seed}
-    )
+    return Step("write_seed", "write the cloud-init seed", {"pool": pool, "volume": disk.volume, "files": seed})
 
 
 # Change

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .._names import is_of_instance
+from .._pool_kinds import DiskKind
 
 URI = "urn:pextra:instance:1"
 _PREFIX = "pextra"
@@ -23,14 +24,29 @@ ET.register_namespace(_PREFIX, URI)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ceph:
+    """How a disk of Ceph is reached. monitors are host:port; secret is the UUID of a secret of libvirt's."""
+
+    monitors: tuple[str, ...]
+    user: str
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Disk:
-    """A disk. `path` is on the node; `serial` is what the guest finds it by."""
+    """A disk; `serial` is what the guest finds it by.
+
+    path: of a file or block device, on the node; of an image of Ceph, its pool of Ceph and its name; of a unit of an
+    iSCSI target, the storage pool and the unit.
+    """
 
     target: str
     path: str
     serial: str
     format: str = "qcow2"
     read_only: bool = False
+    kind: DiskKind = "file"
+    ceph: Ceph | None = None
 
     @property
     def volume(self) -> str:
@@ -49,11 +65,12 @@ class Interface:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeLabel:
-    """What a volume is to the instance. size is MiB."""
+    """What a volume is to the instance. size is MiB. unit: of an iSCSI target, whose size is not ours to know."""
 
     name: str
     pool: str
-    size: int
+    size: int = 0
+    unit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +178,7 @@ def parse_domain(xml: str) -> DomainModel | None:
         devices = ET.Element("devices")
     labels, name = _parse_labels(element), root.findtext("name", "")
     disks = devices.findall("disk")
-    ours = tuple(disk for disk in _parse_disks(disks) if is_of_instance(disk.volume, name, labels.id))
+    ours = tuple(disk for disk in _parse_disks(disks) if is_own_disk(disk, name, labels))
     targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
     return DomainModel(
         name=name,
@@ -210,6 +227,8 @@ def _cpu(virt_type: str) -> ET.Element:
 
 def _finish(root: ET.Element, model: DomainModel) -> str:
     """Write all that the model holds into a definition."""
+    before = root.find(f"metadata/{{{URI}}}instance")
+    old = _parse_labels(before) if before is not None else None
     _set_text(root, "name", model.name)
     _set_text(root, "description", model.description)
     _set_labels(root, model.labels)
@@ -225,7 +244,7 @@ def _finish(root: ET.Element, model: DomainModel) -> str:
     devices = root.find("devices")
     if devices is None:
         devices = ET.SubElement(root, "devices")
-    _set_disks(devices, model)
+    _set_disks(devices, model, old)
     _set_interfaces(devices, model.interfaces)
     return ET.tostring(root, encoding="unicode")
 
@@ -264,7 +283,8 @@ def _labels(labels: Labels) -> ET.Element:
     for tag in labels.tags:
         ET.SubElement(element, f"{{{URI}}}tag", name=tag)
     for volume in labels.volumes:
-        ET.SubElement(element, f"{{{URI}}}volume", name=volume.name, pool=volume.pool, size=str(volume.size))
+        child = ET.SubElement(element, f"{{{URI}}}volume", name=volume.name, pool=volume.pool)
+        child.set(*(("unit", volume.unit) if volume.unit is not None else ("size", str(volume.size))))
     for addresses in labels.addresses:
         ET.SubElement(element, f"{{{URI}}}nic", addresses=" ".join(addresses))
     return element
@@ -281,7 +301,12 @@ def _parse_labels(element: ET.Element) -> Labels:
         seed=element.get("seed"),
         tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
         volumes=tuple(
-            VolumeLabel(name=volume.get("name", ""), pool=volume.get("pool", ""), size=int(volume.get("size", "0")))
+            VolumeLabel(
+                name=volume.get("name", ""),
+                pool=volume.get("pool", ""),
+                size=int(volume.get("size", "0")),
+                unit=volume.get("unit"),
+            )
             for volume in element.findall(f"{{{URI}}}volume")
         ),
         addresses=tuple(tuple(nic.get("addresses", "").split()) for nic in element.findall(f"{{{URI}}}nic")),
@@ -313,10 +338,19 @@ def _memory_mib(element: ET.Element | None) -> int:
     return int(element.text) // per_mib[unit]
 
 
+# libvirt's word for each kind, and the attribute of <source> that holds its path.
+_DISK_TYPES: dict[DiskKind, tuple[str, str]] = {
+    "file": ("file", "file"),
+    "block": ("block", "dev"),
+    "rbd": ("network", "name"),
+    "unit": ("volume", "volume"),
+}
+
+
 def _disk(disk: Disk) -> ET.Element:
-    element = ET.Element("disk", type="file", device="disk")
+    element = ET.Element("disk", type=_DISK_TYPES[disk.kind][0], device="disk")
     ET.SubElement(element, "driver", name="qemu", type=disk.format, cache="none", discard="unmap")
-    ET.SubElement(element, "source", file=disk.path)
+    element.append(_disk_source(disk))
     ET.SubElement(element, "target", dev=disk.target, bus="virtio")
     if disk.read_only:
         ET.SubElement(element, "readonly")
@@ -324,59 +358,137 @@ def _disk(disk: Disk) -> ET.Element:
     return element
 
 
+def _disk_source(disk: Disk) -> ET.Element:
+    source = ET.Element("source")
+    if disk.kind == "unit":
+        pool, _, unit = disk.path.partition("/")
+        source.attrib |= {"pool": pool, "volume": unit}
+        return source
+    if disk.ceph is not None:
+        source.set("protocol", "rbd")
+    source.set(_DISK_TYPES[disk.kind][1], disk.path)
+    if disk.ceph is not None:
+        for monitor in disk.ceph.monitors:
+            host, _, port = monitor.rpartition(":")
+            ET.SubElement(source, "host", name=host, port=port)
+        auth = ET.SubElement(source, "auth", username=disk.ceph.user)
+        ET.SubElement(auth, "secret", type="ceph", uuid=disk.ceph.secret)
+    return source
+
+
 def _parse_disks(elements: Iterable[ET.Element]) -> Iterable[Disk]:
     for element in elements:
-        source, target, driver = element.find("source"), element.find("target"), element.find("driver")
-        if source is None or target is None or not source.get("file"):
-            continue
-        yield Disk(
-            target=target.get("dev", ""),
-            path=source.get("file", ""),
-            serial=element.findtext("serial", ""),
-            format=driver.get("type", "raw") if driver is not None else "raw",
-            read_only=element.find("readonly") is not None,
-        )
+        disk = _parse_disk(element)
+        if disk is not None:
+            yield disk
 
 
-def _set_disks(devices: ET.Element, model: DomainModel) -> None:
-    """Make the instance's own disks those of the model. Others stay, even if a new disk then finds its name taken."""
+def _parse_disk(element: ET.Element) -> Disk | None:
+    """Return a disk of a kind that we use, whoever made it; None for others, and for drives without a medium."""
+    source, target, driver = element.find("source"), element.find("target"), element.find("driver")
+    if source is None or target is None:
+        return None
+    kind, path = _parse_place(source)
+    if kind is None:
+        return None
+    return Disk(
+        target=target.get("dev", ""),
+        path=path,
+        serial=element.findtext("serial", ""),
+        format=driver.get("type", "raw") if driver is not None else "raw",
+        read_only=element.find("readonly") is not None,
+        kind=kind,
+        ceph=_parse_ceph(element, source) if kind == "rbd" else None,
+    )
+
+
+def _parse_place(source: ET.Element) -> tuple[DiskKind | None, str]:
+    if source.get("file"):
+        return "file", source.get("file", "")
+    if source.get("dev"):
+        return "block", source.get("dev", "")
+    if source.get("protocol") == "rbd":
+        return "rbd", source.get("name", "")
+    if source.get("pool") and source.get("volume"):
+        return "unit", f"{source.get('pool')}/{source.get('volume')}"
+    return None, ""
+
+
+def _parse_ceph(element: ET.Element, source: ET.Element) -> Ceph:
+    """The credentials may stand in either element: libvirt leaves them where they were written."""
+    auth = source.find("auth")
+    if auth is None:
+        auth = element.find("auth")
+    secret = auth.find("secret") if auth is not None else None
+    return Ceph(
+        monitors=tuple(f"{host.get('name', '')}:{host.get('port', '')}" for host in source.findall("host")),
+        user=auth.get("username", "") if auth is not None else "",
+        secret=secret.get("uuid", "") if secret is not None else "",
+    )
+
+
+def _set_disks(devices: ET.Element, model: DomainModel, old: Labels | None) -> None:
+    """Make the instance's own disks those of the model. Others stay, even if a new disk then finds its name taken.
+
+    old: the labels that the definition had, which tell what units of targets were its own.
+    """
     wanted = {disk.serial: disk for disk in model.disks}
     for element in devices.findall("disk"):
-        source, target = element.find("source"), element.find("target")
-        path = source.get("file", "") if source is not None else ""
+        disk, target = _parse_disk(element), element.find("target")
         name = target.get("dev", "") if target is not None else ""
         serial = element.findtext("serial", "")
-        is_ours = is_of_instance(path.rsplit("/", 1)[-1], model.name, model.labels.id)
+        is_ours = disk is not None and any(is_own_disk(disk, model.name, one) for one in (model.labels, old) if one)
         # By hand its path may have been changed, or its serial, but hardly both.
         found = wanted.get(serial) if is_ours or (serial in wanted and wanted[serial].target == name) else None
-        if found is None and is_ours:
-            found = next((disk for disk in wanted.values() if disk.target == name and disk.path == path), None)
+        if found is None and is_ours and disk is not None:
+            found = next((one for one in wanted.values() if one.target == name and one.path == disk.path), None)
         if found is not None:
             del wanted[found.serial]
             _write_disk(element, found)
         elif is_ours:
             devices.remove(element)
-    for disk in wanted.values():
-        devices.append(_disk(disk))
+    for missing in wanted.values():
+        devices.append(_disk(missing))
+
+
+def is_own_disk(disk: Disk, instance: str, labels: Labels) -> bool:
+    """Tell whether a disk is an instance's own: by the name of its volume, or as a unit that its labels name."""
+    if is_of_instance(disk.volume, instance, labels.id):
+        return True
+    return disk.kind == "unit" and any(f"{one.pool}/{one.unit}" == disk.path for one in labels.volumes if one.unit)
 
 
 def _write_disk(element: ET.Element, disk: Disk) -> None:
     """Write what we manage of a disk; its address, its driver's other settings and the like stay."""
-    for tag, key, value in (
-        ("driver", "type", disk.format),
-        ("source", "file", disk.path),
-        ("target", "dev", disk.target),
-    ):
+    for tag, key, value in (("driver", "type", disk.format), ("target", "dev", disk.target)):
         child = element.find(tag)
         if child is None:
             child = ET.SubElement(element, tag)
         child.set(key, value)
+    _write_source(element, disk)
     _set_text(element, "serial", disk.serial)
     read_only = element.find("readonly")
     if disk.read_only and read_only is None:
         ET.SubElement(element, "readonly")
     elif not disk.read_only and read_only is not None:
         element.remove(read_only)
+
+
+def _write_source(element: ET.Element, disk: Disk) -> None:
+    libvirt_type, key = _DISK_TYPES[disk.kind]
+    source, before = element.find("source"), _parse_disk(element)
+    if source is not None and before is not None and before.kind == disk.kind:
+        if (before.path, before.ceph) == (disk.path, disk.ceph):
+            return
+        if disk.kind in ("file", "block"):
+            source.set(key, disk.path)
+            return
+    element.set("type", libvirt_type)
+    place = len(element)
+    for old in (*element.findall("source"), *element.findall("auth")):
+        place = min(place, list(element).index(old))
+        element.remove(old)
+    element.insert(place, _disk_source(disk))
 
 
 def _interface(interface: Interface) -> ET.Element:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._pool_kinds import CEPH_PORT
+
 _TYPES = {"directory": "dir", "netfs": "netfs", "iscsi": "iscsi", "rbd": "rbd", "zfs": "zfs", "lvm": "logical"}
-# Ceph's messenger version 2: the version 1 has no encryption.
-_RBD_PORT = "3300"
 _SECRET_KINDS = {"iscsi": "iscsi", "rbd": "ceph"}
 
 
@@ -60,7 +60,7 @@ def _add_source(element: ET.Element, name: str, uuid: str, pool_type: str, sourc
     elif pool_type == "rbd":
         ET.SubElement(element, "name").text = source["pool"]
         for monitor in source["monitors"]:
-            ET.SubElement(element, "host", name=monitor, port=_RBD_PORT)
+            ET.SubElement(element, "host", name=monitor, port=str(CEPH_PORT))
         _add_auth(element, "ceph", source["user"], uuid)
     else:
         ET.SubElement(element, "name").text = name

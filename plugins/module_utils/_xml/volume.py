@@ -12,12 +12,17 @@ def render_volume(
     *,
     backing_path: str | None = None,
     backing_format: str = "qcow2",
+    is_thin: bool = True,
 ) -> str:
-    """Return the XML of a file volume. Only the owner may read it; QEMU's user gets it when it is opened."""
+    """Return the XML of a volume. Only the owner may read it; QEMU's user gets it when it is opened.
+
+    is_thin: whether space is taken only when it is written. Of a logical volume libvirt would make a snapshot of
+    nothing, which is lost when it is full.
+    """
     root = ET.Element("volume")
     ET.SubElement(root, "name").text = name
     ET.SubElement(root, "capacity", unit="bytes").text = str(size_bytes)
-    ET.SubElement(root, "allocation", unit="bytes").text = "0"
+    ET.SubElement(root, "allocation", unit="bytes").text = "0" if is_thin else str(size_bytes)
     target = ET.SubElement(root, "target")
     ET.SubElement(target, "format", type=volume_format)
     permissions = ET.SubElement(target, "permissions")

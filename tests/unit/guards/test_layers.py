@@ -11,7 +11,7 @@ import pytest
 from guards.project import MODULE_UTILS, ROOT, files, parsed, shown
 
 COLLECTION = "ansible_collections.pextra.cloud.plugins.module_utils."
-PURE = {"_spec", "_plan", "_xml", "_errors", "_ids", "_names"}
+PURE = {"_spec", "_plan", "_xml", "_errors", "_ids", "_names", "_pool_kinds"}
 # Layer (a folder or a file of module_utils): which others it may import. What is not listed may import none.
 LAYERS: dict[str, set[str]] = {
     "_spec": PURE,
@@ -24,7 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "_ovsdb": {"_errors"},
     "_switch": {"_errors", "_ovsdb", "_plan"},
     "_cloud": {"_errors", "_plan", "_registry", "_hypervisor", "_switch"},
-    "_storage_source": {"_cloud", "_errors", "_plan", "_xml"},
+    "_storage_source": {"_cloud", "_errors", "_plan", "_pool_kinds", "_xml"},
     "_progress": {"_plan"},
     "_kvm": set(),
     "_host_facts": {"_kvm", "_spec"},

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import DiskKind
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     URI,
+    Ceph,
     Disk,
     DomainModel,
     Interface,
@@ -40,19 +42,30 @@ MACS = st.from_regex(r"52(:[0-9a-f]{2}){5}", fullmatch=True)
 
 
 @st.composite
+def own_disks(draw: st.DrawFn, instance: str, serial: str, target: str) -> Disk:
+    """A disk of any kind whose volume is an instance's."""
+    kind: DiskKind = draw(st.sampled_from(["file", "block", "rbd"]))
+    directory = draw(NASTY)
+    return Disk(
+        target=target,
+        path=f"{directory}/{instance}.{ID}.{serial}.x" if kind == "rbd" else f"/{directory}/{instance}.{ID}.{serial}.x",
+        serial=serial,
+        format=draw(st.sampled_from(["qcow2", "raw"])),
+        read_only=draw(st.booleans()),
+        kind=kind,
+        ceph=Ceph(
+            monitors=("192.0.2.1:3300", draw(st.sampled_from(["2001:db8::1:3300", "mon:3300"]))), user="x", secret="y"
+        )
+        if kind == "rbd"
+        else None,
+    )
+
+
+@st.composite
 def models(draw: st.DrawFn, name: st.SearchStrategy[str] = NAMES) -> DomainModel:
     called = draw(name)
     serials = draw(st.lists(NAMES, unique=True, max_size=4))
-    disks = [
-        Disk(
-            target=f"vd{letter}",
-            path=f"/srv/{draw(NASTY)}/{called}.{ID}.{serial}.qcow2",
-            serial=serial,
-            format=draw(st.sampled_from(["qcow2", "raw"])),
-            read_only=draw(st.booleans()),
-        )
-        for letter, serial in zip("abcd", serials, strict=False)
-    ]
+    disks = [draw(own_disks(called, serial, f"vd{letter}")) for letter, serial in zip("abcd", serials, strict=False)]
     interfaces = draw(
         st.lists(
             st.builds(Interface, mac=MACS, network=NASTY, port_group=NASTY), unique_by=lambda nic: nic.mac, max_size=3
@@ -347,3 +360,104 @@ def test_labels_are_the_same_text_for_the_same_labels() -> None:
     assert Labels(id="i", cluster="c", organization="o").root is None
     label = VolumeLabel(name="root", pool="p", size=1)
     assert replace(MODEL.labels, volumes=(label,)).root == label
+
+
+CEPH = Ceph(monitors=("192.0.2.1:3300", "192.0.2.2:3300"), user="pextra", secret=uuid_of(ID))
+UNIT = VolumeLabel(name="san", pool="targets", unit="unit:0:0:1")
+OF_EACH_KIND = (
+    Disk(target="vda", path=f"vms/web.{ID}.root.raw", serial="root", format="raw", kind="rbd", ceph=CEPH),
+    Disk(target="vdb", path=f"/dev/vg0/web.{ID}.lv.raw", serial="lv", format="raw", kind="block"),
+    Disk(target="vdc", path="targets/unit:0:0:1", serial="san", format="raw", kind="unit"),
+    Disk(target="vdd", path=f"/srv/web.{ID}.file.qcow2", serial="file"),
+)
+BLOCKS = replace(MODEL, disks=OF_EACH_KIND, labels=replace(MODEL.labels, volumes=(UNIT,)))
+
+
+def test_disks_of_each_kind_as_libvirt_wants_them() -> None:
+    found = ET.fromstring(render_domain(BLOCKS, "qemu")).findall("devices/disk")
+    assert [disk.get("type") for disk in found] == ["network", "block", "volume", "file"]
+    shown = [ET.tostring(disk.find("source"), encoding="unicode") for disk in found]  # type: ignore[arg-type]
+    assert shown == [
+        f'<source protocol="rbd" name="vms/web.{ID}.root.raw"><host name="192.0.2.1" port="3300" />'
+        '<host name="192.0.2.2" port="3300" />'
+        f'<auth username="pextra"><secret type="ceph" uuid="{uuid_of(ID)}" /></auth></source>',
+        f'<source dev="/dev/vg0/web.{ID}.lv.raw" />',
+        '<source pool="targets" volume="unit:0:0:1" />',
+        f'<source file="/srv/web.{ID}.file.qcow2" />',
+    ]
+    assert parse_domain(render_domain(BLOCKS, "qemu")) == BLOCKS
+
+
+def test_a_unit_is_ours_only_by_the_labels() -> None:
+    stranger = replace(BLOCKS, labels=MODEL.labels)
+    parsed = parse_domain(render_domain(stranger, "qemu"))
+    assert parsed is not None
+    assert "san" not in disks(parsed)
+    assert "vdc" in parsed.targets
+
+
+def test_a_unit_that_is_not_wanted_any_more_goes() -> None:
+    less = replace(BLOCKS, disks=(BLOCKS.disks[0],), labels=MODEL.labels)
+    edited = edit_domain(render_domain(BLOCKS, "qemu"), less)
+    assert "unit:0:0:1" not in edited
+    assert parse_domain(edited) == less
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"vms/web.{ID}.root.raw", f"other/web.{ID}.root.raw"),
+        ('name="192.0.2.1" port="3300"', 'name="192.0.2.7" port="3300"'),
+        ('username="pextra"', 'username="admin"'),
+        ('type="network"', 'type="network" snapshot="external"'),
+        (f"/dev/vg0/web.{ID}.lv.raw", f"/dev/vg1/web.{ID}.lv.raw"),
+        ('<source pool="targets" volume="unit:0:0:1" />', '<source dev="/dev/sdc" />'),
+        (
+            'type="file" device="disk"><driver name="qemu" type="qcow2"',
+            'type="file" device="disk"><driver name="qemu"',
+        ),
+    ],
+)
+def test_what_was_changed_by_hand_is_put_back(before: str, after: str) -> None:
+    xml = render_domain(BLOCKS, "qemu")
+    assert before in xml
+    edited = edit_domain(xml.replace(before, after), BLOCKS)
+    assert unordered(parse_domain(edited)) == unordered(BLOCKS)
+    assert edit_domain(edited, BLOCKS) == edited
+
+
+def test_credentials_are_read_where_older_libvirt_writes_them() -> None:
+    root = ET.fromstring(render_domain(BLOCKS, "qemu"))
+    disk = root.find("devices/disk")
+    assert disk is not None
+    source = disk.find("source")
+    assert source is not None
+    auth = source.find("auth")
+    assert auth is not None
+    source.remove(auth)
+    disk.insert(0, auth)
+    xml = ET.tostring(root, encoding="unicode")
+    assert parse_domain(xml) == BLOCKS
+    assert edit_domain(xml, BLOCKS) == xml
+
+
+def test_an_edit_of_a_disk_of_ceph_keeps_what_is_not_ours() -> None:
+    xml = render_domain(BLOCKS, "qemu").replace(
+        '<host name="192.0.2.1"', '<config file="/etc/ceph/x.conf" /><host name="192.0.2.1"'
+    )
+    assert "/etc/ceph/x.conf" in edit_domain(xml, replace(BLOCKS, memory=512))
+
+
+def test_a_disk_may_change_its_kind() -> None:
+    files = replace(
+        MODEL,
+        disks=tuple(
+            Disk(target=disk.target, path=f"/srv/web.{ID}.{disk.serial}.qcow2", serial=disk.serial)
+            for disk in OF_EACH_KIND
+        ),
+    )
+    edited = edit_domain(render_domain(BLOCKS, "qemu"), files)
+    assert disks(parse_domain(edited)) == disks(files)
+    assert "auth" not in edited
+    back = edit_domain(edited, BLOCKS)
+    assert disks(parse_domain(back)) == disks(BLOCKS)

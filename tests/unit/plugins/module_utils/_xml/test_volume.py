@@ -42,3 +42,8 @@ def test_any_text_is_inert(name: str, path: str | None) -> None:
     assert root.findtext("name") == name
     assert root.findtext("backingStore/path") == path
     assert len(list(root.iter())) == (8 if path is None else 11)
+
+
+def test_a_volume_that_takes_its_space_at_once() -> None:
+    root = ET.fromstring(render_volume("root", 1024, "raw", is_thin=False))
+    assert root.findtext("allocation") == root.findtext("capacity") == "1024"
