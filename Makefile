@@ -11,6 +11,8 @@ PYTHON ?= /usr/bin/python3
 INVENTORY ?= inventories/lab
 # How often `make chaos` interrupts a run.
 INTERRUPTIONS ?= 200
+# The size of the image of `make image-transfer`.
+IMAGE_MIB ?= 1024
 
 # libvirt-python and some of what the linters need are compiled.
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
@@ -141,6 +143,11 @@ integration: install lab-packages ## The installed collection on the lab, looked
 chaos: install lab-packages ## Interrupt the first run 200 times (INTERRUPTIONS=200)
 	@PEXTRA_INTERRUPTIONS=$(INTERRUPTIONS) tools/with_lab tools/step --show "Interruptions" $(PYTEST) \
 	  tests/integration/test_interruption.py
+
+.PHONY: image-transfer
+image-transfer: install lab-packages ## Bring an image of 1 GiB to three nodes (IMAGE_MIB=1024)
+	@PEXTRA_IMAGE_MIB=$(IMAGE_MIB) tools/with_lab tools/step --show "Image of $(IMAGE_MIB) MiB" $(PYTEST) -s \
+	  tests/integration/test_image_transfer.py
 
 .PHONY: bench
 bench: install lab-packages ## Measure the modules against community.libvirt and raw libvirt

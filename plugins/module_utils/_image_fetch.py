@@ -87,7 +87,7 @@ def _fetch_into(
         total = done + int(length) if length and length.isdecimal() else 0
         if total > longest:
             raise _fail(label, url, f"is {total // _MIB} MiB long, more than max_size allows", "Raise max_size.")
-        while chunk := response.read(CHUNK):
+        while chunk := _read(response, label, url):
             done += len(chunk)
             if done > longest:
                 raise _fail(label, url, f"is longer than {longest // _MIB} MiB, against max_size", "Raise max_size.")
@@ -113,6 +113,14 @@ def _fetch_into(
     file.flush()
     os.fsync(file.fileno())
     os.rename(partial_path(sha256), cached_path(sha256))
+
+
+def _read(response: Any, label: str, url: str) -> bytes:
+    """Read a little. A body that comes in pieces and breaks off is no error of the operating system's."""
+    try:
+        return bytes(response.read(CHUNK))
+    except http.client.HTTPException as error:
+        raise _fail(label, url, f"broke off: {error}", "Run again: it goes on where it stopped.") from error
 
 
 def _open_checked(url: str, offset: int, label: str) -> Any:

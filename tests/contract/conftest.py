@@ -29,10 +29,17 @@ HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><node
 
 CLUSTER = Row("cls-AAAAAAAAAAAAAAAAAAAAA", "cluster", "mtl-1")
 VSWITCH = Row("vsw-AAAAAAAAAAAAAAAAAAAAA", "vswitch", "svswitch1", CLUSTER.id)
-IMAGE = Row("img-AAAAAAAAAAAAAAAAAAAAA", "image", "tiny", CLUSTER.id, {"format": "qcow2", "virtual_size": 64 * 1024**2})
 NODES = tuple(
     Row(f"node-{n * 21}", "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}", "virt_type": "qemu"})
     for n in "12"
+)
+COPIES = ["pool-BBBBBBBBBBBBBBBBBBBBB/", *(f"pool-AAAAAAAAAAAAAAAAAAAAA/{node.id}" for node in NODES)]
+IMAGE = Row(
+    "img-AAAAAAAAAAAAAAAAAAAAA",
+    "image",
+    "tiny",
+    CLUSTER.id,
+    {"format": "qcow2", "virtual_size": 64 * 1024**2, "copies": COPIES},
 )
 ROWS = (
     Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "", {"root": True}),

@@ -47,8 +47,21 @@ SHARED = Row(
     CLUSTER.id,
     {"type": "directory", "path": "/srv/shared", "shared": True},
 )
-TINY = Row("img-AAAAAAAAAAAAAAAAAAAAA", "image", "tiny", CLUSTER.id, {"format": "qcow2", "virtual_size": 64 * 1024**2})
-HUGE = Row("img-BBBBBBBBBBBBBBBBBBBBB", "image", "huge", CLUSTER.id, {"format": "raw", "virtual_size": 2048 * 1024**2})
+EVERYWHERE = [f"{SHARED.id}/", *(f"{LOCAL.id}/{row.id}" for row in NODES)]
+TINY = Row(
+    "img-AAAAAAAAAAAAAAAAAAAAA",
+    "image",
+    "tiny",
+    CLUSTER.id,
+    {"format": "qcow2", "virtual_size": 64 * 1024**2, "copies": EVERYWHERE},
+)
+HUGE = Row(
+    "img-BBBBBBBBBBBBBBBBBBBBB",
+    "image",
+    "huge",
+    CLUSTER.id,
+    {"format": "raw", "virtual_size": 2048 * 1024**2, "copies": EVERYWHERE},
+)
 VSWITCHES = tuple(Row(f"vsw-{n * 21}", "vswitch", f"svswitch{n}", CLUSTER.id) for n in "12")
 PORT_GROUPS = (
     Row("pg-AAAAAAAAAAAAAAAAAAAAA", "port_group", "Production", CLUSTER.id, {"vswitch": VSWITCHES[0].id}),

@@ -21,6 +21,7 @@ from ._disks import disk_of
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import Hierarchy, find, find_cluster
+from .image import site_key
 from .placement import Capacity, choose_node
 
 Item = TypeVar("Item")
@@ -335,12 +336,25 @@ def _unsuitable(want: Vm, node: str, context: _Context, *, is_new: bool = True) 
         vswitch = _vswitch(nic, context)
         if vswitch not in state.networks:
             problems.append(f"port group {nic.port_group} needs {vswitch}, which is not there")
-    if want.image and want.root and is_new:
-        image, pool = _image(want.image, context), _pool(want.root.pool, context)
-        name = image_volume(image.id, image.attributes["format"])
-        if pool.name in state.volumes and name not in state.volumes[pool.name]:
-            problems.append(f"image {image.name} has no copy in storage pool {pool.name} there")
-    return problems
+    return problems + (_unsuitable_image(want, state, context) if is_new else [])
+
+
+def _unsuitable_image(want: Vm, here: NodeState, context: _Context) -> list[str]:
+    """Return why a root volume cannot be made there.
+
+    A copy has its final name while it is written, and after a transfer that was killed: only the record tells.
+    """
+    if want.image is None or want.root is None:
+        return []
+    image, pool = _image(want.image, context), _pool(want.root.pool, context)
+    if pool.name not in here.volumes:
+        return []
+    if image_volume(image.id, image.attributes["format"]) not in here.volumes[pool.name]:
+        return [f"image {image.name} has no copy in storage pool {pool.name} there"]
+    key = site_key(pool.id, None if pool.attributes.get("shared") else here.row.id)
+    if key not in image.attributes.get("copies", ()):
+        return [f"the copy of image {image.name} in storage pool {pool.name} there is not complete"]
+    return []
 
 
 def _pools_of(want: Vm) -> list[str]:
@@ -614,7 +628,9 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
     here = context.have.nodes[current.node]
     _require_volumes(current, here, but_root=replaced)
     if target is None:
-        _require_suitable(_unsuitable_changes(current, model, here, replaced), current.node)
+        lacking = _unsuitable_changes(current, model, here, replaced)
+        lacking += _unsuitable_image(want, here, context) if replaced else []
+        _require_suitable(lacking, current.node)
     elif replaced:
         raise _RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
 

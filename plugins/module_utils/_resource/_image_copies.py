@@ -25,6 +25,15 @@ def record_copy(registry: Registry, image_id: str, key: str) -> None:
     change_images(registry, lambda row: row.id == image_id, add)
 
 
+def withdraw_copy(registry: Registry, image_id: str, key: str) -> None:
+    """Note that a copy is about to be written anew: half of it has the same name, and must not count."""
+
+    def drop(attributes: dict[str, Any]) -> None:
+        attributes["copies"] = [one for one in attributes.get("copies", ()) if one != key]
+
+    change_images(registry, lambda row: row.id == image_id, drop)
+
+
 def forget_copy(registry: Registry, scope: str, name: str, key: str, volume: str) -> None:
     """Note that a copy, or what was left of the content before, has been deleted."""
 

@@ -38,7 +38,7 @@ from .._spec._mistake import Mistake
 from .._spec.image import FIELDS, Image
 from .._xml.volume import render_volume
 from ._base import Options
-from ._image_copies import change_images, forget_copy, record_copy
+from ._image_copies import change_images, forget_copy, record_copy, withdraw_copy
 
 
 class ImageResource:
@@ -153,6 +153,7 @@ class ImageResource:
         hypervisor = cloud.hypervisor(node)
         pool, volume, sha256 = data["pool"], data["volume"], data["sha256"]
         resource = f"{label} in pool {pool}"
+        withdraw_copy(cloud.registry, data["id"], data["key"])
         hypervisor.delete_volume(pool, volume, resource)  # what a killed run has left
         try:
             with open(cache.cached_path(sha256), "rb") as file:

@@ -29,8 +29,20 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", self.path.removeprefix("/to/"))
             self.end_headers()
             return
-        if self.path == "/missing":
+        if self.path.startswith("/missing"):
             self.send_error(404)
+            return
+        content = self.server.content  # type: ignore[attr-defined]
+        if self.path == "/pieces":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(content) + content[: len(content) // 2])
+            return
+        if self.path == "/unmeasured":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
             return
         start = 0
         if self.headers.get("Range") and self.path != "/no-ranges":
@@ -38,7 +50,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(206)
         else:
             self.send_response(200)
-        body = CONTENT[start:]
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()[:8]}"')
+        body = content[start:]
         self.send_header("Content-Length", str(2**50 if self.path == "/huge" else len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if self.path == "/broken" else body)
@@ -59,6 +72,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.delenv(name, raising=False)
     served = Server(("127.0.0.1", 0), Handler)
     served.asked = []  # type: ignore[attr-defined]
+    served.content = CONTENT  # type: ignore[attr-defined]
     threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
 
     def resolve(host: str, *rest: Any, **more: Any) -> Any:
@@ -101,6 +115,47 @@ def test_what_broke_off_is_taken_up(server: Any, path: str) -> None:
     fetch(server, path)
     assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
     assert server.asked[-1] == (path, "bytes=1572864-")
+
+
+@pytest.mark.usefixtures("outward")
+def test_a_file_that_changed_while_it_was_fetched_is_refused(server: Any) -> None:
+    """It is asked for once more from its beginning, since what was there before may be what is wrong."""
+    with pytest.raises(FetchError, match="broke off"):
+        fetch(server, "/broken")
+    server.content = CONTENT[::-1]
+    with pytest.raises(FetchError, match=f"not {SHA256} as declared"):
+        fetch(server, "/tiny.qcow2")
+    assert [asked for _, asked in server.asked] == [None, "bytes=1572864-", None]
+    assert not os.path.exists(_image_cache.cached_path(SHA256))
+    server.content = CONTENT
+    fetch(server, "/tiny.qcow2")
+    assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("outward")
+@pytest.mark.parametrize(("path", "said"), [("/pieces", "broke off"), ("/unmeasured", "not ")])
+def test_half_a_file_of_unknown_length_is_never_taken_for_a_whole_one(server: Any, path: str, said: str) -> None:
+    with pytest.raises(FetchError, match=said):
+        fetch(server, path)
+    assert not os.path.exists(_image_cache.cached_path(SHA256))
+    fetch(server, "/tiny.qcow2")
+    assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("outward")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/missing?token=hunter2",
+        "/to/http://user:hunter2@images.test/x",
+        "/to/ftp://user:hunter2@images.test/x",
+        "/to/http://images.test:1/x?token=hunter2",
+    ],
+)
+def test_no_message_holds_a_secret_of_a_url(server: Any, path: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        fetch(server, path)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("outward")

@@ -17,14 +17,18 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import ed
 from instance_model import (
     CLUSTER,
     COPIES,
+    HUGE,
     NODES,
     OTHER_ORGANIZATION,
     ROOT_ORGANIZATION,
+    TINY,
     Guest,
     Model,
     acts,
     step_of,
 )
+from instance_model import LOCAL as LOCAL_ROW
+from instance_model import SHARED as SHARED_ROW
 
 WEB = Vm(name="web", image="tiny", root=Root(pool="shared"), nics=(Nic(port_group="Production"),))
 LOCAL = replace(WEB, root=Root(pool="local", size=1024), volumes=(Volume(name="data", pool="local", size=64),))
@@ -332,6 +336,7 @@ def test_reservations_of_another_run_count(model: Model) -> None:
         ("pool", "it cannot be there: storage pool local is not available there"),
         ("network", "it cannot be there: port group Production needs svswitch1, which is not there"),
         ("image", "it cannot be there: image tiny has no copy in storage pool local there"),
+        ("half", "it cannot be there: the copy of image tiny in storage pool local there is not complete"),
     ],
 )
 def test_pinned_where_something_is_missing(model: Model, damage: str, message: str) -> None:
@@ -340,6 +345,9 @@ def test_pinned_where_something_is_missing(model: Model, damage: str, message: s
         del model.nodes["node2"].pools["local"]
     elif damage == "network":
         model.nodes["node2"].networks.clear()
+    elif damage == "half":
+        only_node1 = replace(TINY, attributes={**TINY.attributes, "copies": [f"{LOCAL_ROW.id}/{NODES[0].id}"]})
+        model.members = [only_node1 if row == TINY else row for row in model.members]
     else:
         del model.nodes["node2"].pools["local"][next(iter(COPIES))]
     problem = failure(model, replace(LOCAL, node="node2"))
@@ -840,6 +848,14 @@ def test_another_image(model: Model) -> None:
     assert {name for name in before if after[name] != before[name]} == {name for name in before if ".root." in name}
     guest = model.guest("web")[1]
     assert (guest.config.labels.id, guest.power) == (id_, "running")
+
+
+def test_a_root_stays_while_there_is_nothing_whole_to_make_it_from(model: Model) -> None:
+    model.converge(replace(LOCAL, node="node1"))
+    half = replace(HUGE, attributes={**HUGE.attributes, "copies": [f"{SHARED_ROW.id}/"]})
+    model.members = [half if row == HUGE else row for row in model.members]
+    problem = failure(model, replace(LOCAL, image="huge", root=Root(pool="local")), force_stop=True)
+    assert problem.what == ("it cannot be there: the copy of image huge in storage pool local there is not complete")
 
 
 def test_another_image_of_a_stopped_instance(model: Model) -> None:
