@@ -24,6 +24,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _KEEPALIVE_INTERVAL_S = 5
 _KEEPALIVE_COUNT = 4
 POOL_START_TIMEOUT_S = 60.0
+_POOLS_TIMEOUT_S = 20.0
 
 Power = Literal["running", "stopped", "paused"]
 Result = TypeVar("Result")
@@ -319,7 +320,19 @@ class Hypervisor:
     # Storage pools and volumes
 
     def pools(self) -> list[PoolRecord]:
-        """Read all storage pools."""
+        """Read all storage pools.
+
+        While libvirt waits for a server, to mount or to refresh, it answers no question about pools: past a time limit
+        this raises.
+        """
+        late = Problem(
+            f"libvirt does not tell its storage pools within {_POOLS_TIMEOUT_S:g} s",
+            "It may be waiting for a server: look for mounts that hang.",
+            self.node,
+        )
+        return _bounded(self._read_pools, _POOLS_TIMEOUT_S, late)
+
+    def _read_pools(self) -> list[PoolRecord]:
         with self._errors("list storage pools"):
             autostarted = {
                 pool.UUIDString()

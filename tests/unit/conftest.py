@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TREE = REPOSITORY / ".build" / "unit"
@@ -23,3 +24,7 @@ def _link_tree() -> None:
 
 _link_tree()
 _AnsibleCollectionFinder(paths=[str(TREE)])._install()
+
+# How long an example takes depends on what else the machine does; that is no property of the code.
+settings.register_profile("pextra", deadline=None)
+settings.load_profile("pextra")

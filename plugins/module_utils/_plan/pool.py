@@ -12,7 +12,7 @@ from .._errors import Problem
 from .._ids import is_id, new_id, uuid_of
 from .._spec._mistake import suggest
 from .._spec._pool_source import SECRETS
-from .._spec.pool import IN_DIRECTORY, Pool, digest_of_credential
+from .._spec.pool import IN_DIRECTORY, NETWORKED, Pool, digest_of_credential
 from .._xml.pool import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ._rows import AssociationRow, Row
 from ._types import Change, Plan, Step, Work
@@ -159,26 +159,38 @@ def find_leaving(wants: Sequence[Pool], have: PoolHave) -> dict[str, list[Row]]:
     return leaving
 
 
-def find_new(wants: Sequence[Pool], have: PoolHave) -> list[tuple[Row, str]]:
-    """Return the pools, as they would be registered, and nodes where they have to be defined: their sources have to be
-    tested before planning. A directory is made where it is missing, so there is nothing to test.
+@dataclass(frozen=True)
+class SourceTest:
+    """A pool, as it is or would be registered, whose source has to be tested for a node before planning.
+
+    is_started: it is in use there, so it is enough that its servers answer.
     """
-    new = []
+
+    pool: Row
+    node: str
+    is_started: bool
+
+
+def find_source_tests(wants: Sequence[Pool], have: PoolHave) -> list[SourceTest]:
+    """Return what has to be tested. A directory is made where it is missing, so there is nothing to test; what is on
+    the node itself and in use needs no test either.
+    """
+    tests = []
     for want in wants:
         target = _resolve(want, have)
         if not isinstance(target, _Target) or want.state == "absent" or want.type == "directory":
             continue
         row = target.row or Row("", "pool", want.name, target.cluster.id, {})
         attributes = {"type": want.type, "path": target.path, "source": target.source}
-        known = {one.node: one for one in _associations(row, have)} if target.row else {}
         for node in target.nodes:
-            association, seen_node = known.get(node.id), have.seen.get(node.name)
+            seen_node = have.seen.get(node.name)
             if seen_node is None:
                 continue
             seen = _seen_ours(row.id, seen_node) if target.row else None
-            if association is None or not association.attributes.get("internal_id") or seen is None:
-                new.append((replace(row, attributes=attributes), node.name))
-    return new
+            is_started = seen is not None and seen.active
+            if want.type in NETWORKED or not is_started:
+                tests.append(SourceTest(replace(row, attributes=attributes), node.name, is_started))
+    return tests
 
 
 # Labels, from which a lost registry is rebuilt
@@ -237,7 +249,7 @@ def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
         if node is None:
             continue
         seen = _seen_ours(row.id, have.seen.get(node.name))
-        status, error = _node_status(association, seen, have.down.get(node.name))
+        status, error = _node_status(row, association, seen, have.down.get(node.name))
         stored = association.attributes
         nodes.append(
             {
@@ -272,16 +284,20 @@ def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
     }
 
 
-def _node_status(association: AssociationRow, seen: SeenPool | None, down: Problem | None) -> tuple[Status, str | None]:
+def _node_status(
+    row: Row, association: AssociationRow, seen: SeenPool | None, down: Problem | None
+) -> tuple[Status, str | None]:
     stored = association.attributes
     if not stored.get("enabled"):
         return "destroying", stored.get("error")
     if down is not None:
         return "error", down.what
-    if seen is not None and seen.active:
-        return "available", None
-    if stored.get("error"):
+    is_active = seen is not None and seen.active
+    # libvirt does not notice when a server goes: what propagation has found out counts until it finds otherwise.
+    if stored.get("error") and (not is_active or row.attributes["type"] in NETWORKED):
         return "error", stored["error"]
+    if is_active:
+        return "available", None
     if seen is not None:
         return "error", "it is defined, but stopped"
     if stored.get("internal_id"):

@@ -17,7 +17,8 @@ class Situation:
 
     pool_exists, has_association: the registry's rows. has_internal_id: the association names libvirt's pool.
     enabled: the node shall have it (False: the association is marked for deletion). defined, started: as libvirt has
-    it. source_reachable: what the pool is made of can be used from the node.
+    it. source_reachable: what the pool is made of can be used from the node. A pool whose server has gone stays
+    "started" for libvirt, so it is available only if both hold.
     """
 
     pool_exists: bool
@@ -45,6 +46,10 @@ def plan_propagation(now: Situation) -> Act | None:
         return "define" if now.source_reachable else "fail"
     if not now.defined:
         return "forget"
+    if not now.source_reachable:
+        # Started, it is left to come back. Stopped, it is not started: that would wait for the server, and libvirt
+        # would tell nothing about any pool of the node meanwhile.
+        return "fail"
     return None if now.started else "start"
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,12 +22,13 @@ from .._plan.pool import (
     describe_pools,
     find_concerned,
     find_leaving,
-    find_new,
+    find_source_tests,
     plan_pools,
 )
+from .._spec._fields import Table
 from .._spec._mistake import Mistake
 from .._spec.pool import FIELDS, Pool, parse_pool_spec
-from .._storage_source import find_bad_source
+from .._storage_source import find_bad_sources
 from .._xml.pool import parse_pool
 from ._base import Options
 from ._image_copies import forget_copies
@@ -37,9 +37,10 @@ from ._image_copies import forget_copies
 class PoolResource:
     noun = "pool"
     plural = "pools"
-    table = FIELDS
+    table: Table = FIELDS
 
-    def __init__(self) -> None:
+    def __init__(self, planner: Callable[[Sequence[Pool], PoolHave], Plan] = plan_pools) -> None:
+        self._planner = planner
         # As this run has written them, by (pool, node): one work at a time writes each.
         self._written: dict[tuple[str, str], AssociationRow] = {}
 
@@ -85,10 +86,10 @@ class PoolResource:
         seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
         have = replace(have, seen=seen_nodes, down=down)
-        return replace(have, bad_sources=_find_bad_sources(cloud, wants, have))
+        return replace(have, bad_sources=find_bad_sources(cloud, find_source_tests(wants, have)))
 
     def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
-        return plan_pools(wants, have)
+        return self._planner(wants, have)
 
     def reserve(self, cloud: Cloud, plan: Plan) -> None:
         """Register pools and mark associations before a node is touched, so that a killed run can be taken up."""
@@ -201,14 +202,6 @@ def secret_value(data: Mapping[str, Any]) -> bytes:
     """Return a credential as libvirt wants it: Ceph's keys are base64 of what they are."""
     credential: str = data["credential"]
     return base64.b64decode(credential) if data["pool_type"] == "rbd" else credential.encode()
-
-
-def _find_bad_sources(cloud: Cloud, wants: Sequence[Pool], have: PoolHave) -> dict[tuple[str, str], str]:
-    """Test the sources of pools that are to be defined on a node (domain rules, "Propagation", 2), all at once."""
-    new = find_new(wants, have)
-    with ThreadPoolExecutor(max_workers=max(1, min(32, len(new)))) as threads:
-        found = threads.map(lambda one: find_bad_source(cloud, one[1], one[0]), new)
-        return {(row.name, node): reason for (row, node), reason in zip(new, found, strict=True) if reason}
 
 
 def _find_users(hypervisor: Hypervisor, paths: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:

@@ -112,6 +112,7 @@ ROLE_VARIABLES: dict[str, str] = {
     "pextra_index": "The number of an instance that has a count.",
     "pextra_node_facts": "What preflight found out about the host.",
     "pextra_node_hosts": "The nodes that a playbook runs on.",
+    "pextra_propagation_interval": "How many seconds lie between two rounds of the job that propagates storage pools.",
     "pextra_registry_url": "The registry.",
     "pextra_takeover": "The deployment that a host is taken over from, on purpose.",
 }

@@ -46,7 +46,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "_engine": {"_cloud", "_errors", "_plan", "_progress", "_registry", "_resource"},
     "_runner": {"_argspec", "_cloud", "_engine", "_errors", "_plan", "_registry", "_resource", "_spec"},
-    "_propagation_job": {"_cloud", "_engine", "_errors", "_plan", "_registry", "_resource", "_spec"},
+    "_propagation_job": {"_cloud", "_engine", "_errors", "_plan", "_registry", "_resource"},
 }
 # Library: the only layers that may import it.
 DOORS = {

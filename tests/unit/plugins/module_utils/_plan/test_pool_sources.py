@@ -13,13 +13,19 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
     PoolHave,
     SeenNode,
     SeenPool,
-    find_new,
+    describe_pools,
+    find_source_tests,
     labels_of_pool,
     plan_pools,
     pools_from_labels,
     render_registered_pool,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import Pool, digest_of_credential, parse_pool_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import (
+    NETWORKED,
+    Pool,
+    digest_of_credential,
+    parse_pool_spec,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import parse_pool
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
@@ -91,20 +97,50 @@ def test_a_new_pool_is_defined_with_its_credential_first(spec: Pool) -> None:
 def test_a_converged_pool_needs_nothing(spec: Pool) -> None:
     have = converged(spec)
     assert plan_pools([spec], have).is_empty
-    assert find_new([spec], have) == []
+    tests = find_source_tests([spec], have)
+    # What is on the node itself and in use needs no test; of what is elsewhere, that its servers answer.
+    assert [(test.node, test.is_started) for test in tests] == (
+        [("node1", True), ("node2", True)] if spec.type in NETWORKED else []
+    )
 
 
 @pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)
 def test_a_new_pool_is_tested_on_every_node(spec: Pool) -> None:
-    found = find_new([spec], EMPTY)
-    assert [node for _, node in found] == ["node1", "node2"]
-    assert {(row.name, row.attributes["type"], str(row.attributes["source"])) for row, _ in found} == {
+    found = find_source_tests([spec], EMPTY)
+    assert [(test.node, test.is_started) for test in found] == [("node1", False), ("node2", False)]
+    assert {(test.pool.name, test.pool.attributes["type"], str(test.pool.attributes["source"])) for test in found} == {
         ("one", spec.type, str(spec.source))
     }
 
 
 def test_a_directory_is_not_tested() -> None:
-    assert find_new([Pool(name="one")], EMPTY) == []
+    assert find_source_tests([Pool(name="one")], EMPTY) == []
+
+
+@pytest.mark.parametrize("spec", [spec for spec in WANTS if spec.type in NETWORKED], ids=lambda spec: spec.type)
+def test_a_server_that_goes_is_an_error_until_it_is_back(spec: Pool) -> None:
+    """The pool stays started for libvirt, and is left alone; only what is known of it changes, and only once."""
+    have, reason = converged(spec), "192.0.2.9 port 2049 does not answer within 3 s"
+    gone = replace(have, bad_sources={("one", "node1"): reason})
+    plan = plan_pools([spec], gone)
+    assert (acts(plan), acts(plan, "node2")) == (["fail"], [])
+    assert [str(problem) for problem in plan.failures] == [f"node1: pool one: {reason}"]
+
+    known = {"status": "error", "error": reason, "error_at": 1.0}
+    noted = tuple(
+        replace(one, attributes={**one.attributes, **known}) if one.node == NODES[0].id else one
+        for one in have.associations
+    )
+    plan = plan_pools([spec], replace(gone, associations=noted))
+    assert plan.is_empty
+    assert len(plan.failures) == 1
+    described = {node["name"]: node for node in describe_pools(None, replace(gone, associations=noted))[0]["nodes"]}
+    assert (described["node1"]["status"], described["node1"]["error"]) == ("error", reason)
+    assert described["node1"]["error_at"] == 1.0
+    assert described["node2"]["status"] == "available"
+
+    plan = plan_pools([spec], replace(have, associations=noted))
+    assert (acts(plan), acts(plan, "node2")) == (["record"], [])
 
 
 @pytest.mark.parametrize("spec", WANTS, ids=lambda spec: spec.type)

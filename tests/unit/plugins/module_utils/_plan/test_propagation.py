@@ -24,14 +24,15 @@ TABLE: dict[tuple[int, int, int, int, int, int], Act | None] = {
     (1, 0, 1, 1, 0, 1): "define",
     (1, 0, 1, 1, 1, 0): "fail",
     (1, 0, 1, 1, 1, 1): "define",
-    # association with internal identifier, enabled: done, start, or define again in the next round
+    # association with internal identifier, enabled: done, start, or define again in the next round; a source that
+    # cannot be reached is an error, whatever libvirt takes the pool for
     (1, 1, 1, 0, 0, 0): "forget",
     (1, 1, 1, 0, 0, 1): "forget",
     (1, 1, 1, 0, 1, 0): "forget",
     (1, 1, 1, 0, 1, 1): "forget",
-    (1, 1, 1, 1, 0, 0): "start",
+    (1, 1, 1, 1, 0, 0): "fail",
     (1, 1, 1, 1, 0, 1): "start",
-    (1, 1, 1, 1, 1, 0): None,
+    (1, 1, 1, 1, 1, 0): "fail",
     (1, 1, 1, 1, 1, 1): None,
     # marked for deletion: off the node if it is there, then out of the registry
     (1, 0, 0, 0, 0, 0): "dissociate",
@@ -87,6 +88,8 @@ def test_rounds_end(values: tuple[bool, ...]) -> None:
         ((1, 1, 1, 1, 0, 0, 1), ("forget", "define")),
         ((1, 1, 1, 1, 0, 0, 0), ("forget", "fail")),
         ((1, 1, 1, 1, 1, 0, 1), ("start",)),
+        ((1, 1, 1, 1, 1, 0, 0), ("fail",)),
+        ((1, 1, 1, 1, 1, 1, 0), ("fail",)),
         ((1, 1, 1, 1, 1, 1, 1), ()),
         ((1, 1, 1, 0, 1, 1, 1), ("remove",)),
         ((0, 1, 1, 1, 1, 1, 1), ()),

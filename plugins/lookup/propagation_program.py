@@ -1,0 +1,80 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The coordinators' job as one file: the modules' own code, zipped, which Python runs as it is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: propagation_program
+short_description: Build the program of the coordinators' propagation job
+version_added: 0.2.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Packs the code that plans and applies storage pools, which the modules use as well, into one file that Python runs.
+  - Of the same collection it is the same to the byte.
+  - The file is in Ansible's own temporary directory, and goes with it.
+options:
+  _terms:
+    description: Nothing.
+"""
+
+EXAMPLES = r"""
+- name: Install the program
+  ansible.builtin.copy:
+    src: "{{ lookup('pextra.cloud.propagation_program').path }}"
+    dest: /usr/local/lib/pextra/pextra-propagation
+    mode: "0755"
+"""
+
+RETURN = r"""
+_list:
+  description: One element, with C(path) of the file on the controller, and its C(sha256).
+  type: list
+  elements: dict
+"""
+
+import hashlib
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.lookup import LookupBase
+
+_MODULE_UTILS = Path(__file__).parent.parent / "module_utils"
+_PACKAGE = "pextra_cloud"
+_MAIN = f"from {_PACKAGE}._propagation_job import run\n\nrun()\n"
+# The earliest time that a zip file can hold.
+_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def build_program(sources: Path = _MODULE_UTILS) -> bytes:
+    """Return the program. Everything is packed: what is imported decides itself, and is tested on a bare Python."""
+    members = {"__main__.py": _MAIN.encode()}
+    for path in sorted(sources.rglob("*.py")):
+        members[f"{_PACKAGE}/{path.relative_to(sources).as_posix()}"] = path.read_bytes()
+    buffer = io.BytesIO()
+    buffer.write(b"#!/usr/bin/python3\n")
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(members.items()):
+            member = zipfile.ZipInfo(name, _TIME)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, content)
+    return buffer.getvalue()
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]  # ansible has no types
+    def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[dict[str, str]]:
+        del terms, variables, kwargs
+        program = build_program()
+        digest = hashlib.sha256(program).hexdigest()
+        path = os.path.join(constants.DEFAULT_LOCAL_TMP, f"pextra-propagation-{digest}")
+        if not os.path.exists(path):
+            beside = f"{path}.{os.getpid()}"
+            with open(beside, "xb") as file:
+                file.write(program)
+            os.replace(beside, path)
+        return [{"path": path, "sha256": digest}]

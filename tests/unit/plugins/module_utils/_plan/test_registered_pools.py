@@ -1,0 +1,164 @@
+"""Pools as the registry has them: they are wanted as they were declared, and one that is refused stops no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
+    PoolHave,
+    SeenNode,
+    SeenPool,
+    labels_of_pool,
+    plan_pools,
+    render_registered_pool,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.registered_pools import (
+    plan_registered,
+    wants_of_registry,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import parse_pool_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import PoolDefinition, parse_pool
+
+CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
+NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in (1, 2))
+DECLARED: list[dict[str, Any]] = [
+    {"name": "local"},
+    {"name": "shared", "path": "/srv/shared", "shared": True, "nodes": ["node2"]},
+    {"name": "nfs", "type": "netfs", "netfs": {"host": "192.0.2.9", "export": "/export"}},
+    {
+        "name": "san",
+        "type": "iscsi",
+        "iscsi": {
+            "host": "192.0.2.9",
+            "target": "iqn.2026-01.com.example:a",
+            "username": "pextra",
+            "password": "twelve-chars",
+        },
+    },
+    {
+        "name": "ceph",
+        "type": "rbd",
+        "rbd": {"monitors": ["192.0.2.1"], "key": "QVFBZ2V4YW1wbGVrZXlleGFtcGxla2V5ZXhhbX=="},
+    },
+    {"name": "tank", "type": "zfs", "nodes": []},
+    {"name": "vg0", "type": "lvm"},
+]
+
+
+def registered() -> PoolHave:
+    """What is in the registry, and not yet on the nodes, after all of them were declared."""
+    wants = [spec for raw in DECLARED if (spec := parse_pool_spec(raw, "")[0]) is not None]
+    assert len(wants) == len(DECLARED)
+    empty = PoolHave((CLUSTER,), NODES, (), (), {node.name: SeenNode() for node in NODES})
+    steps = [step for work in plan_pools(wants, empty).first for step in work.steps]
+    return replace(
+        empty,
+        pools=tuple(step.data["row"] for step in steps),
+        associations=tuple(one for step in steps for one in step.data["associations"]),
+    )
+
+
+def wants_of(have: PoolHave) -> list[Any]:
+    return wants_of_registry(have.pools, have.associations, have.nodes)
+
+
+def converged() -> PoolHave:
+    have = registered()
+    pools = {row.id: row for row in have.pools}
+    seen = {}
+    for node in NODES:
+        mine = [pools[one.resource] for one in have.associations if one.node == node.id]
+        labels: dict[str, str] = {}
+        for row in mine:
+            labels |= labels_of_pool(row.name, row.id, row.attributes)
+        definitions = tuple(SeenPool(parse_pool(render_registered_pool(row)), True, True) for row in mine)
+        seen[node.name] = SeenNode(definitions, labels)
+    known = {"status": "available", "error": None}
+    associations = tuple(
+        replace(one, attributes={**one.attributes, **known, "internal_id": uuid_of(one.resource)})
+        for one in have.associations
+    )
+    return replace(have, seen=seen, associations=associations)
+
+
+def test_everything_registered_is_wanted_on_its_nodes() -> None:
+    have = registered()
+    plan = plan_registered(wants_of(have), have)
+    assert not plan.refusals
+    assert plan.first == ()  # nothing about what is registered is to change
+    defined = {(work.name, work.node) for work in plan.works if any(step.act == "define" for step in work.steps)}
+    both = {(name, node.name) for name in ("local", "nfs", "san", "ceph", "vg0") for node in NODES}
+    assert defined == both | {("shared", "node2")}
+    # A credential is not registered: what the nodes keep of it is neither changed nor removed.
+    assert not [step for work in plan.all for step in work.steps if step.act == "secret"]
+
+
+def test_a_converged_registry_needs_nothing() -> None:
+    have = converged()
+    assert plan_registered(wants_of(have), have).is_empty
+
+
+@pytest.mark.parametrize("name", [raw["name"] for raw in DECLARED if raw.get("nodes") != []])
+def test_a_pool_that_was_undefined_by_hand_comes_back(name: str) -> None:
+    have = converged()
+    node = have.seen["node2"]
+    rest = tuple(pool for pool in node.pools if pool.definition.name != name)
+    have = replace(have, seen={**have.seen, "node2": replace(node, pools=rest)})
+    (work,) = plan_registered(wants_of(have), have).effective
+    assert (work.name, work.node) == (name, "node2")
+    assert [step.act for step in work.steps] == ["forget", "define"]
+
+
+def test_a_pool_marked_for_destruction_goes_on() -> None:
+    have = converged()
+    (row,) = [row for row in have.pools if row.name == "local"]
+    gone = replace(row, attributes={**row.attributes, "deleting": True})
+    have = replace(
+        have,
+        pools=tuple(gone if one is row else one for one in have.pools),
+        associations=tuple(
+            replace(one, attributes={**one.attributes, "enabled": False}) if one.resource == row.id else one
+            for one in have.associations
+        ),
+    )
+    plan = plan_registered(wants_of(have), have)
+    assert [(work.name, work.node) for work in plan.effective] == [
+        ("local", "node1"),
+        ("local", "node2"),
+        ("local", None),
+    ]
+
+
+def test_one_that_is_refused_stops_no_other() -> None:
+    """A pool of somebody else's has taken the name on one node: that is told and noted, and the rest goes on."""
+    have = registered()
+    foreign = SeenPool(PoolDefinition("local", "11111111-2222-3333-4444-555555555555", "dir", "/srv/else"), True, True)
+    have = replace(have, seen={**have.seen, "node1": SeenNode((foreign,))})
+    plan = plan_registered(wants_of(have), have)
+    assert plan.refusals == ()
+    (problem,) = plan.failures
+    assert (problem.node, problem.resource) == ("node1", "pool local")
+    defined = {work.name for work in plan.works if any(step.act == "define" for step in work.steps)}
+    assert defined == {"shared", "nfs", "san", "ceph", "vg0"}
+    (record,) = [work for work in plan.works if work.name == "local"]
+    assert [(step.act, step.data["reason"]) for step in record.steps] == [("fail", problem.what)]
+
+    noted = tuple(
+        replace(one, attributes={**one.attributes, "error": problem.what})
+        if (one.resource, one.node) == (record.id, NODES[0].id)
+        else one
+        for one in have.associations
+    )
+    have = replace(have, associations=noted)
+    assert not [work for work in plan_registered(wants_of(have), have).works if work.name == "local"]
+
+
+def test_a_node_that_has_left_is_not_wanted() -> None:
+    have = registered()
+    stray = AssociationRow(have.pools[0].id, new_id("node"), {"enabled": True})
+    for want in wants_of(replace(have, associations=(*have.associations, stray))):
+        assert stray.node not in want.nodes
