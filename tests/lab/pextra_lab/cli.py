@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import access, guest_image, lab, node_images
+from . import access, guest_image, lab, node_images, storage_node
 from .names import IMAGE_KINDS, NODE_NUMBERS, Node, parse_node
 from .processes import LabError
+from .progress import say
 from .requirements import ensure_requirements, refuse_unsuitable_machine
 
 
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     stop.add_argument("--hard", action="store_true", help="as by pulling the plug")
     commands.add_parser("start", help="switch a node on").add_argument("node", type=node_argument)
 
-    destroy = commands.add_parser("destroy", help="remove the lab: nodes, networks, .build/lab")
+    destroy = commands.add_parser("destroy", help="remove the lab: nodes, networks, the storage node")
     destroy.add_argument("--images", action="store_true", help="the images as well")
 
     commands.add_parser("status", help="show the nodes, and whether they are well")
@@ -60,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     ssh = commands.add_parser("ssh", help="log into a node, or run a command on it")
     ssh.add_argument("node", type=node_argument)
     ssh.add_argument("remote", nargs=argparse.REMAINDER, metavar="COMMAND")
+
+    add_storage_node(commands.add_parser("storage-node", help="a virtual machine with a kernel of its own"))
 
     execute = commands.add_parser("exec", help="run a command in a node without ssh")
     execute.add_argument("node", type=node_argument)
@@ -70,6 +73,39 @@ def build_parser() -> argparse.ArgumentParser:
     console.add_argument("domain")
     console.add_argument("--no-follow", action="store_true", help="print what there is and end")
     return parser
+
+
+def add_storage_node(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="act", required=True, metavar="COMMAND")
+    commands.add_parser("create", help="boot it, or repair it; what is right is left alone")
+    commands.add_parser("serve", help="set up storage servers on it, for inventories/storage-lab")
+    commands.add_parser("destroy", help="remove it and its disks; its image stays")
+    commands.add_parser("status", help="show whether it is up, and how to reach it")
+    for name, text in (("reboot", "reboot it, and wait until it is back"), ("stop", "shut it down")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--hard", action="store_true", help="as by pulling the plug")
+    ssh = commands.add_parser("ssh", help="log into it, or run a command on it")
+    ssh.add_argument("remote", nargs=argparse.REMAINDER, metavar="COMMAND")
+
+
+def run_storage_node_command(options: argparse.Namespace) -> int:
+    act: str = options.act
+    if act == "create":
+        storage_node.create()
+    elif act == "serve":
+        storage_node.serve()
+    elif act == "destroy":
+        storage_node.destroy()
+        say("The storage node is gone")
+    elif act == "reboot":
+        storage_node.reboot(is_hard=options.hard)
+    elif act == "stop":
+        storage_node.stop(is_hard=options.hard)
+    elif act == "ssh":
+        return storage_node.replace_by_ssh(options.remote)
+    elif act == "status":
+        return storage_node.print_status()
+    return 0
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -99,6 +135,8 @@ def run_command(options: argparse.Namespace) -> int:
         return lab.print_status()
     elif command == "verify":
         lab.verify()
+    elif command == "storage-node":
+        return run_storage_node_command(options)
     elif command == "ssh":
         return access.replace_by_ssh(options.node, options.remote)
     elif command == "exec":

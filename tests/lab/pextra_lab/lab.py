@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from . import access, containers, dead_attachments, guest_image, node_checks, node_images, switches
+from . import access, containers, dead_attachments, guest_image, node_checks, node_images, storage_node, switches
+from .locking import only_one
 from .names import CACHE_DIRECTORY, GUEST_IMAGE, LAB_DIRECTORY, REPOSITORY, SSH_KEY, STATE_DIRECTORY, Node
 from .processes import LabError
 from .progress import say, step, wait_until
@@ -19,19 +18,9 @@ BOOT_LIMIT_S = 120
 SSH_LIMIT_S = 60
 
 
-@contextmanager
-def exclusive() -> Iterator[None]:
-    """Only one command changes the lab at a time. The lock ends with the process, whatever ends it."""
-    directory = os.open(LAB_DIRECTORY, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("Another lab command is at work: waiting for it to end")
-            fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(directory)
+def exclusive() -> AbstractContextManager[None]:
+    """Only one command changes the lab at a time."""
+    return only_one(LAB_DIRECTORY)
 
 
 def on_all(nodes: Iterable[Node], act: Callable[[Node], None]) -> None:
@@ -240,6 +229,7 @@ def print_status() -> int:
 
 def destroy(*, with_images: bool) -> None:
     with exclusive():
+        storage_node.destroy()
         with step("Remove nodes and networks"):
             on_all(containers.list_nodes(), containers.remove_container)
             dead_attachments.sweep()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from .processes import LabError, run
@@ -27,6 +28,15 @@ PROGRAMS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
+# What the storage node needs instead, a virtual machine.
+STORAGE_NODE_PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mke2fs": "e2fsprogs",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+}
 FILES = {
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
@@ -37,10 +47,10 @@ NETWORK_ALTERNATIVE = Path("/usr/lib/podman/netavark")
 SEARCH_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
-def missing_packages() -> list[str]:
+def missing_packages(programs: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
     """The packages to install, sorted."""
-    missing = {package for program, package in PROGRAMS.items() if not shutil.which(program, path=SEARCH_PATH)}
-    missing |= {package for file, package in FILES.items() if not Path(file).exists()}
+    missing = {package for program, package in programs.items() if not shutil.which(program, path=SEARCH_PATH)}
+    missing |= {package for file, package in files.items() if not Path(file).exists()}
     if NETWORK_ALTERNATIVE.exists():
         missing.discard("containernetworking-plugins")
     return sorted(missing)
@@ -57,9 +67,9 @@ def refuse_unsuitable_machine() -> None:
         )
 
 
-def ensure_requirements() -> None:
+def ensure_requirements(programs: Mapping[str, str] = PROGRAMS, files: Mapping[str, str] = FILES) -> None:
     """Installs what is missing; raises LabError with the way to go on where that cannot be done."""
-    missing = missing_packages()
+    missing = missing_packages(programs, files)
     if not missing:
         refuse_unsuitable_machine()
         say("Debian packages: all there")
@@ -84,6 +94,6 @@ def ensure_requirements() -> None:
         if run(install, check=False).returncode != 0:
             run(["apt-get", "update"])
             run(install)
-    left = missing_packages()
+    left = missing_packages(programs, files)
     if left:
         raise LabError(f"apt-get ended well, and still these are missing: {', '.join(left)}. By hand: {by_hand}")
