@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -415,6 +416,21 @@ class Hypervisor:
     def volume_xml(self, pool: str, name: str) -> str:
         with self._errors("read a volume", f"volume {name}"):
             return str(self._volume(pool, name).XMLDesc())
+
+    def backing_paths(self, pool: str) -> dict[str, str]:
+        """Return the backing files of a pool's volumes, by the volume's name; a call for each volume."""
+        with self._errors("list volumes", f"pool {pool}"):
+            found = {}
+            for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
+                try:
+                    path = ET.fromstring(volume.XMLDesc()).findtext("backingStore/path")
+                except libvirt.libvirtError as error:
+                    if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:  # gone since it was listed
+                        continue
+                    raise
+                if path:
+                    found[volume.name()] = path
+            return found
 
     def volume_path(self, pool: str, name: str) -> str:
         with self._errors("read a volume", f"volume {name}"):

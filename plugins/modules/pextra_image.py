@@ -19,8 +19,10 @@ description:
     that begin like another format, are refused. The format is never guessed.
   - A copy is written, read back and compared, and only then recorded as complete. What a killed run has left is written
     anew. A copy that was deleted by hand is written again.
-  - The content of an image that is in use cannot change. Declare the new content under a new name.
-  - An image is removed only when no instance uses it. It can be had again from its source, so no consent is needed.
+  - When the content of a name changes, instances begin from the new one, and the copies of the older ones stay while
+    something uses them. O(retention) keeps some that nothing uses, to go back to; that takes no transfer.
+  - An image is removed only when no instance uses it. It can be had again from its source, so no consent is needed; but
+    to lose an older content that was kept because of O(retention) needs O(confirm=DESTROY).
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.changing
@@ -60,6 +62,11 @@ options:
     description:
       - The largest virtual size that is accepted. 64 GiB unless given.
     type: str
+  retention:
+    description:
+      - How many older contents that nothing uses are kept, to go back to.
+      - As before unless given; 0 at first.
+    type: int
   cluster:
     description:
       - The cluster, by name or identifier.
@@ -117,6 +124,11 @@ options:
         description:
           - The largest virtual size that is accepted. 64 GiB unless given.
         type: str
+      retention:
+        description:
+          - How many older contents that nothing uses are kept, to go back to.
+          - As before unless given; 0 at first.
+        type: int
       cluster:
         description:
           - The cluster, by name or identifier.
@@ -160,6 +172,13 @@ EXAMPLES = r"""
         source: images/appliance.img
         format: raw
         max_size: 256 GiB
+
+- name: Renew an image, and keep the content before for a while
+  pextra.cloud.pextra_image:
+    name: debian-12
+    source: https://images.example.com/debian-12-genericcloud-amd64-20260101.qcow2
+    sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+    retention: 1
 
 - name: Remove an image that no instance uses
   pextra.cloud.pextra_image:
@@ -221,6 +240,10 @@ image:
       description: The cluster it belongs to.
       type: str
       sample: mtl-1
+    number:
+      description: Which content of the name it is, counted from 1.
+      type: int
+      sample: 2
     sha256:
       description: The SHA-256 of its file.
       type: str
@@ -258,6 +281,15 @@ image:
           description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
           type: str
           sample: complete
+    retention:
+      description: How many older contents that nothing uses are kept.
+      type: int
+      sample: 1
+    versions:
+      description: Older contents that are still there, newest first, with the same keys.
+      type: list
+      elements: dict
+      sample: []
 images:
   description: The resources, when many were given, in their order.
   returned: success, when many were given
@@ -276,6 +308,10 @@ images:
       description: The cluster it belongs to.
       type: str
       sample: mtl-1
+    number:
+      description: Which content of the name it is, counted from 1.
+      type: int
+      sample: 2
     sha256:
       description: The SHA-256 of its file.
       type: str
@@ -313,6 +349,15 @@ images:
           description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
           type: str
           sample: complete
+    retention:
+      description: How many older contents that nothing uses are kept.
+      type: int
+      sample: 1
+    versions:
+      description: Older contents that are still there, newest first, with the same keys.
+      type: list
+      elements: dict
+      sample: []
 """
 
 from typing import Any

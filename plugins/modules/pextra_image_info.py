@@ -10,7 +10,7 @@ short_description: Read images
 version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
-  - Returns the images, and which storage pools hold a complete copy of them.
+  - Returns the images, which storage pools hold a complete copy of them, and who uses them.
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
@@ -22,6 +22,10 @@ EXAMPLES = r"""
 - name: Read all images
   pextra.cloud.pextra_image_info:
   register: found
+
+- name: List the images that nothing uses
+  ansible.builtin.debug:
+    msg: "{{ found.images | selectattr('unused', 'true') | map(attribute='name') }}"
 
 - name: Show where an image is
   ansible.builtin.debug:
@@ -47,6 +51,10 @@ images:
       description: The cluster it belongs to.
       type: str
       sample: mtl-1
+    number:
+      description: Which content of the name it is, counted from 1.
+      type: int
+      sample: 2
     sha256:
       description: The SHA-256 of its file.
       type: str
@@ -84,6 +92,44 @@ images:
           description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
           type: str
           sample: complete
+    retention:
+      description: How many older contents that nothing uses are kept.
+      type: int
+      sample: 1
+    versions:
+      description: Older contents that are still there, newest first, with the same keys.
+      type: list
+      elements: dict
+      sample: []
+    unused:
+      description: Whether nothing uses it, in whichever version; none while a node that could tell does not answer.
+      type: bool
+      sample: false
+    used_by:
+      description: The instances that began from it, and volumes of others that need a copy of it.
+      type: list
+      elements: dict
+      contains:
+        type:
+          description: V(instance) or V(volume).
+          type: str
+          sample: instance
+        name:
+          description: Its name.
+          type: str
+          sample: web-1
+        node:
+          description: The node it is on.
+          type: str
+          sample: node1
+        pool:
+          description: The storage pool of a volume.
+          type: str
+          sample: local
+        version:
+          description: The identifier of the version whose copies it needs; none if it is a full copy.
+          type: str
+          sample: img-qthm_iLrflJ_DtSS1l4Gx
 unreachable_nodes:
   description: The nodes that did not answer, and why.
   returned: success

@@ -176,35 +176,6 @@ def test_a_killed_run_is_taken_up(storage: Site, lab: Lab, tmp_path: Path) -> No
     assert not have_image(storage, big)["changed"]
 
 
-def test_an_image_in_use_stays(storage: Site, lab: Lab, file: Path) -> None:
-    have_pool(storage)
-    volume = f"{have_image(storage, file)['image']['id']}.raw"
-    lab.exec(
-        "node2",
-        "virsh",
-        "vol-create-as",
-        "it-pool",
-        "overlay.qcow2",
-        "32M",
-        "--format",
-        "qcow2",
-        "--backing-vol",
-        volume,
-        "--backing-vol-format",
-        "raw",
-    )
-    other = file.with_name("other.img")
-    other.write_bytes(os.urandom(1024**2))
-    for refused in (have_image(storage, other), call(storage, IMAGE, name="it-image", state="absent")):
-        assert refused["failed"]
-        assert "used by volume overlay.qcow2 in pool it-pool on node2" in refused["msg"]
-    lab.exec("node2", "virsh", "vol-delete", "overlay.qcow2", "it-pool")
-    replaced = have_image(storage, other)
-    assert replaced["image"]["id"] not in volume
-    for node in lab.nodes:
-        assert lab.exec(node, "ls", "/srv/it-pool").split() == [f"{replaced['image']['id']}.raw"]
-
-
 def test_a_hostile_file_is_refused_before_anything(storage: Site, lab: Lab, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile.img"
     hostile.write_bytes(b"QFI\xfb".ljust(512, b"\0"))

@@ -1,24 +1,35 @@
 """Images: which pools hold a copy of which file, and what is missing. Pure.
 
 A copy is one volume in one pool on one node; a shared pool holds it once. A copy counts only once it is recorded as
-complete in the registry, which happens after it has been written and read back.
+complete in the registry, which happens after it has been written and read back. When the content of a name changes, the
+copies of the old one stay while something uses them, and longer if that was asked for (`retention`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from .._errors import Problem
-from .._ids import is_id, new_id
-from .._names import image_volume
+from .._ids import new_id
+from .._names import is_of_instance
 from .._spec._image_source import is_url
 from .._spec._mistake import suggest
 from .._spec._sizes import show_size
 from .._spec.image import Image
 from .._spec.pool import IN_DIRECTORY
+from ._image_versions import (
+    Version,
+    choose_kept,
+    is_version,
+    keep_copies,
+    newest_of,
+    older_of,
+    versions_of,
+    with_versions,
+)
 from ._rows import AssociationRow, Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import find, find_cluster
@@ -31,11 +42,16 @@ _LABELLED = ("sha256", "format", "virtual_size", "size", "description")
 
 @dataclass(frozen=True)
 class User:
-    """An instance or volume of a node that needs an image. pools are the identifiers of those it lies in."""
+    """An instance, or a volume in a pool, of a node, that needs an image. pools: identifiers of those it lies in."""
 
+    kind: Literal["instance", "volume"]
     name: str
     node: str
+    pool: str | None = None
     pools: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" + (f" in pool {self.pool}" if self.pool else "") + f" on {self.node}"
 
 
 @dataclass(frozen=True)
@@ -43,8 +59,9 @@ class ImageHave:
     """Registry, nodes and cache.
 
     volumes: names in a pool on a node, by (node name, pool id). unusable: why a pool cannot be used on a node, by the
-    same. users: by image id, read only for images that would lose a copy. cached: the digests of the files that the
-    coordinator has; refused: what is wrong with those that were looked at, by the image's name.
+    same. users: by the identifier of the version, read only where a copy may have to go (`find_losing`). instances: as
+    registered, with the names of their images. cached: the digests of the files that the coordinator has; refused: what
+    is wrong with those that were looked at, by the image's name.
     """
 
     clusters: tuple[Row, ...]
@@ -59,6 +76,7 @@ class ImageHave:
     cached: frozenset[str] = frozenset()
     refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
+    instances: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +115,23 @@ class _Target:
         """Whether the name is to mean another content than it does."""
         if self.row is None:
             return False
-        known = (self.row.attributes["sha256"], self.row.attributes["format"])
-        return (self.sha256, self.want.format) != known
+        return (self.sha256, self.want.format) != newest_of(self.row).content
+
+    @property
+    def restored(self) -> Version | None:
+        """The older version that the name is to mean again."""
+        if self.row is None or not self.is_replaced:
+            return None
+        return next((old for old in older_of(self.row) if old.content == (self.sha256, self.want.format)), None)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the name is to mean a content that is not known."""
+        return self.row is None or (self.is_replaced and self.restored is None)
+
+    @property
+    def retention(self) -> int:
+        return self.want.retention if self.want.retention is not None else _retention(self.row)
 
 
 @dataclass
@@ -135,16 +168,24 @@ def plan_images(wants: Sequence[Image], have: ImageHave) -> Plan:
     )
 
 
-def find_losing(wants: Sequence[Image], have: ImageHave) -> list[Row]:
-    """Return the images that would lose a copy: who uses them has to be read before planning."""
-    losing = []
+def find_losing(wants: Sequence[Image], have: ImageHave) -> list[Version]:
+    """Return the versions that may lose a copy: who uses them has to be read before planning. All without wants."""
+    if not wants:
+        return [version for row in have.images for version in versions_of(row)]
+    losing: list[Version] = []
     for want in wants:
         target = _resolve(want, have)
         if not isinstance(target, _Target) or target.row is None:
             continue
-        keys = {site.key for site in target.sites}
-        if want.state == "absent" or target.is_replaced or set(_copies(target.row)) - keys:
-            losing.append(target.row)
+        newest, older = newest_of(target.row), older_of(target.row)
+        if want.state == "absent" or target.is_replaced:
+            losing += [newest, *older]
+            continue
+        wanted = {site.key for site in target.sites}
+        if set(newest.copies) - wanted:
+            losing.append(newest)
+        if len(older) > target.retention or any(set(version.copies) - wanted for version in older):
+            losing += older
     return losing
 
 
@@ -153,7 +194,7 @@ def find_fresh(wants: Sequence[Image], have: ImageHave) -> list[Image]:
     fresh = []
     for want in wants:
         target = _resolve(want, have)
-        if isinstance(target, _Target) and want.state == "present" and (target.row is None or target.is_replaced):
+        if isinstance(target, _Target) and want.state == "present" and target.is_fresh:
             fresh.append(want)
     return fresh
 
@@ -168,7 +209,7 @@ def find_sites(wants: Sequence[Image], have: ImageHave) -> list[Site]:
             found |= {site.key: site for site in target.sites}
             rows += [target.row] if target.row else []
     for row in rows:
-        for key in (*_copies(row), *(key for key, _ in _leftovers(row))):
+        for key in (key for version in versions_of(row) for key in version.copies):
             site = _site_of(key, have)
             if site is not None:
                 found.setdefault(key, site)
@@ -179,24 +220,29 @@ def find_sites(wants: Sequence[Image], have: ImageHave) -> list[Site]:
 
 
 def labels_of_image(row: Row, keys: Iterable[str]) -> dict[str, str]:
-    """Return what a node carries about an image of which it sees these copies."""
+    """Return what a node carries about an image. keys: the sites that it sees. Nothing where there is no copy."""
+    seen = set(keys)
+    visible = keep_copies(row, lambda _, key: key in seen)
+    if not any(version.copies for version in versions_of(visible)):
+        return {}
     kept = {key: row.attributes[key] for key in _LABELLED if row.attributes.get(key) is not None}
-    return {f"{LABEL}{row.name}": json.dumps({"id": row.id, **kept, "copies": sorted(keys)}, sort_keys=True)}
+    if newest_of(row).number > 1:
+        kept["number"] = newest_of(row).number
+    if _retention(row):
+        kept["retention"] = _retention(row)
+    if older_of(visible):
+        kept["versions"] = visible.attributes["versions"]
+    copies = sorted(newest_of(visible).copies)
+    return {f"{LABEL}{row.name}": json.dumps({"id": row.id, **kept, "copies": copies}, sort_keys=True)}
 
 
 def images_from_labels(labels: Mapping[str, str], *, cluster_id: str) -> list[Row]:
     """Return the images that a node's labels tell of, with the copies that it sees. Others are passed over."""
     rows = []
     for key, text in sorted(labels.items()):
-        if not key.startswith(LABEL):
-            continue
-        try:
-            attributes = json.loads(text)
+        attributes = _read_label(key, text)
+        if attributes is not None:
             image_id = attributes.pop("id")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        needed = {"sha256", "format", "virtual_size", "copies"}
-        if isinstance(image_id, str) and is_id(image_id, "image") and needed <= set(attributes):
             rows.append(Row(image_id, "image", key.removeprefix(LABEL), cluster_id, attributes))
     return rows
 
@@ -204,17 +250,26 @@ def images_from_labels(labels: Mapping[str, str], *, cluster_id: str) -> list[Ro
 def labels_without_pool(labels: Mapping[str, str], pool_id: str) -> dict[str, str | None]:
     """Return the image labels to write on a node that a pool has left; None removes one."""
     changed: dict[str, str | None] = {}
-    for key, text in labels.items():
-        if not key.startswith(LABEL):
-            continue
-        try:
-            value = json.loads(text)
-            keys = [one for one in value["copies"] if not one.startswith(f"{pool_id}/")]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        if len(keys) != len(value["copies"]):
-            changed[key] = json.dumps({**value, "copies": keys}, sort_keys=True) if keys else None
+    for row in images_from_labels(labels, cluster_id=""):
+        rest = keep_copies(row, lambda _, key: not key.startswith(f"{pool_id}/"))
+        if versions_of(rest) != versions_of(row):
+            keys = {key for version in versions_of(rest) for key in version.copies}
+            label = f"{LABEL}{row.name}"
+            changed[label] = labels_of_image(rest, keys).get(label)
     return changed
+
+
+def _read_label(key: str, text: str) -> dict[str, Any] | None:
+    if not key.startswith(LABEL):
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    older = value.get("versions", []) if isinstance(value, dict) else None
+    if not is_version(value) or not isinstance(older, list) or not all(is_version(one) for one in older):
+        return None
+    return dict(value)
 
 
 # Results
@@ -231,26 +286,76 @@ def describe_images(names: Sequence[tuple[str | None, str]] | None, have: ImageH
 
 def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
     cluster = find(row.scope, have.clusters)
+    newest = newest_of(row)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "cluster": cluster.name if cluster else None,
+        "number": newest.number,
+        "sha256": newest.sha256,
+        "format": newest.format,
+        "virtual_size": newest.virtual_size,
+        "size": newest.size,
+        "description": row.attributes.get("description"),
+        "retention": _retention(row),
+        "copies": _describe_copies(newest, have),
+        "versions": [
+            {
+                **{key: value for key, value in old.as_dict().items() if key != "copies"},
+                "copies": _describe_copies(old, have),
+            }
+            for old in older_of(row)
+        ],
+    }
+
+
+def _describe_copies(version: Version, have: ImageHave) -> list[dict[str, Any]]:
     copies = []
-    for key in _copies(row):
+    for key in version.copies:
         site = _site_of(key, have)
         if site is None:
             continue
         status = "unknown"
         if any(_volumes(site, node, have) is not None for node in site.through):
-            status = "complete" if _is_present(row, site, have) else "missing"
+            status = "complete" if _is_present(version, site, have) else "missing"
         copies.append({"pool": site.pool.name, "node": site.node.name if site.node else None, "status": status})
-    return {
-        "id": row.id,
-        "name": row.name,
-        "cluster": cluster.name if cluster else None,
-        "sha256": row.attributes["sha256"],
-        "format": row.attributes["format"],
-        "virtual_size": row.attributes["virtual_size"],
-        "size": row.attributes.get("size"),
-        "description": row.attributes.get("description"),
-        "copies": sorted(copies, key=lambda copy: (str(copy["pool"]), str(copy["node"]))),
-    }
+    return sorted(copies, key=lambda copy: (str(copy["pool"]), str(copy["node"])))
+
+
+def describe_use(row: Row, have: ImageHave) -> dict[str, Any]:
+    """Return who uses an image. unused is None while a node that could tell does not answer."""
+    nodes = {node.id: node.name for node in have.nodes}
+    instances = [one for one in have.instances if one.scope == row.scope]
+    found: dict[tuple[str, str | None, str], dict[str, Any]] = {}
+    for one in instances:
+        if one.attributes.get("image") == row.name:
+            where = nodes.get(one.attributes.get("node", ""))
+            found["instance", None, one.name] = _use("instance", one.name, where, None, None)
+    for version in versions_of(row):
+        for user in have.users.get(version.id, ()):
+            owner = user.name if user.kind == "instance" else _owner_of(user.name, instances)
+            if owner is not None:
+                use = found.setdefault(("instance", None, owner), _use("instance", owner, user.node, None, None))
+                use["version"] = version.id
+            else:
+                # Every node that sees a shared pool tells of its volumes.
+                key = ("volume", user.pool, user.name if _is_shared(user, have) else f"{user.name}@{user.node}")
+                found.setdefault(key, _use("volume", user.name, user.node, user.pool, version.id))
+    used_by = sorted(found.values(), key=lambda use: (use["type"], use["name"], str(use["node"])))
+    is_blind = any(_find_blind(row, version.copies, have) for version in versions_of(row))
+    return {"unused": False if used_by else None if is_blind else True, "used_by": used_by}
+
+
+def _use(kind: str, name: str, node: str | None, pool: str | None, version: str | None) -> dict[str, Any]:
+    return {"type": kind, "name": name, "node": node, "pool": pool, "version": version}
+
+
+def _owner_of(volume: str, instances: Sequence[Row]) -> str | None:
+    return next((one.name for one in instances if is_of_instance(volume, one.name, one.id)), None)
+
+
+def _is_shared(user: User, have: ImageHave) -> bool:
+    return any(pool.id in user.pools and pool.attributes["shared"] for pool in have.pools)
 
 
 # Resolving references
@@ -316,21 +421,17 @@ def _site_of(key: str, have: ImageHave) -> Site | None:
     return next((site for site in _sites_of_pool(pool, have) if site.key == key), None)
 
 
-def _copies(row: Row) -> list[str]:
-    return list(row.attributes.get("copies") or ())
-
-
-def _leftovers(row: Row) -> list[tuple[str, str]]:
-    """Copies of the content that the name meant before: (site key, volume name)."""
-    return [(key, volume) for key, volume in row.attributes.get("leftovers") or ()]
+def _retention(row: Row | None) -> int:
+    """How many versions that nothing uses are kept, as was declared last."""
+    return int(row.attributes.get("retention") or 0) if row is not None else 0
 
 
 def _volumes(site: Site, node: Row, have: ImageHave) -> frozenset[str] | None:
     return have.volumes.get((node.name, site.pool.id))
 
 
-def _is_present(row: Row, site: Site, have: ImageHave) -> bool:
-    volume = image_volume(row.id, row.attributes["format"])
+def _is_present(version: Version, site: Site, have: ImageHave) -> bool:
+    volume = version.volume_in(site.pool)
     return any(volume in (_volumes(site, node, have) or ()) for node in site.through)
 
 
@@ -368,36 +469,23 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
         draft.refusals.append(Problem(what, "Set source, and sha256 for a URL.", resource=label))
         return
-    is_fresh = row is None or target.is_replaced
-    if target.is_replaced and row is not None:
-        used = have.users.get(row.id, ())
-        if used:
-            draft.refusals.append(
-                Problem(
-                    f"its content cannot change while it is used by {_list_users(used)}",
-                    "Declare the new content as an image of another name, and let new instances begin from that.",
-                    resource=label,
-                )
-            )
-            return
     problems = _find_content_problems(target, have)
     if problems:
         draft.refusals += problems
         return
 
-    image_id = new_id("image") if row is None or is_fresh else row.id
-    new = _new_row(target, image_id, sha256)
-    missing = _plan_uploads(target, new, is_fresh, have, draft)
-    leaving = [] if row is None else _plan_departures(target, row, have, draft)
+    new = _new_row(target, sha256)
+    missing = _plan_uploads(target, new, have, draft)
+    after, loses = (new, ()) if row is None else _plan_departures(target, row, new, have, draft)
     steps: list[Step] = []
     data = {
         "row": new,
-        "is_fresh": is_fresh,
-        "replaces": row.id if row and is_fresh else None,
+        "is_fresh": target.is_fresh,
+        "replaces": row.id if row and target.is_replaced else None,
         "sha256": sha256,
         "max_size": want.max_size,
     }
-    if (missing or is_fresh) and sha256 not in have.cached:
+    if (missing or target.is_fresh) and sha256 not in have.cached:
         if want.source is None:
             draft.refusals.append(
                 Problem("its file is needed again, but its source is not given", "Set source.", resource=label)
@@ -412,39 +500,64 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
         for key in ("sha256", "format", "description")
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
-    gone = [key for key in _copies(row) if _site_of(key, have) is None] if row else []
-    if is_fresh or changes or gone:
-        what = "register" if row is None else "replace" if is_fresh else "change" if changes else "forget copies"
+    if _retention(row) != target.retention:
+        changes.append(Change("retention", _retention(row), target.retention))
+    known = {key for version in versions_of(row) for key in version.copies} if row is not None else set()
+    gone = sorted(key for key in known if _site_of(key, have) is None)
+    if row is None or target.is_replaced or changes or gone:
+        what = "register" if row is None else "replace" if target.is_fresh else "change" if changes else "forget copies"
+        what = f"go back to version {target.restored.number}" if target.restored is not None else what
         steps.append(Step("register", what, {**data, "gone": gone}))
     if steps:
-        work = Work(kind="image", name=want.name, id=image_id, steps=tuple(steps), changes=tuple(changes))
-        draft.first.append(work)
-    copies = {*_copies(new), *(key for key, _ in missing)} - set(gone) - set(leaving)
-    _plan_labels(new, copies, have, draft, draft.last, is_uncertain=is_fresh)
+        draft.first.append(
+            Work(
+                kind="image",
+                name=want.name,
+                id=new.id,
+                steps=tuple(steps),
+                changes=tuple(changes),
+                loses=loses,
+            )
+        )
+    arriving = newest_of(after)
+    copies = tuple(sorted({*arriving.copies, *(key for key, _ in missing)}))
+    after = with_versions(after, replace(arriving, copies=copies), older_of(after))
+    _plan_labels(after, have, draft, draft.last, is_uncertain=target.is_fresh)
 
 
-def _new_row(target: _Target, image_id: str, sha256: str) -> Row:
+def _new_row(target: _Target, sha256: str) -> Row:
     """The row as it will be; sizes of a new content are filled in when it has been looked at."""
     want, row = target.want, target.row
     description = want.description
     if description is None and row is not None:
         description = row.attributes.get("description")
-    attributes: dict[str, Any] = {"sha256": sha256, "format": want.format, "description": description}
+    own = {"description": description, "retention": target.retention or None}
     if row is not None and not target.is_replaced:
-        attributes = {**row.attributes, **attributes}
+        return replace(row, attributes={**row.attributes, **own})
+    number = max((version.number for version in versions_of(row)), default=0) + 1 if row is not None else 1
+    restored = target.restored
+    if restored is not None:
+        newest = replace(restored, number=number)
     else:
-        attributes["copies"] = []
-        if row is not None:
-            old = image_volume(row.id, row.attributes["format"])
-            attributes["leftovers"] = [[key, old] for key in _copies(row)] + [list(one) for one in _leftovers(row)]
-    return Row(image_id, "image", want.name, target.cluster.id, attributes)
+        newest = Version(
+            id=new_id("image"),
+            number=number,
+            sha256=sha256,
+            format=want.format,
+            virtual_size=0,
+            size=None,
+            copies=(),
+        )
+    older = [version for version in versions_of(row) if version.id != newest.id] if row is not None else []
+    blank = Row(newest.id, "image", want.name, target.cluster.id, own)
+    return with_versions(blank, newest, older)
 
 
 def _find_content_problems(target: _Target, have: ImageHave) -> list[Problem]:
     want, row = target.want, target.row
     label = f"image {want.name}"
-    if row is not None and not target.is_replaced:
-        virtual_size = row.attributes["virtual_size"]
+    if row is not None and not target.is_fresh:
+        virtual_size = (target.restored or newest_of(row)).virtual_size
         if virtual_size > want.max_size * 1024**2:
             shown = show_size(-(-virtual_size // 1024**2))
             return [
@@ -458,18 +571,18 @@ def _find_content_problems(target: _Target, have: ImageHave) -> list[Problem]:
     return list(have.refused.get(want.name, ()))
 
 
-def _plan_uploads(target: _Target, new: Row, is_fresh: bool, have: ImageHave, draft: _Draft) -> list[tuple[str, Row]]:
+def _plan_uploads(target: _Target, new: Row, have: ImageHave, draft: _Draft) -> list[tuple[str, Row]]:
     """Plan the copies that are not there. Returns (site key, node that writes it) of each."""
     label = f"image {new.name}"
-    recorded = set() if is_fresh else set(_copies(new))
-    volume = image_volume(new.id, new.attributes["format"])
+    newest = newest_of(new)
+    recorded = set(newest.copies)
     planned: list[tuple[str, Row]] = []
     by_node: dict[str, list[tuple[Step, Change]]] = {}
     for site in target.sites:
         worker = _worker_or_failure(site, have, draft, label)
         if worker is None:
             continue
-        is_present = not is_fresh and _is_present(new, site, have)
+        is_present = _is_present(newest, site, have)
         if site.key in recorded and is_present:
             continue
         planned.append((site.key, worker))
@@ -481,7 +594,7 @@ def _plan_uploads(target: _Target, new: Row, is_fresh: bool, have: ImageHave, dr
                 "id": new.id,
                 "pool": site.pool.name,
                 "key": site.key,
-                "volume": volume,
+                "volume": newest.volume_in(site.pool),
                 "sha256": new.attributes["sha256"],
             },
         )
@@ -500,25 +613,55 @@ def _plan_uploads(target: _Target, new: Row, is_fresh: bool, have: ImageHave, dr
     return planned
 
 
-def _plan_departures(target: _Target, row: Row, have: ImageHave, draft: _Draft) -> list[str]:
-    """Plan to delete copies that are not wanted where they are. Returns their keys."""
-    leaving: list[tuple[str, str]] = list(_leftovers(row))
-    volume = image_volume(row.id, row.attributes["format"])
-    if target.is_replaced:
-        leaving += [(key, volume) for key in _copies(row)]
-        blind = _find_blind(row, _copies(row), have)
-        if blind:
-            draft.refusals += blind
-            return []
-    else:
-        wanted = {site.key for site in target.sites}
-        extra = [key for key in _copies(row) if key not in wanted and _site_of(key, have) is not None]
-        leaving += [(key, volume) for key in extra if not _is_needed(row, key, have, draft)]
-    _plan_deletions(row, leaving, have, draft, draft.last)
-    return [key for key, name in leaving if name == volume and not target.is_replaced]
+def _plan_departures(
+    target: _Target, row: Row, new: Row, have: ImageHave, draft: _Draft
+) -> tuple[Row, tuple[str, ...]]:
+    """Plan to delete copies that are not wanted where they are, and versions that nothing needs.
+
+    Returns the row without them, and what would be lost that was to be kept. What a new content displaces can go: that
+    is what was declared. What goes because `retention` was lowered was kept on purpose.
+    """
+    wanted = {site.key for site in target.sites}
+    newest, older = newest_of(new), older_of(new)
+
+    def is_needed(version: Version) -> bool:
+        return bool(have.users.get(version.id)) or bool(_find_blind(row, version.copies, have))
+
+    needed, kept = choose_kept(older, target.retention, is_needed)
+    _, was_kept = choose_kept(older, _retention(row), is_needed)
+    leaving: list[tuple[Version, str]] = []
+    for version in (newest, *older):
+        is_kept = version.id in (newest.id, *needed, *kept)
+        for key in version.copies:
+            if is_kept and (key in wanted or _site_of(key, have) is None):
+                continue
+            if not is_kept or not _is_needed_at(row, version, key, have, draft):
+                leaving.append((version, key))
+    for version in older:
+        if version.id in needed:  # a node that may use it, and cannot be asked
+            _note_blind(version, have, draft)
+    lost = tuple(_show_lost(new, version) for version in older if version.id in was_kept - kept)
+    _plan_deletions(new, leaving, have, draft, draft.last)
+    gone = {(version.id, key) for version, key in leaving}
+    return keep_copies(new, lambda version, key: (version.id, key) not in gone), lost
 
 
-def _is_needed(row: Row, key: str, have: ImageHave, draft: _Draft) -> bool:
+def _show_lost(row: Row, version: Version) -> str:
+    return (
+        f"version {version.number} of image {row.name} (SHA-256 {version.sha256[:12]}…), kept because of retention: "
+        "if its source has gone, it cannot be had again"
+    )
+
+
+def _note_blind(version: Version, have: ImageHave, draft: _Draft) -> None:
+    for key in version.copies:
+        site = _site_of(key, have)
+        for node in site.through if site is not None else ():
+            if node.name in have.down:
+                draft.down[node.name] = have.down[node.name]
+
+
+def _is_needed_at(row: Row, version: Version, key: str, have: ImageHave, draft: _Draft) -> bool:
     """Tell whether a copy has to stay in a pool that is not listed any more: while it is used, or nobody can tell."""
     site = _site_of(key, have)
     if site is None:
@@ -528,7 +671,7 @@ def _is_needed(row: Row, key: str, have: ImageHave, draft: _Draft) -> bool:
         return True
     used = [
         user
-        for user in have.users.get(row.id, ())
+        for user in have.users.get(version.id, ())
         if site.pool.id in user.pools and (site.node is None or site.node.name == user.node)
     ]
     if used:
@@ -538,10 +681,10 @@ def _is_needed(row: Row, key: str, have: ImageHave, draft: _Draft) -> bool:
 
 
 def _plan_deletions(
-    row: Row, leaving: Sequence[tuple[str, str]], have: ImageHave, draft: _Draft, stage: list[Work]
+    row: Row, leaving: Sequence[tuple[Version, str]], have: ImageHave, draft: _Draft, stage: list[Work]
 ) -> None:
     by_node: dict[str | None, list[tuple[Step, Change]]] = {}
-    for key, volume in leaving:
+    for version, key in leaving:
         site = _site_of(key, have)
         pool = site.pool.name if site else None
         worker = None
@@ -549,8 +692,17 @@ def _plan_deletions(
             worker = _worker_or_failure(site, have, draft, f"image {row.name}")
             if worker is None:
                 continue
-        data = {"name": row.name, "scope": row.scope, "pool": pool, "key": key, "volume": volume}
-        text = f"delete the copy in pool {pool}" if pool else "forget a copy whose pool is gone"
+        volume = version.volume_in(site.pool if site else None)
+        data = {
+            "name": row.name,
+            "scope": row.scope,
+            "pool": pool,
+            "key": key,
+            "volume": volume,
+            "newest": row.id,
+        }
+        what = "the copy" if version.id == row.id else f"version {version.number}"
+        text = f"delete {what} in pool {pool}" if pool else "forget a copy whose pool is gone"
         change = Change(f"copies.{pool or key}", volume, None)
         by_node.setdefault(worker.name if worker else None, []).append((Step("delete", text, data), change))
     for node, pairs in by_node.items():
@@ -566,12 +718,13 @@ def _plan_deletions(
         )
 
 
-def _plan_labels(
-    row: Row, copies: set[str], have: ImageHave, draft: _Draft, stage: list[Work], *, is_uncertain: bool
-) -> None:
-    """Every node that sees a copy carries what is known of the image. What is not known yet is written afterwards."""
+def _plan_labels(row: Row, have: ImageHave, draft: _Draft, stage: list[Work], *, is_uncertain: bool) -> None:
+    """Every node that sees a copy carries what is known of the image. What is not known yet is written afterwards.
+
+    row: as it will be.
+    """
     seen_by: dict[str, list[Site]] = {}
-    for key in copies:
+    for key in sorted({key for version in versions_of(row) for key in version.copies}):
         site = _site_of(key, have)
         for node in site.through if site is not None else ():
             seen_by.setdefault(node.name, []).append(site)  # type: ignore[arg-type]
@@ -583,13 +736,14 @@ def _plan_labels(
                 draft.down[node.name] = have.down[node.name]
             continue
         keys = sorted(site.key for site in sites)
-        wanted = labels_of_image(row, keys)[label] if keys else None
+        wanted = labels_of_image(row, keys).get(label)
         if have.labels[node.name].get(label) == wanted and not (is_uncertain and keys):
             continue
         data = {
             "name": row.name,
             "scope": row.scope,
-            "keys": keys,
+            # Copies that leave do so at the same time.
+            "copies": {version.id: sorted(set(version.copies) & set(keys)) for version in versions_of(row)},
             "refresh": sorted(site.pool.name for site in sites if site.node is None),
         }
         step = Step("label", "write its label" if keys else "remove its label", data)
@@ -617,7 +771,7 @@ def _find_blind(row: Row, keys: Sequence[str], have: ImageHave) -> list[Problem]
 
 
 def _list_users(users: Sequence[User]) -> str:
-    shown = sorted(f"{user.name} on {user.node}" for user in users)
+    shown = sorted({str(user) for user in users})
     return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
 
 
@@ -629,7 +783,13 @@ def _plan_absent(target: _Target, have: ImageHave, draft: _Draft) -> None:
     if row is None:
         return
     label = f"image {row.name}"
-    used = have.users.get(row.id, ())
+    used = [user for version in versions_of(row) for user in have.users.get(version.id, ())]
+    nodes = {node.id: node.name for node in have.nodes}
+    used += [
+        User("instance", one.name, nodes.get(one.attributes.get("node", ""), "a node that has left"))
+        for one in have.instances
+        if one.scope == row.scope and one.attributes.get("image") == row.name
+    ]
     if used:
         draft.refusals.append(
             Problem(
@@ -639,14 +799,13 @@ def _plan_absent(target: _Target, have: ImageHave, draft: _Draft) -> None:
             )
         )
         return
-    volume = image_volume(row.id, row.attributes["format"])
-    leaving = [(key, volume) for key in _copies(row)] + _leftovers(row)
-    blind = _find_blind(row, [key for key, _ in leaving], have)
+    leaving = [(version, key) for version in versions_of(row) for key in version.copies]
+    blind = _find_blind(row, [key for _, key in leaving], have)
     if blind:
         draft.refusals += blind
         return
     _plan_deletions(row, leaving, have, draft, draft.works)
-    _plan_labels(row, set(), have, draft, draft.works, is_uncertain=False)
+    _plan_labels(keep_copies(row, lambda *_: False), have, draft, draft.works, is_uncertain=False)
     draft.last.append(
         Work(
             kind="image",
@@ -654,5 +813,6 @@ def _plan_absent(target: _Target, have: ImageHave, draft: _Draft) -> None:
             id=row.id,
             steps=(Step("deregister", "remove", {"id": row.id, "sha256": row.attributes["sha256"]}),),
             changes=(Change("name", row.name, None),),
+            loses=tuple(_show_lost(row, version) for version in older_of(row)),
         )
     )

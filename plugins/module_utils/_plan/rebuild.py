@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .._xml.domain import DomainModel
 from ._bridge import BridgeRecord
+from ._image_versions import merge_images
 from ._rows import AssociationRow, Row
 from .image import images_from_labels
 from .node import rows_from_labels
@@ -38,6 +39,7 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
     rows: dict[str, Row] = {}
     associations: dict[tuple[str, str], AssociationRow] = {}
     bridges: list[tuple[Row, BridgeRecord]] = []
+    images: list[Row] = []
     for carried in nodes:
         above = rows_from_labels(carried.labels)
         node = next((row for row in above if row.kind == "node"), None)
@@ -50,22 +52,14 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
             rows.setdefault(row.id, row)
         for association in enabled:
             associations[association.resource, association.node] = association
-        for row in images_from_labels(carried.labels, cluster_id=node.scope):
-            rows[row.id] = _with_copies_of(row, rows.get(row.id))
+        images += images_from_labels(carried.labels, cluster_id=node.scope)
         bridges += [(node, bridge) for bridge in carried.bridges]
         for model in carried.instances:
             if model.labels.cluster == node.scope:
                 rows.setdefault(model.labels.id, _instance_row(model, node))
-    for row in networks_from_labels(bridges):
+    for row in (*merge_images(images), *networks_from_labels(bridges)):
         rows.setdefault(row.id, row)
     return Rebuilt(tuple(rows.values()), tuple(associations.values()))
-
-
-def _with_copies_of(row: Row, other: Row | None) -> Row:
-    if other is None:
-        return row
-    copies = sorted({*row.attributes.get("copies", ()), *other.attributes.get("copies", ())})
-    return Row(row.id, row.kind, row.name, row.scope, {**row.attributes, "copies": copies})
 
 
 def _instance_row(model: DomainModel, node: Row) -> Row:

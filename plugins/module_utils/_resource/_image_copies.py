@@ -8,78 +8,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from .._names import image_volume
+from .._plan._image_versions import keep_copies, newest_of, older_of, with_versions
 from .._plan._rows import Row
 from .._plan.image import site_key
 from .._registry.store import Registry
 
 
 def record_copy(registry: Registry, image_id: str, key: str) -> None:
-    """Note that a copy is complete."""
-
-    def add(attributes: dict[str, Any]) -> None:
-        attributes["copies"] = sorted({*attributes.get("copies", ()), key})
-
-    change_images(registry, lambda row: row.id == image_id, add)
+    """Note that a copy of the newest content is complete."""
+    change_images(registry, lambda row: row.id == image_id, lambda row: _with_copy(row, key))
 
 
 def withdraw_copy(registry: Registry, image_id: str, key: str) -> None:
     """Note that a copy is about to be written anew: half of it has the same name, and must not count."""
 
-    def drop(attributes: dict[str, Any]) -> None:
-        attributes["copies"] = [one for one in attributes.get("copies", ()) if one != key]
+    def drop(row: Row) -> Row:
+        return keep_copies(row, lambda version, one: (version.id, one) != (image_id, key))
 
     change_images(registry, lambda row: row.id == image_id, drop)
 
 
 def forget_copy(registry: Registry, scope: str, name: str, key: str, volume: str) -> None:
-    """Note that a copy, or what was left of the content before, has been deleted."""
+    """Note that a copy has been deleted, of whichever version."""
 
-    def write() -> None:
-        for row in registry.rows("image"):
-            if (row.scope, row.name) != (scope, name):
-                continue
-            attributes = dict(row.attributes)
-            if image_volume(row.id, attributes["format"]) == volume:
-                attributes["copies"] = [one for one in attributes.get("copies", ()) if one != key]
-            _keep_leftovers(attributes, lambda one: one != [key, volume])
-            registry.put([replace(row, attributes=attributes)])
+    def drop(row: Row) -> Row:
+        return keep_copies(row, lambda version, one: not (one == key and volume.startswith(f"{version.id}.")))
 
-    registry.transaction(write)
+    change_images(registry, lambda row: (row.scope, row.name) == (scope, name), drop)
 
 
 def forget_copies(registry: Registry, pool_id: str, node_id: str) -> None:
     """Note that a pool has left a node, and the copies in it with it."""
     gone = {site_key(pool_id, node_id), site_key(pool_id, None)}
-
-    def drop(attributes: dict[str, Any]) -> None:
-        attributes["copies"] = [one for one in attributes.get("copies", ()) if one not in gone]
-        _keep_leftovers(attributes, lambda one: one[0] not in gone)
-
-    change_images(registry, lambda _: True, drop)
+    change_images(registry, lambda _: True, lambda row: keep_copies(row, lambda _, key: key not in gone))
 
 
-def change_images(
-    registry: Registry, concerns: Callable[[Row], bool], change: Callable[[dict[str, Any]], None]
-) -> None:
-    """Apply a change to the attributes of images, in one transaction."""
+def change_images(registry: Registry, concerns: Callable[[Row], bool], change: Callable[[Row], Row]) -> None:
+    """Change images, in one transaction."""
 
     def write() -> None:
-        changed = []
-        for row in registry.rows("image"):
-            attributes = dict(row.attributes)
-            if concerns(row):
-                change(attributes)
-            if attributes != row.attributes:
-                changed.append(replace(row, attributes=attributes))
-        registry.put(changed)
+        rows = [row for row in registry.rows("image") if concerns(row)]
+        changed = [(row, change(row)) for row in rows]
+        registry.put([after for before, after in changed if after != before])
 
     registry.transaction(write)
 
 
-def _keep_leftovers(attributes: dict[str, Any], stays: Callable[[list[str]], bool]) -> None:
-    rest = [one for one in attributes.pop("leftovers", ()) if stays(one)]
-    if rest:
-        attributes["leftovers"] = rest
+def _with_copy(row: Row, key: str) -> Row:
+    newest = newest_of(row)
+    return with_versions(row, replace(newest, copies=tuple(sorted({*newest.copies, key}))), older_of(row))

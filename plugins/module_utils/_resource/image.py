@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from .._hypervisor import Hypervisor
 from .._ids import uuid_of
 from .._image_fetch import fetch_image
 from .._image_inspection import inspect_image
-from .._names import image_volume
+from .._plan._image_versions import Version, keep_copies, versions_of
 from .._plan._rows import Row
 from .._plan._types import Plan, Step, Work
 from .._plan.image import (
@@ -25,6 +24,7 @@ from .._plan.image import (
     ImageHave,
     User,
     describe_images,
+    describe_use,
     find_fresh,
     find_losing,
     find_sites,
@@ -59,13 +59,14 @@ class ImageResource:
 
     def read(self, cloud: Cloud, wants: Sequence[Image], options: Options) -> ImageHave:
         """One query for all rows; per node one call for its pools, two for each pool that has to do with images."""
-        rows = cloud.registry.rows("cluster", "node", "pool", "image")
+        rows = cloud.registry.rows("cluster", "node", "pool", "image", "instance")
         have = ImageHave(
             tuple(row for row in rows if row.kind == "cluster"),
             tuple(row for row in rows if row.kind == "node"),
             tuple(row for row in rows if row.kind == "pool"),
             tuple(row for row in rows if row.kind == "image"),
             tuple(cloud.registry.associations("pool")),
+            instances=tuple(row for row in rows if row.kind == "instance"),
         )
         digests = {want.sha256 for want in wants if want.sha256}
         digests |= {str(row.attributes["sha256"]) for row in have.images}
@@ -113,8 +114,7 @@ class ImageResource:
                 raise PextraError([Problem("was not copied, because its file cannot be used", "", work.node, label)])
             self._upload(cloud, _node_of(work), step.data, label)
         elif step.act == "delete":
-            if step.data["pool"] is not None:
-                cloud.hypervisor(_node_of(work)).delete_volume(step.data["pool"], step.data["volume"], label)
+            self._delete(cloud, work, step.data, label)
             forget_copy(cloud.registry, step.data["scope"], step.data["name"], step.data["key"], step.data["volume"])
         elif step.act == "label":
             _write_label(cloud, _node_of(work), step.data)
@@ -122,6 +122,21 @@ class ImageResource:
             _deregister(cloud, step.data, label)
         else:
             raise AssertionError(step.act)
+
+    def _delete(self, cloud: Cloud, work: Work, data: Mapping[str, Any], label: str) -> None:
+        """Delete a copy that was not used when that was looked at; an instance may have been made since."""
+        if data["newest"] in self._unusable:
+            what = "an older copy stays, because the file of the new content cannot be used"
+            raise PextraError([Problem(what, "", work.node, label)])
+        if data["pool"] is None:
+            return
+        hypervisor = cloud.hypervisor(_node_of(work))
+        backing = hypervisor.backing_paths(data["pool"])
+        users = sorted(name for name, path in backing.items() if os.path.basename(path) == data["volume"])
+        if users:
+            what = f"its copy in pool {data['pool']} has come into use by {', '.join(users[:10])}, and stays"
+            raise PextraError([Problem(what, "Run again.", work.node, label)])
+        hypervisor.delete_volume(data["pool"], data["volume"], label)
 
     def _prepare(self, cloud: Cloud, step: Step, label: str) -> None:
         sha256, row = step.data["sha256"], step.data["row"]
@@ -214,7 +229,10 @@ class ImageResource:
         record_copy(cloud.registry, data["id"], data["key"])
 
     def describe(self, wants: Sequence[Image], have: ImageHave) -> list[dict[str, Any]]:
-        return describe_images([(want.cluster, want.name) for want in wants] or None, have)
+        if wants:
+            return describe_images([(want.cluster, want.name) for want in wants], have)
+        uses = [describe_use(row, have) for row in have.images]
+        return [described | use for described, use in zip(describe_images(None, have), uses, strict=True)]
 
 
 class _SeenNode:
@@ -227,7 +245,7 @@ class _SeenNode:
         self.users: list[tuple[str, User]] = []
 
 
-def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[Row]) -> _SeenNode:
+def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[Version]) -> _SeenNode:
     hypervisor = cloud.hypervisor(name)
     seen = _SeenNode()
     active = {pool.uuid: pool.active for pool in hypervisor.pools()}
@@ -247,37 +265,36 @@ def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[R
         usable = [pool for pool in pools if pool.id in seen.volumes]
         seen.users = [
             *_find_instances(hypervisor, name, pools, losing),
-            *_find_overlays(hypervisor, name, usable, seen, losing),
+            *_find_overlays(hypervisor, name, usable, losing),
         ]
     return seen
 
 
 def _find_instances(
-    hypervisor: Hypervisor, node: str, pools: Sequence[Row], images: Sequence[Row]
+    hypervisor: Hypervisor, node: str, pools: Sequence[Row], versions: Sequence[Version]
 ) -> list[tuple[str, User]]:
-    """An instance's definition names the image that it began from; identifiers are unique, so text tells."""
+    """A running instance's disks name the copies under them; identifiers are unique, so text tells."""
     found = []
     for domain in hypervisor.domains():
         text = domain.config + (domain.live or "")
-        for image in images:
-            if image.id in text:
+        for version in versions:
+            if version.id in text:
                 lies_in = frozenset(pool.id for pool in pools if f"{pool.attributes['path']}/" in text)
-                found.append((image.id, User(f"instance {domain.name}", node, lies_in)))
+                found.append((version.id, User("instance", domain.name, node, pools=lies_in)))
     return found
 
 
 def _find_overlays(
-    hypervisor: Hypervisor, node: str, pools: Sequence[Row], seen: _SeenNode, images: Sequence[Row]
+    hypervisor: Hypervisor, node: str, pools: Sequence[Row], versions: Sequence[Version]
 ) -> list[tuple[str, User]]:
     """A volume whose backing file is a copy would be unreadable without it."""
-    copies = {image_volume(image.id, image.attributes["format"]): image for image in images}
     found = []
     for pool in pools:
-        for volume in sorted(seen.volumes[pool.id] - copies.keys()):
-            backing = ET.fromstring(hypervisor.volume_xml(pool.name, volume)).findtext("backingStore/path", "")
-            image = copies.get(os.path.basename(backing))
-            if image is not None:
-                found.append((image.id, User(f"volume {volume} in pool {pool.name}", node, frozenset({pool.id}))))
+        copies = {version.volume_in(pool): version for version in versions}
+        for volume, backing in sorted(hypervisor.backing_paths(pool.name).items()):
+            version = copies.get(os.path.basename(backing))
+            if version is not None:
+                found.append((version.id, User("volume", volume, node, pool.name, frozenset({pool.id}))))
     return found
 
 
@@ -297,22 +314,25 @@ def _inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
 
 def _register(cloud: Cloud, row: Row, data: Mapping[str, Any], label: str) -> None:
     """Put a new content under its name once its file has been looked at, or change what is registered."""
-    if not data["is_fresh"]:
+    if not data["is_fresh"] and data["replaces"] is None:
 
-        def change(attributes: dict[str, Any]) -> None:
-            attributes["description"] = row.attributes["description"]
-            attributes["copies"] = [key for key in attributes["copies"] if key not in data["gone"]]
+        def change(current: Row) -> Row:
+            own = {key: row.attributes[key] for key in ("description", "retention")}
+            rest = keep_copies(current, lambda _, key: key not in data["gone"])
+            return replace(rest, attributes={**rest.attributes, **own})
 
         change_images(cloud.registry, lambda one: one.id == row.id, change)
         return
-    try:
-        with open(cache.cached_path(data["sha256"]), "rb") as file:
-            found = inspect_image(file, row.attributes["format"], data["max_size"], label)
-    except OSError as error:
-        raise PextraError(
-            [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
-        ) from error
-    attributes = {**row.attributes, "virtual_size": found.virtual_size, "size": found.size}
+    attributes = dict(row.attributes)
+    if data["is_fresh"]:
+        try:
+            with open(cache.cached_path(data["sha256"]), "rb") as file:
+                found = inspect_image(file, row.attributes["format"], data["max_size"], label)
+        except OSError as error:
+            raise PextraError(
+                [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
+            ) from error
+        attributes |= {"virtual_size": found.virtual_size, "size": found.size}
 
     def write() -> set[str]:
         """Returns the digests of which the coordinator need not keep the file any more."""
@@ -331,10 +351,10 @@ def _write_label(cloud: Cloud, node: str, data: Mapping[str, Any]) -> None:
     row = next(
         (row for row in cloud.registry.rows("image") if (row.scope, row.name) == (data["scope"], data["name"])), None
     )
-    keys = set(data["keys"]) & set(row.attributes.get("copies", ())) if row is not None else set()
     labels: dict[str, str | None] = {f"{LABEL}{data['name']}": None}
-    if row is not None and keys:
-        labels.update(labels_of_image(row, keys))
+    if row is not None:
+        seen = keep_copies(row, lambda version, key: key in data["copies"].get(version.id, ()))
+        labels.update(labels_of_image(seen, {key for version in versions_of(seen) for key in version.copies}))
     cloud.switch(node).set_labels(labels)
     for pool in data["refresh"]:
         # Another node has written there: let this one's libvirt see it. It looks by itself sooner or later.
@@ -348,7 +368,7 @@ def _deregister(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
     def write() -> tuple[int, bool]:
         rows = cloud.registry.rows("image")
         mine = [row for row in rows if row.id == data["id"]]
-        left = sum(len(row.attributes.get("copies", ())) + len(row.attributes.get("leftovers", ())) for row in mine)
+        left = sum(len(version.copies) for row in mine for version in versions_of(row))
         if not left:
             cloud.registry.remove([data["id"]])
         is_needed = any(row.attributes["sha256"] == data["sha256"] for row in rows if row.id != data["id"])

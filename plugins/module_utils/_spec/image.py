@@ -37,6 +37,12 @@ FIELDS = {
     "max_size": Field(
         kind="size", default=65536, help="The largest virtual size that is accepted. 64 GiB unless given."
     ),
+    "retention": Field(
+        kind="int",
+        minimum=0,
+        maximum=100,
+        help="How many older contents that nothing uses are kept, to go back to. As before unless given; 0 at first.",
+    ),
     "cluster": CLUSTER,
     "description": DESCRIPTION,
     "state": STATE,
@@ -53,6 +59,7 @@ class Image:
     format: str = "qcow2"
     pools: tuple[str, ...] | None = None
     max_size: int = 65536
+    retention: int | None = None
     cluster: str | None = None
     description: str | None = None
     state: str = "present"

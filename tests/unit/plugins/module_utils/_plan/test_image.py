@@ -11,6 +11,14 @@ import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
 from ansible_collections.pextra.cloud.plugins.module_utils._names import image_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._image_versions import (
+    Version,
+    merge_images,
+    newest_of,
+    older_of,
+    versions_of,
+    with_versions,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import (
@@ -18,6 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import (
     ImageHave,
     User,
     describe_images,
+    describe_use,
     find_fresh,
     find_losing,
     images_from_labels,
@@ -65,13 +74,12 @@ def have(*images: Row, **changes: Any) -> ImageHave:
         for one in (LOCAL, SHARED):
             keys = {f"{one.id}/{node.id}", f"{one.id}/"}
             held = {
-                image_volume(row.id, row.attributes["format"]) for row in images if keys & set(row.attributes["copies"])
+                version.volume_in(one) for row in images for version in versions_of(row) if keys & set(version.copies)
             }
             volumes[node.name, one.id] = frozenset(held)
         for row in images:
-            visible = [key for key in row.attributes["copies"] if key.endswith(("/", node.id))]
-            if visible:
-                labels[node.name] |= labels_of_image(row, visible)
+            keys = {key for version in versions_of(row) for key in version.copies}
+            labels[node.name] |= labels_of_image(row, [key for key in keys if key.endswith(("/", node.id))])
     base = ImageHave(
         (CLUSTER,), NODES, (LOCAL, SHARED), images, associations, volumes, {}, labels, {}, frozenset({SHA256})
     )
@@ -217,41 +225,185 @@ def test_the_description_is_changed_everywhere() -> None:
 
 
 @pytest.mark.parametrize("want", [replace(WANT, sha256=OTHER), replace(WANT, format="raw")])
-def test_another_content_is_another_image(want: Image) -> None:
+def test_another_content_is_another_version(want: Image) -> None:
     state = have(IMAGE, cached=frozenset({SHA256, OTHER}))
-    assert find_losing([want], state) == [IMAGE]
+    assert [version.id for version in find_losing([want], state)] == [IMAGE.id]
     assert find_fresh([want], state) == [want]
     plan = plan_images([want], state)
     first = plan.first[0].steps[0].data
-    assert first["row"].id != IMAGE.id
+    new = first["row"]
+    assert new.id != IMAGE.id
     assert first["replaces"] == IMAGE.id
-    assert first["row"].attributes["leftovers"] == [[key, VOLUME] for key in KEYS]
+    assert (newest_of(new).number, newest_of(new).copies) == (2, ())
+    assert [(old.id, old.number, list(old.copies)) for old in older_of(new)] == [(IMAGE.id, 1, KEYS)]
     assert ("last", "node1", ["delete local", "delete shared"]) in [
         (stage, node, sorted(steps)) for stage, node, steps in summary(plan)
     ]
     assert all(step.act != "delete" for work in plan.works for step in work.steps)
+    assert not any(work.loses for work in plan.all), "a content that another displaces goes without consent"
 
 
-def test_what_a_killed_replacement_has_left_is_deleted() -> None:
-    row = replace(IMAGE, attributes={**IMAGE.attributes, "leftovers": [[KEYS[0], "img-old.qcow2"]]})
-    [(stage, _, steps)] = summary(plan_images([WANT], have(row)))
-    assert stage == "last"
-    assert steps[0].startswith("delete ")
+USERS = {IMAGE.id: (User("instance", "web-1", "node2", pools=frozenset({LOCAL.id})),)}
 
 
-USERS = {IMAGE.id: (User("instance web-1", "node2", frozenset({LOCAL.id})),)}
+def version(number: int, sha256: str, **changes: Any) -> Version:
+    one = Version(
+        id=new_id("image"),
+        number=number,
+        sha256=sha256,
+        format="qcow2",
+        virtual_size=1024**3,
+        size=900,
+        copies=tuple(KEYS),
+    )
+    return replace(one, **changes)
 
 
-@pytest.mark.parametrize("want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent")])
-def test_an_image_in_use_stays_as_it_is(want: Image) -> None:
-    plan = plan_images([want], have(IMAGE, users=USERS, cached=frozenset({SHA256, OTHER})))
-    assert "used by instance web-1 on node2" in what(plan.refusals)
+FIRST, SECOND = version(1, "1" * 64), version(2, "2" * 64)
 
 
-@pytest.mark.parametrize("want", [replace(WANT, sha256=OTHER), replace(WANT, state="absent")])
-def test_nobody_knows_what_a_node_uses_that_is_down(want: Image) -> None:
-    plan = plan_images([want], without_node2(have(IMAGE, cached=frozenset({SHA256, OTHER}))))
+def image_with(*older: Version, retention: int = 0, number: int = 3) -> Row:
+    newest = replace(newest_of(IMAGE), number=number)
+    row = with_versions(IMAGE, newest, older)
+    return replace(row, attributes={**row.attributes, "retention": retention})
+
+
+def deleted(plan: Plan) -> set[str]:
+    """The identifiers of the versions of which anything is deleted."""
+    return {step.data["volume"].partition(".")[0] for work in plan.all for step in work.steps if step.act == "delete"}
+
+
+@pytest.mark.parametrize(
+    ("older", "retention", "used", "kept"),
+    [
+        ((FIRST, SECOND), 0, (), set()),
+        ((FIRST, SECOND), 1, (), {SECOND.id}),
+        ((FIRST, SECOND), 2, (), {FIRST.id, SECOND.id}),
+        ((FIRST, SECOND), 0, (FIRST,), {FIRST.id}),
+        ((FIRST, SECOND), 1, (SECOND,), {FIRST.id, SECOND.id}),
+        ((FIRST, SECOND), 0, (FIRST, SECOND), {FIRST.id, SECOND.id}),
+    ],
+)
+def test_versions_stay_while_used_and_as_many_more_as_asked_for(
+    older: tuple[Version, ...], retention: int, used: tuple[Version, ...], kept: set[str]
+) -> None:
+    users = {one.id: (User("volume", "web.root", "node1", "local", frozenset({LOCAL.id})),) for one in used}
+    state = have(image_with(*older, retention=retention), users=users)
+    plan = plan_images([WANT], state)
+    assert not plan.refusals
+    assert deleted(plan) == {one.id for one in older} - kept
+    assert plan.is_empty == (len(kept) == len(older))
+    assert not any(work.loses for work in plan.all)
+
+
+def test_who_uses_versions_is_only_asked_when_some_may_go() -> None:
+    assert find_losing([WANT], have(image_with(FIRST, SECOND, retention=2))) == []
+    assert find_losing([WANT], have(image_with(FIRST, SECOND, retention=1))) == [SECOND, FIRST]
+    assert len(find_losing([], have(image_with(FIRST, SECOND, retention=2)))) == 3
+
+
+def test_versions_stay_while_a_node_cannot_be_asked() -> None:
+    plan = plan_images([WANT], without_node2(have(image_with(FIRST))))
+    assert not plan.refusals
+    assert deleted(plan) == set()
+    assert [problem.node for problem in plan.failures] == ["node2"]
+
+
+def test_what_was_kept_on_purpose_is_lost_only_with_consent() -> None:
+    state = have(image_with(FIRST, SECOND, retention=2))
+    assert plan_images([WANT], state).is_empty, "not given is not managed"
+    plan = plan_images([replace(WANT, retention=1)], state)
+    assert deleted(plan) == {FIRST.id}
+    [work] = [work for work in plan.all if work.loses]
+    assert (work, work.steps[0].act) == (plan.first[0], "register")
+    assert "version 1 of image tiny (SHA-256 111111111111…)" in work.loses[0]
+    removal = plan_images([replace(WANT, state="absent")], state)
+    assert deleted(removal) == {IMAGE.id, FIRST.id, SECOND.id}
+    assert [len(work.loses) for work in removal.all if work.loses] == [2]
+    more = plan_images([replace(WANT, retention=5)], state)
+    assert summary(more)[0] == ("first", None, ["register"])
+    assert not any(work.loses for work in more.all)
+
+
+def test_going_back_to_a_version_that_is_still_there_copies_nothing() -> None:
+    state = have(image_with(FIRST, SECOND, retention=2), cached=frozenset())
+    want = replace(BY_URL, sha256=FIRST.sha256)
+    assert find_fresh([want], state) == []
+    plan = plan_images([want], state)
+    [register] = plan.first[0].steps
+    assert register.text == "go back to version 1"
+    new = register.data["row"]
+    assert (new.id, newest_of(new).number, list(newest_of(new).copies)) == (FIRST.id, 4, KEYS)
+    assert [old.id for old in older_of(new)] == [IMAGE.id, SECOND.id]
+    assert deleted(plan) == set()
+    assert not plan.works
+    assert plan_images([want], have(new)).is_empty
+
+
+def test_a_kept_version_leaves_a_pool_that_is_not_listed_any_more() -> None:
+    state = have(image_with(FIRST, retention=1))
+    plan = plan_images([replace(WANT, pools=("local",))], state)
+    assert {step.data["key"] for work in plan.last for step in work.steps if step.act == "delete"} == {f"{SHARED.id}/"}
+    assert deleted(plan) == {IMAGE.id, FIRST.id}
+
+
+def test_a_new_content_of_an_image_in_use_leaves_the_old_one() -> None:
+    plan = plan_images([replace(WANT, sha256=OTHER)], have(IMAGE, users=USERS, cached=frozenset({OTHER})))
+    assert not plan.refusals
+    assert deleted(plan) == set()
+
+
+def test_an_image_in_use_is_not_removed() -> None:
+    want = replace(WANT, state="absent")
+    for state in (
+        have(IMAGE, users=USERS),
+        have(image_with(FIRST), users={FIRST.id: USERS[IMAGE.id]}),
+        have(IMAGE, instances=(INSTANCE,)),
+    ):
+        plan = plan_images([want], state)
+        assert "used by instance web-1 on node2" in what(plan.refusals)
+
+
+def test_nobody_knows_what_a_node_uses_that_is_down() -> None:
+    plan = plan_images([replace(WANT, state="absent")], without_node2(have(IMAGE)))
     assert "nobody can tell" in what(plan.refusals)
+    replaced = plan_images([replace(WANT, sha256=OTHER)], without_node2(have(IMAGE, cached=frozenset({OTHER}))))
+    assert not replaced.refusals
+    assert deleted(replaced) == set()
+
+
+INSTANCE = Row("inst-AAAAAAAAAAAAAAAAAAAAA", "instance", "web-1", CLUSTER.id, {"image": "tiny", "node": NODES[1].id})
+
+
+def test_who_uses_an_image_is_said_once() -> None:
+    root = User("volume", f"web-1.{INSTANCE.id}.root.qcow2", "node2", "local", frozenset({LOCAL.id}))
+    theirs = tuple(User("volume", "x.qcow2", node.name, "shared", frozenset({SHARED.id})) for node in NODES)
+    row = image_with(FIRST)
+    found = describe_use(row, have(row, users={FIRST.id: (root, *theirs)}, instances=(INSTANCE,)))
+    assert found == {
+        "unused": False,
+        "used_by": [
+            {"type": "instance", "name": "web-1", "node": "node2", "pool": None, "version": FIRST.id},
+            {"type": "volume", "name": "x.qcow2", "node": "node1", "pool": "shared", "version": FIRST.id},
+        ],
+    }
+    assert describe_use(row, have(row)) == {"unused": True, "used_by": []}
+    assert describe_use(row, without_node2(have(row)))["unused"] is None
+    copied = describe_use(row, have(row, instances=(INSTANCE,)))
+    assert [one["version"] for one in copied["used_by"]] == [None], "a full copy needs no version"
+
+
+def test_what_nodes_carry_of_versions_adds_up() -> None:
+    """A run was killed while it wrote the labels: one node still carries the content before as the newest."""
+    after = image_with(SECOND, retention=1)
+    before = with_versions(IMAGE, SECOND, ())
+    carried = [labels_of_image(after, [KEYS[0]]), labels_of_image(before, KEYS[1:])]
+    rows = [images_from_labels(labels, cluster_id=CLUSTER.id)[0] for labels in carried]
+    for order in (rows, rows[::-1]):
+        [merged] = merge_images(order)
+        assert (merged.id, newest_of(merged).copies) == (IMAGE.id, (KEYS[0],))
+        assert [(old.id, list(old.copies)) for old in older_of(merged)] == [(SECOND.id, KEYS)]
+        assert merged.attributes["retention"] == 1
 
 
 # Leaving
@@ -295,6 +447,11 @@ def test_a_copy_whose_pool_has_left_its_node_is_forgotten() -> None:
     plan = plan_images([WANT], state)
     assert plan.first[0].steps[0].data["gone"] == [f"{LOCAL.id}/{NODES[1].id}"]
     assert not plan.works
+
+
+def test_an_image_registered_before_there_were_versions_needs_nothing() -> None:
+    plan = plan_images([WANT], have(IMAGE))
+    assert plan.is_empty, "rows and labels without number and retention are as good"
 
 
 def test_removal_deletes_every_copy_before_it_lets_go_of_the_name() -> None:

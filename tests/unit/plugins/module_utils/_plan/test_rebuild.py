@@ -42,7 +42,7 @@ def node(number: int) -> Row:
 def carried(row: Row, *, copies: tuple[str, ...] = ()) -> Carried:
     labels = labels_of_node(row.id, MTL.id, row.name, row.attributes, HIERARCHY)
     labels |= labels_of_pool(POOL.name, POOL.id, POOL.attributes)
-    labels |= labels_of_image(IMAGE, copies)
+    labels |= labels_of_image(replace(IMAGE, attributes={**IMAGE.attributes, "copies": list(copies)}), copies)
     return Carried(labels, (), ())
 
 
