@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import modules, report, site
+from . import modules, pools, report, site
 from .processes import BenchError
 
 
@@ -16,18 +16,25 @@ def main(arguments: Sequence[str]) -> int:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--modules", action="store_true", help="only pextra_vm against its peers, in a node of its own")
     only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
+    only.add_argument("--pools", action="store_true", help="only pextra_pool, on the lab, which must be up")
     options = parser.parse_args(arguments)
     # Ended by a time limit it must remove its container as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if not options.site:
+        everything = not (options.modules or options.site or options.pools)
+        if everything or options.modules:
             print(report.show_modules(modules.measure()), flush=True)
-        if not options.modules:
-            why_not = site.why_not()
-            if why_not is None:
-                print(report.show_site(site.measure()), flush=True)
-            else:
-                print(f"site.yml: skipped. {why_not}")
+        if options.modules:
+            return 0
+        why_not = site.why_not()
+        if why_not is not None:
+            print(f"site.yml and pools: skipped. {why_not}")
+            return 0
+        if everything or options.site:
+            print(report.show_site(site.measure()), flush=True)
+        if everything or options.pools:
+            site.converge()
+            print(report.show_pools(pools.measure()), flush=True)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -47,8 +47,8 @@ def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figur
     node = project.node
     domains = render(count)
     node.send({
-        "present.json": parameters(vms=declare(count)),
-        "absent.json": parameters(vms=declare(count, state="absent")),
+        "present.json": parameters("pextra_vm", vms=declare(count)),
+        "absent.json": parameters("pextra_vm", vms=declare(count, state="absent")),
         "domains.json": json.dumps(domains).encode(),
     })  # fmt: skip
     inside: dict[str, float] = {}

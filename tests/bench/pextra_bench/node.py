@@ -29,9 +29,10 @@ class BenchNode:
 
     address: str
     host_key: str
+    container: str = NAME
 
     def execute(self, *command: str, stdin: bytes | None = None, timeout_s: float = 600) -> str:
-        return run(["podman", "exec", "--interactive", NAME, *command], stdin=stdin, timeout_s=timeout_s)
+        return run(["podman", "exec", "--interactive", self.container, *command], stdin=stdin, timeout_s=timeout_s)
 
     def send(self, files: dict[str, Path | bytes]) -> None:
         """Put files below LIBRARY, by their paths there."""

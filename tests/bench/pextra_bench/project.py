@@ -167,9 +167,9 @@ def send_library(node: BenchNode) -> None:
     node.send(files)
 
 
-def parameters(**options: Any) -> bytes:
+def parameters(module: str, **options: Any) -> bytes:
     """The parameters of a module as Ansible hands them over."""
-    internal = {"_ansible_module_name": "pextra_vm", "_ansible_version": "2.19", "_ansible_verbosity": 0}
+    internal = {"_ansible_module_name": module, "_ansible_version": "2.19", "_ansible_verbosity": 0}
     return json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **internal}}).encode()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import pools
 from .modules import ROUNDS, Figures
 from .site import SiteFigures
 
@@ -65,3 +66,18 @@ def show_site(figures: SiteFigures) -> str:
         if run.changed:
             lines.append(f"WRONG: with {run.instances:,} instances the converged run changed {', '.join(run.changed)}.")
     return "\n".join(lines) + "\n"
+
+
+def show_pools(figures: pools.PoolFigures) -> str:
+    rows = (
+        ("no change", figures.raw_read, figures.unchanged),
+        ("new", figures.raw_new, figures.new),
+    )
+    return "\n".join([
+        f"pextra_pool and raw libvirt-python, {pools.COUNT} pools on three nodes (best of {pools.ROUNDS})",
+        "",
+        f"{'act':<9}  {'raw':>8}  {'module':>8}   {'module : raw':>12}",
+        *(f"{act:<9}  {raw:>6.3f} s  {ours:>6.3f} s  {ours / raw:>11.1f} : 1" for act, raw, ours in rows),
+        "",
+        "raw: libvirt-python alone, all nodes at once; its no change reads every pool, its new is the slowest node's.",
+    ]) + "\n"  # fmt: skip

@@ -56,6 +56,12 @@ def why_not() -> str | None:
     return None
 
 
+def converge() -> None:
+    """Bring the lab to its inventory."""
+    with TemporaryDirectory(prefix="pextra-bench-") as name, step("site.yml, so that the lab is converged"):
+        _play(Path(name), None)
+
+
 def measure() -> SiteFigures:
     with TemporaryDirectory(prefix="pextra-bench-") as name:
         directory = Path(name)

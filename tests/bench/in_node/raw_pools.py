@@ -1,0 +1,62 @@
+"""The floor of storage pools: what libvirt-python itself needs, on all nodes at once. Runs on the coordinator.
+
+raw_pools.py read FILE     list all pools, and read of each its state, whether it autostarts, and its XML
+raw_pools.py define FILE   define, build, start and autostart the pools of FILE on every node
+raw_pools.py clear FILE    stop and undefine them
+
+FILE is JSON: {"uris": [URI, ...], "pools": [{"name": NAME, "xml": XML}, ...]}. Prints the seconds of each node, the
+connections included, the import of libvirt not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import libvirt
+
+
+def read(connection: libvirt.virConnect, _pools: list[dict[str, str]]) -> int:
+    connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_AUTOSTART)
+    return len([(pool.info(), pool.XMLDesc(0)) for pool in connection.listAllStoragePools()])
+
+
+def define(connection: libvirt.virConnect, pools: list[dict[str, str]]) -> int:
+    for described in pools:
+        pool = connection.storagePoolDefineXML(described["xml"])
+        pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
+        pool.create()
+        pool.setAutostart(1)
+    return len(pools)
+
+
+def clear(connection: libvirt.virConnect, pools: list[dict[str, str]]) -> int:
+    for described in pools:
+        pool = connection.storagePoolLookupByName(described["name"])
+        pool.destroy()
+        pool.undefine()
+    return len(pools)
+
+
+def main() -> None:
+    act, path = sys.argv[1:]
+    given: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+
+    def on_node(uri: str) -> dict[str, float]:
+        started = time.perf_counter()
+        connection = libvirt.open(uri)
+        count = {"read": read, "define": define, "clear": clear}[act](connection, given["pools"])
+        connection.close()
+        return {"seconds": time.perf_counter() - started, "count": count}
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(max_workers=len(given["uris"])) as threads:
+        nodes = list(threads.map(on_node, given["uris"]))
+    json.dump({"seconds": time.perf_counter() - started, "nodes": nodes}, sys.stdout)
+
+
+main()
