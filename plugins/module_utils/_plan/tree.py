@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 _OK, _BAD = "✓", "✗"
@@ -35,8 +36,11 @@ def render_tree(
         else:
             state += f" · {len(here)} instances"
         lines.append(f"{heading:<56}{state}")
+        own_pools = [pool for pool in pools if pool["cluster"] == cluster["name"]]
         for index, node in enumerate(members):
-            lines += _node(node, index == len(members) - 1, cluster, pools, vswitches, here)
+            is_last = index == len(members) - 1 and not own_pools
+            lines += _node(node, is_last, cluster, own_pools, vswitches, here)
+        lines += _pools(own_pools)
         homeless = [item for item in here if item["node"] not in {node["name"] for node in members}]
         lines += [f"    {item['name']}   {item['power']}   on no node" for item in homeless]
     return lines
@@ -62,7 +66,6 @@ def _node(
     marks = [
         f"{pool['name']} {_OK if on['status'] == 'available' else _BAD + ' ' + on['status']}"
         for pool in pools
-        if pool["cluster"] == cluster["name"]
         for on in pool["nodes"]
         if on["name"] == node["name"]
     ]
@@ -80,6 +83,31 @@ def _node(
         )
         lines.append(f"{trunk} {twig} {item['name']:<{names}}  {item['power']:<8}  {addresses}".rstrip())
     return lines
+
+
+def _pools(pools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each pool, and below it one for each node where it is in error: why, and since when."""
+    lines = []
+    names = max((len(pool["name"]) for pool in pools), default=0)
+    types = max((len(pool["type"]) for pool in pools), default=0)
+    for index, pool in enumerate(pools):
+        branch, trunk = ("└─", "   ") if index == len(pools) - 1 else ("├─", "│  ")
+        space = f"{_gib(pool['available'])} of {_gib(pool['capacity'])} GiB free" if pool["capacity"] else ""
+        line = f"{branch} pool {pool['name']:<{names}}  {pool['type']:<{types}}  {pool['status']:<10}  {space}"
+        lines.append(line.rstrip())
+        errors = [node for node in pool["nodes"] if node["error"]]
+        for number, node in enumerate(errors):
+            twig = "└─" if number == len(errors) - 1 else "├─"
+            lines.append(f"{trunk} {twig} {node['name']}: {node['error']}{_since(node['error_at'])}")
+    return lines
+
+
+def _gib(size: int) -> str:
+    return f"{size / 1024**3:.1f}"
+
+
+def _since(moment: float | None) -> str:
+    return f", since {datetime.fromtimestamp(moment, tz=UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def _vswitches(node: str, cluster: str, vswitches: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -26,9 +26,33 @@ CLOUD: dict[str, list[dict[str, Any]]] = {
         {
             "name": "shared",
             "cluster": "mtl-1",
-            "nodes": [{"name": "node1", "status": "available"}, {"name": "node2", "status": "error"}],
+            "type": "netfs",
+            "status": "error",
+            "capacity": 80 * 1024**3,
+            "available": 50 * 1024**3,
+            "nodes": [
+                {"name": "node1", "status": "available", "error": None, "error_at": None},
+                {"name": "node2", "status": "error", "error": "no answer", "error_at": 1764079330.0},
+            ],
         },
-        {"name": "elsewhere", "cluster": "mtl-2", "nodes": [{"name": "node1", "status": "available"}]},
+        {
+            "name": "vg0",
+            "cluster": "mtl-1",
+            "type": "lvm",
+            "status": "unassigned",
+            "capacity": 0,
+            "available": 0,
+            "nodes": [],
+        },
+        {
+            "name": "elsewhere",
+            "cluster": "mtl-2",
+            "type": "directory",
+            "status": "available",
+            "capacity": 1,
+            "available": 1,
+            "nodes": [{"name": "node1", "status": "available", "error": None, "error_at": None}],
+        },
     ],
     "vswitches": [
         {
@@ -75,6 +99,16 @@ def test_a_node_shows_what_it_has() -> None:
     assert tree()[1] == ("├─ node1  192.0.2.11  kvm  mem 0.5/8.0 GiB  pools shared ✓  svswitch10 ✓ eth1* eth2 ✗")
 
 
+def test_pools_tell_their_space_and_what_is_wrong_with_them() -> None:
+    lines = tree()
+    begin = next(index for index, line in enumerate(lines) if "pool shared" in line)
+    assert lines[begin : begin + 3] == [
+        "├─ pool shared  netfs  error       50.0 of 80.0 GiB free",
+        "│   └─ node2: no answer, since 2025-11-25 14:02:10 UTC",
+        "└─ pool vg0     lvm    unassigned",
+    ]
+
+
 def test_instances_hang_below_their_node_by_name() -> None:
     assert tree()[2:4] == [
         "│   ├─ db     stopped",
@@ -83,7 +117,7 @@ def test_instances_hang_below_their_node_by_name() -> None:
 
 
 def test_a_node_that_does_not_answer_says_why() -> None:
-    assert "└─ node2  192.0.2.12  ✗ unreachable: no route" in tree()
+    assert "├─ node2  192.0.2.12  ✗ unreachable: no route" in tree()
 
 
 def test_an_instance_on_no_node_is_not_forgotten() -> None:
@@ -92,7 +126,8 @@ def test_an_instance_on_no_node_is_not_forgotten() -> None:
 
 @pytest.mark.parametrize("status", ["error", "propagating", "destroying"])
 def test_a_pool_that_is_not_available_says_so(status: str) -> None:
-    pools = [{"name": "shared", "cluster": "mtl-1", "nodes": [{"name": "node1", "status": status}]}]
+    node = {"name": "node1", "status": status, "error": None, "error_at": None}
+    pools = [{**CLOUD["pools"][0], "nodes": [node]}]
     assert f"pools shared ✗ {status}" in tree(pools=pools)[1]
 
 
