@@ -139,6 +139,11 @@ integration: install lab-packages ## The installed collection on the lab, looked
 	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --durations 25 \
 	  --junit-xml .build/reports/integration.xml tests/integration
 
+.PHONY: ceph
+ceph: install lab-packages ## The lab with a Ceph of its own: pools, clients, OSDs that come and go
+	@PEXTRA_LAB_IMAGE=ceph tools/with_lab tools/step --show "Ceph tests" $(PYTEST) --durations 15 \
+	  --junit-xml .build/reports/ceph.xml tests/ceph
+
 .PHONY: chaos
 chaos: install lab-packages ## Interrupt the first run 200 times (INTERRUPTIONS=200)
 	@PEXTRA_INTERRUPTIONS=$(INTERRUPTIONS) tools/with_lab tools/step --show "Interruptions" $(PYTEST) \

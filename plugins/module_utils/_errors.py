@@ -62,6 +62,10 @@ class SwitchError(PextraError):
     """OVSDB refused or failed."""
 
 
+class CephError(PextraError):
+    """Ceph refused or failed."""
+
+
 class RegistryError(PextraError):
     """The registry cannot be used."""
 

@@ -125,9 +125,9 @@ options:
         description:
           - The monitors of Ceph, by host name or address.
           - They are asked on port 3300 (messenger version 2).
+          - In the deployment document they are derived for a pool of the deployment's own Ceph.
         type: list
         elements: str
-        required: true
       pool:
         description:
           - The pool of Ceph.
@@ -270,9 +270,9 @@ options:
             description:
               - The monitors of Ceph, by host name or address.
               - They are asked on port 3300 (messenger version 2).
+              - In the deployment document they are derived for a pool of the deployment's own Ceph.
             type: list
             elements: str
-            required: true
           pool:
             description:
               - The pool of Ceph.

@@ -96,8 +96,8 @@ RBD = {
         kind="list",
         element=Field(kind="str", check=check_host, help="A monitor, by host name or address."),
         unique=True,
-        required=True,
-        help="The monitors of Ceph, by host name or address. They are asked on port 3300 (messenger version 2).",
+        help="The monitors of Ceph, by host name or address. They are asked on port 3300 (messenger version 2). In the "
+        "deployment document they are derived for a pool of the deployment's own Ceph.",
     ),
     "pool": Field(kind="str", check=check_word, help="The pool of Ceph. The name of the storage pool unless given."),
     "user": Field(

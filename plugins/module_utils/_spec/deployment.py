@@ -5,7 +5,7 @@ Pure: what the inventory's variables hold comes in as plain values; what is to b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ._mistake import Mistake
 from ._references import NOUNS, collect
 from .deployment_addresses import find_address_mistakes
 from .deployment_capacity import find_capacity_mistakes
+from .deployment_ceph import derive_sources, read_ceph, render_ceph
 from .deployment_defaults import (
     IN_CLUSTER,
     Index,
@@ -105,6 +106,10 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     nodes, hosts, found = read_hosts(inventory.hosts, single, is_judged="cluster" not in unreadable)
     mistakes += found
     names = [host.name for host in inventory.hosts]
+    ceph, found = read_ceph(inventory.variables, hosts, nodes)
+    mistakes += found
+    lists["pool"], clients, found = derive_sources(lists["pool"], ceph, nodes)
+    mistakes += found
     mistakes += find_coordinator_mistakes(inventory.coordinators, names) if names else []
     mistakes += _find_duplicate_names(lists, replicas, single)
 
@@ -117,7 +122,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index)
     mistakes += found
     mistakes += find_source_mistakes(elements.images, check_file)
-    found, warnings = _find_rule_mistakes(elements, cluster_nodes)
+    found, warnings = _find_rule_mistakes(elements, cluster_nodes, clients)
     mistakes += found
 
     deployment_name, found = read_value(
@@ -127,7 +132,15 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     )
     mistakes += found
     return Deployment(
-        document=_render(elements, deployment_name or DEFAULT_NAME),
+        document={
+            **_render(elements, deployment_name or DEFAULT_NAME),
+            "ceph": render_ceph(
+                ceph,
+                nodes,
+                clients.values(),
+                deployment_name or DEFAULT_NAME,
+            ),
+        },
         summary=_summarize(elements),
         mistakes=tuple(sort_mistakes(fold(mistakes, replicas))),
         warnings=tuple(warnings),
@@ -266,11 +279,14 @@ def _complete(elements: Elements, index: Index) -> tuple[Elements, list[Mistake]
 
 
 def _find_rule_mistakes(
-    elements: Elements, cluster_nodes: Mapping[str, Sequence[str]]
+    elements: Elements, cluster_nodes: Mapping[str, Sequence[str]], in_own_ceph: Container[str]
 ) -> tuple[list[Mistake], list[Mistake]]:
-    """Check what concerns several elements. Returns (mistakes, warnings)."""
+    """Check what concerns several elements. Returns (mistakes, warnings).
+
+    in_own_ceph: the paths of storage pools whose key is not for the document to give.
+    """
     reach = find_reach(cluster_nodes, elements.pools, elements.vswitches, elements.port_groups)
-    mistakes = find_pool_mistakes(elements.pools)
+    mistakes = find_pool_mistakes(elements.pools, in_own_ceph)
     mistakes += find_type_mistakes(elements.pools, elements.images, elements.instances)
     mistakes += find_image_mistakes(elements.images, elements.instances)
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)

@@ -35,6 +35,8 @@ class Host:
 
     memory_mib: int | None = None
     management_interface: str | None = None
+    # Each with the keys of ceph.OSD.
+    osds: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

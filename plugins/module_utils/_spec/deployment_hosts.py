@@ -61,6 +61,8 @@ def read_hosts(
         hosts[host.name] = Host(
             memory_mib=values["pextra_memory"] or host.memory_mib,
             management_interface=values["pextra_management_interface"] or host.default_interface,
+            # What has a mistake is told, and not looked at any further.
+            osds=() if found else values["pextra_ceph_osds"] or (),
         )
         spec = Node(
             name=host.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from .._ids import is_id
 from ._fields import element_path
@@ -13,12 +13,17 @@ from .pool import IN_DIRECTORY, Pool, find_mistakes_within
 from .vm import Vm
 
 
-def find_pool_mistakes(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
-    """A pool needs a directory to itself on every node: domain rules, "Storage pools", on conflicting target paths."""
+def find_pool_mistakes(pools: Sequence[Declared[Pool]], in_own_ceph: Container[str] = ()) -> list[Mistake]:
+    """A pool needs a directory to itself on every node: domain rules, "Storage pools", on conflicting target paths.
+
+    in_own_ceph: the paths of the pools whose key is known to the deployment's own Ceph alone.
+    """
     mistakes = []
     present = [pool for pool in pools if pool.spec.state == "present"]
     for pool in present:
-        mistakes += find_mistakes_within(pool.spec, pool.path)
+        found = find_mistakes_within(pool.spec, pool.path)
+        is_derived = pool.path in in_own_ceph
+        mistakes += [one for one in found if not (is_derived and one.path == f"{pool.path}.rbd.key")]
     for number, pool in enumerate(present):
         path = f"{pool.path}.path"
         target = pool.spec.target

@@ -6,7 +6,7 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
-from . import cluster, datacenter, image, node, organization, pool, port_group, vm, vswitch
+from . import ceph, cluster, datacenter, image, node, organization, pool, port_group, vm, vswitch
 from ._checks import check_interface, check_name
 from ._common import DESCRIPTION, NAME
 from ._fields import Field, Table
@@ -63,6 +63,19 @@ DOCUMENT: Table = {
         "A storage pool.",
         "The storage pools. Unless given, each cluster has one of the type V(directory) with the name V(local).",
     ),
+    "pextra_ceph_monitors": Field(
+        kind="list",
+        element=Field(kind="str", help="A node, by name."),
+        unique=True,
+        help="The nodes that run the monitors and managers of the deployment's own Ceph: three, or another odd "
+        "number. Unless given there is no such Ceph.",
+    ),
+    "pextra_ceph_pools": _list_of(
+        ceph.POOL,
+        "A pool of Ceph.",
+        "The pools of the deployment's own Ceph. A storage pool of the type V(rbd) that names no monitors is in the "
+        "one of its name.",
+    ),
     "pextra_vswitches": _list_of(vswitch.FIELDS, "A vSwitch.", "The vSwitches."),
     "pextra_port_groups": _list_of(port_group.FIELDS, "A port group.", "The port groups."),
     "pextra_images": _list_of(image.FIELDS, "An image.", "The images."),
@@ -98,6 +111,11 @@ HOST: Table = {
         check=check_interface,
         help="The interface that carries the management address, which no vSwitch may take as an uplink. "
         "Found out on the node unless given.",
+    ),
+    "pextra_ceph_osds": _list_of(
+        ceph.OSD,
+        "A disk.",
+        "The disks of the node that the deployment's own Ceph keeps data on.",
     ),
 }
 

@@ -85,7 +85,7 @@ class Pool:
             return None
         kept = {key: value for key, value in given.items() if key != SECRETS.get(self.type) and value is not None}
         if self.type == "rbd":
-            kept |= {"pool": given.get("pool") or self.name, "monitors": list(given["monitors"])}
+            kept |= {"pool": given.get("pool") or self.name, "monitors": list(given["monitors"] or ())}
         return kept
 
     @property
@@ -121,7 +121,7 @@ def find_mistakes_within(pool: Pool, path: str) -> list[Mistake]:
     for kind, table in _SOURCES.items():
         given = getattr(pool, kind)
         if kind == pool.type and given is None:
-            needed = ", ".join(key for key, one in table.items() if one.required)
+            needed = ", ".join(key for key, one in table.items() if one.required) or "monitors, key"
             mistakes.append(Mistake(join(path, kind), f"is missing; a pool of type {kind} needs it, with {needed}"))
         elif kind != pool.type and given is not None:
             problem = f"is for pools of type {kind}, and this one is of type {pool.type}; leave it out"
@@ -149,7 +149,8 @@ def _find_source_mistakes(pool: Pool, path: str) -> list[Mistake]:
                 mistakes.append(Mistake(join(path, f"iscsi.{other}"), f"is missing; CHAP needs it with {one}"))
     if pool.type == "rbd" and pool.rbd is not None:
         if not pool.rbd["monitors"]:
-            mistakes.append(Mistake(join(path, "rbd.monitors"), "is empty; name at least one monitor"))
+            word = "is missing" if pool.rbd["monitors"] is None else "is empty"
+            mistakes.append(Mistake(join(path, "rbd.monitors"), f"{word}; name at least one monitor"))
         if pool.rbd.get("key") is None:
             mistakes.append(Mistake(join(path, "rbd.key"), "is missing; Ceph lets nobody in without a key"))
     return mistakes

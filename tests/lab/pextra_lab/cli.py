@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from . import access, guest_image, lab, node_images, storage_node
 from .names import IMAGE_KINDS, NODE_NUMBERS, Node, parse_node
+from .node_images import KINDS_ON_DEMAND
 from .processes import LabError
 from .progress import say
 from .requirements import ensure_requirements, refuse_unsuitable_machine
@@ -34,7 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     create.add_argument("--nodes", type=int, default=3, metavar="N", choices=NODE_NUMBERS, help="how many (3)")
     create.add_argument("--bare", type=node_argument, nargs="+", default=[], metavar="NODE", action="extend",
                         help="these start from the bare image, to test bootstrapping")  # fmt: skip
-    create.add_argument("--image", choices=IMAGE_KINDS, default="node", help="the image of the others (node)")
+    create.add_argument(
+        "--image", choices=(*IMAGE_KINDS, *KINDS_ON_DEMAND), default="node", help="the image of the others (node)"
+    )
 
     for name, text in (
         ("add", "add a node to the lab"),
@@ -42,7 +45,11 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("node", type=node_argument)
-        command.add_argument("--bare", action="store_true", help="from the bare image")
+        command.add_argument("--bare", action="store_const", const="bare", default="node", dest="image",
+                             help="from the bare image")  # fmt: skip
+        command.add_argument(
+            "--image", choices=(*IMAGE_KINDS, *KINDS_ON_DEMAND), default="node", help="the image (node)"
+        )
 
     remove = commands.add_parser("remove", help="remove one node and everything on it")
     remove.add_argument("node", type=node_argument)
@@ -120,9 +127,9 @@ def run_command(options: argparse.Namespace) -> int:
     elif command == "create":
         lab.create(node_count=options.nodes, bare=frozenset(options.bare), image=options.image)
     elif command == "add":
-        lab.add(options.node, image="bare" if options.bare else "node")
+        lab.add(options.node, image=options.image)
     elif command == "rebuild":
-        lab.rebuild(options.node, image="bare" if options.bare else "node")
+        lab.rebuild(options.node, image=options.image)
     elif command == "remove":
         lab.remove(options.node)
     elif command == "stop":

@@ -40,8 +40,8 @@ def on_all(nodes: Iterable[Node], act: Callable[[Node], None]) -> None:
         raise LabError("\n".join(failures))
 
 
-def ensure_images() -> None:
-    node_images.ensure_images()
+def ensure_images(kinds: Iterable[str]) -> None:
+    node_images.ensure_images(with_ceph="ceph" in kinds)
     guest_image.ensure_guest_image()
 
 
@@ -110,7 +110,7 @@ def note_other_image(node: Node, kind: str) -> None:
     found = containers.find_container(node)
     if found is None:
         return
-    option = " --bare" if kind == "bare" else ""
+    option = {"bare": " --bare", "node": ""}.get(kind, f" --image {kind}")
     if found.kind != kind:
         say(f"    {node.name} was left as it is: it started from {found.kind}. For a fresh {kind} one: "
             f"tests/lab/lab rebuild {node.name}{option}")  # fmt: skip
@@ -146,7 +146,7 @@ def create(*, node_count: int, bare: frozenset[Node], image: str) -> None:
     if outside:
         raise LabError(f"--bare names {', '.join(outside)}, but the lab has {wanted[0].name} to {wanted[-1].name}")
     with exclusive():
-        ensure_images()
+        ensure_images([image])
         link_guest_image()
         bring_up({node: "bare" if node in bare else image for node in wanted})
     say(f"The lab is up ({time.monotonic() - started:.1f} s). Next: tests/lab/lab status, tests/lab/lab ssh node1")
@@ -154,13 +154,13 @@ def create(*, node_count: int, bare: frozenset[Node], image: str) -> None:
 
 def add(node: Node, *, image: str) -> None:
     with exclusive():
-        ensure_images()
+        ensure_images([image])
         bring_up({node: image})
 
 
 def rebuild(node: Node, *, image: str) -> None:
     with exclusive():
-        ensure_images()
+        ensure_images([image])
         with step(f"Remove {node.name}"):
             containers.remove_container(node)
         bring_up({node: image})

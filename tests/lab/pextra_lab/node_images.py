@@ -1,4 +1,6 @@
-"""The podman images that nodes start from: `bare`, a fresh Debian, and `node`, the same with the roles' packages."""
+"""The podman images that nodes start from: `bare`, a fresh Debian; `node`, the same with the roles' packages; and
+`ceph`, a `node` with those of Ceph, which is built only when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,9 @@ from .progress import say, step
 BARE_RECIPE = LAB_DIRECTORY / "images" / "bare"
 NODE_RECIPE = LAB_DIRECTORY / "images" / "node"
 NODE_PACKAGES = LAB_DIRECTORY / "node-packages.txt"
+CEPH_PACKAGES = LAB_DIRECTORY / "ceph-packages.txt"
+# Built only when a node is to start from it, so that nobody waits for what is not used.
+KINDS_ON_DEMAND = ("ceph",)
 BASE_IMAGE = "localhost/pextra-lab/base:building"
 
 # Debian's crun refuses hybrid cgroups; without limits podman asks for more than a small machine grants.
@@ -27,6 +32,10 @@ def bare_inputs() -> str:
 
 def node_inputs() -> str:
     return hash_inputs([NODE_RECIPE, NODE_PACKAGES], bare_inputs())
+
+
+def ceph_inputs() -> str:
+    return hash_inputs([CEPH_PACKAGES], node_inputs())
 
 
 def is_current(kind: str, inputs: str) -> bool:
@@ -56,16 +65,16 @@ def build_bare(inputs: str) -> None:
             run(["podman", "untag", BASE_IMAGE])
 
 
-def build_node(inputs: str) -> None:
+def build_with_packages(kind: str, packages: Path, base: str, inputs: str) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE_DIRECTORY, prefix="node-") as name:
         shutil.copy(NODE_RECIPE / "Containerfile", name)
-        shutil.copy(NODE_PACKAGES, name)
-        with step(f"Build {image_name('node')}: {len(read_lines(NODE_PACKAGES))} packages and what they need"):
-            build("node", Path(name), image_name("bare"), inputs)
+        shutil.copy(packages, Path(name) / "node-packages.txt")
+        with step(f"Build {image_name(kind)}: {len(read_lines(packages))} packages and what they need"):
+            build(kind, Path(name), image_name(base), inputs)
 
 
-def ensure_images(*, rebuild: bool = False) -> None:
-    """Builds both images unless they were built from just these inputs."""
+def ensure_images(*, rebuild: bool = False, with_ceph: bool = False) -> None:
+    """Builds the images unless they were built from just these inputs."""
     CACHE_DIRECTORY.mkdir(parents=True, exist_ok=True)
     for left in [*CACHE_DIRECTORY.glob("bare-*"), *CACHE_DIRECTORY.glob("node-*")]:
         shutil.rmtree(left)  # of a build that was killed
@@ -73,7 +82,9 @@ def ensure_images(*, rebuild: bool = False) -> None:
     if rebuild or not is_current("bare", bare):
         build_bare(bare)
     if rebuild or not is_current("node", node):
-        build_node(node)
+        build_with_packages("node", NODE_PACKAGES, "bare", node)
+    if with_ceph and (rebuild or not is_current("ceph", ceph_inputs())):
+        build_with_packages("ceph", CEPH_PACKAGES, "node", ceph_inputs())
     run(["podman", "image", "prune", "--force", "--filter", f"label={LAB_LABEL}=image"])
     say("Node images: current")
 
@@ -87,6 +98,6 @@ def image_id(kind: str) -> str:
 
 
 def remove_images() -> None:
-    for name in (image_name("node"), image_name("bare"), BASE_IMAGE):
+    for name in (image_name("ceph"), image_name("node"), image_name("bare"), BASE_IMAGE):
         run(["podman", "rmi", "--force", "--ignore", name], check=False)
     run(["podman", "image", "prune", "--force", "--filter", f"label={LAB_LABEL}=image"])

@@ -37,6 +37,7 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
         "wait for an event where there is one",
         {
             "plugins/module_utils/_registry/leases.py",  # other processes' leases raise no event
+            "plugins/module_utils/_ceph/waiting.py",  # Ceph's health and its moving of data raise no event
             "plugins/module_utils/_resource/vm.py",  # a guest's shutdown, watched with a bound
         },
     ),

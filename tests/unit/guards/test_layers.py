@@ -24,6 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "_ovsdb": {"_errors"},
     "_switch": {"_errors", "_ovsdb", "_plan"},
     "_cloud": {"_errors", "_plan", "_registry", "_hypervisor", "_switch"},
+    "_ceph": {"_errors"},
     "_storage_source": {"_cloud", "_errors", "_plan", "_pool_kinds", "_xml"},
     "_progress": {"_plan"},
     "_kvm": set(),
@@ -56,6 +57,7 @@ DOORS = {
     "pycdlib": {"_seed"},
     "netaddr": {"_spec", "_plan", "_xml", "_image_fetch"},
     "ansible": {"_runner", "_image_fetch"},
+    "rados": {"_ceph"},
     # Nobody: _ovsdb speaks the protocol itself.
     "ovs": set(),
     "ovsdbapp": set(),
@@ -65,6 +67,11 @@ READ_CHECK_MODE = {
     "plugins/module_utils/_runner.py": "the engine of the resource modules",
     "plugins/modules/pextra_registry.py": "makes the database that the runner works on",
     "plugins/modules/pextra_units.py": "runs on each host, without a registry",
+    "plugins/modules/pextra_ceph_monitor.py": "runs on each host of Ceph, without a registry",
+    "plugins/modules/pextra_ceph_daemons.py": "runs on each host of Ceph, without a registry",
+    "plugins/modules/pextra_ceph_osd_leave.py": "asks Ceph's monitors, and needs no registry",
+    "plugins/modules/pextra_ceph_osd_discard.py": "runs on each host of Ceph, without a registry",
+    "plugins/modules/pextra_ceph_pool.py": "asks Ceph's monitors, and needs no registry",
     "plugins/action/pextra_image.py": "copies images to the coordinator before the module runs",
 }
 

@@ -31,6 +31,11 @@ WITHOUT_TWIN = {
     "pextra_deployment_validate": "only reads the inventory",
     "pextra_preflight": "only reads, and returns what it read",
     "pextra_units": "acts on a host's services, which are no resource of ours",
+    "pextra_ceph_monitor": "acts on a host's services, which are no resource of ours",
+    "pextra_ceph_daemons": "returns what the host has, also in check mode",
+    "pextra_ceph_osd_leave": "an act: what is left after it cannot be asked",
+    "pextra_ceph_osd_discard": "an act: what is left after it cannot be asked",
+    "pextra_ceph_pool": "returns how Ceph is, also in check mode; `ceph` itself tells the rest",
 }
 # Module: why there is no module that changes.
 ONLY_INFO = {"pextra_deployment_info": "the deployment as a whole is changed by the playbook site.yml"}
@@ -38,6 +43,11 @@ ONLY_INFO = {"pextra_deployment_info": "the deployment as a whole is changed by 
 OUTSIDE_THE_GROUP = {
     "pextra_preflight": "runs on each host, before there is a registry",
     "pextra_units": "runs on each host, before there is a registry",
+    "pextra_ceph_monitor": "runs on each host of Ceph, before there is a registry",
+    "pextra_ceph_daemons": "runs on each host of Ceph, before there is a registry",
+    "pextra_ceph_osd_leave": "asks Ceph's monitors, and needs no registry",
+    "pextra_ceph_osd_discard": "runs on each host of Ceph, before there is a registry",
+    "pextra_ceph_pool": "asks Ceph's monitors, before there is a registry",
     "pextra_deployment_validate": "runs on the controller, and asks nobody",
 }
 # An action that takes everything from the inventory's variables; there is no code of a module.
@@ -144,6 +154,11 @@ def test_options_are_those_of_the_tables(monkeypatch: pytest.MonkeyPatch, capsys
 
 # What decides for a module, where that is not the planner that its _resource imports.
 DECIDES = {
+    "ceph_monitor": "_ceph.daemons",
+    "ceph_daemons": "_ceph.osd",
+    "ceph_osd_leave": "_ceph.leaving",
+    "ceph_osd_discard": "_ceph.discarding",
+    "ceph_pool": "_ceph.pools",
     "deployment": "_plan.tree",
     "deployment_validate": "_spec.deployment",
     "preflight": "_spec.preflight",

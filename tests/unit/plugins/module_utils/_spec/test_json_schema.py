@@ -45,7 +45,7 @@ def test_the_inventories_match(path: Path) -> None:
 
 def test_there_are_inventories() -> None:
     names = {path.relative_to(ROOT / "inventories").parts[0] for path in INVENTORY_FILES}
-    assert names >= {"lab", "single", "example", "storage-lab"}
+    assert names >= {"lab", "single", "example", "storage-lab", "ceph-lab"}
 
 
 def test_every_variable_is_described() -> None:

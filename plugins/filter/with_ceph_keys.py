@@ -1,0 +1,64 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The keys of the deployment's own Ceph, added to the storage pools that are in it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: with_ceph_keys
+short_description: Add the keys of Ceph to declared storage pools
+version_added: 0.2.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Takes a list of storage pools, and adds to those that are in the deployment's own Ceph the key of their client.
+  - A client that has no key yet, which is so only in a check before there is a Ceph, gets one that opens nothing.
+positional: results
+options:
+  _input:
+    description: The storage pools.
+    type: list
+    elements: dict
+    required: true
+  results:
+    description: The results of the task that has read the keys, one for each client.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Have the storage pools
+  pextra.cloud.pextra_pool:
+    pools: "{{ pools | pextra.cloud.with_ceph_keys(read_keys.results) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The storage pools, with the keys.
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+# A real key follows when there is a Ceph; until then the pool is new in any case.
+NO_KEY = "A" * 38 + "=="
+
+
+def with_ceph_keys(pools: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the pools, those of type rbd that have no key with the one of their client."""
+    keys = {str(result["item"]): result.get("stdout") or NO_KEY for result in results}
+    complete = []
+    for pool in pools:
+        source = pool.get("rbd")
+        is_without = source is not None and "key" not in source and pool.get("state") != "absent"
+        complete.append(
+            {**pool, "rbd": {**source, "key": keys.get(source["user"], NO_KEY)}} if is_without else dict(pool)
+        )
+    return complete
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"with_ceph_keys": with_ceph_keys}

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Have the manager and the OSDs of Ceph on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pextra_ceph_daemons
+short_description: Have the manager and the OSDs of Ceph on a host
+version_added: 0.2.0
+description:
+  - Makes the key of the manager and an OSD on each declared disk, and runs them.
+  - An OSD is found by what it says of itself, in its directory and at the beginning of its disk. It is never made
+    twice, and a run that was killed is continued by the next one.
+  - A disk that holds anything else, is mounted, or belongs to another Ceph is refused before anything is changed.
+    Nothing is ever wiped, and an OSD that is not declared is left alone.
+author:
+  - The pextra.cloud founders (@pextra)
+options:
+  node:
+    description: The node's name, for messages.
+    type: str
+    required: true
+  fsid:
+    description: The identifier of this Ceph.
+    type: str
+    required: true
+  manager:
+    description: Whether the host has a manager, whose name is the node's. It needs the administrator's key.
+    type: bool
+    default: false
+  osds:
+    description: The disks that the host's OSDs keep data on.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The disk, by a name that lasts, or a file.
+        type: str
+        required: true
+      size_mib:
+        description: The size of a file. Not given for a disk.
+        type: int
+  timeout:
+    description: How many seconds to wait for a quorum of the monitors.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check mode, and then says what a real run would do.
+    support: full
+  diff_mode:
+    description: Returns what differs, which is what it changes.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+  action_group:
+    description: Whether the module belongs to an action group.
+    support: none
+    membership: []
+    details: It runs on the hosts of Ceph, not on a coordinator, and shares no options with the modules that do.
+seealso:
+  - module: pextra.cloud.pextra_ceph_monitor
+  - module: pextra.cloud.pextra_ceph_pool
+"""
+
+EXAMPLES = r"""
+- name: Have the manager and the OSDs
+  pextra.cloud.pextra_ceph_daemons:
+    node: node1
+    fsid: 0f3a4a5c-9f0e-5b39-8a53-2c9e5f3c9d55
+    manager: true
+    osds:
+      - path: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: [create an OSD on /dev/disk/by-id/wwn-0x5000c500a1b2c3d4, start ceph-osd@0.service]
+osds:
+  description: The OSDs that the host has afterwards.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The number of the OSD.
+      type: int
+      sample: 0
+    path:
+      description: What it keeps its data on.
+      type: str
+      sample: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4
+    fsid:
+      description: Its own identifier.
+      type: str
+      sample: 3b8f1c9e-8a53-4c0b-9d55-0f3a4a5c9f0e
+    is_declared:
+      description: Whether it is among O(osds).
+      type: bool
+      sample: true
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import have_daemons
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.osd import Wanted
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+
+ARGUMENTS = {
+    "node": {"type": "str", "required": True},
+    "fsid": {"type": "str", "required": True},
+    "manager": {"type": "bool", "default": False},
+    "osds": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"path": {"type": "str", "required": True}, "size_mib": {"type": "int"}},
+    },
+    "timeout": {"type": "int", "default": 120},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    given = module.params
+    try:
+        outcome = have_daemons(
+            module.run_command,
+            given["fsid"],
+            given["node"] if given["manager"] else None,
+            [Wanted(**osd) for osd in given["osds"]],
+            is_check=module.check_mode,
+            timeout_s=given["timeout"],
+        )
+    except PextraError as error:
+        module.fail_json(msg="\n".join(f"{given['node']}: {problem}" for problem in error.problems))
+    module.exit_json(**outcome.as_result())
+
+
+if __name__ == "__main__":
+    main()

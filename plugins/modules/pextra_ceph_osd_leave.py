@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Let an OSD leave Ceph, without losing data."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pextra_ceph_osd_leave
+short_description: Let an OSD leave Ceph, without losing data
+version_added: 0.2.0
+description:
+  - Moves the data of an OSD to the others, and lets Ceph forget it when its data is not needed there any more.
+  - Refuses, before anything is changed, when there is no place for every copy without it, when Ceph is not well, and
+    when Ceph itself says that data would be lost or stand still.
+  - The playbooks C(pextra.cloud.ceph_remove_osd) and C(pextra.cloud.ceph_replace_osd) use it.
+  - Runs on a host that has the administrator's key, which is that of a monitor.
+author:
+  - The pextra.cloud founders (@pextra)
+options:
+  osd:
+    description: The number of the OSD.
+    type: int
+    required: true
+  state:
+    description:
+      - V(drained) means that its data is on the others; the OSD still runs.
+      - V(absent) means that Ceph does not know it any more. It must not run.
+    type: str
+    choices: [drained, absent]
+    required: true
+  replaced:
+    description:
+      - Whether another OSD comes in its place. Where there is no place for every copy without it, data then has a copy
+        less until the other one has filled itself.
+    type: bool
+    default: false
+  monitors:
+    description: The names of the monitors that should be in the quorum.
+    type: list
+    elements: str
+    required: true
+  confirm:
+    description: V(DESTROY) to go ahead.
+    type: str
+    default: ""
+  timeout:
+    description: How many seconds to wait until the data is moved.
+    type: int
+    default: 3600
+attributes:
+  check_mode:
+    description: Can run in check mode, and then says what a real run would do.
+    support: full
+  diff_mode:
+    description: Returns what differs, which is what it changes.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+  action_group:
+    description: Whether the module belongs to an action group.
+    support: none
+    membership: []
+    details: It runs on the hosts of Ceph, not on a coordinator, and shares no options with the modules that do.
+seealso:
+  - module: pextra.cloud.pextra_ceph_osd_discard
+  - module: pextra.cloud.pextra_ceph_daemons
+"""
+
+EXAMPLES = r"""
+- name: Move the data of an OSD to the others
+  pextra.cloud.pextra_ceph_osd_leave:
+    osd: 3
+    state: drained
+    monitors: [node1, node2, node3]
+    confirm: DESTROY
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: [move the data of osd.3 to the others]
+host:
+  description: The host of the OSD, as Ceph knows it. Empty if Ceph does not know the OSD.
+  returned: success
+  type: str
+  sample: node2
+is_known:
+  description: Whether Ceph knew the OSD.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import ADMIN, ADMIN_KEYRING, connected
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import drain, purge
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+
+CONNECT_TIMEOUT_S = 60
+ARGUMENTS = {
+    "osd": {"type": "int", "required": True},
+    "state": {"type": "str", "choices": ["drained", "absent"], "required": True},
+    "replaced": {"type": "bool", "default": False},
+    "monitors": {"type": "list", "elements": "str", "required": True},
+    "confirm": {"type": "str", "default": ""},
+    "timeout": {"type": "int", "default": 3600},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    given = module.params
+    consent = {"confirm": given["confirm"], "is_replaced": given["replaced"], "is_check": module.check_mode}
+    try:
+        with connected(ADMIN, ADMIN_KEYRING, CONNECT_TIMEOUT_S) as ceph:
+            if given["state"] == "drained":
+                left = drain(ceph, given["osd"], given["monitors"], timeout_s=given["timeout"], **consent)
+            else:
+                left = purge(ceph, given["osd"], **consent)
+    except PextraError as error:
+        module.fail_json(msg=str(error))
+    actions = list(left.actions)
+    diff = {"before": "", "after": "".join(f"{text}\n" for text in actions)}
+    module.exit_json(changed=bool(actions), actions=actions, diff=diff, host=left.host, is_known=left.is_known)
+
+
+if __name__ == "__main__":
+    main()

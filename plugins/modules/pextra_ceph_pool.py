@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Have pools of Ceph, and the clients that may use them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pextra_ceph_pool
+short_description: Have pools of Ceph, and the clients that may use them
+version_added: 0.2.0
+description:
+  - Makes pools with the declared number of copies, and for each a client that may use this pool and nothing else.
+  - Waits after a change until all of Ceph is well, and otherwise says how it is.
+  - A pool that is not declared is left alone. No pool is ever deleted.
+  - Runs on a host that has the administrator's key, which is that of a monitor.
+author:
+  - The pextra.cloud founders (@pextra)
+options:
+  pools:
+    description: The pools.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The name of the pool.
+        type: str
+        required: true
+      copies:
+        description: How many hosts each object is kept on.
+        type: int
+        default: 3
+      min_copies:
+        description: With fewer copies than these within reach the pool stands still.
+        type: int
+        default: 2
+      client:
+        description: The user of Ceph, without V(client.) before it, that may use the pool.
+        type: str
+        required: true
+  monitors:
+    description: The names of the monitors that should be in the quorum.
+    type: list
+    elements: str
+    required: true
+  wait:
+    description: Whether to wait until all is well, even if nothing had to be done.
+    type: bool
+    default: false
+  timeout:
+    description: How many seconds to wait.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    description: Can run in check mode, and then says what a real run would do.
+    support: full
+  diff_mode:
+    description: Returns what differs, which is what it changes.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+  action_group:
+    description: Whether the module belongs to an action group.
+    support: none
+    membership: []
+    details: It runs on the hosts of Ceph, not on a coordinator, and shares no options with the modules that do.
+seealso:
+  - module: pextra.cloud.pextra_ceph_monitor
+  - module: pextra.cloud.pextra_ceph_daemons
+  - module: pextra.cloud.pextra_pool
+"""
+
+EXAMPLES = r"""
+- name: Have the pools of Ceph
+  pextra.cloud.pextra_ceph_pool:
+    pools:
+      - {name: vms, copies: 3, min_copies: 2, client: pextra-vms}
+    monitors: [node1, node2, node3]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["create the pool vms", "make the client pextra-vms, which may use the pool vms alone"]
+health:
+  description: How Ceph is, as it says itself.
+  returned: success
+  type: dict
+  contains:
+    status:
+      description: V(HEALTH_OK), V(HEALTH_WARN) or V(HEALTH_ERR); V(unknown) in a check before there is a Ceph.
+      type: str
+      sample: HEALTH_OK
+    text:
+      description: The same with the reasons.
+      type: str
+      sample: HEALTH_OK
+    osds:
+      description: How many OSDs there are.
+      type: int
+      sample: 3
+    osds_up:
+      description: How many of them run.
+      type: int
+      sample: 3
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import ADMIN, ADMIN_KEYRING, connected
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.pools import (
+    UNKNOWN,
+    WantedPool,
+    have_pools,
+    plan_pools,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+
+ARGUMENTS = {
+    "pools": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "copies": {"type": "int", "default": 3},
+            "min_copies": {"type": "int", "default": 2},
+            "client": {"type": "str", "required": True},
+        },
+    },
+    "monitors": {"type": "list", "elements": "str", "required": True},
+    "wait": {"type": "bool", "default": False},
+    "timeout": {"type": "int", "default": 300},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    given = module.params
+    pools = [WantedPool(**pool) for pool in given["pools"]]
+    is_check, timeout_s = module.check_mode, given["timeout"]
+    try:
+        if is_check and not Path(ADMIN_KEYRING).exists():
+            actions, health = [step.text for step in plan_pools(pools, {}, {})], UNKNOWN
+        else:
+            with connected(ADMIN, ADMIN_KEYRING, timeout_s) as ceph:
+                actions, health = have_pools(
+                    ceph, pools, given["monitors"], is_check=is_check, waits=given["wait"], timeout_s=timeout_s
+                )
+    except PextraError as error:
+        module.fail_json(msg=str(error))
+    if not health.is_well and health is not UNKNOWN:
+        module.warn(f"Ceph is not well: {health.text}")
+    diff = {"before": "", "after": "".join(f"{text}\n" for text in actions)}
+    module.exit_json(changed=bool(actions), actions=actions, diff=diff, health=health.as_result())
+
+
+if __name__ == "__main__":
+    main()

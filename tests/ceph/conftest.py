@@ -1,0 +1,60 @@
+"""The lab with a Ceph of its own: the lab's inventory with inventories/ceph-lab on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.ceph.ceph import Ceph, CephSite
+from tests.integration.lab import Lab, Run
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    lab = Lab()
+    missing = [node for node in lab.nodes if not lab.is_running(node)]
+    assert not missing, f"the lab is not up ({', '.join(missing)} missing): run make ceph"
+    return lab
+
+
+@pytest.fixture(scope="session")
+def site(lab: Lab) -> CephSite:
+    return CephSite(lab)
+
+
+@pytest.fixture(scope="session")
+def bare_check(lab: Lab, site: CephSite) -> Run | None:
+    """A check before anything is there; None on a lab that has a Ceph already."""
+    if lab.sh("node1", "ls /etc/ceph/ceph.conf 2>/dev/null || true").strip():
+        return None
+    return site.run("--check")
+
+
+@pytest.fixture(scope="session")
+def cloud(site: CephSite, bare_check: Run | None) -> CephSite:
+    """The deployment, brought up."""
+    del bare_check  # before it
+    site.run(timeout_s=1800).must_succeed()
+    return site
+
+
+@pytest.fixture(scope="session")
+def ceph(cloud: CephSite) -> Ceph:
+    return Ceph(cloud.lab)
+
+
+@pytest.fixture
+def volume(cloud: CephSite) -> Iterator[str]:
+    """A volume of 64 MiB in the storage pool vms, made through libvirt on node1."""
+    name = "pattern"
+    cloud.lab.exec("node1", "virsh", "vol-create-as", "vms", name, "64MiB")
+    yield name
+    cloud.lab.exec("node1", "virsh", "vol-delete", name, "--pool", "vms")
+
+
+def two_osds() -> dict[str, Any]:
+    """The document with a second OSD on every node."""
+    files = [{"file": f"/srv/ceph/{name}.img", "size": "4 GiB"} for name in ("osd", "more")]
+    return {"pextra_ceph_osds": files}
