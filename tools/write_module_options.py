@@ -28,6 +28,8 @@ NOUNS = {
     "vswitch": ("vswitch", "vswitches", "vSwitches"),
     "port_group": ("port_group", "port_groups", "port groups"),
     "vm": ("vm", "vms", "instances"),
+    "volume": ("volume", "volumes", "volumes"),
+    "volume_export": ("volume_export", "exports", "exports"),
 }
 BEGIN = "  # Options of one resource: written by tools/write_module_options.py\n"
 END = "  # End of the options of one resource\n"
@@ -67,7 +69,8 @@ def render(noun: str) -> str:
     module = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.module_utils._spec.{spec}")
     arguments = options_of(module.FIELDS)
     single = _document(module.FIELDS, arguments)
-    single["name"].pop("required", None)
+    for entry in single.values():
+        entry.pop("required", None)
     single["name"]["description"].append(f"Exactly one of O(name) and O({plural}) is needed.")
     single[plural] = {
         "description": [

@@ -28,8 +28,8 @@ def options_of(table: Table) -> dict[str, dict[str, Any]]:
 
 def resource_arguments(table: Table, plural: str, extra: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the keyword arguments of AnsibleModule for a module that takes one resource, or many by `plural`."""
-    single = options_of(table)
-    single["name"] = {**single["name"], "required": False}
+    # With many given by the plural, nothing is required of the single one; what it lacks, parsing tells.
+    single = {name: {**option, "required": False} for name, option in options_of(table).items()}
     return {
         "argument_spec": {
             **single,

@@ -125,7 +125,7 @@ def summarise(work: Work) -> str:
 
 
 def _lease_keys(plan: Plan) -> set[str]:
-    return {f"{work.kind} {work.name}" for work in plan.effective}
+    return {key for work in plan.effective for key in (f"{work.kind} {work.name}", *work.touches)}
 
 
 def _plan(resource: Resource[Any, Any], wants: Sequence[Any], have: Any, options: Options) -> Plan:

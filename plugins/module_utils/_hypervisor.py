@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -216,6 +216,12 @@ class Hypervisor:
                     texts.append(domain.XMLDesc(0))
             return texts
 
+    def live_xml_of(self, uuid: str) -> str:
+        """Read the live XML of one domain; nothing if it does not run."""
+        with self._errors("read a running instance"):
+            domain = self._connection.lookupByUUIDString(uuid)
+            return str(domain.XMLDesc(0)) if domain.isActive() else ""
+
     def define_domain(self, xml: str, resource: str) -> None:
         with self._errors("define the instance", resource):
             # Without libvirt's schema validation, which takes fifteen times as long as all the rest: the tests do it.
@@ -287,6 +293,13 @@ class Hypervisor:
             self._connection.lookupByUUIDString(uuid).blockResize(
                 target, size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
             )
+
+    def limit_disk(
+        self, uuid: str, target: str, tuning: Mapping[str, int], resource: str, *, live: bool, config: bool
+    ) -> None:
+        """Limit a disk's input and output, at once and for good. tuning: libvirt's names; 0 is no limit."""
+        with self._errors("limit a disk", resource):
+            self._connection.lookupByUUIDString(uuid).setBlockIoTune(target, dict(tuning), _affect(live, config))
 
     def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
         with self._errors("write the instance's metadata", resource):
@@ -403,6 +416,20 @@ class Hypervisor:
         with self._errors("list volumes", f"pool {pool}"):
             return set(self._connection.storagePoolLookupByName(pool).listVolumes())
 
+    def describe_volumes(self, pool: str, concerns: Callable[[str], bool]) -> dict[str, str]:
+        """Read the XML of those volumes of a pool whose names concern the caller: one call, and one for each of them.
+
+        For the format libvirt looks into a volume; what a caller relies on is the format that was stated.
+        """
+        with self._errors("list volumes", f"pool {pool}"):
+            found = {}
+            for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
+                name = volume.name()
+                if concerns(name):
+                    with contextlib.suppress(libvirt.libvirtError):  # gone since it was listed
+                        found[name] = str(volume.XMLDesc())
+            return found
+
     def refresh_pool(self, pool: str) -> None:
         """Let libvirt look again: needed where another node has written."""
         with self._errors("refresh the storage pool", f"pool {pool}"):
@@ -412,6 +439,13 @@ class Hypervisor:
         """Virtual size in bytes. Raises NotFoundError."""
         with self._errors("read a volume", f"volume {name}"):
             return int(self._volume(pool, name).info()[1])
+
+    def volume_length(self, pool: str, name: str) -> int:
+        """How many bytes of it there are to download: of a file its length, otherwise its size."""
+        with self._errors("read a volume", f"volume {name}"):
+            volume = self._volume(pool, name)
+            kind, capacity, length = volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)
+            return int(length if kind == libvirt.VIR_STORAGE_VOL_FILE else capacity)
 
     def volume_xml(self, pool: str, name: str) -> str:
         with self._errors("read a volume", f"volume {name}"):
@@ -446,9 +480,16 @@ class Hypervisor:
             origin = self._volume(source_pool, source)
             self._connection.storagePoolLookupByName(pool).createXMLFrom(xml, origin)
 
-    def grow_volume(self, pool: str, name: str, size_bytes: int, resource: str) -> None:
+    def grow_volume(self, pool: str, name: str, size_bytes: int, resource: str, *, allocate: bool = False) -> None:
+        """Make it larger. allocate: take the space at once, which only raw volumes can."""
         with self._errors("grow a volume", resource):
-            self._volume(pool, name).resize(size_bytes)
+            flags = libvirt.VIR_STORAGE_VOL_RESIZE_ALLOCATE if allocate else 0
+            self._volume(pool, name).resize(size_bytes, flags)
+
+    def shrink_volume(self, pool: str, name: str, size_bytes: int, resource: str) -> None:
+        """Cut it off; what lies beyond is lost."""
+        with self._errors("shrink a volume", resource):
+            self._volume(pool, name).resize(size_bytes, libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK)
 
     def delete_volume(self, pool: str, name: str, resource: str) -> None:
         """Delete a volume and what is in it; gone already is fine."""

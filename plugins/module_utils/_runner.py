@@ -52,10 +52,21 @@ def run(
         fail(module, error.problems)
 
 
-def run_info(load: Callable[[], type[Any]], *, plural: str, extra: dict[str, dict[str, Any]] | None = None) -> None:
-    """Be the module that reads a noun."""
+def run_info(
+    load: Callable[[], type[Any]],
+    *,
+    plural: str,
+    extra: dict[str, dict[str, Any]] | None = None,
+    further: Sequence[str] = (),
+) -> None:
+    """Be the module that reads a noun. further: lists beside the resources, which its `describe_further` returns."""
     module = AnsibleModule(**info_arguments(extra))
-    nothing: dict[str, Any] = {"changed": False, plural: [], "unreachable_nodes": []}
+    nothing: dict[str, Any] = {
+        "changed": False,
+        plural: [],
+        **{name: [] for name in further},
+        "unreachable_nodes": [],
+    }
     resource = _load(module, load, nothing)
     try:
         with ExitStack() as stack:
@@ -69,10 +80,11 @@ def run_info(load: Callable[[], type[Any]], *, plural: str, extra: dict[str, dic
             names = module.params["names"]
             if names is not None:
                 found = [item for item in found if item["name"] in names or item.get("id") in names]
+            beside = resource.describe_further(have) if further else {}
             problems = [problem.as_dict() for problem in cloud.unreachable.values()]
             for problem in cloud.unreachable.values():
                 module.warn(str(problem))
-        module.exit_json(changed=False, **{plural: found}, unreachable_nodes=problems)
+        module.exit_json(changed=False, **{plural: found}, **beside, unreachable_nodes=problems)
     except PextraError as error:
         fail(module, error.problems)
 

@@ -40,6 +40,7 @@ class Work:
 
     pending: differences that wait for a restart that was not allowed; they are reported, and are not changes.
     loses: data that the steps would destroy; needs `confirm: DESTROY`.
+    touches: other resources that it changes as well, such as `instance web`; they are leased along.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Work:
     changes: tuple[Change, ...] = ()
     pending: tuple[Change, ...] = ()
     loses: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

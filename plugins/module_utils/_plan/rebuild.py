@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from .._names import parse_standalone
 from .._xml.domain import DomainModel
 from ._bridge import BridgeRecord
 from ._image_versions import merge_images
@@ -12,6 +13,7 @@ from ._rows import AssociationRow, Row
 from .image import images_from_labels
 from .node import rows_from_labels
 from .pool import pools_from_labels
+from .volume_state import volumes_from_labels
 from .vswitch import networks_from_labels
 
 
@@ -40,6 +42,7 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
     associations: dict[tuple[str, str], AssociationRow] = {}
     bridges: list[tuple[Row, BridgeRecord]] = []
     images: list[Row] = []
+    holders: dict[str, str] = {}
     for carried in nodes:
         above = rows_from_labels(carried.labels)
         node = next((row for row in above if row.kind == "node"), None)
@@ -53,12 +56,22 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
         for association in enabled:
             associations[association.resource, association.node] = association
         images += images_from_labels(carried.labels, cluster_id=node.scope)
+        for row in volumes_from_labels(carried.labels, cluster_id=node.scope):
+            rows.setdefault(row.id, row)
         bridges += [(node, bridge) for bridge in carried.bridges]
         for model in carried.instances:
             if model.labels.cluster == node.scope:
                 rows.setdefault(model.labels.id, _instance_row(model, node))
+                for disk in model.attached:
+                    standalone = parse_standalone(disk.volume)
+                    if standalone is not None:
+                        holders.setdefault(standalone.id, model.labels.id)
     for row in (*merge_images(images), *networks_from_labels(bridges)):
         rows.setdefault(row.id, row)
+    for volume_id, instance_id in holders.items():
+        if volume_id in rows:
+            volume = rows[volume_id]
+            rows[volume_id] = replace(volume, attributes={**volume.attributes, "instance": instance_id})
     return Rebuilt(tuple(rows.values()), tuple(associations.values()))
 
 

@@ -12,10 +12,11 @@ import netaddr
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
 from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
-from .._pool_kinds import find_name_problem, volume_format
+from .._pool_kinds import find_name_problem, volume_format, volume_place
 from .._spec.cloud_init import digest_of, render_seed
 from .._spec.pool import IN_DIRECTORY
 from .._spec.vm import Nic, Vm
+from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel, convert_domain
 from ._disks import disk_of
 from ._rows import Row
@@ -966,6 +967,7 @@ def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
         pool = _pool(name, context)
         if not pool.attributes.get("shared"):
             problems.append(f"storage pool {pool.name} is not shared between nodes")
+    problems += _find_bound(current, target, context)
     problems += _unsuitable(want, target, context, is_new=False)
     here, there = context.have.nodes[current.node], context.have.nodes[target]
     if here.virt_type != there.virt_type and current.power != "stopped":
@@ -984,6 +986,35 @@ def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
     return target
 
 
+def _find_bound(current: Domain, target: str, context: _Context) -> list[str]:
+    """Return which volumes that live on their own, attached by pextra_volume, keep an instance from moving."""
+    problems = []
+    for one in parse_attachments(current.xml):
+        name = one.volume.name if one.volume else one.disk.volume
+        pool = _pool_of(one.disk, context)
+        if pool is None:
+            problems.append(f"volume {name}, which is attached to it, lies in no storage pool of the cluster")
+        elif not pool.attributes.get("shared"):
+            problems.append(f"volume {name} is attached to it, and its storage pool {pool.name} is not shared")
+        elif pool.name not in context.have.nodes[target].volumes:
+            problems.append(f"storage pool {pool.name}, with its volume {name}, is not available there")
+        elif current.power != "stopped" and one.cache not in ("none", "directsync"):
+            problems.append(f"volume {name} has cache {one.cache}: the other node would read what is not written yet")
+    return problems
+
+
+def _pool_of(disk: Disk, context: _Context) -> Row | None:
+    """Return the pool that a disk's volume lies in."""
+    return next(
+        (
+            pool
+            for pool in context.pools.values()
+            if volume_place(pool.attributes["type"], pool.name, pool.attributes, disk.volume) == disk.path
+        ),
+        None,
+    )
+
+
 def _account(want: Vm, current: Domain, node: str, power: str, context: _Context) -> None:
     """Count an instance as it will be, instead of as it is."""
     before, after = context.capacities[current.node], context.capacities[node]
@@ -997,10 +1028,12 @@ def _account(want: Vm, current: Domain, node: str, power: str, context: _Context
 
 def _move_step(want: Vm, current: Domain, model: DomainModel, target: str, context: _Context) -> Step:
     is_active = current.power != "stopped"
-    pools = tuple(dict.fromkeys(_pool(name, context).name for name in _pools_of(want)))
+    attached = tuple(one.disk for one in parse_attachments(current.xml))
+    rows = [*(_pool(name, context) for name in _pools_of(want)), *(_pool_of(disk, context) for disk in attached)]
+    pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
     there = context.have.nodes[target].virt_type
     xml = current.xml if context.have.nodes[current.node].virt_type == there else convert_domain(current.xml, there)
-    data = {"target": target, "model": model, "xml": xml, "live": is_active, "pools": pools}
+    data = {"target": target, "model": model, "xml": xml, "live": is_active, "pools": pools, "attached": attached}
     return Step("move", f"move {'live ' if is_active else ''}to {target}", data | {"autostart": want.autostart})
 
 

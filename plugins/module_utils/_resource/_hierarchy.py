@@ -9,7 +9,18 @@ from .._plan.hierarchy import Hierarchy
 
 def read_hierarchy(cloud: Cloud) -> Hierarchy:
     """Read what stands above and in clusters: one query."""
-    kinds = ("organization", "datacenter", "cluster", "node", "pool", "image", "vswitch", "port_group", "instance")
+    kinds = (
+        "organization",
+        "datacenter",
+        "cluster",
+        "node",
+        "pool",
+        "image",
+        "vswitch",
+        "port_group",
+        "instance",
+        "volume",
+    )
     rows = cloud.registry.rows(*kinds)
     return Hierarchy(
         tuple(row for row in rows if row.kind == "organization"),

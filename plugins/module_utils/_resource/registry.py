@@ -13,7 +13,18 @@ from .._plan.rebuild import Carried, Rebuilt, rebuild_registry
 from .._registry.store import Registry
 from .._xml.domain import parse_domain
 
-KINDS = ("organization", "datacenter", "cluster", "node", "pool", "image", "vswitch", "port_group", "instance")
+KINDS = (
+    "organization",
+    "datacenter",
+    "cluster",
+    "node",
+    "pool",
+    "image",
+    "vswitch",
+    "port_group",
+    "instance",
+    "volume",
+)
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,7 @@ def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], name
 def _require_same_volumes(target: Hypervisor, work: Work, data: Mapping[str, Any]) -> None:
     """A pool is declared as shared; whether it is shows here, before anything moves."""
     seen = set().union(*(target.volume_names(pool) for pool in data["pools"]))
-    missing = [disk.path for disk in data["model"].disks if disk.volume not in seen]
+    missing = [disk.path for disk in (*data["model"].disks, *data["attached"]) if disk.volume not in seen]
     if missing:
         raise HypervisorError(
             [

@@ -18,6 +18,7 @@ NOUNS = {
     "port_group": "a port group",
     "image": "an image",
     "instance": "an instance",
+    "volume": "a volume",
     "flavor": "a flavor",
 }
 _LISTED = 8

@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import cluster, datacenter, image, node, organization, pool, port_group, vm, vswitch
+from . import cluster, datacenter, image, node, organization, pool, port_group, vm, volume, vswitch
 from ._fields import render
 from ._mistake import Mistake
 from ._references import NOUNS, collect
@@ -26,6 +26,7 @@ from .deployment_defaults import (
     complete_nodes,
     complete_pools,
     complete_port_groups,
+    complete_volumes,
     complete_vswitches,
 )
 from .deployment_elements import Elements, Written, find_duplicates, parse_elements, read_list, read_value
@@ -38,6 +39,7 @@ from .deployment_sources import FileCheck, find_source_mistakes, resolve_sources
 from .deployment_storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
 from .deployment_switches import find_uplink_mistakes
 from .deployment_variables import DOCUMENT, FLAVOR
+from .deployment_volumes import find_volume_mistakes
 
 # Without these lists there is one element of this name.
 DEFAULTS = {"pextra_organizations": "root", "pextra_datacenters": "default", "pextra_clusters": "default"}
@@ -53,6 +55,7 @@ _KINDS = {
     "port_group": "pextra_port_groups",
     "image": "pextra_images",
     "flavor": "pextra_flavors",
+    "volume": "pextra_volumes",
 }
 
 
@@ -100,6 +103,8 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     lists["image"] = resolve_sources(lists["image"], inventory.directory)
     replicas, found = expand(inventory.instances, inventory.render_instance)
     mistakes += found
+    if found or any(replica.written.name is None for replica in replicas):
+        unreadable |= {"instance"}
 
     clusters = [element.name for element in lists["cluster"] if element.name and element.is_present]
     single = clusters[0] if len(clusters) == 1 else None
@@ -116,7 +121,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     cluster_nodes = {
         name: tuple(element.spec.name for element in nodes if element.spec.cluster == name) for name in clusters
     }
-    index = replace(_make_index(lists, cluster_nodes, single), unreadable=unreadable)
+    index = replace(_make_index(lists, replicas, cluster_nodes, single), unreadable=unreadable)
     parsed, found = _parse(lists, replicas, index)
     mistakes += found
     elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index)
@@ -186,7 +191,9 @@ def _find_duplicate_names(lists: _Lists, replicas: Sequence[Replica], single: st
     return mistakes + find_duplicates(instances, NOUNS["instance"])
 
 
-def _make_index(lists: _Lists, cluster_nodes: Mapping[str, tuple[str, ...]], single: str | None) -> Index:
+def _make_index(
+    lists: _Lists, replicas: Sequence[Replica], cluster_nodes: Mapping[str, tuple[str, ...]], single: str | None
+) -> Index:
     known = {}
     for kind, written in lists.items():
         known[kind] = collect(
@@ -198,6 +205,14 @@ def _make_index(lists: _Lists, cluster_nodes: Mapping[str, tuple[str, ...]], sin
             ],
         )
     known["node"] = collect("node", [(name, host, True) for name, hosts in cluster_nodes.items() for host in hosts])
+    known["instance"] = collect(
+        "instance",
+        [
+            (replica.written.word("cluster") or single, replica.written.name, replica.written.is_present)
+            for replica in replicas
+            if replica.written.name is not None
+        ],
+    )
     organizations = [element.name for element in lists["organization"] if element.name and element.is_present]
     datacenters = [element.name for element in lists["datacenter"] if element.name and element.is_present]
     return Index(
@@ -223,6 +238,8 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
     mistakes += found
     images, found = parse_elements(image.FIELDS, image.Image, lists["image"])
     mistakes += found
+    volumes, found = parse_elements(volume.DECLARED, volume.make_volume, lists["volume"])
+    mistakes += found
     flavors = {}
     _, found = parse_elements(FLAVOR, dict, lists["flavor"])
     mistakes += found
@@ -244,6 +261,7 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
         port_groups=port_groups,
         images=images,
         instances=instances,
+        volumes=volumes,
     )
     return elements, mistakes
 
@@ -264,6 +282,8 @@ def _complete(elements: Elements, index: Index) -> tuple[Elements, list[Mistake]
     mistakes += found
     images, found = complete_images(elements.images, instances, index)
     mistakes += found
+    volumes, found = complete_volumes(elements.volumes, index)
+    mistakes += found
     complete = replace(
         elements,
         datacenters=datacenters,
@@ -274,6 +294,7 @@ def _complete(elements: Elements, index: Index) -> tuple[Elements, list[Mistake]
         port_groups=port_groups,
         images=images,
         instances=instances,
+        volumes=volumes,
     )
     return complete, mistakes
 
@@ -292,6 +313,7 @@ def _find_rule_mistakes(
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
     mistakes += find_address_mistakes(elements.instances, elements.port_groups, elements.nodes)
     mistakes += find_placement_mistakes(elements.instances, reach)
+    mistakes += find_volume_mistakes(elements.volumes, elements.pools, elements.instances, reach)
     found, warnings = find_capacity_mistakes(elements.instances, elements.nodes, elements.hosts, reach)
     return mistakes + found, warnings
 
@@ -308,6 +330,7 @@ def _render(elements: Elements, deployment_name: str | None) -> dict[str, Any]:
         "port_groups": [render(port_group.FIELDS, element.spec) for element in elements.port_groups],
         "images": [render(image.FIELDS, element.spec) for element in elements.images],
         "instances": [render(vm.FIELDS, element.spec) for element in elements.instances],
+        "volumes": [render(volume.DECLARED, element.spec) for element in elements.volumes],
     }
 
 
@@ -323,6 +346,7 @@ def _summarize(elements: Elements) -> dict[str, Any]:
         "vswitches": elements.vswitches,
         "port_groups": elements.port_groups,
         "images": elements.images,
+        "volumes": elements.volumes,
     }
     running = [spec for spec in instances if spec.power == "running"]
     return {

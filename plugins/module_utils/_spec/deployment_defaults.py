@@ -20,10 +20,11 @@ from .node import Node
 from .pool import Pool
 from .port_group import PortGroup
 from .vm import Vm
+from .volume import Volume
 from .vswitch import Vswitch
 
 # Kinds whose names belong to a cluster.
-IN_CLUSTER = ("node", "pool", "vswitch", "port_group", "image")
+IN_CLUSTER = ("node", "pool", "vswitch", "port_group", "image", "instance", "volume")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +197,29 @@ def complete_instances(
                 found += index.find_mistakes("port_group", nic.port_group, f"{path}.nics[{number}].port_group", cluster)
         else:
             spec = replace(spec, cluster=cluster)
+        complete.append(Declared(path, spec))
+        mistakes += found
+    return tuple(complete), mistakes
+
+
+def complete_volumes(
+    declared: Iterable[Declared[Volume]], index: Index
+) -> tuple[tuple[Declared[Volume], ...], list[Mistake]]:
+    """A document says what should be: a volume without `attached_to` is attached to none."""
+    complete, mistakes = [], []
+    for element in declared:
+        spec, path = element.spec, element.path
+        cluster, found = _find_cluster(path, spec.cluster, index)
+        spec = replace(spec, cluster=cluster)
+        if spec.state == "present":
+            spec = replace(spec, attached_to=spec.attached_to or "")
+            for key, kind, word in (
+                ("pool", "pool", spec.pool),
+                ("node", "node", spec.node),
+                ("attached_to", "instance", spec.attached_to or None),
+                ("clone_of", "volume", spec.clone_of),
+            ):
+                found += index.find_mistakes(kind, word, f"{path}.{key}", cluster)
         complete.append(Declared(path, spec))
         mistakes += found
     return tuple(complete), mistakes

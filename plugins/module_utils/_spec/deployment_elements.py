@@ -16,6 +16,7 @@ from .organization import Organization
 from .pool import Pool
 from .port_group import PortGroup
 from .vm import Vm
+from .volume import Volume
 from .vswitch import Vswitch
 
 Spec = TypeVar("Spec")
@@ -53,6 +54,7 @@ class Elements:
     port_groups: tuple[Declared[PortGroup], ...] = ()
     images: tuple[Declared[Image], ...] = ()
     instances: tuple[Declared[Vm], ...] = ()
+    volumes: tuple[Declared[Volume], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
-from . import ceph, cluster, datacenter, image, node, organization, pool, port_group, vm, vswitch
+from . import ceph, cluster, datacenter, image, node, organization, pool, port_group, vm, volume, vswitch
 from ._checks import check_interface, check_name
 from ._common import DESCRIPTION, NAME
 from ._fields import Field, Table
@@ -83,6 +83,9 @@ DOCUMENT: Table = {
         FLAVOR, "A flavor.", "Sizes of instances under a name. They exist in this document only."
     ),
     "pextra_instances": _list_of(INSTANCE, "An instance, or several alike.", "The instances."),
+    "pextra_volumes": _list_of(
+        volume.DECLARED, "A volume.", "The volumes that live on their own, whatever becomes of the instances."
+    ),
 }
 
 # Each host of the group pextra_nodes is a node; these are its keys. The name is the host's in the inventory.

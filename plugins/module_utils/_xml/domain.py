@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .._names import is_of_instance
+from .._names import is_of_instance, parse_standalone
 from .._pool_kinds import DiskKind
 
 URI = "urn:pextra:instance:1"
@@ -97,7 +97,8 @@ class Labels:
 class DomainModel:
     """memory is MiB; held_back is how much of it the balloon keeps from the guest: nothing, unless edited by hand.
 
-    disks are the instance's own; of others only the device names matter.
+    disks are the instance's own; attached are volumes that live on their own, which stay with whoever attached them.
+    Of others only the device names matter.
     """
 
     name: str
@@ -109,6 +110,7 @@ class DomainModel:
     description: str | None
     labels: Labels
     held_back: int = 0
+    attached: tuple[Disk, ...] = field(default=(), compare=False)
     other_targets: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
@@ -178,7 +180,8 @@ def parse_domain(xml: str) -> DomainModel | None:
         devices = ET.Element("devices")
     labels, name = _parse_labels(element), root.findtext("name", "")
     disks = devices.findall("disk")
-    ours = tuple(disk for disk in _parse_disks(disks) if is_own_disk(disk, name, labels))
+    known = tuple(_parse_disks(disks))
+    ours = tuple(disk for disk in known if is_own_disk(disk, name, labels))
     targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
     return DomainModel(
         name=name,
@@ -190,6 +193,7 @@ def parse_domain(xml: str) -> DomainModel | None:
         interfaces=tuple(_parse_interfaces(devices)),
         description=root.findtext("description"),
         labels=labels,
+        attached=tuple(disk for disk in known if parse_standalone(disk.volume) is not None),
         other_targets=frozenset(targets - {disk.target for disk in ours}),
     )
 
@@ -378,12 +382,12 @@ def _disk_source(disk: Disk) -> ET.Element:
 
 def _parse_disks(elements: Iterable[ET.Element]) -> Iterable[Disk]:
     for element in elements:
-        disk = _parse_disk(element)
+        disk = parse_disk(element)
         if disk is not None:
             yield disk
 
 
-def _parse_disk(element: ET.Element) -> Disk | None:
+def parse_disk(element: ET.Element) -> Disk | None:
     """Return a disk of a kind that we use, whoever made it; None for others, and for drives without a medium."""
     source, target, driver = element.find("source"), element.find("target"), element.find("driver")
     if source is None or target is None:
@@ -434,7 +438,7 @@ def _set_disks(devices: ET.Element, model: DomainModel, old: Labels | None) -> N
     """
     wanted = {disk.serial: disk for disk in model.disks}
     for element in devices.findall("disk"):
-        disk, target = _parse_disk(element), element.find("target")
+        disk, target = parse_disk(element), element.find("target")
         name = target.get("dev", "") if target is not None else ""
         serial = element.findtext("serial", "")
         is_ours = disk is not None and any(is_own_disk(disk, model.name, one) for one in (model.labels, old) if one)
@@ -476,7 +480,7 @@ def _write_disk(element: ET.Element, disk: Disk) -> None:
 
 def _write_source(element: ET.Element, disk: Disk) -> None:
     libvirt_type, key = _DISK_TYPES[disk.kind]
-    source, before = element.find("source"), _parse_disk(element)
+    source, before = element.find("source"), parse_disk(element)
     if source is not None and before is not None and before.kind == disk.kind:
         if (before.path, before.ceph) == (disk.path, disk.ceph):
             return

@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeFacts:
+    """A volume as libvirt sees it. Sizes are bytes. backing: the path of what it lies upon."""
+
+    name: str
+    format: str
+    capacity: int
+    allocation: int
+    backing: str | None = None
+
+    @property
+    def backing_volume(self) -> str | None:
+        """The name, in its pool, of the volume that it lies upon."""
+        return self.backing.rsplit("/", 1)[-1] if self.backing else None
 
 
 def render_volume(
@@ -32,3 +49,16 @@ def render_volume(
         ET.SubElement(backing, "path").text = backing_path
         ET.SubElement(backing, "format", type=backing_format)
     return ET.tostring(root, encoding="unicode")
+
+
+def parse_volume(xml: str) -> VolumeFacts:
+    """Return what libvirt says of a volume."""
+    root = ET.fromstring(xml)
+    element = root.find("target/format")
+    return VolumeFacts(
+        name=root.findtext("name", ""),
+        format=element.get("type", "raw") if element is not None else "raw",
+        capacity=int(root.findtext("capacity", "0")),
+        allocation=int(root.findtext("allocation", "0")),
+        backing=root.findtext("backingStore/path"),
+    )

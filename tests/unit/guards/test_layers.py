@@ -30,11 +30,13 @@ LAYERS: dict[str, set[str]] = {
     "_kvm": set(),
     "_host_facts": {"_kvm", "_spec"},
     "_image_inspection": {"_errors", "_spec"},
+    "_foreign_disk_inspection": {"_errors", "_image_inspection", "_spec"},
     "_image_fetch": {"_errors", "_image_cache", "_spec"},
     "_controller_digests": {"_image_cache"},
     "_resource": {
         *PURE,
         "_cloud",
+        "_foreign_disk_inspection",
         "_hypervisor",
         "_image_cache",
         "_image_fetch",

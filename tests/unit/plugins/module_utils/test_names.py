@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._names import (
+    Standalone,
     data_volume,
+    find_standalones,
     image_volume,
     is_of_instance,
+    parse_standalone,
     root_volume,
     seed_volume,
+    serial_of,
+    standalone_volume,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._checks import check_device_name, check_hostname
 from hypothesis import assume, given
@@ -49,3 +55,39 @@ def test_they_belong_to_one_instance(name: str, other: str) -> None:
     assert not is_of_instance(root_volume(name, ID), other, ID)
     assert not is_of_instance(root_volume(name, ID), name, "inst-AAAAAAAAAAAAAAAAAAAAA")
     assert not is_of_instance(image_volume(ID, "qcow2"), name, ID)
+
+
+VOLUME = "vol-qthm_iLrflJ_DtSS1l4Gx"
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}", fullmatch=True), st.sampled_from([None, "import", "export"]))
+def test_standalone_volumes_are_told_by_their_names(name: str, step: str | None) -> None:
+    for volume_format in ("qcow2", "raw", "vmdk", "vdi"):
+        file = standalone_volume(name, VOLUME, volume_format, step)
+        assert parse_standalone(file) == Standalone(name, VOLUME, volume_format, step)
+        assert not is_of_instance(file, name, ID)
+        assert find_standalones(f"<source file='/srv/{file}'/>") == {file}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        image_volume("img-qthm_iLrflJ_DtSS1l4Gx", "raw"),
+        root_volume("web", ID),
+        data_volume("web", ID, "data"),
+        f"{VOLUME}.qcow2",
+        f"data.{VOLUME}",
+        f"data.{VOLUME}.iso",
+        f"data.{VOLUME}.backup.qcow2",
+        f"data.{VOLUME}.qcow2.part",
+        "data.vol-short.qcow2",
+        "lost+found",
+    ],
+)
+def test_other_names_are_not(file: str) -> None:
+    assert parse_standalone(file) is None
+
+
+def test_a_serial_fits_into_a_virtio_disk() -> None:
+    assert serial_of(VOLUME) == "qthm_iLrflJ_DtSS1l4G"
+    assert len(serial_of(VOLUME)) == 20

@@ -12,7 +12,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import lab
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import labels_of_pool
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.rebuild import Carried, rebuild_registry
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Limits, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import DomainModel, Labels
 from instance_model import CLUSTER, NODES, ROOT_ORGANIZATION, Model
+from volume_model import Model as VolumeModel
 
 ORGANIZATION = Row(new_id("organization"), "organization", "acme", "", {"root": True})
 DATACENTER = Row(new_id("datacenter"), "datacenter", "Montreal", "", {"organization": ORGANIZATION.id})
@@ -97,3 +100,39 @@ def test_an_instance_of_another_cluster_is_not_ours() -> None:
     config = model.guest("web")[1].config
     place = carried(node(1))
     assert not [row for row in rebuild_registry([replace(place, instances=(config,))]).rows if row.kind == "instance"]
+
+
+def test_volumes_and_who_has_them() -> None:
+    """The rows are what planning would write: nothing is left to do."""
+    model = VolumeModel()
+    guest = model.add_guest("web", "node1")
+    wants = [
+        Volume(name="data", pool="shared", size=64, attached_to="web", limits=Limits(iops=5), description="x"),
+        Volume(name="there", pool="local", node="node2", size=64, format="raw"),
+    ]
+    model.converge(*wants)
+    before = {row.id: row for row in model.rows.values() if row.kind == "volume"}
+    instance = DomainModel(
+        name="web",
+        uuid="",
+        memory=1,
+        vcpus=1,
+        disks=(),
+        interfaces=(),
+        description=None,
+        labels=Labels(id=guest.row.id, cluster=CLUSTER.id, organization=ROOT_ORGANIZATION.id),
+        attached=tuple(one.disk for one in guest.user().config),
+    )
+    above = Hierarchy((ROOT_ORGANIZATION,), (), (CLUSTER,))
+    rebuilt = rebuild_registry(
+        Carried(
+            {**labels_of_node(row.id, CLUSTER.id, row.name, row.attributes, above), **model.labels[row.name]},
+            (),
+            (instance,) if row.name == "node1" else (),
+        )
+        for row in NODES
+    )
+    volumes = {row.id: row for row in rebuilt.rows if row.kind == "volume"}
+    assert volumes == before
+    model.rows = {guest.row.id: guest.row, **volumes}
+    assert model.plan(*wants).is_empty

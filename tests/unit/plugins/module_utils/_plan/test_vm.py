@@ -13,7 +13,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Ro
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import Consent, plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import edit_domain, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import Attachment, render_attachment
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, edit_domain, parse_domain
 from instance_model import (
     CLUSTER,
     COPIES,
@@ -984,6 +985,58 @@ def test_a_move_off_a_local_pool_is_refused(model: Model) -> None:
     assert refusal(model, replace(LOCAL, node="node2")) == (
         "it cannot move from node1 to node2: storage pool local is not shared between nodes"
     )
+
+
+ATTACHED = "data.vol-qthm_iLrflJ_DtSS1l4Gx.qcow2"
+
+
+def attach(model: Model, pool: str, cache: str = "none") -> None:
+    """Attach a volume that lives on its own, as pextra_volume would."""
+    node, guest = model.guest("web")
+    disk = Disk(target="vdb", path=f"/srv/{pool}/{ATTACHED}", serial="qthm_iLrflJ_DtSS1l4G")
+    root = ET.fromstring(guest.xml)
+    devices = root.find("devices")
+    assert devices is not None
+    devices.append(ET.fromstring(render_attachment(Attachment(disk=disk, cache=cache))))
+    guest.xml = ET.tostring(root, encoding="unicode")
+    model.nodes[node].pools.get(pool, {})[ATTACHED] = next(iter(model.volumes(node, "shared").values()))
+
+
+def test_attached_volumes_stay_and_move_along(model: Model) -> None:
+    model.converge(WEB)
+    attach(model, "shared")
+    assert model.plan(WEB).is_empty
+    model.converge(replace(WEB, memory=600, volumes=(Volume(name="more", pool="shared", size=1),)))
+    (disk,) = model.guest("web")[1].config.attached
+    assert disk.target == "vdb"
+    want = replace(WEB, node="node2")
+    plan = model.plan(want)
+    assert step_of(plan, "move").data["attached"] == (disk,)
+    model.apply(plan)
+    assert model.guest("web")[1].config.attached == (disk,)
+
+
+@pytest.mark.parametrize(
+    ("pool", "cache", "message"),
+    [
+        ("local", "none", "volume data is attached to it, and its storage pool local is not shared"),
+        ("elsewhere", "none", "volume data, which is attached to it, lies in no storage pool of the cluster"),
+        ("shared", "writeback", "volume data has cache writeback: the other node would read what is not written yet"),
+    ],
+)
+def test_attached_volumes_can_keep_it_from_moving(model: Model, pool: str, cache: str, message: str) -> None:
+    model.converge(WEB)
+    attach(model, pool, cache)
+    assert message in refusal(model, replace(WEB, node="node2"))
+
+
+def test_removing_an_instance_lets_attached_volumes_be(model: Model) -> None:
+    model.converge(WEB)
+    attach(model, "shared")
+    plan = model.plan(replace(WEB, state="absent"), force_stop=True, remove_volumes=True)
+    (work,) = plan.works
+    assert not any(ATTACHED in loss for loss in work.loses)
+    assert all(step.data.get("volume") != ATTACHED for step in work.steps)
 
 
 def test_moving_needs_no_copy_of_the_image_in_sight(model: Model) -> None:

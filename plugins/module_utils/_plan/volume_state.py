@@ -1,0 +1,244 @@
+"""What is there of volumes that live on their own: in the registry, in storage pools, in instances. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from .._errors import Problem
+from .._ids import is_id
+from .._names import standalone_volume
+from .._spec.volume import Import, Limits
+from .._xml.attachment import Attachment
+from .._xml.volume import VolumeFacts
+from ._rows import Row
+from ._volume_places import is_shared
+from .hierarchy import Hierarchy
+
+LABEL = "pextra-volume/"
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A storage pool as one node sees it. volumes: those of our scheme, by name. available: bytes, 0 if not known."""
+
+    pool: Row
+    node: str
+    available: int = 0
+    volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class User:
+    """An instance on a node, with its volumes that live on their own. live: None when it is stopped.
+
+    targets: the device names that are taken, in the definition or in the running guest.
+    """
+
+    node: str
+    id: str
+    name: str
+    uuid: str
+    power: str
+    config: tuple[Attachment, ...] = ()
+    live: tuple[Attachment, ...] | None = None
+    targets: frozenset[str] = frozenset()
+    xml: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True)
+class ImportFile:
+    """A file on the coordinator that was looked at. Sizes are bytes; problems: why it is not to be used."""
+
+    virtual_size: int = 0
+    size: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class VolumeHave:
+    """Registry and nodes.
+
+    shelves: by (pool identifier, node name); the node is empty where the pool is shared, as one node tells for all.
+    active: names of the pools that are active, by node. mentioned: volumes of our scheme that any domain's definition
+    names, ours or not, by node. files: what imports begin from. down: why nodes do not answer.
+    """
+
+    hierarchy: Hierarchy
+    shelves: Mapping[tuple[str, str], Shelf] = field(default_factory=dict)
+    users: tuple[User, ...] = ()
+    active: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    mentioned: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    files: Mapping[Import, ImportFile] = field(default_factory=dict)
+    down: Mapping[str, Problem] = field(default_factory=dict)
+
+    def rows(self, kind: str, cluster_id: str | None = None) -> list[Row]:
+        return [row for row in self.hierarchy.members if row.kind == kind and cluster_id in (None, row.scope)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A volume as registered. pool is None if its pool is not registered any more. node: its name, None if shared.
+
+    size is MiB as last known. origin: what it was made from (clone, name, mode; or import, format). instance: the
+    identifier of the one that has it, written before it is attached and taken back after it was detached.
+    """
+
+    id: str
+    name: str
+    cluster: str
+    pool: Row | None
+    node: str | None
+    format: str
+    provisioning: str = "thin"
+    size: int | None = None
+    cache: str = "none"
+    discard: str = "unmap"
+    limits: Limits = field(default_factory=Limits)
+    origin: Mapping[str, str] | None = None
+    instance: str | None = None
+    description: str | None = None
+    unfinished: bool = False
+
+    @property
+    def file(self) -> str:
+        """Its name in its pool."""
+        return standalone_volume(self.name, self.id, self.format)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its shelf."""
+        return (self.pool.id if self.pool else "", self.node or "")
+
+    @property
+    def linked_to(self) -> str | None:
+        """The identifier of the volume whose blocks it shares."""
+        return self.origin["clone"] if self.origin and self.origin.get("mode") == "linked" else None
+
+
+def read_record(row: Row, have: VolumeHave) -> Record:
+    """Return a row of the registry as a record."""
+    kept = row.attributes
+    pool = next((pool for pool in have.rows("pool", row.scope) if pool.id == kept.get("pool")), None)
+    node = next((node.name for node in have.rows("node", row.scope) if node.id == kept.get("node")), None)
+    return Record(
+        id=row.id,
+        name=row.name,
+        cluster=row.scope,
+        pool=pool,
+        node=node,
+        format=kept["format"],
+        provisioning=kept.get("provisioning", "thin"),
+        size=kept.get("size"),
+        cache=kept.get("cache", "none"),
+        discard=kept.get("discard", "unmap"),
+        limits=Limits(**kept.get("limits", {})),
+        origin=kept.get("origin"),
+        instance=kept.get("instance"),
+        description=kept.get("description"),
+        unfinished=bool(kept.get("unfinished")),
+    )
+
+
+def row_of(record: Record, have: VolumeHave) -> Row:
+    """Return a record as a row of the registry."""
+    node = next((row.id for row in have.rows("node", record.cluster) if row.name == record.node), None)
+    attributes: dict[str, Any] = {
+        "pool": record.pool.id if record.pool else None,
+        "node": node,
+        "format": record.format,
+        "provisioning": record.provisioning,
+        "size": record.size,
+        "cache": record.cache,
+        "discard": record.discard,
+        "limits": _given(record.limits),
+        "origin": dict(record.origin) if record.origin else None,
+        "instance": record.instance,
+        "description": record.description or None,
+        "unfinished": record.unfinished or None,
+    }
+    kept = {key: value for key, value in attributes.items() if value is not None}
+    return Row(record.id, "volume", record.name, record.cluster, kept)
+
+
+def _given(limits: Limits) -> dict[str, int] | None:
+    return {key: value for key, value in asdict(limits).items() if value is not None} or None
+
+
+# Labels: what nodes carry, so that a lost registry is rebuilt
+
+
+def label_of(record: Record, have: VolumeHave) -> tuple[str, str]:
+    """Return the key and the text of a volume's label. Who has it stands in that instance's definition."""
+    row = row_of(replace(record, instance=None), have)
+    return f"{LABEL}{record.name}", json.dumps({"id": record.id, **row.attributes}, sort_keys=True)
+
+
+def find_labelled_nodes(record: Record, have: VolumeHave) -> list[str]:
+    """Return the nodes that answer and should carry the label: the volume's own, or all that have its shared pool."""
+    if record.pool is None or record.unfinished:
+        return []
+    if not is_shared(record.pool):
+        return [record.node] if record.node is not None and record.node in have.labels else []
+    members = {row.name for row in have.rows("node", record.cluster)}
+    return sorted(
+        name for name in have.labels if name in members and record.pool.name in have.active.get(name, frozenset())
+    )
+
+
+def volumes_from_labels(labels: Mapping[str, str], *, cluster_id: str) -> list[Row]:
+    """Return the volumes that a node's labels tell of. Others are passed over."""
+    rows = []
+    for key, text in sorted(labels.items()):
+        if not key.startswith(LABEL):
+            continue
+        try:
+            attributes = json.loads(text)
+            volume_id = attributes.pop("id")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if isinstance(volume_id, str) and is_id(volume_id, "volume") and {"pool", "format"} <= set(attributes):
+            rows.append(Row(volume_id, "volume", key.removeprefix(LABEL), cluster_id, attributes))
+    return rows
+
+
+# Who uses a volume
+
+
+@dataclass(frozen=True)
+class Use:
+    """A volume in an instance: in its definition, in the running guest, or in both."""
+
+    user: User
+    config: Attachment | None
+    live: Attachment | None
+
+    @property
+    def any(self) -> Attachment:
+        found = self.live or self.config
+        if found is None:
+            raise ValueError(f"{self.user.name} does not have it")
+        return found
+
+
+def find_uses(users: Iterable[User]) -> dict[str, list[Use]]:
+    """Return who has each volume, by its identifier."""
+    found: dict[str, list[Use]] = {}
+    for user in users:
+        config, live = _by_volume(user.config), _by_volume(user.live or ())
+        for volume_id in dict.fromkeys([*config, *live]):
+            found.setdefault(volume_id, []).append(Use(user, config.get(volume_id), live.get(volume_id)))
+    return found
+
+
+def _by_volume(attachments: Iterable[Attachment]) -> dict[str, Attachment]:
+    return {one.volume.id: one for one in attachments if one.volume is not None}
+
+
+def mib(size_bytes: int) -> int:
+    """Return whole MiB, rounded up."""
+    return -(-size_bytes // MIB)

@@ -1,0 +1,149 @@
+"""Reading what there is of volumes: in bulk, all nodes at once, each shared pool through one of its nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .._cloud import Cloud
+from .._errors import HypervisorError, PextraError, Problem
+from .._foreign_disk_inspection import inspect_disk
+from .._hypervisor import DomainRecord, Hypervisor
+from .._names import find_standalones, parse_standalone
+from .._plan._rows import Row
+from .._plan._volume_places import is_shared
+from .._plan.hierarchy import Hierarchy
+from .._plan.volume_state import ImportFile, Shelf, User, VolumeHave
+from .._spec.volume import MAX_IMPORT_MIB, Import
+from .._xml.attachment import parse_attachments
+from .._xml.domain import parse_domain
+from .._xml.volume import parse_volume
+
+
+@dataclass
+class _SeenNode:
+    """available: bytes left in the pools that are active, by name."""
+
+    available: dict[str, int] = field(default_factory=dict)
+    users: list[User] = field(default_factory=list)
+    mentioned: frozenset[str] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) -> VolumeHave:
+    """Read registry, pools, instances and labels, and look at the files that imports begin from."""
+    nodes = {row.name: row for row in hierarchy.members if row.kind == "node"}
+    seen = cloud.on_each(nodes, lambda name: _read_node(cloud, name))
+    wanted: dict[str, list[Row]] = {}
+    for pool in (row for row in hierarchy.members if row.kind == "pool"):
+        members = [name for name, row in nodes.items() if row.scope == pool.scope and name in seen]
+        having = [name for name in members if pool.name in seen[name].available]
+        for name in having[:1] if is_shared(pool) else having:
+            wanted.setdefault(name, []).append(pool)
+    shelves: dict[tuple[str, str], Shelf] = {}
+    for name, found in cloud.on_each(wanted, lambda name: _read_shelves(cloud, name, wanted[name], seen[name])).items():
+        for shelf in found:
+            shelves[shelf.pool.id, "" if is_shared(shelf.pool) else name] = shelf
+    return VolumeHave(
+        hierarchy=hierarchy,
+        shelves=shelves,
+        users=tuple(user for node in seen.values() for user in node.users),
+        active={name: frozenset(node.available) for name, node in seen.items()},
+        mentioned={name: node.mentioned for name, node in seen.items()},
+        labels={name: node.labels for name, node in seen.items()},
+        files={one: look_at(one) for one in dict.fromkeys(imports)},
+        down={name: problem for name, problem in cloud.unreachable.items() if name in nodes},
+    )
+
+
+def _read_node(cloud: Cloud, name: str) -> _SeenNode:
+    hypervisor = cloud.hypervisor(name)
+    seen = _SeenNode()
+    seen.available = {pool.name: pool.available for pool in hypervisor.pools() if pool.active}
+    mentioned: set[str] = set()
+    for record in hypervisor.domains():
+        mentioned |= find_standalones(record.config) | find_standalones(record.live or "")
+        user = _user_of(name, record)
+        if user is not None:
+            seen.users.append(user)
+    seen.mentioned = frozenset(mentioned)
+    seen.labels = cloud.switch(name).labels()
+    return seen
+
+
+def _user_of(node: str, record: DomainRecord) -> User | None:
+    model = parse_domain(record.config)
+    if model is None:
+        return None
+    live = parse_domain(record.live) if record.live is not None else None
+    return User(
+        node=node,
+        id=model.labels.id,
+        name=model.name,
+        uuid=record.uuid,
+        power=record.power,
+        config=parse_attachments(record.config),
+        live=parse_attachments(record.live) if record.live is not None else None,
+        targets=model.targets | (live.targets if live is not None else frozenset()),
+        xml=record.config,
+    )
+
+
+def _read_shelves(cloud: Cloud, name: str, pools: Sequence[Row], seen: _SeenNode) -> list[Shelf]:
+    hypervisor = cloud.hypervisor(name)
+    shelves = []
+    for pool in pools:
+        # What another node has made, or a hand has deleted, libvirt does not know before it looks again. While it
+        # makes a volume it refuses to look, and then its list is as good.
+        with contextlib.suppress(HypervisorError):
+            hypervisor.refresh_pool(pool.name)
+        texts = hypervisor.describe_volumes(pool.name, lambda volume: parse_standalone(volume) is not None)
+        volumes = {volume: parse_volume(text) for volume, text in texts.items()}
+        shelves.append(Shelf(pool, name, seen.available[pool.name], volumes))
+    return shelves
+
+
+def look_at(wanted: Import) -> ImportFile:
+    """Look at a file of the coordinator without trusting it."""
+    try:
+        with open_regular(wanted.path) as file:
+            found = inspect_disk(file, wanted.format, MAX_IMPORT_MIB, wanted.path)
+    except PextraError as error:
+        return ImportFile(problems=error.problems)
+    except OSError as error:
+        return ImportFile(problems=(Problem(f"{error.strerror or error}", "It has to be on the coordinator's disk."),))
+    return ImportFile(found.virtual_size, found.size)
+
+
+@contextlib.contextmanager
+def open_regular(path: str):  # type: ignore[no-untyped-def]  # of contextmanager's own making
+    """Open a regular file for reading. A pipe would hang, and a link may lead anywhere."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "it is not a regular file")
+        yield file
+
+
+def require_form(hypervisor: Hypervisor, pool: str, volume: str, stated: str, label: str, *, backing: bool) -> int:
+    """Return a volume's size in bytes. Raises if libvirt takes it for something else than was stated."""
+    texts = hypervisor.describe_volumes(pool, lambda name: name == volume)
+    if volume not in texts:
+        raise HypervisorError([Problem(f"{volume} is not in storage pool {pool}", "", hypervisor.node, label)])
+    facts = parse_volume(texts[volume])
+    if facts.format != stated or bool(facts.backing) is not backing:
+        looks = facts.format + (f" upon {facts.backing}" if facts.backing else "")
+        raise HypervisorError(
+            [
+                Problem(
+                    f"libvirt takes {volume} for {looks}, and it is {stated}",
+                    "Nothing was made of it. Find out what has written to it.",
+                    hypervisor.node,
+                    label,
+                )
+            ]
+        )
+    return facts.capacity

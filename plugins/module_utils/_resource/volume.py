@@ -1,0 +1,222 @@
+"""Volumes that live on their own: carrying out what was planned."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._cloud import Cloud
+from .._errors import HypervisorError, NotFoundError, PextraError, Problem
+from .._hypervisor import Hypervisor
+from .._plan._types import Plan, Step, Work
+from .._plan.volume import plan_volumes
+from .._plan.volume_report import describe_leftovers, describe_volumes
+from .._plan.volume_state import VolumeHave
+from .._spec._mistake import Mistake
+from .._spec.volume import FIELDS, Volume, parse_volume
+from .._xml.attachment import Attachment, render_attachment
+from .._xml.volume import render_volume
+from ._base import Options
+from ._hierarchy import read_hierarchy
+from ._volume_reading import read_volumes, require_form
+from ._volume_transfer import upload_file
+
+_DETACH_TIMEOUT_S = 20.0
+_POLL_EVERY_S = 0.25
+
+
+class VolumeResource:
+    noun = "volume"
+    plural = "volumes"
+    table = FIELDS
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Volume | None, list[Mistake]]:
+        return parse_volume(raw, path)
+
+    def read(self, cloud: Cloud, wants: Sequence[Volume], options: Options) -> VolumeHave:
+        hierarchy = read_hierarchy(cloud)
+        made = {row.name for row in hierarchy.members if row.kind == "volume" and not row.attributes.get("unfinished")}
+        # A file that was imported may have gone since.
+        imports = [
+            want.import_from
+            for want in wants
+            if want.import_from is not None and want.state == "present" and want.name not in made
+        ]
+        return read_volumes(cloud, hierarchy, imports)
+
+    def plan(self, wants: Sequence[Volume], have: VolumeHave, options: Options) -> Plan:
+        return plan_volumes(wants, have, purge=bool(options["purge"]))
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Register new volumes before one is made: what a killed run leaves is known by its identifier."""
+        cloud.registry.put([step.data["row"] for work in plan.all for step in work.steps if step.act == "register"])
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        getattr(self, f"_{step.act}")(cloud, work, step.data)
+
+    def describe(self, wants: Sequence[Volume], have: VolumeHave) -> list[dict[str, Any]]:
+        return describe_volumes([(want.cluster, want.name) for want in wants] or None, have)
+
+    def describe_further(self, have: VolumeHave) -> dict[str, list[dict[str, Any]]]:
+        """Return what the _info module tells beyond the volumes."""
+        return {"leftovers": describe_leftovers(have)}
+
+    # The registry
+
+    def _register(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        """Done by `reserve`."""
+
+    def _settle(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.registry.put([data["row"]])
+
+    def _unregister(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.registry.remove([data["id"]])
+
+    def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.switch(data["node"]).set_labels(data["labels"])
+
+    # Making. What a killed run has left is made anew: nobody can have written to it.
+
+    def _create(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_volume(data["volume"], data["size"], data["format"], is_thin=not data["thick"])
+        self._make(cloud, work, data, lambda hypervisor: hypervisor.create_volume(data["pool"], xml, _label(work)))
+
+    def _link(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        def make(hypervisor: Hypervisor) -> None:
+            _require_source(hypervisor, data, work)
+            xml = render_volume(
+                data["volume"],
+                data["size"],
+                data["format"],
+                backing_path=hypervisor.volume_path(data["pool"], data["source"]),
+                backing_format=data["source_format"],
+            )
+            hypervisor.create_volume(data["pool"], xml, _label(work))
+
+        self._make(cloud, work, data, make)
+
+    def _clone(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        def make(hypervisor: Hypervisor) -> None:
+            size = _require_source(hypervisor, data, work)
+            xml = render_volume(data["volume"], size, data["format"])
+            hypervisor.clone_volume(data["pool"], xml, data["source_pool"], data["source"], _label(work))
+
+        self._make(cloud, work, data, make)
+
+    def _upload(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        upload_file(cloud.hypervisor(data["node"]), data, _label(work))
+
+    def _convert(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        self._clone(cloud, work, data)
+        cloud.hypervisor(data["node"]).delete_volume(data["source_pool"], data["source"], _label(work))
+
+    def _make(self, cloud: Cloud, work: Work, data: Mapping[str, Any], make: Any) -> None:
+        hypervisor = cloud.hypervisor(data["node"])
+        hypervisor.delete_volume(data["pool"], data["volume"], _label(work))
+        try:
+            make(hypervisor)
+        except PextraError:
+            # Half a volume is of no use, and on a full disk in the way.
+            with contextlib.suppress(PextraError):
+                hypervisor.delete_volume(data["pool"], data["volume"], _label(work))
+            raise
+
+    def _verify(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor = cloud.hypervisor(data["node"])
+        label = _label(work)
+        size = require_form(hypervisor, data["pool"], data["volume"], data["format"], label, backing=data["backing"])
+        if size != data["size"]:
+            raise HypervisorError(
+                [Problem(f"it has {size} bytes, and should have {data['size']}", "Run again.", data["node"], label)]
+            )
+
+    # Size
+
+    def _grow(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor = cloud.hypervisor(data["node"])
+        if data["thick"] or hypervisor.volume_size(data["pool"], data["volume"]) < data["size"]:
+            hypervisor.grow_volume(data["pool"], data["volume"], data["size"], _label(work), allocate=data["thick"])
+
+    def _grow_live(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        """The running guest sees the new size at once. Space for all of it has to be taken before."""
+        hypervisor = cloud.hypervisor(data["node"])
+        if data["thick"]:
+            _look_again(hypervisor, data["pool"])
+            hypervisor.grow_volume(data["pool"], data["volume"], data["size"], _label(work), allocate=True)
+        hypervisor.resize_disk(data["uuid"], data["target"], data["size"], _label(work))
+
+    def _shrink(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.hypervisor(data["node"]).shrink_volume(data["pool"], data["volume"], data["size"], _label(work))
+
+    def _delete(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.hypervisor(data["node"]).delete_volume(data["pool"], data["volume"], _label(work))
+
+    # Attaching
+
+    def _attach(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        xml = render_attachment(data["attachment"])
+        hypervisor = cloud.hypervisor(data["node"])
+        try:
+            hypervisor.attach_device(data["uuid"], xml, _label(work), live=data["live"], config=data["config"])
+        except HypervisorError as error:
+            if "PCI slot" not in str(error) and "pci" not in str(error).lower():
+                raise
+            problem = error.problems[0]
+            remedy = "Its slots for new devices are used up: stop it, attach the volume, and start it."
+            raise HypervisorError([Problem(problem.what, remedy, problem.node, problem.resource)]) from error
+
+    def _detach(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor = cloud.hypervisor(data["node"])
+        attachment: Attachment = data["attachment"]
+        xml, uuid = render_attachment(attachment), data["uuid"]
+        if not data["live"]:
+            hypervisor.detach_device(uuid, xml, _label(work), live=False, config=True)
+            return
+        deadline = time.monotonic() + _DETACH_TIMEOUT_S
+        with contextlib.suppress(NotFoundError):
+            hypervisor.detach_device(uuid, xml, _label(work), live=True, config=False)
+        while attachment.disk.path in hypervisor.live_xml_of(uuid):
+            if time.monotonic() >= deadline:
+                raise HypervisorError(
+                    [
+                        Problem(
+                            f"the guest did not let go of {attachment.disk.target} within {_DETACH_TIMEOUT_S:g} s",
+                            "Unmount it in the guest, or stop the instance, and run again.",
+                            data["node"],
+                            _label(work),
+                        )
+                    ]
+                )
+            time.sleep(_POLL_EVERY_S)
+
+    def _edit(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        cloud.hypervisor(data["node"]).update_device(data["uuid"], data["xml"], _label(work), live=False, config=True)
+
+    def _limit(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor = cloud.hypervisor(data["node"])
+        hypervisor.limit_disk(data["uuid"], data["target"], data["tuning"], _label(work), live=True, config=False)
+
+
+def _label(work: Work) -> str:
+    return f"{work.kind} {work.name}"
+
+
+def _look_again(hypervisor: Hypervisor, pool: str) -> None:
+    """Another node may have made the volume. While libvirt makes one it refuses to look, and its list is as good."""
+    with contextlib.suppress(HypervisorError):
+        hypervisor.refresh_pool(pool)
+
+
+def _require_source(hypervisor: Hypervisor, data: Mapping[str, Any], work: Work) -> int:
+    """Return the size in bytes of what is copied. libvirt reads it in the format that it takes it for."""
+    _look_again(hypervisor, data["source_pool"])
+    return require_form(
+        hypervisor,
+        data["source_pool"],
+        data["source"],
+        data["source_format"],
+        _label(work),
+        backing=data.get("source_backing", False),
+    )

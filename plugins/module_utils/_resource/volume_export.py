@@ -1,0 +1,122 @@
+"""Writing volumes to files of the coordinator. An act: each call writes anew."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._cloud import Cloud
+from .._errors import HypervisorError, PextraError, Problem
+from .._foreign_disk_inspection import inspect_disk
+from .._hypervisor import Hypervisor
+from .._plan._types import Plan, Step, Work
+from .._plan.volume_export import plan_exports
+from .._plan.volume_state import VolumeHave
+from .._spec._mistake import Mistake
+from .._spec.volume import MAX_IMPORT_MIB
+from .._spec.volume_export import FIELDS, Export, parse_export
+from .._xml.volume import render_volume
+from ._base import Options
+from ._hierarchy import read_hierarchy
+from ._volume_reading import open_regular, read_volumes, require_form
+from ._volume_transfer import download_file
+
+
+class ExportResource:
+    noun = "export"
+    plural = "exports"
+    table = FIELDS
+
+    def __init__(self) -> None:
+        # What this call has written, by path: its SHA-256 and its size in bytes.
+        self._written: dict[str, tuple[str, int]] = {}
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Export | None, list[Mistake]]:
+        return parse_export(raw, path)
+
+    def read(self, cloud: Cloud, wants: Sequence[Export], options: Options) -> VolumeHave:
+        return read_volumes(cloud, read_hierarchy(cloud), ())
+
+    def plan(self, wants: Sequence[Export], have: VolumeHave, options: Options) -> Plan:
+        return plan_exports(wants, have, {want.path: _look_at_target(want.path) for want in wants}, self._written)
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Nothing: an export is not registered."""
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        hypervisor, data, label = cloud.hypervisor(step.data["node"]), step.data, f"volume {work.name}"
+        try:
+            if step.act == "convert":
+                self._convert(hypervisor, data, label)
+            else:
+                self._download(hypervisor, data, label)
+        except PextraError:
+            # Half a copy is of no use, and on a full disk in the way.
+            if "staging" in data:
+                with contextlib.suppress(PextraError):
+                    hypervisor.delete_volume(data["pool"], data["staging"], label)
+            raise
+
+    def _convert(self, hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
+        hypervisor.delete_volume(data["pool"], data["staging"], label)  # what a killed run has left
+        size = _require_source(hypervisor, data, label)
+        xml = render_volume(data["staging"], size, data["format"])
+        hypervisor.clone_volume(data["pool"], xml, data["pool"], data["source"], label)
+        if require_form(hypervisor, data["pool"], data["staging"], data["format"], label, backing=False) != size:
+            raise HypervisorError([Problem("the converted copy has another size", "Run again.", data["node"], label)])
+
+    def _download(self, hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
+        if "staging" not in data:
+            _require_source(hypervisor, data, label)
+        volume, path = data.get("staging", data["source"]), data["path"]
+        partial = f"{path}.{secrets.token_hex(4)}.part"
+        length = hypervisor.volume_length(data["pool"], volume)
+        try:
+            digest = download_file(hypervisor, data["pool"], volume, length, partial, label)
+            with open_regular(partial) as file:
+                inspect_disk(file, data["format"], MAX_IMPORT_MIB, label)
+            if data["overwrite"]:
+                os.replace(partial, path)
+            else:
+                os.link(partial, path, follow_symlinks=False)  # fails if there is a file by now
+        except OSError as error:
+            what = f"{path} cannot be written: {error.strerror or error}"
+            raise PextraError([Problem(what, "Free space, or choose another path.", resource=label)]) from error
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+        if "staging" in data:
+            hypervisor.delete_volume(data["pool"], data["staging"], label)
+        self._written[path] = (digest, length)
+
+    def describe(self, wants: Sequence[Export], have: VolumeHave) -> list[dict[str, Any]]:
+        described = []
+        for want in wants:
+            digest, size = self._written.get(want.path, (None, None))
+            described.append(
+                {"name": want.name, "path": want.path, "format": want.format, "sha256": digest, "size": size}
+            )
+        return described
+
+
+def _require_source(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> int:
+    form = data["source_format"]
+    return require_form(hypervisor, data["pool"], data["source"], form, label, backing=data["backing"])
+
+
+def _look_at_target(path: str) -> str:
+    """Return nothing, file, or why nothing can be written there."""
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        return f"there is no directory {directory}"
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return "nothing"
+    except OSError as error:
+        return error.strerror or str(error)
+    return "file" if stat.S_ISREG(mode) else "it is not a regular file"

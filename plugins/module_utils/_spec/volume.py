@@ -1,0 +1,214 @@
+"""Volume that lives on its own: made in a pool, attached to an instance and detached again with its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._checks import check_absolute_path, check_sha256
+from ._common import CLUSTER, DESCRIPTION, NAME, STATE, parse_spec
+from ._fields import Field, Table, join
+from ._mistake import Mistake
+
+# Formats of files that volumes are imported from and exported to. It is stated, never probed.
+FILE_FORMATS = ("qcow2", "raw", "vmdk", "vdi")
+MAX_IMPORT_MIB = 16 * 1024**2
+
+_LIMITS = {
+    "iops": "Operations",
+    "iops_read": "Read operations",
+    "iops_write": "Write operations",
+}
+_BANDWIDTHS = {
+    "bandwidth": "Bytes read and written",
+    "bandwidth_read": "Bytes read",
+    "bandwidth_write": "Bytes written",
+}
+
+LIMITS = {
+    **{
+        name: Field(kind="int", minimum=1, maximum=10**9, help=f"{what} per second. Unlimited unless given.")
+        for name, what in _LIMITS.items()
+    },
+    **{
+        name: Field(kind="size", help=f"{what} per second, such as 100 MiB. Unlimited unless given.")
+        for name, what in _BANDWIDTHS.items()
+    },
+}
+
+IMPORT = {
+    "path": Field(kind="str", required=True, check=check_absolute_path, help="A file on the coordinator's disk."),
+    "format": Field(
+        kind="str", required=True, choices=FILE_FORMATS, help="The format of the file. It is never guessed."
+    ),
+    "sha256": Field(
+        kind="str",
+        check=check_sha256,
+        help="The SHA-256 that the file must have. It is not looked at unless given.",
+    ),
+}
+
+FIELDS = {
+    "name": NAME,
+    "cluster": CLUSTER,
+    "pool": Field(
+        kind="str",
+        help="The storage pool, by name or identifier. Needed to make the volume; it cannot be changed afterwards.",
+    ),
+    "node": Field(
+        kind="str",
+        help="The node where it lies, for pools that are not shared. That of O(attached_to), or the one with most "
+        "space, unless given. It cannot be changed afterwards.",
+    ),
+    "size": Field(
+        kind="size",
+        help="Its size. It may grow, also while an instance uses it. It shrinks only with consent, and only while no "
+        "running instance uses it. That of what it is cloned or imported from unless given.",
+    ),
+    "format": Field(
+        kind="str",
+        choices=("qcow2", "raw"),
+        help="The format of the volume. V(qcow2) unless given, and V(raw) for a thick volume, or where the pool knows "
+        "no other. It cannot be changed afterwards.",
+    ),
+    "provisioning": Field(
+        kind="str",
+        choices=("thin", "thick"),
+        help="Whether it takes its space when it is written, or at once. V(thin) unless given, or where the pool knows "
+        "no other. It cannot be changed afterwards.",
+    ),
+    "attached_to": Field(
+        kind="str",
+        help="The instance that has it, by name or identifier; the empty text for none. Left as it is unless given; "
+        "in the deployment document it is then attached to none.",
+    ),
+    "cache": Field(
+        kind="str",
+        choices=("none", "writeback", "writethrough", "directsync", "unsafe"),
+        help="The cache mode. V(none) unless given. V(unsafe) loses data when the node does. A running instance has a "
+        "change after its next restart.",
+    ),
+    "discard": Field(
+        kind="str",
+        choices=("unmap", "ignore"),
+        help="Whether blocks that the guest discards become free. V(unmap) unless given. A running instance has a "
+        "change after its next restart.",
+    ),
+    "limits": Field(
+        kind="dict",
+        table=LIMITS,
+        help="Limits of its input and output. They change at once, also while an instance uses it. An empty mapping "
+        "takes all of them away.",
+    ),
+    "clone_of": Field(
+        kind="str", help="The volume that it is made from, by name or identifier. It only says how it begins."
+    ),
+    "clone_mode": Field(
+        kind="str",
+        choices=("full", "linked"),
+        help="V(full) is independent of the other. V(linked) shares the other's blocks until they are written; the "
+        "other then can be neither attached, nor resized, nor destroyed. V(full) unless given.",
+    ),
+    "import_from": Field(kind="dict", table=IMPORT, help="The file that it is made from. It only says how it begins."),
+    "description": DESCRIPTION,
+    "grow_by": Field(
+        kind="size",
+        help="How much larger than O(size) it is to be: O(size) is then what it has now. It grows once; what it "
+        "has must be the one or the other.",
+    ),
+    "state": STATE,
+}
+# A delta says what to do, not what should be.
+DECLARED: Table = {name: field for name, field in FIELDS.items() if name != "grow_by"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Per second; bandwidths are MiB. None is no limit."""
+
+    iops: int | None = None
+    iops_read: int | None = None
+    iops_write: int | None = None
+    bandwidth: int | None = None
+    bandwidth_read: int | None = None
+    bandwidth_write: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    path: str
+    format: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """Sizes are MiB. attached_to: the empty text is no instance, None is not managed."""
+
+    name: str
+    cluster: str | None = None
+    pool: str | None = None
+    node: str | None = None
+    size: int | None = None
+    format: str | None = None
+    provisioning: str | None = None
+    attached_to: str | None = None
+    cache: str | None = None
+    discard: str | None = None
+    limits: Limits | None = None
+    clone_of: str | None = None
+    clone_mode: str | None = None
+    import_from: Import | None = None
+    description: str | None = None
+    grow_by: int | None = None
+    state: str = "present"
+
+
+def make_volume(**values: Any) -> Volume:
+    """Return the spec of the values that `parse` has normalised."""
+    if values.get("limits") is not None:
+        values["limits"] = Limits(**values["limits"])
+    if values.get("import_from") is not None:
+        values["import_from"] = Import(**values["import_from"])
+    return Volume(**values)
+
+
+def parse_volume(raw: Mapping[str, Any], path: str) -> tuple[Volume | None, list[Mistake]]:
+    """Parse one volume, and look whether its options belong together. Returns (spec or None, mistakes)."""
+    spec, mistakes = parse_spec(FIELDS, make_volume, raw, path)
+    if spec is not None:
+        mistakes = find_mistakes_within(spec, path)
+    return (None, mistakes) if mistakes else (spec, [])
+
+
+def find_mistakes_within(volume: Volume, path: str) -> list[Mistake]:
+    """Return where a volume's options contradict each other."""
+    if volume.state == "absent":
+        return []
+    mistakes = []
+
+    def wrong(key: str, problem: str) -> None:
+        mistakes.append(Mistake(join(path, key), problem))
+
+    if volume.clone_of is not None and volume.import_from is not None:
+        wrong("import_from", "a volume begins from one thing: leave out clone_of or import_from")
+    if volume.clone_mode is not None and volume.clone_of is None:
+        wrong("clone_mode", "is for a clone; say of what with clone_of")
+    if volume.clone_of == volume.name:
+        wrong("clone_of", "a volume cannot be a clone of itself")
+    if volume.grow_by is not None and volume.size is None:
+        wrong("grow_by", "needs size, the size that it has now: a delta alone would grow it again on every run")
+    if volume.provisioning == "thick" and volume.format == "qcow2":
+        wrong("format", "a thick volume is raw; leave out format, or provisioning")
+    if volume.clone_mode == "linked":
+        if volume.format == "raw":
+            wrong("format", "a linked clone of files is qcow2; leave out format, or set clone_mode: full")
+        if volume.provisioning == "thick":
+            wrong("provisioning", "a linked clone is thin; leave out provisioning, or set clone_mode: full")
+    if volume.limits is not None:
+        for total in ("iops", "bandwidth"):
+            parts = [f"{total}_read", f"{total}_write"]
+            if getattr(volume.limits, total) and any(getattr(volume.limits, part) for part in parts):
+                wrong(f"limits.{total}", f"cannot be together with {' and '.join(parts)}; give the one or the others")
+    return mistakes

@@ -1,0 +1,437 @@
+"""What the planner of volumes plans, refuses and fails, case by case; and that it converges wherever it is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_report import (
+    describe_leftovers,
+    describe_volumes,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state import ImportFile
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Import, Limits, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
+from volume_model import CLUSTER, GIB, MIB, SHARED, KilledError, Model, acts, refusals
+
+DATA = Volume(name="data", pool="shared", size=1024)
+LOCAL = Volume(name="data", pool="local", size=1024)
+VMDK = Import(path="/srv/disk.vmdk", format="vmdk")
+QCOW2 = Import(path="/srv/disk.qcow2", format="qcow2")
+
+
+@pytest.fixture
+def model() -> Model:
+    model = Model()
+    model.add_guest("web", "node1")
+    model.add_guest("db", "node2")
+    model.add_guest("off", "node2", power="stopped")
+    model.files = {
+        VMDK: ImportFile(virtual_size=64 * MIB + 512, size=10 * MIB),
+        QCOW2: ImportFile(virtual_size=64 * MIB, size=10 * MIB),
+    }
+    return model
+
+
+def describe(model: Model, name: str = "data") -> dict[str, Any]:
+    (found,) = describe_volumes([(None, name)], model.have())
+    return found
+
+
+def refusal(model: Model, *wants: Volume) -> str:
+    plan = model.plan(*wants)
+    assert plan.refusals, acts(plan)
+    return refusals(plan)[0]
+
+
+def failure(model: Model, *wants: Volume) -> Problem:
+    plan = model.plan(*wants)
+    assert not plan.refusals, plan.refusals
+    assert plan.failures, acts(plan)
+    return plan.failures[0]
+
+
+# What every declaration leads to, wherever the run is killed on its way
+
+CASES: dict[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
+    "made": ((), (DATA,)),
+    "made and attached": ((), (replace(DATA, attached_to="web"),)),
+    "attached to a stopped one": ((), (replace(DATA, attached_to="off"),)),
+    "local": ((), (replace(LOCAL, attached_to="db"),)),
+    "thick": ((), (replace(LOCAL, provisioning="thick", node="node3"),)),
+    "imported as it is": ((), (Volume(name="data", pool="shared", import_from=QCOW2),)),
+    "imported otherwise": ((), (Volume(name="data", pool="shared", import_from=VMDK, size=128),)),
+    "raw": ((), (replace(DATA, format="raw", limits=Limits(iops=100), cache="writeback", discard="ignore"),)),
+    "cloned": ((DATA,), (Volume(name="copy", pool="local", clone_of="data", size=2048),)),
+    "linked": ((DATA,), (Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked"),)),
+    "chain": (
+        (),
+        (
+            Volume(name="third", pool="shared", clone_of="second"),
+            DATA,
+            Volume(name="second", pool="shared", clone_of="data", clone_mode="linked", attached_to=""),
+        ),
+    ),
+    "attached": ((DATA,), (replace(DATA, attached_to="web"),)),
+    "detached": ((replace(DATA, attached_to="web"),), (replace(DATA, attached_to=""),)),
+    "attached elsewhere": ((replace(DATA, attached_to="web"),), (replace(DATA, attached_to="db"),)),
+    "grown": ((DATA,), (replace(DATA, size=2048),)),
+    "grown live": ((replace(DATA, attached_to="web"),), (replace(DATA, size=2048),)),
+    "grown by": ((DATA,), (replace(DATA, size=1024, grow_by=1024),)),
+    "shrunk": ((DATA,), (replace(DATA, size=512),)),
+    "grown on its way elsewhere": (
+        (replace(DATA, attached_to="web"),),
+        (replace(DATA, attached_to="off", size=2048, cache="unsafe", limits=Limits(bandwidth=10)),),
+    ),
+    "limited": ((replace(DATA, attached_to="web"),), (replace(DATA, limits=Limits(iops_read=5)),)),
+    "not limited": ((replace(DATA, attached_to="web", limits=Limits(iops=1)),), (replace(DATA, limits=Limits()),)),
+    "described": ((DATA,), (replace(DATA, description="Database"),)),
+    "destroyed": ((DATA,), (replace(DATA, state="absent"),)),
+    "linked pair destroyed": (
+        (DATA, Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked")),
+        (replace(DATA, state="absent"), Volume(name="copy", state="absent")),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_converges_wherever_it_is_killed(model: Model, case: str) -> None:
+    before, wants = CASES[case]
+    for want in before:
+        model.converge(want)
+    steps = len(acts(model.plan(*wants)))
+    assert steps
+    for kill_after in range(steps):
+        victim = _copied(model)
+        with pytest.raises(KilledError):
+            victim.converge(*wants, kill_after=kill_after)
+        victim.converge(*wants)
+        assert not describe_leftovers(victim.have())
+        for want in wants:
+            if want.state == "present":
+                assert describe(victim, want.name)["status"] in ("available", "attached")
+    model.converge(*wants)
+
+
+def _copied(model: Model) -> Model:
+    import copy
+
+    return copy.deepcopy(model)
+
+
+def test_the_steps_of_a_new_one(model: Model) -> None:
+    plan = model.converge(replace(DATA, attached_to="web"))
+    assert acts(plan) == ["register", "create", "verify", "settle", "label", "label", "label", "attach"]
+    (work,) = plan.works or plan.first
+    assert (work.kind, work.node, work.loses, work.touches) == ("volume", "node1", (), ("instance web",))
+    found = describe(model)
+    assert (found["status"], found["attached_to"], found["target"]) == ("attached", "web", "vdb")
+    assert (found["size"], found["format"], found["node"], found["pool"]) == (1024, "qcow2", None, "shared")
+    assert found["serial"] == found["id"].removeprefix("vol-")[:20]
+
+
+def test_what_is_not_given_stays(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="web", cache="writeback", limits=Limits(iops=9), description="x"))
+    assert model.plan(Volume(name="data")).is_empty
+
+
+def test_a_device_name_is_kept_and_none_is_given_twice(model: Model) -> None:
+    first, second = replace(DATA, attached_to="web"), replace(DATA, name="more", attached_to="web")
+    model.converge(first, second)
+    assert {describe(model)["target"], describe(model, "more")["target"]} == {"vdb", "vdc"}
+    kept = describe(model, "more")["target"]
+    model.converge(replace(first, attached_to=""))
+    assert describe(model, "more")["target"] == kept
+
+
+def test_a_local_one_lies_where_its_instance_is(model: Model) -> None:
+    model.converge(replace(LOCAL, attached_to="db"))
+    assert describe(model)["node"] == "node2"
+
+
+def test_cache_waits_for_a_restart(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="web"))
+    plan = model.plan(replace(DATA, cache="writeback"))
+    (work,) = plan.effective
+    assert [(change.field, change.before, change.after) for change in work.pending] == [("cache", "none", "writeback")]
+    model.converge(replace(DATA, cache="writeback"))
+    (still,) = model.plan(Volume(name="data")).all
+    assert still.pending
+    assert not still.steps
+
+
+def test_shrinking_and_destroying_need_consent(model: Model) -> None:
+    model.converge(DATA)
+    (work,) = model.plan(replace(DATA, size=512)).effective
+    assert work.loses == ("what lies beyond 512 MiB of volume data, which has 1 GiB",)
+    (work,) = model.plan(replace(DATA, state="absent")).effective
+    assert work.loses == ("volume data of 1 GiB in storage pool shared",)
+
+
+def test_what_was_detached_by_hand_is_attached_again(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="web"))
+    guest = model.guests["web"]
+    guest.live.find("devices").clear()  # type: ignore[union-attr]
+    plan = model.converge(replace(DATA, attached_to="web"))
+    assert acts(plan) == ["attach"]
+    guest.config.find("devices").clear()  # type: ignore[union-attr]
+    assert acts(model.converge(replace(DATA, attached_to="web"))) == ["attach"]
+
+
+def test_a_removed_instance_lets_it_go(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="web"))
+    guest = model.guests.pop("web")
+    del model.rows[guest.row.id]
+    assert describe(model)["status"] == "available"
+    model.converge(replace(DATA, attached_to="db"))
+    assert describe(model)["attached_to"] == "db"
+
+
+def test_a_delta_counts_once(model: Model) -> None:
+    model.converge(DATA)
+    want = replace(DATA, grow_by=512)
+    model.converge(want)
+    assert describe(model)["size"] == 1536
+    assert model.plan(want).is_empty
+    model.converge(replace(DATA, size=1600))
+    assert "it has 1600 MiB: neither the 1 GiB" in refusal(model, want)
+
+
+def test_sizes_are_whole_mebibytes(model: Model) -> None:
+    model.converge(Volume(name="data", pool="shared", import_from=VMDK))
+    assert model.volume("data").capacity == 65 * MIB
+
+
+# Refusals: (what is there, what is wanted, what is said)
+
+REFUSED: dict[str, tuple[tuple[Volume, ...], Volume, str]] = {
+    "no pool given": ((), Volume(name="data", size=1), "does not exist yet"),
+    "no such pool": ((), replace(DATA, pool="nowhere"), 'no storage pool "nowhere"'),
+    "no size": ((), Volume(name="data", pool="shared"), "does not exist yet"),
+    "a delta of nothing": ((), replace(DATA, grow_by=1), "cannot grow"),
+    "a pool without volumes": ((), replace(DATA, pool="san"), "type iscsi, in which no volumes can be made"),
+    "a node for a shared pool": ((), replace(DATA, node="node1"), "is shared by its nodes"),
+    "no such node": ((), replace(LOCAL, node="node9"), 'no node "node9"'),
+    "no such instance": ((), replace(DATA, attached_to="nobody"), 'no instance "nobody"'),
+    "not where the instance is": ((), replace(LOCAL, node="node3", attached_to="web"), "instance web is on node1"),
+    "no space": ((), replace(LOCAL, provisioning="thick", size=200 * 1024), "and 200 GiB are needed"),
+    "no such origin": ((), Volume(name="copy", pool="shared", clone_of="x"), 'no volume "x"'),
+    "a smaller clone": ((DATA,), Volume(name="copy", pool="shared", clone_of="data", size=1), "smaller than volume"),
+    "linked across pools": (
+        (DATA,),
+        Volume(name="copy", pool="local", clone_of="data", clone_mode="linked"),
+        "lies in the storage pool of what it shares",
+    ),
+    "linked to an attached one": (
+        (replace(DATA, attached_to="off"),),
+        Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked"),
+        "is attached to instance off",
+    ),
+    "a copy of what is written": (
+        (replace(DATA, attached_to="web"),),
+        Volume(name="copy", pool="shared", clone_of="data"),
+        "in use by instance web",
+    ),
+    "a clone on another node": (
+        (replace(LOCAL, node="node1"),),
+        Volume(name="copy", pool="local", node="node2", clone_of="data"),
+        "lies on node1, and the clone would on node2",
+    ),
+    "another pool": ((DATA,), replace(DATA, pool="local"), "its pool is shared, and cannot become local"),
+    "another node": ((replace(LOCAL, node="node1"),), replace(LOCAL, node="node2"), "cannot move to node2"),
+    "another format": ((DATA,), replace(DATA, format="raw"), "its format is qcow2, and cannot become raw"),
+    "thick later": ((DATA,), replace(DATA, provisioning="thick"), "its provisioning is thin"),
+    "a clone later": (
+        (DATA, replace(DATA, name="other")),
+        Volume(name="data", clone_of="other"),
+        "was made empty; it cannot become a clone of other",
+    ),
+    "imported later": ((DATA,), Volume(name="data", import_from=VMDK), "cannot be imported from /srv/disk.vmdk"),
+    "shrinking in use": (
+        (replace(DATA, attached_to="web"),),
+        replace(DATA, size=1),
+        "in use by instance web, which runs, and cannot shrink",
+    ),
+    "destroying what is attached": (
+        (replace(DATA, attached_to="off"),),
+        Volume(name="data", state="absent"),
+        "attached to instance off; only a detached volume can be destroyed",
+    ),
+    "destroying what is shared": (
+        (DATA, Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked")),
+        Volume(name="data", state="absent"),
+        "linked clones share its blocks, and would be lost with it: copy",
+    ),
+    "attaching what is shared": (
+        (DATA, Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked")),
+        replace(DATA, attached_to="web"),
+        "linked clones share its blocks: copy",
+    ),
+    "growing what is shared": (
+        (DATA, Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked")),
+        replace(DATA, size=2048),
+        "so it stays as it is: copy",
+    ),
+    "too deep": ((), Volume(name="d4", pool="shared", clone_of="d3"), "deep"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_before_anything_is_touched(model: Model, case: str) -> None:
+    before, want, what = REFUSED[case]
+    for one in before:
+        model.converge(one)
+    wants = [want]
+    if case == "too deep":
+        wants += [DATA, *(Volume(name=f"d{n}", pool="shared", clone_of=f"d{n - 1}") for n in (2, 3))]
+        wants.append(Volume(name="d1", pool="shared", clone_of="data"))
+    plan = model.plan(*wants)
+    assert any(what in problem for problem in refusals(plan)), plan.refusals
+    assert all(problem.resource for problem in plan.refusals)
+
+
+def test_a_bad_file_is_told(model: Model) -> None:
+    model.files[VMDK] = ImportFile(problems=(Problem("it names a parent", "Convert it."),))
+    plan = model.plan(Volume(name="data", pool="shared", import_from=VMDK))
+    assert str(plan.refusals[0]) == "volume data: /srv/disk.vmdk cannot be imported: it names a parent. Convert it."
+
+
+def test_a_paused_guest_cannot_let_go(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="web"))
+    model.guests["web"].power = "paused"
+    assert "is paused" in refusal(model, replace(DATA, attached_to=""))
+
+
+def test_device_names_are_used_up(model: Model) -> None:
+    wants = [replace(DATA, name=f"d{n:02}", attached_to="web") for n in range(24)]
+    model.converge(*wants)
+    assert "no device name left" in refusal(model, replace(DATA, name="last", attached_to="web"))
+
+
+# A guest that forges a header
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda want: replace(want, size=2048),
+        lambda want: replace(want, size=512),
+        lambda want: Volume(name="copy", pool="shared", clone_of="data"),
+    ],
+)
+def test_a_forged_header_is_not_followed(model: Model, change: Callable[[Volume], Volume]) -> None:
+    want = replace(DATA, format="raw")
+    model.converge(want)
+    shelf = model.volumes[SHARED.id, ""]
+    (name,) = shelf
+    shelf[name] = VolumeFacts(name=name, format="qcow2", capacity=GIB, allocation=0, backing="/etc/shadow")
+    assert "makes libvirt take it for qcow2 upon /etc/shadow, and it is raw" in refusal(model, change(want))
+    model.converge(replace(DATA, size=None, attached_to="web"))
+    model.converge(replace(DATA, size=None, attached_to=""))
+    model.converge(Volume(name="data", state="absent"))
+
+
+# Nodes that do not answer
+
+
+def test_a_silent_node_fails_its_own_volumes_alone(model: Model) -> None:
+    local = replace(LOCAL, name="there", node="node3")
+    model.converge(local, replace(LOCAL, node="node1"))
+    model.answering.discard("node3")
+    plan = model.plan(replace(LOCAL, node="node1", size=2048), replace(local, size=2048))
+    assert [problem.node for problem in plan.failures] == ["node3"]
+    assert acts(plan) == ["grow", "settle", "label"]
+
+
+@pytest.mark.parametrize(
+    "want",
+    [
+        replace(DATA, attached_to="db"),
+        replace(DATA, attached_to=""),
+        Volume(name="data", state="absent"),
+        replace(DATA, size=2048),
+        Volume(name="copy", pool="shared", clone_of="data"),
+    ],
+)
+def test_nothing_is_done_to_what_a_silent_node_may_use(model: Model, want: Volume) -> None:
+    model.converge(replace(DATA, attached_to="web"))
+    model.answering.discard("node1")
+    assert failure(model, want).node == "node1"
+    assert describe(model)["attached_to"] == "web"
+
+
+def test_data_that_is_gone_is_not_made_anew(model: Model) -> None:
+    model.converge(DATA)
+    model.volumes[SHARED.id, ""].clear()
+    assert "is gone from storage pool shared" in failure(model, DATA).what
+    assert describe(model)["status"] == "missing"
+    model.converge(replace(DATA, state="absent"))
+
+
+# Leftovers
+
+
+def orphan(name: str = "old", step: str = "") -> VolumeFacts:
+    return VolumeFacts(name=f"{name}.vol-{'x' * 21}.{step}qcow2", format="qcow2", capacity=GIB, allocation=5 * MIB)
+
+
+def test_what_a_killed_run_has_left_is_reported_and_purged(model: Model) -> None:
+    want = Volume(name="data", pool="shared", import_from=VMDK)
+    with pytest.raises(KilledError):
+        model.converge(want, kill_after=2)
+    (left,) = describe_leftovers(model.have())
+    assert left["file"].endswith(".import.vmdk")
+    assert left["reason"] == "it was on its way from a file"
+    assert describe(model)["status"] == "unfinished"
+    assert not any(step.act == "delete" for work in model.plan().effective for step in work.steps)
+    plan = model.converge(purge=True)
+    assert [len(work.loses) for work in plan.effective] == [1, 0]
+    assert not describe_leftovers(model.have())
+    assert not describe_volumes(None, model.have())
+
+
+def test_purge_lets_be_what_the_same_call_finishes(model: Model) -> None:
+    with pytest.raises(KilledError):
+        model.converge(DATA, kill_after=2)
+    model.converge(DATA, purge=True)
+    assert describe(model)["status"] == "available"
+
+
+@pytest.mark.parametrize(
+    "file", ["notes.txt", "web.inst-qthm_iLrflJ_DtSS1l4Gx.root.qcow2", "img-qthm_iLrflJ_DtSS1l4Gx.qcow2", "vol-x.raw"]
+)
+def test_what_is_not_of_our_scheme_is_never_a_leftover(model: Model, file: str) -> None:
+    model.volumes[SHARED.id, ""] = {file: VolumeFacts(name=file, format="raw", capacity=1, allocation=1)}
+    assert not describe_leftovers(model.have())
+    assert model.plan(purge=True).is_empty
+
+
+def test_what_is_in_use_is_never_a_leftover(model: Model) -> None:
+    old, base = orphan(), replace(orphan("base"), name=f"base.vol-{'y' * 21}.qcow2")
+    top = replace(orphan("top"), name=f"top.vol-{'z' * 21}.qcow2", backing=f"/srv/shared/{base.name}")
+    model.volumes[SHARED.id, ""] = {one.name: one for one in (old, base, top)}
+    assert [left["name"] for left in describe_leftovers(model.have())] == ["old", "top"]
+    disk = f"<disk><source file='/srv/shared/{old.name}'/></disk>"
+    import xml.etree.ElementTree as ET
+
+    model.guests["web"].config.append(ET.fromstring(disk))
+    assert [left["name"] for left in describe_leftovers(model.have())] == ["top"]
+
+
+def test_a_silent_node_may_use_a_leftover(model: Model) -> None:
+    model.volumes[SHARED.id, ""] = {orphan().name: orphan()}
+    model.answering.discard("node3")
+    plan = model.plan(purge=True)
+    assert plan.is_empty
+    assert "node3 may use it, and does not answer" in plan.failures[0].what
+
+
+def test_a_cluster_that_is_not_there(model: Model) -> None:
+    plan = plan_volumes([replace(DATA, cluster="elsewhere")], model.have())
+    assert plan.refusals[0].what == 'there is no cluster "elsewhere"'
+    plan = plan_volumes([DATA, replace(DATA, cluster=CLUSTER.id)], model.have())
+    assert plan.refusals[0].what == "it is given twice for cluster mtl-1"

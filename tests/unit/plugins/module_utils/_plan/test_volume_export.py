@@ -1,0 +1,90 @@
+"""What is written to files of the coordinator, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_export import plan_exports
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume_export import Export, parse_export
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
+from volume_model import GIB, SHARED, KilledError, Model, acts
+
+DATA = Volume(name="data", pool="shared", size=1024)
+WANT = Export(name="data", path="/srv/data.qcow2")
+NOTHING = {"/srv/data.qcow2": "nothing", "/srv/data.vmdk": "nothing"}
+
+
+@pytest.fixture
+def model() -> Model:
+    model = Model()
+    model.add_guest("web", "node1")
+    model.add_guest("off", "node2", power="stopped")
+    model.converge(DATA)
+    return model
+
+
+def refusal(model: Model, *wants: Export, at_path: str = "nothing") -> str:
+    plan = plan_exports(wants, model.have(), dict.fromkeys(NOTHING, at_path), ())
+    return plan.refusals[0].what
+
+
+def test_as_it_is_and_converted(model: Model) -> None:
+    plan = plan_exports([WANT], model.have(), NOTHING, ())
+    assert acts(plan) == ["download"]
+    plan = plan_exports([replace(WANT, path="/srv/data.vmdk", format="vmdk")], model.have(), NOTHING, ())
+    assert acts(plan) == ["convert", "download"]
+    assert plan.works[0].steps[1].data["staging"].endswith(".export.vmdk")
+    assert plan_exports([WANT], model.have(), NOTHING, {WANT.path}).is_empty
+
+
+def test_what_a_clone_shares_is_in_the_file(model: Model) -> None:
+    model.converge(Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked"))
+    plan = plan_exports([replace(WANT, name="copy")], model.have(), NOTHING, ())
+    assert acts(plan) == ["convert", "download"]
+
+
+def test_a_stopped_instance_may_have_it(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="off"))
+    plan = plan_exports([WANT], model.have(), NOTHING, ())
+    assert plan.works[0].touches == ("instance off",)
+
+
+def test_refused(model: Model) -> None:
+    assert "no such volume" in refusal(model, replace(WANT, name="none"))
+    assert "/srv/data.qcow2 is there already" in refusal(model, WANT, at_path="file")
+    assert "cannot be written: there is no directory" in refusal(model, WANT, at_path="there is no directory /srv")
+    assert "given twice" in refusal(model, WANT, replace(WANT, name="other"))
+    assert "no cluster" in refusal(model, replace(WANT, cluster="elsewhere"))
+    plan = plan_exports([replace(WANT, overwrite=True)], model.have(), dict.fromkeys(NOTHING, "file"), ())
+    assert acts(plan) == ["download"]
+    model.converge(replace(DATA, attached_to="web"))
+    assert "in use by instance web, which runs" in refusal(model, WANT)
+
+
+def test_an_unfinished_one(model: Model) -> None:
+    with pytest.raises(KilledError):
+        model.converge(replace(DATA, name="half"), kill_after=1)
+    assert "not finished" in refusal(model, replace(WANT, name="half"))
+
+
+def test_a_forged_header(model: Model) -> None:
+    shelf = model.volumes[SHARED.id, ""]
+    (name,) = shelf
+    shelf[name] = VolumeFacts(name=name, format="qcow2", capacity=GIB, allocation=0, backing="/etc/shadow")
+    assert "makes libvirt take it for qcow2 upon /etc/shadow" in refusal(model, WANT)
+
+
+def test_a_silent_node_may_use_it(model: Model) -> None:
+    model.converge(replace(DATA, attached_to="web"))
+    model.answering.discard("node1")
+    plan = plan_exports([WANT], model.have(), NOTHING, ())
+    assert plan.failures[0].node == "node1"
+
+
+@pytest.mark.parametrize("path", ["data.raw", "/srv/../etc/shadow", "/srv/a\0b", "/", "", "-o"])
+def test_hostile_paths(path: str) -> None:
+    spec, mistakes = parse_export({"name": "data", "path": path}, "")
+    assert spec is None
+    assert "is not an absolute path" in str(mistakes[0])
