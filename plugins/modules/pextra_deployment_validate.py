@@ -48,6 +48,7 @@ seealso:
   - module: pextra.cloud.pextra_datacenter
   - module: pextra.cloud.pextra_cluster
   - module: pextra.cloud.pextra_node
+  - module: pextra.cloud.pextra_disks
   - module: pextra.cloud.pextra_pool
   - module: pextra.cloud.pextra_vswitch
   - module: pextra.cloud.pextra_port_group
@@ -103,6 +104,12 @@ document:
       type: list
       elements: dict
       sample: [{name: node1, address: 10.91.0.11, cluster: mtl-1, state: present}]
+    disks:
+      description: The sets of disks of each node that has some, as M(pextra.cloud.pextra_disks) takes them.
+      type: dict
+      sample:
+        node1:
+          - {name: vg0, use: lvm, match: {rotational: false}, count: 2, wipe: false}
     pools:
       description: The storage pools.
       type: list

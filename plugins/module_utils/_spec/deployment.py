@@ -40,6 +40,7 @@ from .deployment_storage import find_image_mistakes, find_pool_mistakes, find_ty
 from .deployment_switches import find_uplink_mistakes
 from .deployment_variables import DOCUMENT, FLAVOR
 from .deployment_volumes import find_volume_mistakes
+from .disk import render_disk_set
 
 # Without these lists there is one element of this name.
 DEFAULTS = {"pextra_organizations": "root", "pextra_datacenters": "default", "pextra_clusters": "default"}
@@ -325,6 +326,9 @@ def _render(elements: Elements, deployment_name: str | None) -> dict[str, Any]:
         "datacenters": [render(datacenter.FIELDS, element.spec) for element in elements.datacenters],
         "clusters": [render(cluster.FIELDS, element.spec) for element in elements.clusters],
         "nodes": [render(node.FIELDS, element.spec) for element in elements.nodes],
+        "disks": {
+            name: [render_disk_set(one) for one in host.disks] for name, host in elements.hosts.items() if host.disks
+        },
         "pools": [render(pool.FIELDS, element.spec) for element in elements.pools],
         "vswitches": [render(vswitch.FIELDS, element.spec) for element in elements.vswitches],
         "port_groups": [render(port_group.FIELDS, element.spec) for element in elements.port_groups],

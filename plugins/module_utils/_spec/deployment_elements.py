@@ -10,6 +10,7 @@ from ._fields import Field, Table, element_path, parse, parse_value
 from ._mistake import Mistake, shown
 from .cluster import Cluster
 from .datacenter import Datacenter
+from .disk import DiskSet
 from .image import Image
 from .node import Node
 from .organization import Organization
@@ -38,6 +39,7 @@ class Host:
     management_interface: str | None = None
     # Each with the keys of ceph.OSD.
     osds: tuple[Mapping[str, Any], ...] = ()
+    disks: tuple[DiskSet, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,11 @@ from ._fields import Field
 from ._mistake import Mistake, shown, suggest
 from .deployment_elements import Declared, Host, read_value
 from .deployment_variables import HOST
+from .disk import parse_disk_sets
 from .node import Node
 
 GROUP = "pextra_nodes"
+_READ_AS = {"pextra_address": Field(kind="str", help=""), "pextra_disks": Field(kind="list", help="")}
 COORDINATORS = "pextra_coordinators"
 
 
@@ -57,12 +59,16 @@ def read_hosts(
         cluster = values["pextra_cluster"] or default_cluster
         if cluster is None and is_judged:
             found.append(Mistake(host_path(host.name, "pextra_cluster"), "is missing; there are several clusters"))
+        # Read above as a list; its elements belong together, and are read here.
+        disks, disk_mistakes = parse_disk_sets(values["pextra_disks"], host_path(host.name, "pextra_disks"))
+        found += disk_mistakes
         mistakes += found
         hosts[host.name] = Host(
             memory_mib=values["pextra_memory"] or host.memory_mib,
             management_interface=values["pextra_management_interface"] or host.default_interface,
             # What has a mistake is told, and not looked at any further.
             osds=() if found else values["pextra_ceph_osds"] or (),
+            disks=disks,
         )
         spec = Node(
             name=host.name,
@@ -94,9 +100,9 @@ def _read_variables(host: InventoryHost) -> tuple[dict[str, Any], list[Mistake]]
     values: dict[str, Any] = {}
     mistakes: list[Mistake] = []
     for name, table_field in HOST.items():
-        # The address may come from elsewhere, and is then checked all the same.
-        unchecked = Field(kind="str", help="") if name == "pextra_address" else table_field
-        values[name], found = read_value(unchecked, host.variables.get(name), host_path(host.name, name))
+        # The address may come from elsewhere, and is then checked all the same; disks are parsed set by set.
+        field_of_name = _READ_AS.get(name, table_field)
+        values[name], found = read_value(field_of_name, host.variables.get(name), host_path(host.name, name))
         mistakes += found
     return values, mistakes
 

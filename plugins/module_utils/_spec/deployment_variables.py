@@ -6,7 +6,7 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
-from . import ceph, cluster, datacenter, image, node, organization, pool, port_group, vm, volume, vswitch
+from . import ceph, cluster, datacenter, disk, image, node, organization, pool, port_group, vm, volume, vswitch
 from ._checks import check_interface, check_name
 from ._common import DESCRIPTION, NAME
 from ._fields import Field, Table
@@ -109,6 +109,11 @@ HOST: Table = {
         kind="size",
         help="The memory of the host. With it, validation can tell whether the instances fit before any host is asked.",
     ),
+    "pextra_disks": Field(
+        kind="list",
+        element=Field(kind="dict", table=disk.FIELDS, help="A set of disks."),
+        help="Which of the node's disks become volume groups, zpools, or devices of Ceph. None unless given.",
+    ),
     "pextra_management_interface": Field(
         kind="str",
         check=check_interface,
@@ -125,6 +130,7 @@ HOST: Table = {
 # Read by roles and playbooks, not by this document's validation. A name is known, or begins like one of the families.
 ROLE_VARIABLES: dict[str, str] = {
     "pextra_allow_restart": "Whether running instances may be restarted for changes that need it.",
+    "pextra_ceph_devices": "The disks that the role disks has selected for Ceph, by the name of their set.",
     "pextra_coordinator_hosts": "The coordinators that a playbook runs on.",
     "pextra_deployment": "What M(pextra.cloud.pextra_deployment_validate) returned.",
     "pextra_earlier_changes": "Whether, in check mode, an earlier stage would have changed something.",

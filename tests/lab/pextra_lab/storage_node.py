@@ -62,6 +62,9 @@ DISKS = (
     Disk("lab-disk3", 2),
     Disk("lab-disk4", 2),
     Disk("lab-disk5", 3),
+    Disk("lab-disk6", 2),
+    Disk("lab-disk7", 2),
+    Disk("lab-disk8", 2),
 )
 
 

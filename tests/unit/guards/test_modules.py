@@ -28,6 +28,7 @@ from guards.project import (
 
 # Module: why there is no _info twin.
 WITHOUT_TWIN = {
+    "pextra_drive_replace": "an act; pextra_disks_info shows the drives",
     "pextra_deployment_validate": "only reads the inventory",
     "pextra_preflight": "only reads, and returns what it read",
     "pextra_units": "acts on a host's services, which are no resource of ours",
@@ -42,6 +43,9 @@ WITHOUT_TWIN = {
 ONLY_INFO = {"pextra_deployment_info": "the deployment as a whole is changed by the playbook site.yml"}
 # Module: why the group's defaults (registry, actor) have no meaning for it.
 OUTSIDE_THE_GROUP = {
+    "pextra_drive_replace": "runs on each host, as its disks are",
+    "pextra_disks": "runs on each host, before there is a registry",
+    "pextra_disks_info": "runs on each host, before there is a registry",
     "pextra_preflight": "runs on each host, before there is a registry",
     "pextra_units": "runs on each host, before there is a registry",
     "pextra_ceph_monitor": "runs on each host of Ceph, before there is a registry",
@@ -163,6 +167,8 @@ DECIDES = {
     "deployment": "_plan.tree",
     "deployment_validate": "_spec.deployment",
     "preflight": "_spec.preflight",
+    "disks": "_plan.disk",
+    "drive_replace": "_plan.disk_replacement",
     "registry": "_plan.rebuild",
     "units": "_units",
 }
@@ -196,5 +202,6 @@ def planners(noun: str) -> set[str]:
 def test_has_a_lab_test(module: str) -> None:
     """The lab tests use it, or a role does that they run with the playbook."""
     callers = [*files(".py", below=ROOT / "tests" / "integration"), *files(".yml", below=ROLES)]
+    callers += files(".py", below=ROOT / "tests" / "storage")
     callers += files(".yml", below=ROOT / "playbooks")
     assert any(re.search(rf"\b{module}\b", path.read_text(encoding="utf-8")) for path in callers)

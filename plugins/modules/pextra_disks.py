@@ -1,0 +1,280 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prepare local disks of a node for volume groups, zpools and Ceph."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pextra_disks
+short_description: Prepare local disks for volume groups, zpools and Ceph
+version_added: 0.1.0
+description:
+  - Makes volume groups and zpools of the disks of a node that meet declared filters, and extends them.
+    For Ceph it selects the disks and returns them.
+  - Takes exactly as many disks as are declared. If there are more or fewer to choose from, none is taken, and the
+    error lists them, and why each other disk is passed over.
+  - Never takes a disk that is in use (mounts, swap, LVM, md, ZFS, open files, definitions of libvirt), that is not the
+    node's own (iSCSI, Fibre Channel, USB), or, unless wiping it is declared, that holds a signature or a partition
+    table.
+  - Takes no disk out of a volume group or zpool, and destroys neither.
+author:
+  - The pextra.cloud founders (@pextra)
+options:
+  node:
+    description: The node's name in the inventory, for messages.
+    type: str
+    required: true
+  sets:
+    description:
+      - The sets of disks of this node. What is not among them stays as it is.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - The name of the set, unique on its node.
+          - The volume group or zpool has it too, and so has the storage pool that uses it.
+        type: str
+        required: true
+      use:
+        description:
+          - 'What the disks are prepared as: a volume group, a zpool, or devices that the role C(ceph) takes.'
+        type: str
+        required: true
+        choices:
+          - lvm
+          - zfs
+          - ceph
+      match:
+        description:
+          - Which disks of the node.
+          - A disk is taken only if it meets all that is given.
+        type: dict
+        required: true
+        suboptions:
+          size:
+            description:
+              - The range of sizes.
+              - A disk sold as 1 TB has 931 GiB.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The smallest size, for example V(100 GiB).
+                type: str
+              max:
+                description:
+                  - The largest size.
+                type: str
+          rotational:
+            description:
+              - V(true) for disks that turn, V(false) for SSDs and NVMe.
+            type: bool
+          model:
+            description:
+              - The model, in which C(*) and C(?) stand for any characters.
+            type: str
+          serial:
+            description:
+              - The serial number, in which C(*) and C(?) stand for any characters.
+            type: str
+          path:
+            description:
+              - One of the disk's paths, such as V(/dev/disk/by-id/nvme-*).
+              - C(*) and C(?) stand for any characters.
+            type: str
+      count:
+        description:
+          - Exactly how many disks.
+          - If there are more or fewer to choose from, none is taken.
+          - Raise it to add disks.
+        type: int
+        required: true
+      layout:
+        description:
+          - How a zpool spreads data over its disks, for V(zfs).
+          - V(stripe) survives no loss of a disk.
+          - V(mirror) keeps everything on two disks, pair by pair.
+          - V(raidz) survives the loss of one disk.
+          - Needed with more than one disk.
+        type: str
+        choices:
+          - stripe
+          - mirror
+          - raidz
+      wipe:
+        description:
+          - Whether disks that hold something may be taken, and what they hold destroyed.
+          - It needs C(confirm).
+          - A disk that is in use is never taken.
+        type: bool
+        default: false
+      confirm:
+        description:
+          - V(DESTROY) to consent to what C(wipe) destroys.
+          - Take both out again once the disks have been taken.
+        type: str
+        choices:
+          - DESTROY
+attributes:
+  check_mode:
+    description: Can run in check mode, and then says which disks it would take, and changes nothing.
+    support: full
+  diff_mode:
+    description: Returns what differs, which is what it changes.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+  action_group:
+    description: Whether the module belongs to an action group.
+    support: none
+    membership: []
+    details: It runs on each node, not on a coordinator, and shares no options with the modules that do.
+requirements:
+  - lvm2 on the node for volume groups; zfsutils-linux and a kernel with ZFS for zpools
+notes:
+  - Volume groups that it made bear the tag V(pextra), and zpools the property V(cloud.pextra:disks).
+    Others are refused.
+seealso:
+  - module: pextra.cloud.pextra_disks_info
+  - module: pextra.cloud.pextra_pool
+"""
+
+EXAMPLES = r"""
+- name: Have a volume group of the two NVMe disks, and a zpool of four large disks
+  pextra.cloud.pextra_disks:
+    node: node1
+    sets:
+      - name: vg0
+        use: lvm
+        match: {rotational: false, path: /dev/disk/by-id/nvme-*}
+        count: 2
+      - name: tank
+        use: zfs
+        match:
+          rotational: true
+          size: {min: 3 TiB, max: 4 TiB}
+        count: 4
+        layout: mirror
+
+- name: Make a volume group of one disk, and destroy what the disk holds
+  pextra.cloud.pextra_disks:
+    node: node1
+    sets:
+      - name: vg1
+        use: lvm
+        match: {serial: S4EVNX0R123456}
+        count: 1
+        wipe: true
+        confirm: DESTROY
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["make volume group vg0 of /dev/sdb (1.8 TiB, CT2000, serial 2231E6)"]
+sets:
+  description: The sets, each with its disks by paths that stay with them.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: The name of the set., type: str, sample: vg0}
+    use: {description: What the disks are prepared as., type: str, sample: lvm}
+    devices:
+      description: All its disks. For Ceph those that the role C(ceph) takes or has taken.
+      type: list
+      elements: str
+      sample: [/dev/disk/by-id/ata-CT2000_2231E6]
+    taken:
+      description: Those among them that were taken by this run.
+      type: list
+      elements: str
+      sample: [/dev/disk/by-id/ata-CT2000_2231E6]
+"""
+
+from contextlib import nullcontext
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
+from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import (
+    Tools,
+    apply_plan,
+    find_missing_tools,
+    load_zfs,
+    locked,
+    read_seen,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk import plan_disks
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import FIELDS, parse_disk_sets
+
+ARGUMENTS: dict[str, Any] = {
+    "node": {"type": "str", "required": True},
+    "sets": {"type": "list", "elements": "dict", "required": True, "options": options_of(FIELDS)},
+}
+
+
+def fail(module: AnsibleModule, problems: list[Problem], done: str) -> NoReturn:
+    lines = "".join(f"\n  {problem}" for problem in problems)
+    module.fail_json(
+        msg=f"{module.params['node']}: the disks cannot be prepared. {done}{lines}",
+        errors=[problem.as_dict() for problem in problems],
+    )
+    raise AssertionError("fail_json returned")
+
+
+def run(module: AnsibleModule) -> None:
+    node = module.params["node"]
+    sets, mistakes = parse_disk_sets(module.params["sets"], "sets")
+    if mistakes:
+        fail(module, [Problem(mistake.problem, resource=mistake.path) for mistake in mistakes], "Nothing was changed.")
+    tools = Tools(module.run_command, module.get_bin_path)
+    uses = [one.use for one in sets]
+    if "zfs" in uses and not module.check_mode:
+        load_zfs(tools)
+    missing = find_missing_tools(uses, tools)
+    if missing and not module.check_mode:
+        fail(module, missing, "Nothing was changed.")
+    for problem in missing:
+        module.warn(f"{node}: cannot be known yet: {problem}")
+    with nullcontext() if module.check_mode else locked():
+        plan = plan_disks(sets, read_seen(tools), node)
+        for warning in plan.warnings:
+            module.warn(warning)
+        if plan.refusals:
+            fail(module, list(plan.refusals), "Nothing was changed.")
+        if not module.check_mode:
+            apply_plan(plan, tools)
+        if plan.steps and not module.check_mode:
+            left = plan_disks(sets, read_seen(tools), node)
+            problems = [*left.refusals, *(Problem(f"still to be done: {step.text}", node=node) for step in left.steps)]
+            if problems:
+                fail(module, problems, "Everything was done, and they are still not as declared.")
+    module.exit_json(
+        changed=bool(plan.steps),
+        actions=[step.text for step in plan.steps],
+        sets=[one.describe() for one in plan.sets],
+        diff=plan.diff,
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    module.run_command_environ_update = {"LC_ALL": "C"}
+    try:
+        run(module)
+    except PextraError as error:
+        fail(module, list(error.problems), "What was begun can be finished by another run.")
+
+
+if __name__ == "__main__":
+    main()
