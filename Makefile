@@ -17,7 +17,7 @@ IMAGE_MIB ?= 1024
 # libvirt-python and some of what the linters need are compiled.
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
 # The tests start a database and a switch of their own, without a service and without touching the machine's.
-TEST_PACKAGES := openvswitch-switch postgresql
+TEST_PACKAGES := openvswitch-switch postgresql gpg gpg-agent gpgv
 
 VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json

@@ -6,6 +6,8 @@ a link-local address (where cloud metadata services are) is refused, whoever wro
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import hashlib
 import http.client
@@ -14,7 +16,8 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -29,6 +32,9 @@ _SILENCE_S = 30
 _TOTAL_S = 3600
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MIB = 1024**2
+_SMALL = _MIB
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+_GOES_ON = "Run again: it goes on where it stopped."
 _USE_ANOTHER = "Use an address that other hosts use."
 _CHECK_URL = "Check the URL, and that the coordinator reaches it."
 
@@ -37,25 +43,70 @@ class FetchError(PextraError):
     """The file could not be had."""
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """Where a file was had from, without what may be secret in it; and why places before that one were passed over."""
+
+    url: str
+    passed_over: tuple[str, ...]
+
+
 def fetch_image(
-    url: str, sha256: str, *, max_size_mib: int, label: str, progress: Callable[[int, int], None] | None = None
-) -> None:
+    urls: Sequence[str],
+    sha256: str,
+    *,
+    max_size_mib: int,
+    label: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Fetched | None:
     """Bring the file into the cache, verified. A transfer that broke off is taken up where it stopped.
 
-    max_size_mib: the largest virtual size; a file is never much larger. Raises FetchError.
+    urls: of the same file, tried in their order. max_size_mib: the largest virtual size; a file is never much larger.
+    Returns None if another run has fetched it meanwhile. Raises FetchError.
     """
     make_directory()
-    try:
-        with open(partial_path(sha256), "a+b", opener=_open_private) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # another run may be fetching the same file
-            if not os.path.exists(cached_path(sha256)):
-                _fetch_into(file, url, sha256, _longest(max_size_mib), label, progress)
-            elif os.path.exists(partial_path(sha256)):
+    problems: list[Problem] = []
+    with _our_disk(label), open(partial_path(sha256), "a+b", opener=_open_private) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # another run may be fetching the same file
+        if os.path.exists(cached_path(sha256)):
+            if os.path.exists(partial_path(sha256)):
                 os.unlink(partial_path(sha256))
+            return None
+        for url in urls:
+            try:
+                _fetch_into(file, url, sha256, _longest(max_size_mib), label, progress)
+            except FetchError as error:
+                problems += error.problems
+            except OSError as error:
+                if error.errno in _DISK_ERRORS:
+                    raise
+                problems.append(
+                    Problem(f"{_shown(url)} could not be fetched: {error}", _GOES_ON, resource=label),
+                )
+            else:
+                return Fetched(_shown(url), tuple(problem.what for problem in problems))
+    raise FetchError(problems)
+
+
+def fetch_small(url: str, label: str) -> bytes:
+    """Return what a URL holds, a signature or a list of checksums, with the same checks. Raises FetchError."""
+    try:
+        with _open_checked(url, 0, label) as response:
+            content = response.read(_SMALL + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise _fail(label, url, f"could not be fetched: {error}", _CHECK_URL) from error
+    if len(content) > _SMALL:
+        raise _fail(label, url, f"is longer than {_SMALL // _MIB} MiB, and no signature or list", _CHECK_URL)
+    return bytes(content)
+
+
+@contextlib.contextmanager
+def _our_disk(label: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise FetchError(
-            [Problem(f"{_shown(url)} could not be fetched: {error}", _remedy(error), resource=label)]
-        ) from error
+        remedy = "Free space below /var/lib/pextra on the coordinator, and look at its disk."
+        raise FetchError([Problem(f"the file cannot be written: {error}", remedy, resource=label)]) from error
 
 
 def _open_private(path: str, flags: int) -> int:
@@ -92,13 +143,13 @@ def _fetch_into(
             if done > longest:
                 raise _fail(label, url, f"is longer than {longest // _MIB} MiB, against max_size", "Raise max_size.")
             if time.monotonic() > deadline:
-                raise _fail(label, url, f"took longer than {_TOTAL_S} s", "Run again: it goes on where it stopped.")
+                raise _fail(label, url, f"took longer than {_TOTAL_S} s", _GOES_ON)
             file.write(chunk)
             digest.update(chunk)
             if progress is not None:
                 progress(done, max(total, done))
     if total and done < total:
-        raise _fail(label, url, f"broke off after {done} of {total} bytes", "Run again: it goes on where it stopped.")
+        raise _fail(label, url, f"broke off after {done} of {total} bytes", _GOES_ON)
     if digest.hexdigest() != sha256:
         file.truncate(0)
         if resumed:  # what was there before may have been the beginning of another file
@@ -120,7 +171,7 @@ def _read(response: Any, label: str, url: str) -> bytes:
     try:
         return bytes(response.read(CHUNK))
     except http.client.HTTPException as error:
-        raise _fail(label, url, f"broke off: {error}", "Run again: it goes on where it stopped.") from error
+        raise _fail(label, url, f"broke off: {error}", _GOES_ON) from error
 
 
 def _open_checked(url: str, offset: int, label: str) -> Any:
@@ -195,9 +246,3 @@ def _shown(url: str) -> str:
     """A query may hold a token, which must not reach a log."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
-def _remedy(error: OSError) -> str:
-    if "No space left" in str(error):
-        return "Free space below /var/lib/pextra on the coordinator."
-    return "Run again: it goes on where it stopped."

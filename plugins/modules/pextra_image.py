@@ -17,6 +17,8 @@ description:
   - The file's header is looked at before anything is touched, without running any program on it. Files that name other
     files (a backing file, an external data file), are encrypted, truncated or larger than O(max_size), and raw files
     that begin like another format, are refused. The format is never guessed.
+  - With O(signature) and O(signing_key) a content is verified by C(gpgv), with that key alone, before it is registered
+    or copied into a storage pool. The signature is of the file, or of a list of checksums (O(checksums)) that names it.
   - A copy is written, read back and compared, and only then recorded as complete. What a killed run has left is written
     anew. A copy that was deleted by hand is written again.
   - When the content of a name changes, instances begin from the new one, and the copies of the older ones stay while
@@ -43,6 +45,28 @@ options:
       - The SHA-256 of the file.
       - Required for a URL; computed from a local file unless given.
     type: str
+  signature:
+    description:
+      - 'A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the controller,
+        or an http or https URL.'
+      - Needs O(signing_key).
+    type: str
+  signing_key:
+    description:
+      - 'The one public key that the signature is checked with: a file on the controller, or the text of
+        an armored one.'
+    type: str
+  checksums:
+    description:
+      - 'A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the controller,
+        or an http or https URL.'
+    type: str
+  mirrors:
+    description:
+      - 'Where the file of a URL is looked for first, under its own name: directories on the controller,
+        then http and https URLs in their order.'
+    type: list
+    elements: str
   format:
     description:
       - The format of the file.
@@ -105,6 +129,28 @@ options:
           - The SHA-256 of the file.
           - Required for a URL; computed from a local file unless given.
         type: str
+      signature:
+        description:
+          - 'A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the
+            controller, or an http or https URL.'
+          - Needs O(signing_key).
+        type: str
+      signing_key:
+        description:
+          - 'The one public key that the signature is checked with: a file on the controller, or the text
+            of an armored one.'
+        type: str
+      checksums:
+        description:
+          - 'A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the
+            controller, or an http or https URL.'
+        type: str
+      mirrors:
+        description:
+          - 'Where the file of a URL is looked for first, under its own name: directories on the controller,
+            then http and https URLs in their order.'
+        type: list
+        elements: str
       format:
         description:
           - The format of the file.
@@ -172,6 +218,18 @@ EXAMPLES = r"""
         source: images/appliance.img
         format: raw
         max_size: 256 GiB
+
+- name: Have an image that its publisher has signed, from a mirror inside if that has it
+  pextra.cloud.pextra_image:
+    name: ubuntu-24.04
+    source: https://images.example.com/noble/noble-server-cloudimg-amd64.img
+    sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+    checksums: https://images.example.com/noble/SHA256SUMS
+    signature: https://images.example.com/noble/SHA256SUMS.gpg
+    signing_key: keys/publisher.asc
+    mirrors:
+      - /srv/mirror/images
+      - http://192.0.2.7/images
 
 - name: Renew an image, and keep the content before for a while
   pextra.cloud.pextra_image:
@@ -281,10 +339,27 @@ image:
           description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
           type: str
           sample: complete
+    signed_by:
+      description: The fingerprint of the key whose signature was verified; none if no signature was declared.
+      type: str
+      sample: D2FA6E9F3D0A5A8C7B61C3B9A1E2F3D4C5B6A798
     retention:
       description: How many older contents that nothing uses are kept.
       type: int
       sample: 1
+    fetched:
+      description: Where its file was had from, if this run has fetched it from a URL.
+      type: dict
+      contains:
+        url:
+          description: The place, without what may be secret in its URL.
+          type: str
+          sample: https://mirror.example.com/debian-12-genericcloud-amd64.qcow2
+        passed_over:
+          description: Why mirrors before that one were passed over.
+          type: list
+          elements: str
+          sample: []
     versions:
       description: Older contents that are still there, newest first, with the same keys.
       type: list
@@ -349,10 +424,27 @@ images:
           description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
           type: str
           sample: complete
+    signed_by:
+      description: The fingerprint of the key whose signature was verified; none if no signature was declared.
+      type: str
+      sample: D2FA6E9F3D0A5A8C7B61C3B9A1E2F3D4C5B6A798
     retention:
       description: How many older contents that nothing uses are kept.
       type: int
       sample: 1
+    fetched:
+      description: Where its file was had from, if this run has fetched it from a URL.
+      type: dict
+      contains:
+        url:
+          description: The place, without what may be secret in its URL.
+          type: str
+          sample: https://mirror.example.com/debian-12-genericcloud-amd64.qcow2
+        passed_over:
+          description: Why mirrors before that one were passed over.
+          type: list
+          elements: str
+          sample: []
     versions:
       description: Older contents that are still there, newest first, with the same keys.
       type: list

@@ -92,6 +92,10 @@ images:
           description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
           type: str
           sample: complete
+    signed_by:
+      description: The fingerprint of the key whose signature was verified; none if no signature was declared.
+      type: str
+      sample: D2FA6E9F3D0A5A8C7B61C3B9A1E2F3D4C5B6A798
     retention:
       description: How many older contents that nothing uses are kept.
       type: int

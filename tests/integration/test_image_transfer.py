@@ -11,12 +11,12 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.image_server import Served, serve_image
 from tests.integration.lab import ROOT, Lab, Site, wait_until
 
 # `make image-transfer` takes 1024.
@@ -152,35 +152,10 @@ def test_half_a_copy_is_never_taken_for_a_whole_one(
     assert not have_image(storage, file)["changed"]
 
 
-@dataclass(frozen=True)
-class Served:
-    """A file on a web server inside, on node3."""
-
-    url: str
-    digest: str
-
-
 @pytest.fixture
 def served(lab: Lab) -> Iterator[Served]:
-    program = (Path(__file__).parent / "in_node" / "image_server.py").read_text()
-    lab.exec("node3", "mkdir", "-p", "/srv/it-www")
-    lab.exec("node3", "sh", "-c", "cat >/srv/it-www/image_server.py", stdin=program)
-    lab.sh("node3", f"head -c {SIZE_MIB}M /dev/urandom >/srv/it-www/big.img")
-    address = lab.exec("node3", "hostname", "-I").split()[0]
-    lab.exec(
-        "node3",
-        *("systemd-run", "--quiet", "--collect", "--unit", "it-www", "python3", "/srv/it-www/image_server.py"),
-        *("/srv/it-www/big.img", address, "8000", "/srv/it-www/log"),
-    )
-    wait_until("the server answers", lambda: ":8000" in lab.exec("node3", "ss", "-Hltn"))
-    digest = lab.exec("node3", "sha256sum", "/srv/it-www/big.img").split()[0]
-    yield Served(f"http://{address}:8000", digest)
-    lab.exec("node3", "systemctl", "stop", "it-www", check=False)
-    lab.exec("node3", "rm", "-rf", "/srv/it-www")
-
-
-def asked(lab: Lab) -> list[str]:
-    return lab.sh("node3", "cat /srv/it-www/log 2>/dev/null || true").splitlines()
+    with serve_image(lab, SIZE_MIB) as served:
+        yield served
 
 
 def test_a_killed_download_is_taken_up_and_leaves_no_secret(
@@ -203,11 +178,11 @@ def test_a_killed_download_is_taken_up_and_leaves_no_secret(
 
     made = have_image(storage, f"{served.url}/whole/big.img?token={token}", sha256=served.digest)
     assert {copy["status"] for copy in made["image"]["copies"]} == {"complete"}
-    assert asked(lab) == ["/stall/big.img all", f"/whole/big.img bytes={had}-"]
+    assert served.asked() == ["/stall/big.img all", f"/whole/big.img bytes={had}-"]
     volume = f"{DIRECTORY}/{made['image']['id']}.raw"
     assert {text.split()[0] for text in lab.on_all("sha256sum", volume).values()} == {served.digest}
     assert not have_image(storage, f"{served.url}/whole/big.img?token={token}", sha256=served.digest)["changed"]
-    assert len(asked(lab)) == 2
+    assert len(served.asked()) == 2
 
     look = f"journalctl --no-pager | grep -c {token}; grep -rlF {token} /var/log /run/pextra /var/lib/pextra || true"
     assert {lab.sh(node, look, check=False).strip() for node in lab.nodes} == {"0"}
@@ -217,7 +192,7 @@ def test_a_server_without_ranges_sends_it_whole(storage: Site, lab: Lab, served:
     lab.sh("node1", f"umask 077; mkdir -p {CACHE}; head -c {5 * MIB} /dev/zero >{CACHE}/.{served.digest}.part")
     made = have_image(storage, f"{served.url}/plain/big.img", sha256=served.digest)
     assert {copy["status"] for copy in made["image"]["copies"]} == {"complete"}
-    assert asked(lab) == [f"/plain/big.img bytes={5 * MIB}-"]
+    assert served.asked() == [f"/plain/big.img bytes={5 * MIB}-"]
     assert lab.exec("node2", "sha256sum", f"{DIRECTORY}/{made['image']['id']}.raw").split()[0] == served.digest
 
 

@@ -16,12 +16,15 @@ from .._pool_kinds import image_format
 from ._rows import Row
 
 # What the row says of its newest version, in the words of the others. Sizes are bytes.
-_OF_VERSION = ("number", "sha256", "format", "virtual_size", "size", "copies")
+_OF_VERSION = ("number", "sha256", "format", "virtual_size", "size", "copies", "signed_by", "signing_key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One content. copies are the keys of the sites that hold it complete; size is that of the file."""
+    """One content. copies are the keys of the sites that hold it complete; size is that of the file.
+
+    signed_by: the fingerprint of the key whose signature was verified; signing_key: the digest of that key as declared.
+    """
 
     id: str
     number: int
@@ -30,6 +33,8 @@ class Version:
     virtual_size: int
     size: int | None
     copies: tuple[str, ...]
+    signed_by: str | None = None
+    signing_key: str | None = None
 
     def volume_in(self, pool: Row | None) -> str:
         """Return the name of its copy in a pool. A pool that is gone has no say in it."""
@@ -136,4 +141,6 @@ def _parse(value: Mapping[str, Any]) -> Version:
         virtual_size=value.get("virtual_size", 0),
         size=value.get("size"),
         copies=tuple(value.get("copies") or ()),
+        signed_by=value.get("signed_by"),
+        signing_key=value.get("signing_key"),
     )

@@ -7,6 +7,7 @@ copies of the old one stay while something uses them, and longer if that was ask
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from .._errors import Problem
 from .._ids import new_id
 from .._names import is_of_instance
 from .._spec._image_source import is_url
+from .._spec._image_trust import mirrored
 from .._spec._mistake import suggest
 from .._spec._sizes import show_size
 from .._spec.image import Image
@@ -37,7 +39,9 @@ from .hierarchy import find, find_cluster
 LABEL = "pextra-image/"
 # The action plugin looks for this in what check mode predicts, and copies the file only then.
 STAGE_TEXT = "copy the file to the coordinator"
-_LABELLED = ("sha256", "format", "virtual_size", "size", "description")
+# Likewise: then it looks for the file in mirrors that are directories of the controller.
+FETCH_TEXT = "fetch the file"
+_LABELLED = ("sha256", "format", "virtual_size", "size", "description", "signed_by", "signing_key")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,17 @@ class ImageHave:
     refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
     instances: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a content is to be verified with. signature and checksums are contents or URLs; key_digest is of the key."""
+
+    signature: str
+    key: str
+    key_digest: str
+    checksums: str | None
+    source: str | None
 
 
 @dataclass(frozen=True)
@@ -128,6 +143,17 @@ class _Target:
     def is_fresh(self) -> bool:
         """Whether the name is to mean a content that is not known."""
         return self.row is None or (self.is_replaced and self.restored is None)
+
+    @property
+    def key_digest(self) -> str | None:
+        """What the key is recognised by that a content was verified with."""
+        return hashlib.sha256(self.want.signing_key.encode()).hexdigest() if self.want.signing_key else None
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether a signature has to be verified: of a new content, or because of a key that was not declared then."""
+        known = self.restored or (newest_of(self.row) if self.row is not None and not self.is_replaced else None)
+        return self.key_digest is not None and (known is None or known.signing_key != self.key_digest)
 
     @property
     def retention(self) -> int:
@@ -297,11 +323,12 @@ def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
         "virtual_size": newest.virtual_size,
         "size": newest.size,
         "description": row.attributes.get("description"),
+        "signed_by": newest.signed_by,
         "retention": _retention(row),
         "copies": _describe_copies(newest, have),
         "versions": [
             {
-                **{key: value for key, value in old.as_dict().items() if key != "copies"},
+                **{key: value for key, value in old.as_dict().items() if key not in ("copies", "signing_key")},
                 "copies": _describe_copies(old, have),
             }
             for old in older_of(row)
@@ -485,15 +512,19 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
         "sha256": sha256,
         "max_size": want.max_size,
     }
-    if (missing or target.is_fresh) and sha256 not in have.cached:
+    if target.needs_proof and target.key_digest is not None:
+        signature, key = want.signature or "", want.signing_key or ""
+        data["proof"] = Proof(signature, key, target.key_digest, want.checksums, want.source)
+    if (missing or target.is_fresh or target.needs_proof) and sha256 not in have.cached:
         if want.source is None:
             draft.refusals.append(
                 Problem("its file is needed again, but its source is not given", "Set source.", resource=label)
             )
             return
         act = "fetch" if is_url(want.source) else "stage"
-        text = "fetch the file" if act == "fetch" else STAGE_TEXT
-        steps.append(Step(act, text, {**data, "source": want.source}))
+        text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
+        urls = tuple(mirrored(mirror, want.source) for mirror in want.mirrors or () if is_url(mirror))
+        steps.append(Step(act, text, {**data, "urls": (*urls, want.source)}))
     before = dict(row.attributes) if row else {}
     changes = [
         Change(key, before.get(key), new.attributes.get(key))
@@ -504,10 +535,10 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
         changes.append(Change("retention", _retention(row), target.retention))
     known = {key for version in versions_of(row) for key in version.copies} if row is not None else set()
     gone = sorted(key for key in known if _site_of(key, have) is None)
-    if row is None or target.is_replaced or changes or gone:
-        what = "register" if row is None else "replace" if target.is_fresh else "change" if changes else "forget copies"
-        what = f"go back to version {target.restored.number}" if target.restored is not None else what
-        steps.append(Step("register", what, {**data, "gone": gone}))
+    if target.needs_proof:
+        steps.append(Step("verify", "verify its signature", data))
+    if row is None or target.is_replaced or changes or gone or target.needs_proof:
+        steps.append(Step("register", _name_registering(target, changes), {**data, "gone": gone}))
     if steps:
         draft.first.append(
             Work(
@@ -522,7 +553,17 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
     arriving = newest_of(after)
     copies = tuple(sorted({*arriving.copies, *(key for key, _ in missing)}))
     after = with_versions(after, replace(arriving, copies=copies), older_of(after))
-    _plan_labels(after, have, draft, draft.last, is_uncertain=target.is_fresh)
+    _plan_labels(after, have, draft, draft.last, is_uncertain=target.is_fresh or target.needs_proof)
+
+
+def _name_registering(target: _Target, changes: Sequence[Change]) -> str:
+    if target.row is None:
+        return "register"
+    if target.restored is not None:
+        return f"go back to version {target.restored.number}"
+    if target.is_fresh:
+        return "replace"
+    return "change" if changes else "note who signed it" if target.needs_proof else "forget copies"
 
 
 def _new_row(target: _Target, sha256: str) -> Row:

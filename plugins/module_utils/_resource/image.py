@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from .. import _image_cache as cache
@@ -14,14 +15,16 @@ from .._cloud import Cloud
 from .._errors import HypervisorError, PextraError, Problem
 from .._hypervisor import Hypervisor
 from .._ids import uuid_of
-from .._image_fetch import fetch_image
+from .._image_fetch import Fetched, fetch_image, fetch_small
 from .._image_inspection import inspect_image
+from .._image_signature import find_digest, verify_signature
 from .._plan._image_versions import Version, keep_copies, versions_of
 from .._plan._rows import Row
 from .._plan._types import Plan, Step, Work
 from .._plan.image import (
     LABEL,
     ImageHave,
+    Proof,
     User,
     describe_images,
     describe_use,
@@ -34,6 +37,7 @@ from .._plan.image import (
 from .._progress import note_transfer
 from .._spec._common import parse_spec
 from .._spec._image_source import is_url
+from .._spec._image_trust import file_name_of, find_trust_mistakes, from_inline
 from .._spec._mistake import Mistake
 from .._spec.image import FIELDS, Image
 from .._xml.volume import render_volume
@@ -49,12 +53,17 @@ class ImageResource:
     def __init__(self) -> None:
         # Images whose file turned out not to be usable in this run.
         self._unusable: set[str] = set()
+        # What was verified in this run, and where files were had from; by the image's identifier.
+        self._proven: dict[str, dict[str, str]] = {}
+        self._fetched: dict[str, Fetched] = {}
 
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Image | None, list[Mistake]]:
         image, mistakes = parse_spec(FIELDS, Image, raw, path)
         if image is not None and image.source and is_url(image.source) and image.sha256 is None:
             here = f"{path}.sha256" if path else "sha256"
             mistakes.append(Mistake(here, "is missing; an image from a URL needs the SHA-256 that its publisher gives"))
+        if image is not None and image.state == "present":
+            mistakes += find_trust_mistakes(image, path)
         return image, mistakes
 
     def read(self, cloud: Cloud, wants: Sequence[Image], options: Options) -> ImageHave:
@@ -103,7 +112,7 @@ class ImageResource:
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
         label = f"image {work.name}"
-        if step.act in ("stage", "fetch", "register"):
+        if step.act in ("stage", "fetch", "verify", "register"):
             try:
                 self._prepare(cloud, step, label)
             except PextraError:
@@ -153,15 +162,23 @@ class ImageResource:
                 )
         elif step.act == "fetch":
             if not cache.is_cached(sha256):
-                fetch_image(
-                    step.data["source"],
+                fetched = fetch_image(
+                    step.data["urls"],
                     sha256,
                     max_size_mib=step.data["max_size"],
                     label=label,
                     progress=lambda done, total: note_transfer(f"{label} from its source", done, total),
                 )
+                self._fetched |= {row.id: fetched} if fetched is not None else {}
+        elif step.act == "verify":
+            try:
+                self._proven[row.id] = _verify(step.data["proof"], sha256, label)
+            except PextraError:
+                if all(one.attributes["sha256"] != sha256 for one in cloud.registry.rows("image")):
+                    cache.drop(sha256)
+                raise
         else:
-            _register(cloud, row, step.data, label)
+            _register(cloud, row, step.data, self._proven.get(row.id, {}), label)
 
     def _upload(self, cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
         """Write a copy, read it back, and only then record it: a copy that is not recorded is written anew."""
@@ -230,7 +247,9 @@ class ImageResource:
 
     def describe(self, wants: Sequence[Image], have: ImageHave) -> list[dict[str, Any]]:
         if wants:
-            return describe_images([(want.cluster, want.name) for want in wants], have)
+            found = describe_images([(want.cluster, want.name) for want in wants], have)
+            fetched = {image_id: asdict(one) for image_id, one in self._fetched.items()}
+            return [one | ({"fetched": fetched[one["id"]]} if one["id"] in fetched else {}) for one in found]
         uses = [describe_use(row, have) for row in have.images]
         return [described | use for described, use in zip(describe_images(None, have), uses, strict=True)]
 
@@ -312,18 +331,50 @@ def _inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
     return refused
 
 
-def _register(cloud: Cloud, row: Row, data: Mapping[str, Any], label: str) -> None:
+def _verify(proof: Proof, sha256: str, label: str) -> dict[str, str]:
+    """Check what vouches for a file of the cache. Returns what is recorded of it."""
+    signature = _content_of(proof.signature, label)
+    key = _content_of(proof.key, label)
+    if proof.checksums is None:
+        signed_by = verify_signature(cache.cached_path(sha256), signature, key, label)
+    else:
+        listing, name = _content_of(proof.checksums, label), file_name_of(proof.source or "")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(listing)
+            file.flush()
+            signed_by = verify_signature(file.name, signature, key, label)
+        stated = find_digest(listing, name, label)
+        if stated != sha256:
+            what = f"the signed list of checksums states {stated} for {name}, and the file has {sha256}"
+            raise PextraError([Problem(what, "Do not use the file before you know why.", resource=label)])
+    return {"signed_by": signed_by, "signing_key": proof.key_digest}
+
+
+def _content_of(value: str, label: str) -> bytes:
+    """Return the content of an option that the action plugin has read, or that is a URL."""
+    content = from_inline(value)
+    if content is not None:
+        return content
+    if is_url(value):
+        return fetch_small(value, label)
+    what = f"{value} was not read on the controller"
+    raise PextraError(
+        [Problem(what, "The action plugin of pextra_image does; call the module by its full name.", resource=label)]
+    )
+
+
+def _register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[str, str], label: str) -> None:
     """Put a new content under its name once its file has been looked at, or change what is registered."""
     if not data["is_fresh"] and data["replaces"] is None:
 
         def change(current: Row) -> Row:
             own = {key: row.attributes[key] for key in ("description", "retention")}
             rest = keep_copies(current, lambda _, key: key not in data["gone"])
-            return replace(rest, attributes={**rest.attributes, **own})
+            return replace(rest, attributes={**rest.attributes, **own, **proven})
 
         change_images(cloud.registry, lambda one: one.id == row.id, change)
         return
-    attributes = dict(row.attributes)
+    attributes = {**row.attributes, **proven}
     if data["is_fresh"]:
         try:
             with open(cache.cached_path(data["sha256"]), "rb") as file:

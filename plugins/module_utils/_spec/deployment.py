@@ -35,7 +35,7 @@ from .deployment_instances import Render, Replica, expand, fold, parse_instances
 from .deployment_names import find_unknown_variables
 from .deployment_placement import find_placement_mistakes, find_reach
 from .deployment_report import sort_mistakes
-from .deployment_sources import FileCheck, find_source_mistakes, resolve_sources
+from .deployment_sources import FileCheck, find_source_mistakes, resolve_mirrors, resolve_sources
 from .deployment_storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
 from .deployment_switches import find_uplink_mistakes
 from .deployment_variables import DOCUMENT, FLAVOR
@@ -125,7 +125,12 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     index = replace(_make_index(lists, replicas, cluster_nodes, single), unreadable=unreadable)
     parsed, found = _parse(lists, replicas, index)
     mistakes += found
-    elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index)
+    mirrors, found = read_value(
+        DOCUMENT["pextra_image_mirrors"], inventory.variables.get("pextra_image_mirrors"), "pextra_image_mirrors"
+    )
+    mistakes += found
+    mirrors = resolve_mirrors(mirrors, inventory.directory) if mirrors and not found else None
+    elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index, mirrors)
     mistakes += found
     mistakes += find_source_mistakes(elements.images, check_file)
     found, warnings = _find_rule_mistakes(elements, cluster_nodes, clients)
@@ -267,7 +272,7 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
     return elements, mistakes
 
 
-def _complete(elements: Elements, index: Index) -> tuple[Elements, list[Mistake]]:
+def _complete(elements: Elements, index: Index, mirrors: tuple[str, ...] | None) -> tuple[Elements, list[Mistake]]:
     datacenters, mistakes = complete_datacenters(elements.datacenters, index)
     clusters, found = complete_clusters(elements.clusters, index)
     mistakes += found
@@ -281,7 +286,7 @@ def _complete(elements: Elements, index: Index) -> tuple[Elements, list[Mistake]
     mistakes += found
     instances, found = complete_instances(elements.instances, index)
     mistakes += found
-    images, found = complete_images(elements.images, instances, index)
+    images, found = complete_images(elements.images, instances, index, mirrors)
     mistakes += found
     volumes, found = complete_volumes(elements.volumes, index)
     mistakes += found

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from .._ids import is_id
 from ._fields import element_path
+from ._image_source import is_url
 from ._mistake import Mistake
 from ._references import Known, find_reference_mistake
 from .cluster import Cluster
@@ -150,9 +151,15 @@ def complete_port_groups(
 
 
 def complete_images(
-    declared: Iterable[Declared[Image]], instances: Sequence[Declared[Vm]], index: Index
+    declared: Iterable[Declared[Image]],
+    instances: Sequence[Declared[Vm]],
+    index: Index,
+    mirrors: tuple[str, ...] | None = None,
 ) -> tuple[tuple[Declared[Image], ...], list[Mistake]]:
-    """An image is kept where instances that begin from it have their roots, unless it says where."""
+    """An image is kept where instances that begin from it have their roots, unless it says where.
+
+    mirrors: of the images that have a URL, and none of their own.
+    """
     used: dict[tuple[str | None, str], dict[str, None]] = {}
     for instance in instances:
         vm = instance.spec
@@ -163,6 +170,8 @@ def complete_images(
         spec = element.spec
         cluster, found = _find_cluster(element.path, spec.cluster, index)
         if spec.state == "present":
+            if spec.mirrors is None and spec.source and is_url(spec.source):
+                spec = replace(spec, mirrors=mirrors)
             if spec.pools is None:
                 spec = replace(spec, pools=tuple(used.get((cluster, spec.name), ())))
             else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ._image_source import is_url
+from ._image_trust import find_trust_mistakes, from_inline
 from ._mistake import Mistake
 from .deployment_elements import Declared, Written
 from .image import Image
@@ -20,11 +21,28 @@ def resolve_sources(images: Sequence[Written], directory: str) -> tuple[Written,
 
 
 def _resolve(element: Written, directory: str) -> Written:
-    source = element.word("source")
-    if not source or is_url(source) or source.startswith("-"):
+    """Of every option that may name a file. What is no text, or is wrong anyway, is told when it is parsed."""
+    if not isinstance(element.value, Mapping):
         return element
-    path = posixpath.normpath(posixpath.join(directory, source))
-    return Written(element.path, {**element.value, "source": path})
+    value = dict(element.value)
+    for key in ("source", "signature", "signing_key", "checksums"):
+        value |= {key: _absolute(value[key], directory)} if key in value else {}
+    if isinstance(value.get("mirrors"), list | tuple):
+        value["mirrors"] = [_absolute(mirror, directory) for mirror in value["mirrors"]]
+    return Written(element.path, value)
+
+
+def resolve_mirrors(mirrors: Sequence[str], directory: str) -> tuple[str, ...]:
+    """Make the names of directories absolute, likewise."""
+    return tuple(str(_absolute(mirror, directory)) for mirror in mirrors)
+
+
+def _absolute(name: object, directory: str) -> object:
+    if not isinstance(name, str) or not name or name.startswith("-"):
+        return name
+    if is_url(name) or from_inline(name) is not None:
+        return name
+    return posixpath.normpath(posixpath.join(directory, name))
 
 
 def find_source_mistakes(images: Sequence[Declared[Image]], check_file: FileCheck) -> list[Mistake]:
@@ -42,4 +60,10 @@ def find_source_mistakes(images: Sequence[Declared[Image]], check_file: FileChec
         elif spec.sha256 is None:
             problem = "is missing; what is downloaded needs the SHA-256 that its publisher states"
             mistakes.append(Mistake(f"{element.path}.sha256", problem))
+        for key in ("signature", "signing_key", "checksums"):
+            name = getattr(spec, key)
+            if name is not None and not is_url(name) and from_inline(name) is None:
+                problem = check_file(name)
+                mistakes += [Mistake(f"{element.path}.{key}", problem)] if problem else []
+        mistakes += find_trust_mistakes(spec, element.path)
     return mistakes

@@ -79,6 +79,12 @@ DOCUMENT: Table = {
     "pextra_vswitches": _list_of(vswitch.FIELDS, "A vSwitch.", "The vSwitches."),
     "pextra_port_groups": _list_of(port_group.FIELDS, "A port group.", "The port groups."),
     "pextra_images": _list_of(image.FIELDS, "An image.", "The images."),
+    "pextra_image_mirrors": Field(
+        kind="list",
+        element=image.FIELDS["mirrors"].element,
+        unique=True,
+        help="Where the file of every image that has a URL is looked for first, unless it has mirrors of its own.",
+    ),
     "pextra_flavors": _list_of(
         FLAVOR, "A flavor.", "Sizes of instances under a name. They exist in this document only."
     ),

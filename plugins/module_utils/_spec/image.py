@@ -8,6 +8,7 @@ from ._checks import check_sha256
 from ._common import CLUSTER, DESCRIPTION, NAME, STATE
 from ._fields import Field
 from ._image_source import check_source
+from ._image_trust import check_key, check_signed
 
 FIELDS = {
     "name": NAME,
@@ -20,6 +21,31 @@ FIELDS = {
         kind="str",
         check=check_sha256,
         help="The SHA-256 of the file. Required for a URL; computed from a local file unless given.",
+    ),
+    "signature": Field(
+        kind="str",
+        check=check_signed,
+        help="A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the controller, "
+        "or an http or https URL. Needs O(signing_key).",
+    ),
+    "signing_key": Field(
+        kind="str",
+        check=check_key,
+        help="The one public key that the signature is checked with: a file on the controller, or the text of an "
+        "armored one.",
+    ),
+    "checksums": Field(
+        kind="str",
+        check=check_signed,
+        help="A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the "
+        "controller, or an http or https URL.",
+    ),
+    "mirrors": Field(
+        kind="list",
+        element=Field(kind="str", check=check_source, help="A directory on the controller, or an http or https URL."),
+        unique=True,
+        help="Where the file of a URL is looked for first, under its own name: directories on the controller, then "
+        "http and https URLs in their order.",
     ),
     "format": Field(
         kind="str",
@@ -56,6 +82,10 @@ class Image:
     name: str
     source: str | None = None
     sha256: str | None = None
+    signature: str | None = None
+    signing_key: str | None = None
+    checksums: str | None = None
+    mirrors: tuple[str, ...] | None = None
     format: str = "qcow2"
     pools: tuple[str, ...] | None = None
     max_size: int = 65536

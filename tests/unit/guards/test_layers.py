@@ -37,6 +37,7 @@ LAYERS: dict[str, set[str]] = {
     "_image_inspection": {"_errors", "_spec"},
     "_foreign_disk_inspection": {"_errors", "_image_inspection", "_spec"},
     "_image_fetch": {"_errors", "_image_cache", "_spec"},
+    "_image_signature": {"_errors"},
     "_controller_digests": {"_image_cache"},
     "_resource": {
         *PURE,
@@ -46,6 +47,7 @@ LAYERS: dict[str, set[str]] = {
         "_image_cache",
         "_image_fetch",
         "_image_inspection",
+        "_image_signature",
         "_progress",
         "_registry",
         "_seed",

@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache, _image_fetch
-from ansible_collections.pextra.cloud.plugins.module_utils._image_fetch import FetchError, fetch_image
+from ansible_collections.pextra.cloud.plugins.module_utils._image_fetch import (
+    FetchError,
+    fetch_image,
+    fetch_small,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import is_inward
 
 CONTENT = bytes(range(256)) * 12 * 1024
@@ -92,7 +96,7 @@ def outward(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fetch(server: Any, path: str, sha256: str = SHA256, max_size_mib: int = 64) -> None:
     url = f"http://images.test:{server.server_port}{path}"
-    fetch_image(url, sha256, max_size_mib=max_size_mib, label="image tiny")
+    fetch_image([url], sha256, max_size_mib=max_size_mib, label="image tiny")
 
 
 @pytest.mark.usefixtures("outward")
@@ -186,6 +190,50 @@ def test_what_is_refused_leaves_nothing_behind(server: Any, path: str, sha256: s
         fetch(server, path, sha256, max_size)
     assert said in str(caught.value)
     assert not os.path.exists(_image_cache.cached_path(sha256))
+
+
+@pytest.mark.usefixtures("outward")
+def test_mirrors_are_tried_in_their_order(server: Any) -> None:
+    """One that is down, one without the file, one that breaks off; the next goes on where that one stopped."""
+    base = f"http://images.test:{server.server_port}"
+    urls = ["http://images.test:1/tiny.qcow2", f"{base}/missing", f"{base}/broken", f"{base}/tiny.qcow2?token=hunter2"]
+    found = fetch_image(urls, SHA256, max_size_mib=64, label="image tiny")
+    assert found is not None
+    assert found.url == f"{base}/tiny.qcow2"
+    assert [why.rpartition("/")[2].split()[0] for why in found.passed_over] == ["tiny.qcow2", "missing", "broken"]
+    assert server.asked[-1] == ("/tiny.qcow2?token=hunter2", "bytes=1572864-")
+    assert Path(_image_cache.cached_path(SHA256)).read_bytes() == CONTENT
+    assert fetch_image(urls, SHA256, max_size_mib=64, label="image tiny") is None
+
+
+@pytest.mark.usefixtures("outward")
+def test_a_mirror_with_another_file_is_passed_over(server: Any) -> None:
+    base = f"http://images.test:{server.server_port}"
+    wrong = hashlib.sha256(CONTENT[: len(CONTENT) // 2]).hexdigest()
+    found = fetch_image([f"{base}/tiny.qcow2", f"{base}/unmeasured"], wrong, max_size_mib=64, label="image tiny")
+    assert found is not None
+    assert f"has the SHA-256 {SHA256}, not {wrong} as declared" in found.passed_over[0]
+    with pytest.raises(FetchError) as caught:
+        fetch_image([f"{base}/tiny.qcow2", f"{base}/missing"], "0" * 64, max_size_mib=64, label="image tiny")
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.usefixtures("outward")
+def test_small_files_are_had_with_the_same_care(server: Any) -> None:
+    base = f"http://images.test:{server.server_port}"
+    for path, said in (
+        ("/tiny.qcow2", "is longer than 1 MiB"),
+        ("/missing?token=hunter2", "answers 404"),
+        ("/to/http://169.254.169.254/key", "loopback or link-local"),
+    ):
+        with pytest.raises(FetchError) as caught:
+            fetch_small(f"{base}{path}", "image tiny")
+        assert said in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+    server.content = b"signature"
+    with pytest.raises(FetchError, match="could not be fetched"):
+        fetch_small(f"{base}/pieces", "image tiny")
+    assert fetch_small(f"{base}/tiny.qcow2.sig", "image tiny") == b"signature"
 
 
 @pytest.mark.usefixtures("outward")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._image_versions
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import (
+    FETCH_TEXT,
     STAGE_TEXT,
     ImageHave,
     User,
@@ -404,6 +406,71 @@ def test_what_nodes_carry_of_versions_adds_up() -> None:
         assert (merged.id, newest_of(merged).copies) == (IMAGE.id, (KEYS[0],))
         assert [(old.id, list(old.copies)) for old in older_of(merged)] == [(SECOND.id, KEYS)]
         assert merged.attributes["retention"] == 1
+
+
+# Signatures and mirrors
+
+KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n=AAAA\n-----END PGP PUBLIC KEY BLOCK-----\n"
+SIGNED = replace(BY_URL, signature="https://images.example.com/tiny.qcow2.sig", signing_key=KEY)
+
+
+def signed(row: Row, key: str = KEY) -> Row:
+    proof = {"signed_by": "F" * 40, "signing_key": hashlib.sha256(key.encode()).hexdigest()}
+    return replace(row, attributes={**row.attributes, **proof})
+
+
+def first_acts(plan: Plan) -> list[str]:
+    return [step.act for work in plan.first for step in work.steps]
+
+
+def test_a_signature_is_verified_before_anything_is_registered() -> None:
+    plan = plan_images([SIGNED], have(cached=frozenset()))
+    assert first_acts(plan) == ["fetch", "verify", "register"]
+    proof = plan.first[0].steps[1].data["proof"]
+    assert (proof.signature, proof.key, proof.checksums) == (SIGNED.signature, KEY, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "acts"),
+    [
+        (IMAGE, ["fetch", "verify", "register"]),
+        (signed(IMAGE), []),
+        (signed(IMAGE, "another key"), ["fetch", "verify", "register"]),
+    ],
+    ids=["never verified", "verified", "another key"],
+)
+def test_a_content_is_verified_once_with_a_key(row: Row, acts: list[str]) -> None:
+    plan = plan_images([SIGNED], have(row, cached=frozenset()))
+    assert first_acts(plan) == acts
+    assert not plan.works, "the copies are as they were"
+    assert plan_images([BY_URL], have(row)).is_empty, "a key that is not declared any more takes nothing away"
+
+
+def test_going_back_to_what_was_never_verified_verifies_it() -> None:
+    row = signed(image_with(FIRST, retention=1))
+    assert first_acts(plan_images([replace(SIGNED, sha256=FIRST.sha256)], have(row))) == ["fetch", "verify", "register"]
+    back = replace(FIRST, signing_key=signed(IMAGE).attributes["signing_key"])
+    row = image_with(back, retention=1)
+    assert first_acts(plan_images([replace(SIGNED, sha256=FIRST.sha256)], have(row))) == ["register"]
+
+
+def test_what_was_verified_is_carried_by_the_nodes() -> None:
+    row = signed(IMAGE)
+    [rebuilt] = images_from_labels(have(row).labels["node1"], cluster_id=CLUSTER.id)
+    assert newest_of(rebuilt).signed_by == "F" * 40
+    assert describe_images([(None, "tiny")], have(row))[0]["signed_by"] == "F" * 40
+
+
+def test_mirrors_come_before_the_source() -> None:
+    want = replace(BY_URL, source="https://images.example.com/a/tiny%20x.qcow2?token=1")
+    want = replace(want, mirrors=("/srv/mirror", "http://192.0.2.7/images/", "https://mirror.example.com"))
+    plan = plan_images([want], have(cached=frozenset()))
+    assert plan.first[0].steps[0].text == FETCH_TEXT
+    assert plan.first[0].steps[0].data["urls"] == (
+        "http://192.0.2.7/images/tiny%20x.qcow2",
+        "https://mirror.example.com/tiny%20x.qcow2",
+        want.source,
+    )
 
 
 # Leaving

@@ -265,6 +265,25 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         ['pextra_instances[0] (db).node: "node9" is not a node. Did you mean'],
     ),
     (
+        "a signing key that is not there",
+        one("pextra_images", {"name": "tiny", "source": "images/tiny.qcow2", "signature": "a.sig", "signing_key": "k"}),
+        [
+            'pextra_images[0] (tiny).signature: "/site/a.sig" does not exist on the controller',
+            'pextra_images[0] (tiny).signing_key: "/site/k" does not exist on the controller',
+        ],
+    ),
+    (
+        "an unsigned list of checksums",
+        one("pextra_images", {"name": "tiny", "source": "images/tiny.qcow2", "checksums": "https://192.0.2.9/SUMS"}),
+        ["pextra_images[0] (tiny).signature: is missing; a list of checksums that is not signed"],
+    ),
+    (
+        "mirrors on the coordinator itself",
+        {"pextra_image_mirrors": ["http://127.0.0.1/images"]},
+        ["pextra_image_mirrors[0]: "],
+    ),
+    ("mirrors that are no list", {"pextra_image_mirrors": "/srv/mirror"}, ["pextra_image_mirrors: "]),
+    (
         "a missing image",
         one("pextra_instances", instance("db", image="tyni")),
         ['pextra_instances[0] (db).image: "tyni" is not an image. Did you mean "tiny"?'],
@@ -381,6 +400,29 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         ['pextra_instances[0] (db).root.pool: the image "tiny" is in shared, not in "local"'],
     ),
 ]
+
+
+def test_mirrors_are_those_of_the_deployment_unless_an_image_has_its_own() -> None:
+    url = {"source": "https://images.example.com/a.qcow2", "sha256": "0" * 64}
+    images = [
+        {"name": "tiny", "source": "images/tiny.qcow2"},
+        {"name": "common", **url},
+        {"name": "own", **url, "mirrors": ["mirror"]},
+        {"name": "none", **url, "mirrors": []},
+    ]
+    found = read({"pextra_images": images, "pextra_image_mirrors": ["../mirror", "http://192.0.2.7/images"]})
+    assert told(found) == [
+        'pextra_image_mirrors[0]: "../mirror" is not a file name; write an absolute path, or one '
+        "relative to the inventory"
+    ]
+    found = read({"pextra_images": images, "pextra_image_mirrors": ["mirrors/a", "http://192.0.2.7/images"]})
+    assert told(found) == []
+    assert [image.get("mirrors") for image in found.document["images"]] == [
+        None,
+        ["/site/mirrors/a", "http://192.0.2.7/images"],
+        ["/site/mirror"],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(("changes", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
