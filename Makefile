@@ -144,6 +144,11 @@ ceph: install lab-packages ## The lab with a Ceph of its own: pools, clients, OS
 	@PEXTRA_LAB_IMAGE=ceph tools/with_lab tools/step --show "Ceph tests" $(PYTEST) --durations 15 \
 	  --junit-xml .build/reports/ceph.xml tests/ceph
 
+.PHONY: storage
+storage: install ## Pools of every type on real NFS, SMB, iSCSI, LVM and ZFS, in a virtual machine
+	@tools/with_storage_node tools/step --show "Storage tests" $(PYTEST) --durations 25 \
+	  --junit-xml .build/reports/storage.xml tests/storage
+
 .PHONY: chaos
 chaos: install lab-packages ## Interrupt the first run 200 times (INTERRUPTIONS=200)
 	@PEXTRA_INTERRUPTIONS=$(INTERRUPTIONS) tools/with_lab tools/step --show "Interruptions" $(PYTEST) \

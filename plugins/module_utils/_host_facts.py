@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import ssl
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ._kvm import Verdict
-from ._spec.preflight import HostFacts, Interface, Membership
+from ._spec.preflight import HostFacts, Interface, Membership, Mount
 
 # Takes an argument list, returns (exit code, standard output, standard error).
 RunCommand = Callable[[list[str]], tuple[int, str, str]]
@@ -59,6 +60,7 @@ def read_host_facts(run: RunCommand, kvm: Verdict) -> HostFacts:
         kvm_reason=kvm.reason,
         raid_controllers=_raid_controllers(),
         interfaces=read_interfaces(run),
+        mounts=parse_mounts(_text(Path("/proc/self/mounts"))),
         membership=_membership(),
         container=_virtualization(run, "--container"),
         virtual_machine=_virtualization(run, "--vm"),
@@ -203,6 +205,16 @@ def _membership() -> Membership | None:
     except (OSError, ValueError, IndexError) as error:
         # Something is there that cannot be read: refuse as foreign rather than overwrite it.
         return Membership(deployment=f"unreadable: {error}", fingerprint="unreadable")
+
+
+def parse_mounts(text: str) -> tuple[Mount, ...]:
+    """Return the mounts in fstab's form, in which blanks and backslashes are octal escapes."""
+    lines = (line.split() for line in text.splitlines())
+    return tuple(Mount(_unescape(words[1]), _unescape(words[0])) for words in lines if len(words) > 1)
+
+
+def _unescape(word: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
 
 
 def _virtualization(run: RunCommand, kind: str) -> str | None:

@@ -78,12 +78,22 @@ options:
         required: true
       format:
         description:
-          - V(nfs), or V(cifs) for a share of an SMB server that lets guests write.
+          - V(nfs), or V(cifs) for a share of an SMB server.
         type: str
         choices:
           - nfs
           - cifs
         default: nfs
+      username:
+        description:
+          - The user of the SMB server.
+          - Without it the share is used as a guest.
+        type: str
+      password:
+        description:
+          - 'The user''s password. libvirt has no place for it: the role P(pextra.cloud.node#role) writes
+            it on the nodes, to C(/etc/pextra/smb/<pool>), which root alone can read.'
+        type: str
   iscsi:
     description:
       - The target.
@@ -223,12 +233,22 @@ options:
             required: true
           format:
             description:
-              - V(nfs), or V(cifs) for a share of an SMB server that lets guests write.
+              - V(nfs), or V(cifs) for a share of an SMB server.
             type: str
             choices:
               - nfs
               - cifs
             default: nfs
+          username:
+            description:
+              - The user of the SMB server.
+              - Without it the share is used as a guest.
+            type: str
+          password:
+            description:
+              - 'The user''s password. libvirt has no place for it: the role P(pextra.cloud.node#role) writes
+                it on the nodes, to C(/etc/pextra/smb/<pool>), which root alone can read.'
+            type: str
       iscsi:
         description:
           - The target.

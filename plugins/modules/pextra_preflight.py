@@ -32,12 +32,25 @@ options:
     type: list
     elements: str
     default: []
+  mounts:
+    description: What storage pools mount from the network on this node. Nothing else may be mounted there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      pool: {description: The name of the pool., type: str, required: true}
+      path: {description: Where it is mounted., type: str, required: true}
+      source:
+        description: The export or share as the kernel names it, V(host:/path) or V(//host/share).
+        type: str
+        required: true
   exceptions:
     description:
       - Names of rules that this host may break. What they find is reported as a warning.
       - The rules are C(architecture), C(os_release), C(init_system), C(cpu_cores), C(avx2), C(virtualization),
         C(memory), C(storage), C(hardware_raid), C(nic_speed), C(address_range), C(address_present),
-        C(uplink_exists) and C(uplink_management). C(foreign_deployment) knows no exception, see O(takeover).
+        C(uplink_exists) and C(uplink_management). C(pool_mount) and C(foreign_deployment) know no exception, see
+        O(mounts) and O(takeover).
     type: list
     elements: str
     default: []
@@ -146,6 +159,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import (
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._kvm import probe_host_kvm
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
+    Mount,
     Wanted,
     check_exceptions,
     evaluate,
@@ -155,6 +169,12 @@ ARGUMENTS = {
     "node": {"type": "str", "required": True},
     "address": {"type": "str", "required": True},
     "uplinks": {"type": "list", "elements": "str", "default": []},
+    "mounts": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {key: {"type": "str", "required": True} for key in ("pool", "path", "source")},
+    },
     "exceptions": {"type": "list", "elements": "str", "default": []},
     "ca_certificate": {"type": "str"},
     "takeover": {"type": "str"},
@@ -178,6 +198,7 @@ def main() -> None:
         node=node,
         address=options["address"],
         uplinks=tuple(options["uplinks"]),
+        mounts=tuple(Mount(**one) for one in options["mounts"]),
         ca_fingerprint=ca_fingerprint,
         takeover=options["takeover"],
     )

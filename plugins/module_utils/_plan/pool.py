@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from .._errors import Problem
 from .._ids import is_id, new_id, uuid_of
+from .._pool_kinds import KINDS
 from .._spec._mistake import suggest
-from .._spec._pool_source import SECRETS
+from .._spec._pool_source import IN_LIBVIRT
 from .._spec.pool import IN_DIRECTORY, NETWORKED, Pool, digest_of_credential
 from .._xml.pool import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ._rows import AssociationRow, Row
@@ -698,7 +699,9 @@ def _plan_leaving(
             continue
         seen_node = have.seen[node.name]
         copies: list[str] = []
-        keeps_files = bool(row.attributes["shared"]) and not last_node
+        # The units of a target are not ours: they stay, whoever uses them.
+        makes_volumes = bool(KINDS[row.attributes["type"]].formats)
+        keeps_files = not makes_volumes or (bool(row.attributes["shared"]) and not last_node)
         if association.attributes.get("enabled"):
             held = _find_held(row, node.name, seen_node, keeps_files=keeps_files)
             if held is not None:
@@ -736,7 +739,7 @@ def _plan_leaving(
             Step(
                 act,
                 "remove; its directory stays" if act == "remove" else "forget",
-                {**data, "shared": keeps_files, "has_secret": row.attributes["type"] in SECRETS},
+                {**data, "shared": keeps_files, "has_secret": row.attributes["type"] in IN_LIBVIRT},
             )
             for act in acts
         ]
@@ -792,19 +795,21 @@ def _plan_absent(target: _Target, have: PoolHave, draft: _Draft) -> None:
         return
     label = f"pool {row.name}"
     associations = _associations(row, have)
-    for association in associations:
-        node = find(association.node, have.nodes)
-        if node is not None and node.name in have.down and association.attributes.get("enabled"):
-            draft.refusals.append(
-                Problem(
-                    f"it cannot be destroyed while nobody can tell whether the node holds volumes in it: "
-                    f"{have.down[node.name].what}",
-                    "Bring the node back, or let it leave the cluster first.",
-                    node.name,
-                    label,
-                )
-            )
-    if draft.refusals:
+    unknown = [
+        Problem(
+            f"it cannot be destroyed while nobody can tell whether the node holds volumes in it: "
+            f"{have.down[node.name].what}",
+            "Bring the node back, or let it leave the cluster first.",
+            node.name,
+            label,
+        )
+        for association in associations
+        if (node := find(association.node, have.nodes)) is not None
+        and node.name in have.down
+        and association.attributes.get("enabled")
+    ]
+    if unknown:
+        draft.refusals += unknown
         return
     marked, dropped = _plan_leaving(row, associations, have, draft, last_node=True)
     if marked or dropped or not row.attributes.get("deleting"):

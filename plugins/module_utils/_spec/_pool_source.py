@@ -54,6 +54,13 @@ def check_chap_password(value: str) -> str | None:
     return "its secret value is no CHAP password; write 12 to 255 printable ASCII characters"
 
 
+def check_smb_password(value: str) -> str | None:
+    """What a line of mount.cifs's credentials file can hold (mount.cifs(8))."""
+    if 1 <= len(value) <= 127 and value.isprintable() and value == value.strip():
+        return None
+    return "its secret value is no password of SMB; write 1 to 127 printable characters, with no blank at either end"
+
+
 def check_ceph_key(value: str) -> str | None:
     if _CEPH_KEY.fullmatch(value):
         return None
@@ -74,7 +81,17 @@ NETFS = {
         kind="str",
         default="nfs",
         choices=("nfs", "cifs"),
-        help="V(nfs), or V(cifs) for a share of an SMB server that lets guests write.",
+        help="V(nfs), or V(cifs) for a share of an SMB server.",
+    ),
+    "username": Field(
+        kind="str", check=check_word, help="The user of the SMB server. Without it the share is used as a guest."
+    ),
+    "password": Field(
+        kind="str",
+        no_log=True,
+        check=check_smb_password,
+        help="The user's password. libvirt has no place for it: the role P(pextra.cloud.node#role) writes it on the "
+        "nodes, to C(/etc/pextra/smb/<pool>), which root alone can read.",
     ),
 }
 ISCSI = {
@@ -112,4 +129,6 @@ RBD = {
 }
 
 # The credentials among them; they are never registered, nor written where others can read.
-SECRETS = {"iscsi": "password", "rbd": "key"}
+SECRETS = {"netfs": "password", "iscsi": "password", "rbd": "key"}
+# Of these, what libvirt has secrets for.
+IN_LIBVIRT = ("iscsi", "rbd")

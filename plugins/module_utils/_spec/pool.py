@@ -11,7 +11,7 @@ from ._common import CLUSTER, DESCRIPTION, NAME, NODES, STATE, parse_spec
 from ._fields import Field, join
 from ._mistake import Mistake
 from ._pool_path import check_pool_path
-from ._pool_source import ISCSI, NETFS, RBD, SECRETS
+from ._pool_source import IN_LIBVIRT, ISCSI, NETFS, RBD, SECRETS
 
 # Domain rules, "Storage pools".
 TYPES = ("directory", "netfs", "iscsi", "rbd", "zfs", "lvm")
@@ -90,9 +90,9 @@ class Pool:
 
     @property
     def credential(self) -> str | None:
-        """The secret, None if there is none."""
+        """What libvirt keeps as a secret, None if there is none."""
         given = self._given
-        return given.get(SECRETS.get(self.type, "")) if given else None
+        return given.get(SECRETS[self.type]) if given and self.type in IN_LIBVIRT else None
 
     @property
     def _given(self) -> Mapping[str, Any] | None:
@@ -143,10 +143,12 @@ def _find_source_mistakes(pool: Pool, path: str) -> list[Mistake]:
             word = "the name of the share, without a slash before it" if is_path else "a path that begins with a slash"
             problem = f"for {pool.netfs['format']} it is {word}"
             mistakes.append(Mistake(join(path, "netfs.export"), problem))
+        if pool.netfs["format"] != "cifs" and pool.netfs.get("username") is not None:
+            problem = f"{pool.netfs['format']} knows no user; leave it out, or write format: cifs"
+            mistakes.append(Mistake(join(path, "netfs.username"), problem))
+        mistakes += _find_half_account(pool.netfs, join(path, "netfs"), "SMB")
     if pool.type == "iscsi" and pool.iscsi is not None:
-        for one, other in (("username", "password"), ("password", "username")):
-            if pool.iscsi.get(one) is not None and pool.iscsi.get(other) is None:
-                mistakes.append(Mistake(join(path, f"iscsi.{other}"), f"is missing; CHAP needs it with {one}"))
+        mistakes += _find_half_account(pool.iscsi, join(path, "iscsi"), "CHAP")
     if pool.type == "rbd" and pool.rbd is not None:
         if not pool.rbd["monitors"]:
             word = "is missing" if pool.rbd["monitors"] is None else "is empty"
@@ -154,3 +156,11 @@ def _find_source_mistakes(pool: Pool, path: str) -> list[Mistake]:
         if pool.rbd.get("key") is None:
             mistakes.append(Mistake(join(path, "rbd.key"), "is missing; Ceph lets nobody in without a key"))
     return mistakes
+
+
+def _find_half_account(source: Mapping[str, Any], path: str, protocol: str) -> list[Mistake]:
+    return [
+        Mistake(join(path, other), f"is missing; {protocol} needs it with {one}")
+        for one, other in (("username", "password"), ("password", "username"))
+        if source.get(one) is not None and source.get(other) is None
+    ]

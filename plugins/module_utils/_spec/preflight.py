@@ -40,6 +40,15 @@ class Interface:
     uppers: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Mount:
+    """What is mounted where, as the kernel tells; or, of a declared pool, what shall be."""
+
+    path: str
+    source: str
+    pool: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Membership:
     """The deployment whose CA certificate lies on the host. fingerprint: SHA-256 of its DER form, in hexadecimal."""
@@ -66,6 +75,7 @@ class HostFacts:
     kvm_reason: str = ""
     raid_controllers: tuple[str, ...] = ()
     interfaces: tuple[Interface, ...] = ()
+    mounts: tuple[Mount, ...] = ()
     membership: Membership | None = None
     container: str | None = None
     virtual_machine: str | None = None
@@ -86,11 +96,15 @@ class HostFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the inventory says about the host. ca_fingerprint is None as long as the deployment has no CA yet."""
+    """What the inventory says about the host. ca_fingerprint is None as long as the deployment has no CA yet.
+
+    mounts: what its storage pools mount from the network.
+    """
 
     node: str
     address: str
     uplinks: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
     ca_fingerprint: str | None = None
     takeover: str | None = None
 
@@ -332,6 +346,21 @@ def _is_link_local(text: str) -> bool:
     return address is not None and address.is_link_local
 
 
+def _pool_mount(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
+    """Rule: a pool's target path does not conflict with what is not ours (domain rules, "Storage pools").
+
+    libvirt would mount over it, and hide it.
+    """
+    for want in wanted.mounts:
+        for mount in facts.mounts:
+            if f"{mount.path}/".startswith(f"{want.path}/") and mount.source.rstrip("/") != want.source.rstrip("/"):
+                yield Finding(
+                    f"{mount.source} mounted at {mount.path}",
+                    f"nothing else at {want.path}, where the pool {want.pool} mounts {want.source}",
+                    "Give the pool another path, or unmount that if nobody needs it.",
+                )
+
+
 def _foreign_deployment(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
     """Membership is the certificate: a host of another deployment is never absorbed."""
     member = facts.membership
@@ -363,6 +392,7 @@ RULES: tuple[Rule, ...] = (
     Rule("address_present", "The management address is on the host.", _address_present),
     Rule("uplink_exists", "Every declared uplink exists.", _uplink_exists),
     Rule("uplink_management", "No uplink carries an address of the host.", _uplink_management),
+    Rule("pool_mount", "Nothing else is mounted where a pool mounts its source.", _pool_mount, is_excusable=False),
     Rule(
         "foreign_deployment",
         "A host of another deployment is taken over only by naming that deployment in pextra_takeover.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,12 @@ from .._pool_kinds import CEPH_PORT
 
 _TYPES = {"directory": "dir", "netfs": "netfs", "iscsi": "iscsi", "rbd": "rbd", "zfs": "zfs", "lvm": "logical"}
 _SECRET_KINDS = {"iscsi": "iscsi", "rbd": "ceph"}
+# libvirt's own namespace for options of mounts.
+_MOUNT = "http://libvirt.org/schemas/storagepool/fs/1.0"
+ET.register_namespace("fs", _MOUNT)
+# An SMB share has no owners of files that could be changed: everything in it is QEMU's, as Debian's user is called.
+_SMB_OPTIONS = ("uid=libvirt-qemu", "gid=libvirt-qemu", "file_mode=0660", "dir_mode=0771")
+SMB_ACCOUNTS = "/etc/pextra/smb"
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,19 @@ def render_pool(name: str, uuid: str, pool_type: str, path: str | None, source: 
         _add_source(ET.SubElement(root, "source"), name, uuid, pool_type, source or {})
     if pool_type != "rbd":
         ET.SubElement(ET.SubElement(root, "target"), "path").text = path or _FIXED_PATHS[pool_type].format(name=name)
+    options = _mount_options(name, source or {}) if pool_type == "netfs" else ()
+    if options:
+        mount = ET.SubElement(root, f"{{{_MOUNT}}}mount_opts")
+        for option in options:
+            ET.SubElement(mount, f"{{{_MOUNT}}}option", name=option)
     return ET.tostring(root, encoding="unicode")
+
+
+def _mount_options(name: str, source: Mapping[str, Any]) -> tuple[str, ...]:
+    """libvirt adds "guest" to every SMB mount; an account that follows it counts (mount.cifs(8))."""
+    if source["format"] != "cifs":
+        return ()
+    return (*_SMB_OPTIONS, f"credentials={SMB_ACCOUNTS}/{name}") if source.get("username") else _SMB_OPTIONS
 
 
 # libvirt wants a target for these, and uses it to name the volumes' devices.
@@ -88,12 +106,13 @@ def parse_pool(xml: str) -> PoolDefinition:
     root = ET.fromstring(xml)
     path = root.findtext("target/path")
     found = root.find("source")
+    options = [str(option.get("name")) for option in root.iterfind(f"{{{_MOUNT}}}mount_opts/{{{_MOUNT}}}option")]
     return PoolDefinition(
         root.findtext("name", ""),
         root.findtext("uuid", ""),
         root.get("type", ""),
         path.strip() if path and path.startswith("/") else None,
-        _describe_element(found) if found is not None else "",
+        _with_options(_describe_element(found), options) if found is not None else "",
     )
 
 
@@ -103,7 +122,11 @@ def describe_source(name: str, uuid: str, pool_type: str, source: Mapping[str, A
         return ""
     element = ET.Element("source")
     _add_source(element, name, uuid, pool_type, source or {})
-    return _describe_element(element)
+    return _with_options(_describe_element(element), _mount_options(name, source or {}) if pool_type == "netfs" else ())
+
+
+def _with_options(source: str, options: Sequence[str]) -> str:
+    return f"{source} with {','.join(options)}" if options else source
 
 
 def _describe_element(source: ET.Element) -> str:

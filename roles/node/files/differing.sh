@@ -4,6 +4,7 @@
 #   file       MODE OWNER GROUP SHA256 PATH   (SHA256 may be -, for any content)
 #   link       TARGET PATH
 #   absent     PATH
+#   only       DIRECTORY NAME...   (prints stale:PATH of every other file in it)
 #   certificate SECONDS KEY CA PATH SUBJECT | NAMES
 # The certificate must be the key's, of this CA, valid for so many seconds more, and bear the subject and the names.
 set -u
@@ -45,6 +46,15 @@ while read -r kind rest; do
         ;;
     absent)
         [ ! -e "$rest" ] || echo "$rest"
+        ;;
+    only)
+        for path in "${rest%% *}"/*; do
+            [ -f "$path" ] || continue
+            case " ${rest#* } " in
+            *" ${path##*/} "*) ;;
+            *) echo "stale:$path" ;;
+            esac
+        done
         ;;
     certificate)
         read -r seconds key ca path words <<-END

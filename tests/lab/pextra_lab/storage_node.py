@@ -85,10 +85,9 @@ def create() -> None:
     ensure_requirements(STORAGE_NODE_PROGRAMS, {})
     STATE.mkdir(parents=True, exist_ok=True)
     with only_one(STATE):
-        image = storage_node_image.ensure_image()
         ensure_keys()
-        ensure_disks(image)
-        bring_up(image)
+        ensure_disks()
+        bring_up()
     say(f"The storage node is up ({time.monotonic() - started:.1f} s). Next: tests/lab/lab storage-node ssh")
 
 
@@ -103,14 +102,15 @@ def ensure_keys() -> None:
     KNOWN_HOSTS.write_text(f"{HOST_KEY_ALIAS} {' '.join(public.read_text().split()[:2])}\n")
 
 
-def ensure_disks(image: storage_node_image.Image) -> None:
+def ensure_disks() -> None:
     if not ROOT.exists():
+        image = storage_node_image.ensure_image()
         run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image.root, ROOT])
     elif not backing_file().exists():
         raise LabError(
             "The image under the storage node's root is gone. Run: tests/lab/lab storage-node destroy; then create"
         )
-    elif backing_file() != image.root:
+    elif backing_file() != storage_node_image.current_image().root:
         say("    The storage node was left as it is: it started from an older image. "
             "For a fresh one: tests/lab/lab storage-node destroy; then create")  # fmt: skip
     for disk in DISKS:
@@ -126,7 +126,7 @@ def backing_file() -> Path:
     return Path(next(line for line in lines if line.startswith("backing file: ")).split(": ", 1)[1])
 
 
-def bring_up(image: storage_node_image.Image) -> None:
+def bring_up() -> None:
     if process_id() is None:
         with step("Boot the storage node"):
             port = free_port()
@@ -226,7 +226,7 @@ def reboot(*, is_hard: bool) -> None:
         before = boot_identifier()
         if is_hard:
             kill()
-            bring_up(storage_node_image.current_image())
+            bring_up()
         else:
             run([*ssh_command(), "systemctl", "reboot"], check=False)
             wait_for_ssh(other_than=before)

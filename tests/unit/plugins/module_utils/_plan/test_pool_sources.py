@@ -194,3 +194,30 @@ def test_it_is_rebuilt_from_labels(spec: Pool) -> None:
     assert {key: value for key, value in row.attributes.items() if value is not None} == {
         key: value for key, value in found.attributes.items() if value is not None
     }
+
+
+@pytest.mark.parametrize("state", ["absent", "present"])
+def test_the_units_of_a_target_hold_no_pool_and_volumes_elsewhere_do(state: str) -> None:
+    """libvirt shows a target's units as volumes; they are not ours, and stay."""
+    for spec in WANTS:
+        have = converged(spec)
+        seen = replace(have.seen["node1"], volumes={"one": frozenset({"unit:0:0:0"})})
+        have = replace(have, seen={"node1": seen, "node2": have.seen["node2"]})
+        plan = plan_pools([replace(spec, state=state, nodes=() if state == "present" else None)], have)
+        assert bool(plan.refusals) is (spec.type != "iscsi"), spec.type
+        assert spec.type != "iscsi" or "remove" in acts(plan)
+
+
+def test_every_pool_that_holds_volumes_is_told_at_once() -> None:
+    have = converged(WANTS[-1])
+    other = replace(have.pools[0], id=new_id("pool"), name="two")
+    associations = tuple(replace(one, resource=other.id) for one in have.associations)
+    volumes = {"one": frozenset({"a"}), "two": frozenset({"b"})}
+    have = replace(
+        have,
+        pools=(*have.pools, other),
+        associations=(*have.associations, *associations),
+        seen={name: replace(seen, volumes=volumes) for name, seen in have.seen.items()},
+    )
+    plan = plan_pools([replace(WANTS[-1], name=name, state="absent") for name in ("one", "two")], have)
+    assert {problem.resource for problem in plan.refusals} == {"pool one", "pool two"}

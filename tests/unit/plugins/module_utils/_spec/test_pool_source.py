@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import Pool, digest_of_credential, parse_pool_spec
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import (
+    SMB_ACCOUNTS,
     describe_source,
     is_of_type,
     parse_pool,
@@ -17,16 +20,19 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import (
     render_source_query,
 )
 
+ROOT = Path(__file__).resolve().parents[5]
 KEY = "QVFBZ2V4YW1wbGVrZXlleGFtcGxla2V5ZXhhbX==".replace("==", "") + "=="
 IQN = "iqn.2026-01.com.example:storage"
 ISCSI = {"host": "192.0.2.9", "target": IQN}
 RBD = {"monitors": ["192.0.2.1", "mon2.example.com"], "key": KEY}
 NETFS = {"host": "nfs.example.com", "export": "/export/vms"}
+SMB = {"host": "192.0.2.9", "export": "vms", "format": "cifs"}
 
 GOOD: list[dict[str, Any]] = [
     {"type": "directory"},
     {"type": "netfs", "netfs": NETFS},
     {"type": "netfs", "netfs": {"host": "192.0.2.9", "export": "vms$/sub", "format": "cifs"}},
+    {"type": "netfs", "netfs": {**SMB, "username": "vms", "password": "a, b=c"}},
     {"type": "iscsi", "iscsi": ISCSI},
     {"type": "iscsi", "iscsi": {**ISCSI, "username": "pextra", "password": "twelve-chars"}},
     {"type": "rbd", "rbd": RBD},
@@ -47,6 +53,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"type": "netfs", "netfs": {**NETFS, "export": "/a\n/b"}}, "is no export"),
     ({"type": "netfs", "netfs": {**NETFS, "export": "vms"}}, "begins with a slash"),
     ({"type": "netfs", "netfs": {**NETFS, "format": "cifs"}}, "without a slash before it"),
+    ({"type": "netfs", "netfs": {**SMB, "username": "vms"}}, "netfs.password: is missing"),
+    ({"type": "netfs", "netfs": {**SMB, "password": "hunter2"}}, "netfs.username: is missing"),
+    ({"type": "netfs", "netfs": {**SMB, "username": "a,uid=0", "password": "hunter2"}}, "no name of this kind"),
+    ({"type": "netfs", "netfs": {**SMB, "username": "vms", "password": "hunter2\nuid=0"}}, "no password of SMB"),
+    ({"type": "netfs", "netfs": {**SMB, "username": "vms", "password": "hunter2 "}}, "no password of SMB"),
+    ({"type": "netfs", "netfs": {**NETFS, "username": "vms", "password": "hunter2"}}, "nfs knows no user"),
     ({"type": "iscsi", "iscsi": {**ISCSI, "target": "storage"}}, "is not an iSCSI name"),
     ({"type": "iscsi", "iscsi": {**ISCSI, "target": f"{IQN} --op"}}, "is not an iSCSI name"),
     ({"type": "iscsi", "iscsi": {**ISCSI, "port": 0}}, "out of range"),
@@ -93,6 +105,29 @@ def test_no_secret_is_registered_or_shown() -> None:
         texts = [repr(spec), str(spec.source), render_pool("one", uuid_of(pool_id), spec.type, None, spec.source)]
         texts += [render_secret(pool_id, uuid_of(pool_id), spec.type), digest_of_credential(pool_id, secret)]
         assert not any(secret in text for text in texts)
+
+
+def test_the_password_of_an_smb_user_is_in_a_file_of_root() -> None:
+    account = {**SMB, "username": "vms", "password": "hunter2-hunter2"}
+    spec, _ = parse_pool_spec({"name": "one", "type": "netfs", "netfs": account}, "")
+    assert spec is not None
+    assert spec.credential is None  # libvirt has no secret for it
+    assert spec.source == {**SMB, "username": "vms"}
+    xml = render_pool("one", uuid_of(new_id("pool")), "netfs", spec.target, spec.source)
+    assert "credentials=/etc/pextra/smb/one" in xml
+    assert "hunter2" not in repr(spec) + xml
+    variables = yaml.safe_load((ROOT / "roles/node/vars/main.yml").read_text(encoding="utf-8"))
+    assert variables["__node_smb_directory"] == SMB_ACCOUNTS
+
+
+def test_a_guest_of_an_smb_server_has_no_account() -> None:
+    spec, _ = parse_pool_spec({"name": "one", "type": "netfs", "netfs": SMB}, "")
+    assert spec is not None
+    xml = render_pool("one", uuid_of(new_id("pool")), "netfs", spec.target, spec.source)
+    assert "credentials=" not in xml
+    assert "uid=libvirt-qemu" in xml
+    other = xml.replace("file_mode=0660", "file_mode=0777")
+    assert parse_pool(other).source != parse_pool(xml).source
 
 
 def test_what_is_shared() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import parse_mounts
 from ansible_collections.pextra.cloud.plugins.module_utils._spec import _checks
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._address_ranges import REFUSED_RANGES
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
@@ -16,6 +17,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight impor
     HostFacts,
     Interface,
     Membership,
+    Mount,
     Wanted,
     check_exceptions,
     evaluate,
@@ -40,6 +42,7 @@ HOST = HostFacts(
     interfaces=(Interface(name="lo", addresses=("127.0.0.1", "::1")), ETH0, ETH1),
 )
 WANTED = Wanted(node="node1", address="10.0.0.11", uplinks=("eth1",), ca_fingerprint="aa" * 32)
+NFS: dict[str, Any] = {"mounts": (Mount("/srv/vms", "192.0.2.9:/export/vms", "nfs"),)}
 ACME = Membership(deployment="acme", fingerprint="bb" * 32)
 
 
@@ -54,6 +57,24 @@ def test_the_smallest_allowed_host_breaks_no_rule() -> None:
 
 def test_an_arm_host_needs_no_avx2() -> None:
     assert evaluate(replace(HOST, architecture="aarch64", cpu_flags=frozenset()), WANTED).violations == ()
+
+
+def test_what_a_pool_has_mounted_and_what_is_elsewhere_is_not_in_its_way() -> None:
+    mounts = tuple(
+        Mount(path, source)
+        for path, source in (
+            ("/", "/dev/sda1"),
+            ("/srv", "/dev/sdb1"),
+            ("/srv/vms", "192.0.2.9:/export/vms/"),
+            ("/srv/vms2", "tmpfs"),
+        )
+    )
+    assert evaluate(replace(HOST, mounts=mounts), replace(WANTED, **NFS)).violations == ()
+
+
+def test_mounts_are_read_with_their_escapes() -> None:
+    text = "nas:/a /srv/with\\040blank nfs4 rw 0 0\n\ntmpfs /run tmpfs rw 0 0\n"
+    assert parse_mounts(text) == (Mount("/srv/with blank", "nas:/a"), Mount("/run", "tmpfs"))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +126,9 @@ def test_an_arm_host_needs_no_avx2() -> None:
             {},
             "uplink eth1, through br0 on top of it, carries the management address",
         ),
+        ("pool_mount", {"mounts": (Mount("/srv/vms", "/dev/sdb1"),)}, NFS, "/dev/sdb1 mounted at /srv/vms"),
+        ("pool_mount", {"mounts": (Mount("/srv/vms", "192.0.2.9:/other"),)}, NFS, "192.0.2.9:/other mounted at"),
+        ("pool_mount", {"mounts": (Mount("/srv/vms/a", "tmpfs"),)}, NFS, "tmpfs mounted at /srv/vms/a"),
         ("foreign_deployment", {"membership": ACME}, {}, 'a certificate of the deployment "acme"'),
         ("foreign_deployment", {"membership": ACME}, {"ca_fingerprint": None}, 'the deployment "acme"'),
         ("foreign_deployment", {"membership": ACME}, {"takeover": "another"}, 'the deployment "acme"'),
@@ -213,4 +237,4 @@ def test_wrong_exceptions_are_named_with_the_nearest_rule() -> None:
 
 def test_every_rule_has_a_name_of_its_own() -> None:
     assert len(set(RULE_NAMES)) == len(RULES)
-    assert [rule.name for rule in RULES if not rule.is_excusable] == ["foreign_deployment"]
+    assert [rule.name for rule in RULES if not rule.is_excusable] == ["pool_mount", "foreign_deployment"]

@@ -1,0 +1,33 @@
+"""What a node mounts for its pools, and with which accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.pextra.cloud.plugins.filter.network_mounts import network_mounts
+from ansible_collections.pextra.cloud.plugins.filter.smb_accounts import smb_accounts
+
+NFS = {"host": "192.0.2.9", "export": "/export/vms", "format": "nfs", "username": None, "password": None}
+SMB = {"host": "nas.example.com", "export": "vms", "format": "cifs", "username": "vms", "password": "planted"}
+POOLS: list[dict[str, Any]] = [
+    {"name": "local", "type": "directory", "path": None, "netfs": None, "nodes": ["node1"], "state": "present"},
+    {"name": "nfs", "type": "netfs", "path": "/srv/nfs", "netfs": NFS, "nodes": ["node1", "node2"], "state": "present"},
+    {"name": "six", "type": "netfs", "path": None, "netfs": {**NFS, "host": "2001:db8::9"}, "nodes": ["node1"]},
+    {"name": "smb", "type": "netfs", "path": None, "netfs": SMB, "nodes": ["node1"], "state": "present"},
+    {"name": "old", "type": "netfs", "path": None, "netfs": SMB, "nodes": ["node1"], "state": "absent"},
+]
+
+
+def test_mounts() -> None:
+    assert network_mounts(POOLS, "node1") == [
+        {"pool": "nfs", "path": "/srv/nfs", "source": "192.0.2.9:/export/vms"},
+        {"pool": "six", "path": "/var/lib/pextra/pools/six", "source": "[2001:db8::9]:/export/vms"},
+        {"pool": "smb", "path": "/var/lib/pextra/pools/smb", "source": "//nas.example.com/vms"},
+    ]
+    assert [mount["pool"] for mount in network_mounts(POOLS, "node2")] == ["nfs"]
+    assert network_mounts(POOLS, "node3") == []
+
+
+def test_accounts() -> None:
+    assert smb_accounts(POOLS, "node1") == [{"pool": "smb", "username": "vms", "password": "planted"}]
+    assert smb_accounts(POOLS, "node2") == []
