@@ -12,7 +12,8 @@ from ._plan._disk_state import Content, Member, Vdev, VolumeGroup
 TAG = "pextra"
 PROPERTY = "cloud.pextra:disks"
 
-LSBLK_COLUMNS = "PATH,TYPE,SIZE,ROTA,RO,RM,MODEL,SERIAL,WWN,TRAN,MOUNTPOINTS"
+# Without the name lsblk 2.38 prints a flat list, in which nothing tells what is on top of what.
+LSBLK_COLUMNS = "NAME,PATH,TYPE,SIZE,ROTA,RO,RM,MODEL,SERIAL,WWN,TRAN,MOUNTPOINTS"
 # What lsblk lists beside disks; nobody means these.
 _NO_DISKS = ("loop", "rom")
 _NO_DISK_NAMES = ("/dev/zram", "/dev/ram", "/dev/fd")

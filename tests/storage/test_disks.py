@@ -189,7 +189,7 @@ def test_wiping_takes_consent(node: Node) -> None:
     node.sh(f"sgdisk -n 1:0:0 {by_id('lab-disk3')} >/dev/null; udevadm settle; mkfs.ext4 -q {by_id('lab-disk3')}-part1")
     before = node.first_bytes()
     refused = node.disks(lvm("3", 1, wipe=True))
-    assert "confirm: is missing; wiping disks destroys what they hold" in refused.output
+    assert "is missing; wiping disks destroys what they hold" in refused.output
     assert node.disks(lvm("3", 1)).code != 0
     wiping = lvm("3", 1, wipe=True, confirm="DESTROY")
     assert node.disks(wiping, options=("--check",)).must_succeed().changed == 1

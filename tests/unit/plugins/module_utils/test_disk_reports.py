@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.module_utils._disk_reports import (
+    LSBLK_COLUMNS,
     make_volume_groups,
     parse_lsblk,
     parse_rows,
@@ -17,6 +18,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._disk_state imp
 
 def device(path: str, kind: str = "disk", **values: Any) -> dict[str, Any]:
     return {"path": path, "type": kind, "size": 10, "mountpoints": [None], **values}
+
+
+def test_lsblk_is_asked_for_a_tree() -> None:
+    """Without the name it would print a flat list, in which a partition is a disk and nothing is in use."""
+    assert LSBLK_COLUMNS.split(",")[0] == "NAME"
 
 
 def test_lsblk() -> None:
