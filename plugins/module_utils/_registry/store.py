@@ -170,16 +170,23 @@ class Registry:
 
     def associate(self, rows: Iterable[AssociationRow]) -> None:
         """Insert or replace associations, in one transaction."""
-        batch = list(rows)
+        batch = {(row.resource, row.node): _json(row.attributes) for row in rows}
+        table = models.Association
 
         def write() -> None:
-            for row in batch:
-                models.Association.delete().where(
-                    (models.Association.resource == row.resource) & (models.Association.node == row.node)
-                ).execute()
-                models.Association.insert(
-                    resource=row.resource, node=row.node, attributes=_json(row.attributes)
-                ).execute()
+            known: set[tuple[str, str]] = set()
+            for chunk in peewee.chunked(sorted({resource for resource, _ in batch}), 200):
+                known.update(table.select(table.resource, table.node).where(table.resource.in_(chunk)).tuples())
+            fresh = [
+                {"resource": resource, "node": node, "attributes": text}
+                for (resource, node), text in batch.items()
+                if (resource, node) not in known
+            ]
+            for chunk in peewee.chunked(fresh, 100):
+                table.insert_many(chunk).execute()
+            for resource, node in known & batch.keys():
+                query = table.update(attributes=batch[resource, node])
+                query.where((table.resource == resource) & (table.node == node)).execute()
 
         if batch:
             self.transaction(write)
