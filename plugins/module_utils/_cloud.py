@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._ceph_keys import read_key
 from ._errors import PextraError, Problem, UnreachableError
 from ._plan._rows import Row
+from ._pool_kinds import CEPH_PORT
 from ._registry.store import Registry
 
 if TYPE_CHECKING:
     from ._hypervisor import Hypervisor
+    from ._rbd import CephPool
     from ._switch import Switch
 
 Result = TypeVar("Result")
@@ -52,6 +55,7 @@ class Cloud:
         self._node_locks: dict[str, threading.Lock] = {}
         self._hypervisors: dict[str, Hypervisor] = {}
         self._switches: dict[str, Switch] = {}
+        self._ceph_pools: dict[str, CephPool] = {}
         self.unreachable: dict[str, Problem] = {}
         self.nodes: dict[str, NodeEntry] = {}
         self.refresh_nodes()
@@ -64,6 +68,8 @@ class Cloud:
             hypervisor.close()
         for switch in self._switches.values():
             switch.close()
+        for pool in self._ceph_pools.values():
+            pool.close()
 
     def refresh_nodes(self) -> None:
         """Read the registered nodes again, by name."""
@@ -105,6 +111,13 @@ class Cloud:
                     raise
             return self._switches[node]
 
+    def ceph_pool(self, pool: Row) -> CephPool:
+        """Return the connection to a storage pool of type rbd, as a client of Ceph. Raises PextraError."""
+        with self._lock_of(pool.id):
+            if pool.id not in self._ceph_pools:
+                self._ceph_pools[pool.id] = _connect_ceph(pool)
+            return self._ceph_pools[pool.id]
+
     def on_each(self, nodes: Iterable[str], read: Callable[[str], Result]) -> dict[str, Result]:
         """Run `read` for all nodes at once. Nodes that fail are left out, and noted in `unreachable`."""
         names = list(dict.fromkeys(nodes))
@@ -131,6 +144,36 @@ class Cloud:
     def _address(self, node: str) -> str | None:
         address = self.nodes[node].address
         return None if is_local(address) else address
+
+
+def _connect_ceph(pool: Row) -> CephPool:
+    resource = f"pool {pool.name}"
+    try:
+        from ._rbd import CephPool
+    except ImportError as error:
+        raise PextraError(
+            [
+                Problem(
+                    f"the coordinator has no client of Ceph ({error})",
+                    "Run site.yml --tags coordinator, or install python3-rados and python3-rbd there.",
+                    resource=resource,
+                )
+            ]
+        ) from error
+    key = read_key(pool.id)
+    if key is None:
+        raise PextraError(
+            [
+                Problem(
+                    "the coordinator does not have its key",
+                    "Run site.yml --tags storage, or give the key to pextra_pool once more.",
+                    resource=resource,
+                )
+            ]
+        )
+    source = pool.attributes["source"]
+    monitors = tuple(f"{monitor}:{CEPH_PORT}" for monitor in source["monitors"])
+    return CephPool.connect(monitors, source["pool"], source["user"], key, resource)
 
 
 def is_local(address: str) -> bool:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import libvirt
 
+from ._disk_blocks import Blocks
 from ._errors import HypervisorError, NotFoundError, Problem, UnreachableError
 
 TLS_PORT = 16514
@@ -307,20 +308,23 @@ class Hypervisor:
                 libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, _affect(live, True)
             )
 
-    def migrate(self, uuid: str, target: Hypervisor, address: str, config: str, resource: str) -> None:
+    def migrate(
+        self, uuid: str, target: Hypervisor, address: str, config: str, resource: str, *, is_vouched: bool
+    ) -> None:
         """Move a running instance live to another node that sees the same volumes.
 
         This process drives both ends, so that no node needs rights on another; memory goes from QEMU to QEMU over
         TLS. `config` becomes the definition there, the definition here goes away. The caller vouches for the volumes:
-        libvirt trusts only file systems that it knows as networked, and asks to be told of any other (`UNSAFE`).
+        libvirt trusts only file systems that it knows as networked, and asks to be told of any other (`is_vouched`).
         """
         flags = (
             libvirt.VIR_MIGRATE_LIVE
             | libvirt.VIR_MIGRATE_TLS
             | libvirt.VIR_MIGRATE_PERSIST_DEST
             | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
-            | libvirt.VIR_MIGRATE_UNSAFE
         )
+        if is_vouched:
+            flags |= libvirt.VIR_MIGRATE_UNSAFE
         host = f"[{address}]" if ":" in address else address
         parameters = {
             libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: config,
@@ -491,10 +495,19 @@ class Hypervisor:
         with self._errors("shrink a volume", resource):
             self._volume(pool, name).resize(size_bytes, libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK)
 
-    def delete_volume(self, pool: str, name: str, resource: str) -> None:
-        """Delete a volume and what is in it; gone already is fine."""
+    def delete_volume(
+        self, pool: str, name: str, resource: str, *, wipe: bool = False, with_snapshots: bool = False
+    ) -> None:
+        """Delete a volume and what is in it; gone already is fine.
+
+        wipe: write zeros first, where the next volume would show what this one held. with_snapshots: of an image of
+        Ceph; it is refused while a clone hangs on one.
+        """
         with contextlib.suppress(NotFoundError), self._errors("delete a volume", resource):
-            self._volume(pool, name).delete()
+            volume = self._volume(pool, name)
+            if wipe:
+                volume.wipe()
+            volume.delete(libvirt.VIR_STORAGE_VOL_DELETE_WITH_SNAPSHOTS if with_snapshots else 0)
 
     def upload_volume(
         self,
@@ -540,6 +553,82 @@ class Hypervisor:
                 with contextlib.suppress(libvirt.libvirtError):
                     stream.abort()
                 raise
+
+    def fill_volume(
+        self,
+        pool: str,
+        name: str,
+        blocks: Blocks,
+        size: int,
+        resource: str,
+        *,
+        is_blank: bool,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write blocks into a volume, in order; what is between them reads as zeros afterwards, up to `size` bytes.
+
+        is_blank: it was never written and reads as zeros; what is between is then left alone. progress is told how far
+        it is.
+        """
+        with self._errors("fill a volume", resource):
+            volume = self._volume(pool, name)
+            if is_blank:
+                self._fill_parts(volume, blocks, progress)
+            else:
+                self._fill_all(volume, blocks, size, progress)
+
+    def _fill_all(self, volume: Any, blocks: Blocks, size: int, progress: Callable[[int], None] | None) -> None:
+        """One stream; the node's libvirt writes the zeros, so that they do not travel."""
+        with _sending(self._connection) as stream:
+            volume.upload(stream, 0, size, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+            done = 0
+            for offset, data in blocks:
+                if offset > done:
+                    stream.sendHole(offset - done)
+                _send(stream, data)
+                done = offset + len(data)
+                if progress is not None:
+                    progress(done)
+            if size > done:
+                stream.sendHole(size - done)
+
+    def _fill_parts(self, volume: Any, blocks: Blocks, progress: Callable[[int], None] | None) -> None:
+        """A stream for each run of blocks."""
+        source = iter(blocks)
+        block = next(source, None)
+        while block is not None:
+            with _sending(self._connection) as stream:
+                end = block[0]
+                volume.upload(stream, end, 0)
+                while block is not None and block[0] == end:
+                    _send(stream, block[1])
+                    end += len(block[1])
+                    if progress is not None:
+                        progress(end)
+                    block = next(source, None)
+
+    def read_volume(self, pool: str, name: str, size: int, resource: str) -> Iterator[bytes]:
+        """Yield the first `size` bytes of a volume, over the connection."""
+        with self._errors("read a volume", resource):
+            stream = self._connection.newStream()
+            try:
+                self._volume(pool, name).download(stream, 0, size)
+                while chunk := stream.recv(256 * 1024):
+                    yield chunk
+                stream.finish()
+            except BaseException:
+                with contextlib.suppress(libvirt.libvirtError):
+                    stream.abort()
+                raise
+
+    def volume_sizes(self, pool: str) -> dict[str, int]:
+        """Return the virtual sizes, in bytes, of a pool's volumes; a call for each of them."""
+        with self._errors("list volumes", f"pool {pool}"):
+            sizes = {}
+            for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
+                with contextlib.suppress(libvirt.libvirtError):  # gone since it was listed
+                    sizes[volume.name()] = int(volume.info()[1])
+            return sizes
 
     def _volume(self, pool: str, name: str) -> Any:
         return self._connection.storagePoolLookupByName(pool).storageVolLookupByName(name)
@@ -638,6 +727,24 @@ class Hypervisor:
             if network.isActive():
                 network.destroy()
             network.undefine()
+
+
+@contextlib.contextmanager
+def _sending(connection: libvirt.virConnect) -> Iterator[Any]:
+    stream = connection.newStream()
+    try:
+        yield stream
+        stream.finish()
+    except BaseException:
+        with contextlib.suppress(libvirt.libvirtError):
+            stream.abort()
+        raise
+
+
+def _send(stream: Any, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[stream.send(bytes(view[: 256 * 1024])) :]
 
 
 def _bounded(call: Callable[[], Result], timeout_s: float, late: Problem) -> Result:

@@ -82,14 +82,15 @@ options:
       mode:
         description:
           - V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image.
+          - V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing
+            else is possible.
         type: str
         choices:
           - overlay
           - copy
-        default: overlay
   volumes:
     description:
-      - Further volumes, made empty.
+      - Further volumes, made empty, or units of iSCSI targets as they are.
     type: list
     elements: dict
     suboptions:
@@ -106,9 +107,15 @@ options:
       size:
         description:
           - Its size.
-          - It may grow later.
+          - It may grow later, unless the pool is of the type V(lvm) or V(zfs).
+          - Needed for every volume but a unit.
         type: str
-        required: true
+      unit:
+        description:
+          - A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh
+            vol-list) names it.
+          - It is used with what is on it, and is never deleted.
+        type: str
   nics:
     description:
       - The NICs, in order.
@@ -278,14 +285,15 @@ options:
             description:
               - V(overlay) shares the image's blocks until they are written; V(copy) is independent of the
                 image.
+              - V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing
+                else is possible.
             type: str
             choices:
               - overlay
               - copy
-            default: overlay
       volumes:
         description:
-          - Further volumes, made empty.
+          - Further volumes, made empty, or units of iSCSI targets as they are.
         type: list
         elements: dict
         suboptions:
@@ -302,9 +310,15 @@ options:
           size:
             description:
               - Its size.
-              - It may grow later.
+              - It may grow later, unless the pool is of the type V(lvm) or V(zfs).
+              - Needed for every volume but a unit.
             type: str
-            required: true
+          unit:
+            description:
+              - A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh
+                vol-list) names it.
+              - It is used with what is on it, and is never deleted.
+            type: str
       nics:
         description:
           - The NICs, in order.
@@ -463,6 +477,14 @@ EXAMPLES = r"""
         addresses: [172.20.0.11/24]
     node: node3
 
+- name: Have an instance on Ceph, with a unit of an iSCSI target
+  pextra.cloud.pextra_vm:
+    name: db
+    image: tiny
+    root: {pool: ceph, size: 10 GiB}
+    volumes:
+      - {name: data, pool: san, unit: "unit:0:0:1"}
+
 - name: Run many, read in bulk and applied in parallel
   pextra.cloud.pextra_vm:
     vms: "{{ instances }}"
@@ -575,13 +597,14 @@ vm:
       sample:
         - frontend
     volumes:
-      description: Its volumes; sizes in MiB.
+      description: Its volumes; sizes in MiB. Of a unit of an iSCSI target the size is not known.
       type: list
       elements: dict
       sample:
         - name: root
           pool: shared
           size: 1024
+          unit: null
     nics:
       description: Its NICs.
       type: list
@@ -654,13 +677,14 @@ vms:
       sample:
         - frontend
     volumes:
-      description: Its volumes; sizes in MiB.
+      description: Its volumes; sizes in MiB. Of a unit of an iSCSI target the size is not known.
       type: list
       elements: dict
       sample:
         - name: root
           pool: shared
           size: 1024
+          unit: null
     nics:
       description: Its NICs.
       type: list

@@ -88,13 +88,14 @@ vms:
       sample:
         - frontend
     volumes:
-      description: Its volumes; sizes in MiB.
+      description: Its volumes; sizes in MiB. Of a unit of an iSCSI target the size is not known.
       type: list
       elements: dict
       sample:
         - name: root
           pool: shared
           size: 1024
+          unit: null
     nics:
       description: Its NICs.
       type: list

@@ -26,6 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import (
     VmHave,
     plan_vms,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import KINDS, volume_place
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     Disk,
@@ -47,7 +48,28 @@ SHARED = Row(
     CLUSTER.id,
     {"type": "directory", "path": "/srv/shared", "shared": True},
 )
-EVERYWHERE = [f"{SHARED.id}/", *(f"{LOCAL.id}/{row.id}" for row in NODES)]
+CEPH = Row(
+    "pool-CCCCCCCCCCCCCCCCCCCCC",
+    "pool",
+    "ceph",
+    CLUSTER.id,
+    {
+        "type": "rbd",
+        "path": None,
+        "shared": True,
+        "source": {"pool": "vms", "monitors": ["192.0.2.1"], "user": "pextra"},
+    },
+)
+VG0 = Row("pool-DDDDDDDDDDDDDDDDDDDDD", "pool", "vg0", CLUSTER.id, {"type": "lvm", "path": None, "shared": False})
+TANK = Row("pool-EEEEEEEEEEEEEEEEEEEEE", "pool", "tank", CLUSTER.id, {"type": "zfs", "path": None, "shared": False})
+SAN = Row("pool-FFFFFFFFFFFFFFFFFFFFF", "pool", "san", CLUSTER.id, {"type": "iscsi", "path": None, "shared": True})
+POOLS = {row.name: row for row in (LOCAL, SHARED, CEPH, VG0, TANK, SAN)}
+UNITS = ("unit:0:0:1", "unit:0:0:2", "unit:0:0:3")
+EVERYWHERE = [
+    f"{SHARED.id}/",
+    f"{CEPH.id}/",
+    *(f"{pool.id}/{row.id}" for pool in (LOCAL, VG0, TANK) for row in NODES),
+]
 TINY = Row(
     "img-AAAAAAAAAAAAAAAAAAAAA",
     "image",
@@ -69,6 +91,8 @@ PORT_GROUPS = (
     Row("pg-CCCCCCCCCCCCCCCCCCCCC", "port_group", "Backup", CLUSTER.id, {"vswitch": VSWITCHES[1].id}),
 )
 COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.qcow2": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
+RAW_COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.raw": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
+UNFINISHED = ("half written", "half filled")
 
 
 class ImpossibleError(AssertionError):
@@ -112,18 +136,27 @@ class Node:
 
 @dataclass
 class Model:
-    """Three nodes, each with the pool `local`, all with the pool `shared`, and both images everywhere."""
+    """Three nodes, each with the pools `local`, `vg0` and `tank`, all with `shared`, `ceph` and `san`; both images are
+    everywhere but on the target.
+    """
 
     nodes: dict[str, Node] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
-    members: list[Row] = field(default_factory=lambda: [*NODES, LOCAL, SHARED, TINY, HUGE, *VSWITCHES, *PORT_GROUPS])
+    members: list[Row] = field(default_factory=lambda: [*NODES, *POOLS.values(), TINY, HUGE, *VSWITCHES, *PORT_GROUPS])
     down: dict[str, Problem] = field(default_factory=dict)
     made: int = 0
 
     @classmethod
     def fresh(cls) -> Model:
-        shared = _copies()
-        nodes = {row.name: Node(pools={"local": _copies(), "shared": shared}) for row in NODES}
+        shared = {
+            "shared": _copies(COPIES),
+            "ceph": _copies(RAW_COPIES),
+            "san": _copies(dict.fromkeys(UNITS, "theirs")),
+        }
+        own = {"local": COPIES, "vg0": RAW_COPIES, "tank": RAW_COPIES}
+        nodes = {
+            row.name: Node(pools={**{name: _copies(copies) for name, copies in own.items()}, **shared}) for row in NODES
+        }
         return cls(nodes)
 
     def copy(self) -> Model:
@@ -150,7 +183,12 @@ class Model:
                 if config.labels.anti_affinity:
                     capacity.groups.add(config.labels.anti_affinity)
             volumes = {pool: frozenset(names) for pool, names in node.pools.items()}
-            states[row.name] = NodeState(row, node.virt_type, capacity, frozenset(node.networks), volumes)
+            sizes = {
+                pool: {name: volume.size * 1024**2 for name, volume in names.items()}
+                for pool, names in node.pools.items()
+                if pool in ("vg0", "tank")
+            }
+            states[row.name] = NodeState(row, node.virt_type, capacity, frozenset(node.networks), volumes, sizes)
         foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
         hierarchy = Hierarchy(
             organizations=(ROOT_ORGANIZATION, OTHER_ORGANIZATION),
@@ -193,7 +231,8 @@ class Model:
 
     def volumes(self, node: str, pool: str) -> dict[str, Volume]:
         """Return an instance's volumes by name, without the copies of images."""
-        return {name: volume for name, volume in self.nodes[node].pools[pool].items() if name not in COPIES}
+        known = {*COPIES, *RAW_COPIES, *UNITS}
+        return {name: volume for name, volume in self.nodes[node].pools[pool].items() if name not in known}
 
     @property
     def state(self) -> dict[str, Any]:
@@ -260,21 +299,32 @@ class Model:
         if data["volume"] in pool:
             raise ImpossibleError(f"{data['volume']} is there already")
         self.made += 1
+        pool_type = POOLS[data["pool"]].attributes["type"]
+        if data["type"] != pool_type or data["format"] not in KINDS[pool_type].formats:
+            raise ImpossibleError(f"a pool of type {pool_type} has no volume of format {data['format']}")
         content = f"{data['mode']} {self.made}"
         if data["mode"] == "empty":
             pool[data["volume"]] = Volume(data["size"], content)
+            yield
+            return
+        images = {copy_: image for image in (TINY, HUGE) for copy_ in COPIES | RAW_COPIES if copy_.startswith(image.id)}
+        image = images[data["image_volume"]]
+        if data["image_volume"] not in pool or not data["image_volume"].endswith(f".{data['image_format']}"):
+            raise ImpossibleError("there is no such copy of the image")
+        content += f" of {image.name}"
+        size = image.attributes["virtual_size"] // 1024**2
+        if data["mode"] == "overlay" and KINDS[pool_type].clone is None:
+            raise ImpossibleError(f"a pool of type {pool_type} has no overlays")
+        if data["mode"] == "overlay" and pool_type == "directory":
+            pool[data["volume"]] = Volume(data["size"], content)
+        elif pool_type in ("lvm", "zfs"):
+            pool[data["volume"]] = Volume(data["size"], "half filled")
+            yield  # it has its name and its size long before its content
+            pool[data["volume"]].content = content
         else:
-            image = next(row for row in (TINY, HUGE) if row.name == COPIES[data["image_volume"]])
-            if data["image_volume"] not in pool or image.attributes["format"] != data["image_format"]:
-                raise ImpossibleError("there is no such copy of the image")
-            content += f" of {image.name}"
-            if data["mode"] == "overlay":
-                pool[data["volume"]] = Volume(data["size"], content)
-            else:
-                size = image.attributes["virtual_size"] // 1024**2
-                pool[data["volume"]] = Volume(size, content)
-                yield  # copied, and not grown yet
-                pool[data["volume"]].size = max(size, data["size"])
+            pool[data["volume"]] = Volume(size, content)
+            yield  # copied or cloned, and not grown yet
+            pool[data["volume"]].size = max(size, data["size"])
         yield
 
     def _write_seed(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
@@ -295,6 +345,8 @@ class Model:
                 raise ImpossibleError("it is in use: growing it behind the guest's back destroys it")
         elif attached[data["target"]].volume != data["volume"]:
             raise ImpossibleError(f"{data['target']} is another disk")
+        if volume.size < data["size"] and not KINDS[POOLS[data["pool"]].attributes["type"]].grows:
+            raise ImpossibleError(f"libvirt cannot make {data['volume']} larger")
         volume.size = max(volume.size, data["size"])
         yield
 
@@ -303,6 +355,10 @@ class Model:
             for guest in node.guests.values():
                 if guest.live and any(disk.volume == data["volume"] for disk in guest.live.disks):
                     raise ImpossibleError(f"{data['volume']} is in use")
+        if data["volume"] in UNITS:
+            raise ImpossibleError("units are the target's")
+        if data["wipe"] is not (data["pool"] == "vg0"):
+            raise ImpossibleError("the next volume there would show what this one held")
         self._node(work).pools[data["pool"]].pop(data["volume"], None)
         yield
 
@@ -347,11 +403,13 @@ class Model:
         yield
 
     def _start_guest(self, node: Node, guest: Guest, power: str) -> None:
-        paths = {"/srv/local": "local", "/srv/shared": "shared"}
+        places = {
+            volume_place(row.attributes["type"], row.name, row.attributes, ""): name for name, row in POOLS.items()
+        }
         config = guest.config
         for disk in config.disks:
-            volume = node.pools.get(paths[disk.path.rsplit("/", 1)[0]], {}).get(disk.volume)
-            if volume is None or volume.content == "half written":
+            volume = node.pools.get(places[disk.path.removesuffix(disk.volume)], {}).get(disk.volume)
+            if volume is None or volume.content in UNFINISHED:
                 raise ImpossibleError(f"{disk.path} is not there")
         if any(
             other.power != "stopped" and config.uuid in state.guests and other is state.guests[config.uuid]
@@ -445,7 +503,7 @@ class Model:
             raise ImpossibleError(f"live is {data['live']}, and it is {guest.power}")
         if data["live"]:
             for disk in _live(guest).disks:
-                if disk.volume not in target.pools.get("shared", {}):
+                if not any(disk.volume in target.pools.get(pool, {}) for pool in ("shared", "ceph", "san")):
                     raise ImpossibleError(f"{disk.path} is not there")
             del source.guests[uuid]
             target.guests[uuid] = Guest(config, guest.live, guest.power)
@@ -494,8 +552,8 @@ def _is(guest: Guest, name: str) -> bool:
     return guest.config.name == name
 
 
-def _copies() -> dict[str, Volume]:
-    return {name: Volume(1, image) for name, image in COPIES.items()}
+def _copies(copies: Mapping[str, str]) -> dict[str, Volume]:
+    return {name: Volume(1, image) for name, image in copies.items()}
 
 
 def _sorted(disks: Sequence[Disk]) -> tuple[Disk, ...]:

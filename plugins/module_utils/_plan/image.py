@@ -16,12 +16,13 @@ from typing import Any, Literal
 from .._errors import Problem
 from .._ids import new_id
 from .._names import is_of_instance
+from .._pool_kinds import KINDS
 from .._spec._image_source import is_url
 from .._spec._image_trust import mirrored
 from .._spec._mistake import suggest
 from .._spec._sizes import show_size
 from .._spec.image import Image
-from .._spec.pool import IN_DIRECTORY
+from .._spec.pool import WITH_VOLUMES
 from ._image_versions import (
     Version,
     choose_kept,
@@ -399,7 +400,7 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
         return _Target(want, cluster, row, ())
     if want.pools is None:
         chosen = [
-            pool for pool in pools if not pool.attributes.get("deleting") and pool.attributes["type"] in IN_DIRECTORY
+            pool for pool in pools if not pool.attributes.get("deleting") and pool.attributes["type"] in WITH_VOLUMES
         ]
     else:
         chosen, problems = [], []
@@ -412,12 +413,13 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
                 )
             elif pool.attributes.get("deleting"):
                 problems.append(Problem(f"storage pool {pool.name} is being destroyed", resource=label))
-            elif pool.attributes["type"] not in IN_DIRECTORY:
+            elif pool.attributes["type"] not in WITH_VOLUMES:
                 kind = pool.attributes["type"]
                 problems.append(
                     Problem(
-                        f"storage pool {pool.name} is of type {kind}, which cannot hold images yet",
-                        f"Choose one of type {' or '.join(IN_DIRECTORY)}.",
+                        f"storage pool {pool.name} is of type {kind}: its units are the target's, and no image can be "
+                        "copied there",
+                        f"Choose one of type {', '.join(WITH_VOLUMES)}.",
                         resource=label,
                     )
                 )
@@ -636,6 +638,8 @@ def _plan_uploads(target: _Target, new: Row, have: ImageHave, draft: _Draft) -> 
                 "pool": site.pool.name,
                 "key": site.key,
                 "volume": newest.volume_in(site.pool),
+                "pool_row": site.pool,
+                "format": new.attributes["format"],
                 "sha256": new.attributes["sha256"],
             },
         )
@@ -741,6 +745,7 @@ def _plan_deletions(
             "key": key,
             "volume": volume,
             "newest": row.id,
+            "with_snapshots": site is not None and KINDS[site.pool.attributes["type"]].clone == "ceph",
         }
         what = "the copy" if version.id == row.id else f"version {version.number}"
         text = f"delete {what} in pool {pool}" if pool else "forget a copy whose pool is gone"

@@ -68,6 +68,8 @@ class PoolHave:
     down: Mapping[str, Problem] = field(default_factory=dict)
     # Why a pool's source cannot be used, by (pool, node) names; a directory is made where it is missing.
     bad_sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # The digests of the keys of Ceph that the coordinator keeps, by the pool's identifier.
+    kept_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -479,6 +481,17 @@ def _plan_present(target: _Target, have: PoolHave, draft: _Draft) -> None:
     gone = [association for id_, association in known.items() if id_ not in {node.id for node in target.nodes}]
     leaving, dropped = _plan_leaving(new, gone, have, draft, last_node=not target.nodes)
     _plan_registration(new, before, registered + leaving, dropped, known, have, draft)
+    _plan_key(want, new, have, draft)
+
+
+def _plan_key(want: Pool, row: Row, have: PoolHave, draft: _Draft) -> None:
+    """The coordinator is a client of Ceph itself: libvirt cannot fill a volume there."""
+    if want.type != "rbd" or want.credential is None:
+        return
+    digest = digest_of_credential(row.id, want.credential)
+    if have.kept_keys.get(row.id) != digest:
+        step = Step("keep_key", "keep its key on the coordinator", {"id": row.id, "credential": want.credential})
+        draft.first.append(Work(kind="pool", name=row.name, id=row.id, steps=(step,)))
 
 
 def _plan_registration(
@@ -728,7 +741,13 @@ def _plan_leaving(
                 source_reachable=True,
             )
         )
-        data = {"association": association, "uuid": uuid_of(row.id), "pool": row.name, "copies": copies}
+        data = {
+            "association": association,
+            "uuid": uuid_of(row.id),
+            "pool": row.name,
+            "copies": copies,
+            "with_snapshots": row.attributes["type"] == "rbd",
+        }
         steps = []
         if copies:
             steps.append(Step("delete_copies", f"delete {_count(len(copies), 'copy', 'copies')} of images", data))

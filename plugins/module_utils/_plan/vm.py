@@ -12,10 +12,9 @@ import netaddr
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
 from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
-from .._pool_kinds import find_name_problem, volume_format, volume_place
+from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
 from .._spec.cloud_init import digest_of, render_seed
-from .._spec.pool import IN_DIRECTORY
-from .._spec.vm import Nic, Vm
+from .._spec.vm import Nic, Root, Vm, Volume
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel, convert_domain
 from ._disks import disk_of
@@ -43,13 +42,17 @@ class Domain:
 
 @dataclass(frozen=True)
 class NodeState:
-    """A node that answers. volumes: names by pool, for the pools that are active there."""
+    """A node that answers. volumes: names by pool, for the pools that are active there.
+
+    sizes: in bytes, by pool and volume, read only of pools in which libvirt cannot make a volume larger.
+    """
 
     row: Row
     virt_type: str
     capacity: Capacity
     networks: frozenset[str]
     volumes: Mapping[str, frozenset[str]]
+    sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class _Context:
     vswitches: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[Domain]] = field(default_factory=dict)
+    units: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cluster: Row, have: VmHave, consent: Consent) -> _Context:
@@ -125,6 +129,10 @@ class _Context:
         for domains in have.domains.values():
             if domains[0].config.labels.cluster == cluster.id:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
+            for domain in domains:
+                for label in domain.config.labels.volumes if domain.config.labels.cluster == cluster.id else ():
+                    if label.unit is not None:
+                        context.units[label.pool, label.unit] = domain.config.name
         for row in have.rows("instance", cluster.id):
             context.reserve(row, 1)
         return context
@@ -188,6 +196,10 @@ def _plan_one(want: Vm, context: _Context) -> Work:
     current, leftovers = _pick(row, domains, context)
     if want.state == "absent":
         return _plan_absence(want, row, current, leftovers, context)
+    if want.root is not None:
+        _root_pool(want.root, context)
+    for volume in want.volumes:
+        _volume_pool(volume, context)
     for name, foreign in context.have.foreign.items():
         if want.name in foreign and current is None:
             raise _RefusedError(
@@ -337,6 +349,10 @@ def _unsuitable(want: Vm, node: str, context: _Context, *, is_new: bool = True) 
         vswitch = _vswitch(nic, context)
         if vswitch not in state.networks:
             problems.append(f"port group {nic.port_group} needs {vswitch}, which is not there")
+    for volume in want.volumes:
+        pool = _pool(volume.pool, context)
+        if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
+            problems.append(f"storage pool {pool.name} has no unit {volume.unit} there")
     return problems + (_unsuitable_image(want, state, context) if is_new else [])
 
 
@@ -350,12 +366,17 @@ def _unsuitable_image(want: Vm, here: NodeState, context: _Context) -> list[str]
     image, pool = _image(want.image, context), _pool(want.root.pool, context)
     if pool.name not in here.volumes:
         return []
-    if image_volume(image.id, image.attributes["format"]) not in here.volumes[pool.name]:
+    if _copy_of(image, pool) not in here.volumes[pool.name]:
         return [f"image {image.name} has no copy in storage pool {pool.name} there"]
     key = site_key(pool.id, None if pool.attributes.get("shared") else here.row.id)
     if key not in image.attributes.get("copies", ()):
         return [f"the copy of image {image.name} in storage pool {pool.name} there is not complete"]
     return []
+
+
+def _copy_of(image: Row, pool: Row) -> str:
+    """Return the name of an image's copy in a pool."""
+    return image_volume(image.id, image_format(pool.attributes["type"], image.attributes["format"]))
 
 
 def _pools_of(want: Vm) -> list[str]:
@@ -366,12 +387,45 @@ def _pool(reference: str, context: _Context) -> Row:
     row = context.pools.get(reference)
     if row is None:
         raise _RefusedError(f'there is no storage pool "{reference}"', _known("storage pools", context.pools))
-    if row.attributes["type"] not in IN_DIRECTORY:
-        raise _RefusedError(
-            f"storage pool {row.name} is of type {row.attributes['type']}, which cannot hold volumes of instances yet",
-            f"Choose one of type {' or '.join(IN_DIRECTORY)}.",
-        )
     return row
+
+
+def _kind(pool: Row) -> PoolKind:
+    return KINDS[pool.attributes["type"]]
+
+
+def _root_pool(root: Root, context: _Context) -> Row:
+    """Return the pool of a root volume, which must be one where volumes can be made, in the way that is wanted."""
+    pool = _pool(root.pool, context)
+    if not _kind(pool).formats:
+        raise _RefusedError(
+            f"storage pool {pool.name} is of type {pool.attributes['type']}, and a root volume cannot be made there",
+            "Choose another pool; its units can be further volumes.",
+        )
+    if root.mode == "overlay" and _kind(pool).clone is None:
+        raise _RefusedError(
+            f"storage pool {pool.name} is of type {pool.attributes['type']}, where volumes cannot share the blocks of "
+            "an image",
+            "Leave out mode, or set it to copy.",
+        )
+    return pool
+
+
+def _volume_pool(volume: Volume, context: _Context) -> Row:
+    """Return the pool of a further volume. Units of targets are named, all others are made."""
+    pool = _pool(volume.pool, context)
+    if _kind(pool).formats and volume.unit is not None:
+        raise _RefusedError(
+            f"its volume {volume.name} names a unit, but storage pool {pool.name} is of type {pool.attributes['type']}",
+            "Give size instead of unit; units are of pools of type iscsi.",
+        )
+    if not _kind(pool).formats and volume.unit is None:
+        raise _RefusedError(
+            f"its volume {volume.name} cannot be made in storage pool {pool.name}, which is of type "
+            f"{pool.attributes['type']}",
+            "Give a unit of its target instead of size.",
+        )
+    return pool
 
 
 def _image(reference: str, context: _Context) -> Row:
@@ -420,7 +474,7 @@ def model_of(
     had = {volume.name: volume for volume in current.labels.volumes} if current else {}
     seed: dict[str, str] | None = None
     if want.root is not None:
-        pool = _pool(want.root.pool, context)
+        pool = _root_pool(want.root, context)
         size = want.root.size
         if size is None:
             is_kept = current is not None and current.labels.image == _image_name(want, context) and "root" in had
@@ -432,9 +486,13 @@ def model_of(
             seed = render_seed(want, instance_id, macs)
     targets = _targets(want, found)
     for volume in want.volumes:
-        pool = _pool(volume.pool, context)
+        pool = _volume_pool(volume, context)
         target = targets[volume.name]
-        volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size))
+        volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit))
+        if volume.unit is not None:
+            _take_unit(volume.unit, pool, want, context)
+            disks.append(disk_of(pool, volume.unit, target=target, serial=volume.name))
+            continue
         name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
         disks.append(disk_of(pool, _checked(name, pool), target=target, serial=volume.name))
     digest = digest_of(seed) if seed is not None else None
@@ -453,7 +511,7 @@ def model_of(
         if current is not None and want.organization is None
         else _organization(want, context),
         image=_image_name(want, context),
-        root_mode=want.root.mode if want.root else None,
+        root_mode=root_mode(_pool(want.root.pool, context).attributes["type"], want.root.mode) if want.root else None,
         anti_affinity=want.anti_affinity,
         seed=digest,
         tags=want.tags,
@@ -474,6 +532,16 @@ def model_of(
         labels=labels,
     )
     return model, seed
+
+
+def _take_unit(unit: str, pool: Row, want: Vm, context: _Context) -> None:
+    """Two guests on one unit destroy each other's file systems."""
+    holder = context.units.setdefault((pool.name, unit), want.name)
+    if holder != want.name:
+        raise _RefusedError(
+            f"{unit} of storage pool {pool.name} is used by instance {holder}",
+            "Choose another unit, or take it from that instance first.",
+        )
 
 
 def _canonical_mac(text: str) -> str:
@@ -544,12 +612,21 @@ def _plan_creation(
     power = want.power or (row.attributes.get("power") if row else None) or "running"
     settled = _attributes(want, state.row.id, model)
     attributes = settled if power == "stopped" else settled | {"power": power}
+    again, here = _begin_again(row, model, state, context)
+    made = _volume_steps(want, model, here, context)
+    filling = [step.data["volume"] for step in made if _is_filled(step)]
+    if filling:
+        attributes = attributes | {"filling": filling}
     steps: list[Step] = []
     if row is None or dict(row.attributes) != attributes:
         steps.append(_register(instance_id, want, context, attributes))
-    steps += _volume_steps(want, model, state, context)
+    steps += again
+    steps += made
+    if filling:
+        attributes = {key: value for key, value in attributes.items() if key != "filling"}
+        steps.append(_settle(instance_id, want, context, attributes, "note that its volumes are complete"))
     if seed is not None and want.root is not None:
-        steps.append(_seed_step(want, model, seed, context))
+        steps.append(_seed_step(model, seed, context))
     steps.append(Step("define", "define", {"model": model, "xml": None, "virt_type": state.virt_type}))
     if want.autostart:
         steps.append(Step("autostart", "let it start with its node", {"autostart": True}))
@@ -560,11 +637,43 @@ def _plan_creation(
         Change("node", None, node),
         Change("vcpus", None, want.vcpus),
         Change("memory", None, want.memory),
-        *(Change(f"volumes.{volume.name}.size", None, volume.size) for volume in model.labels.volumes),
+        *(_change_of_volume(None, volume) for volume in model.labels.volumes),
         *(Change(f"nics.{index}.port_group", None, nic.port_group) for index, nic in enumerate(model.interfaces)),
         Change("power", None, power),
     ]
     return tuple(steps), tuple(changes)
+
+
+def _is_filled(step: Step) -> bool:
+    """Tell whether a volume is there, under its name, long before it is complete: on a block device by copying."""
+    return step.act == "create_volume" and step.data["mode"] == "copy" and KINDS[step.data["type"]].disk == "block"
+
+
+def _begin_again(
+    row: Row | None, model: DomainModel, state: NodeState, context: _Context
+) -> tuple[list[Step], NodeState]:
+    """Return steps that destroy what a killed run has left half filled, and the node without it.
+
+    Nothing is lost: the row names such volumes from before they are made until they are complete, and the instance is
+    defined only then.
+    """
+    half = set(row.attributes.get("filling", ())) if row is not None else set()
+    if not half:
+        return [], state
+    steps = [
+        _delete_step(label.pool, name, f"destroy {name}, which is not complete", context)
+        for label in model.labels.volumes
+        for name in sorted(half & state.volumes.get(label.pool, frozenset()))
+        if (disk := _disk_of(label.name, model)) is not None and disk.volume == name
+    ]
+    return steps, replace(state, volumes={pool: names - half for pool, names in state.volumes.items()})
+
+
+def _delete_step(pool: str, volume: str, text: str, context: _Context) -> Step:
+    row = context.pools.get(pool)
+    # A pool that is not ours to know is a directory's, as far as deleting goes.
+    kind = _kind(row) if row is not None else KINDS["directory"]
+    return Step("delete_volume", text, {"pool": pool, "volume": volume, "wipe": not kind.is_blank})
 
 
 def _register(instance_id: str, want: Vm, context: _Context, attributes: Mapping[str, Any]) -> Step:
@@ -587,15 +696,24 @@ def _volume_steps(
     """Plan to make the volumes that are not there. What is there is never made again, but is given its full size."""
     steps = []
     for label in model.labels.volumes:
-        if only is not None and label.name not in only:
+        if label.unit is not None or (only is not None and label.name not in only):
             continue
         disk = next(disk for disk in model.disks if disk.serial == label.name)
         name = disk.volume
+        pool_type = context.pools[label.pool].attributes["type"]
         if name in state.volumes.get(label.pool, frozenset()):
-            kept = {"pool": label.pool, "volume": name, "size": label.size, "target": None}
+            _require_growth(label, disk, state, context)
+            kept = {"pool": label.pool, "volume": name, "size": label.size, "target": None, "type": pool_type}
             steps.append(Step("grow_volume", f"keep volume {label.name}, with {label.size} MiB", kept))
             continue
-        data: dict[str, Any] = {"pool": label.pool, "volume": name, "size": label.size, "mode": "empty"}
+        data: dict[str, Any] = {
+            "pool": label.pool,
+            "volume": name,
+            "size": label.size,
+            "mode": "empty",
+            "type": pool_type,
+            "format": disk.format,
+        }
         if label.name == "root" and want.image is not None and want.root is not None:
             image = _image(want.image, context)
             image_size = -(-int(image.attributes["virtual_size"]) // 1024**2)
@@ -604,18 +722,21 @@ def _volume_steps(
                     f"its root volume of {label.size} MiB is smaller than image {image.name} of {image_size} MiB"
                 )
             data |= {
-                "mode": want.root.mode,
-                "image_volume": image_volume(image.id, image.attributes["format"]),
-                "image_format": image.attributes["format"],
+                "mode": root_mode(pool_type, want.root.mode),
+                "image_volume": _copy_of(image, context.pools[label.pool]),
+                "image_format": image_format(pool_type, image.attributes["format"]),
+                "image_size": int(image.attributes["virtual_size"]),
+                "pool_row": context.pools[label.pool],
             }
         steps.append(Step("create_volume", f"create volume {label.name} in {label.pool}", data))
     return steps
 
 
-def _seed_step(want: Vm, model: DomainModel, seed: Mapping[str, str], context: _Context) -> Step:
+def _seed_step(model: DomainModel, seed: Mapping[str, str], context: _Context) -> Step:
     disk = next(disk for disk in model.disks if disk.serial == "seed")
-    pool = _pool(want.root.pool, context).name if want.root else ""
-    return Step("write_seed", "write the cloud-init seed", {"pool": pool, "volume": disk.volume, "files": seed})
+    pool = context.pools[model.labels.root.pool if model.labels.root else ""]
+    data = {"pool": pool.name, "pool_row": pool, "volume": disk.volume, "files": seed}
+    return Step("write_seed", "write the cloud-init seed", data)
 
 
 # Change
@@ -650,8 +771,8 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         steps += root_steps
     steps += _volume_steps(want, model, here, context, only=_names_of(model) - _names_of(current.config))
     if seed is not None and _needs_seed(current, model, here):
-        steps.append(_seed_step(want, model, seed, context))
-    steps += _growth_steps(current, model, replaced)
+        steps.append(_seed_step(model, seed, context))
+    steps += _growth_steps(current, model, replaced, context)
     if changes or not current.persistent:
         steps.append(Step("define", "change the definition", {"model": model, "xml": current.xml, "virt_type": ""}))
     if row is None:
@@ -814,9 +935,24 @@ def _compare_volumes(old: Labels, new: Labels) -> list[Change]:
                 f"its volume {name} has {was.size} MiB, and cannot shrink to {is_.size} MiB",
                 "Shrinking destroys what lies beyond; declare the old size again.",
             )
+        if was is not None and is_ is not None and was.unit != is_.unit:
+            raise _RefusedError(
+                f"its volume {name} is {was.unit or 'a volume of its own'}, and cannot become "
+                f"{is_.unit or 'a volume of its own'}",
+                "Give the other one another name.",
+            )
         if was is None or is_ is None or was.size != is_.size:
-            changes.append(Change(f"volumes.{name}.size", was and was.size, is_ and is_.size))
+            changes.append(_change_of_volume(was, is_))
     return changes
+
+
+def _change_of_volume(was: VolumeLabel | None, is_: VolumeLabel | None) -> Change:
+    either = is_ or was
+    if either is None:
+        raise ValueError("a change needs what was or what is")
+    if either.unit is not None:
+        return Change(f"volumes.{either.name}.unit", was and was.unit, is_ and is_.unit)
+    return Change(f"volumes.{either.name}.size", was and was.size, is_ and is_.size)
 
 
 def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]:
@@ -880,7 +1016,7 @@ def _live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change]
     changes = [change for change in _compare_interfaces(live, model) if change.field not in fields]
     attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
     for serial in sorted(attached ^ wanted):
-        if f"volumes.{serial}.size" not in fields:
+        if not fields & {f"volumes.{serial}.size", f"volumes.{serial}.unit"}:
             is_, should = serial in attached, serial in wanted
             changes.append(Change(f"volumes.{serial}.attached", is_, should))
     if live.labels != model.labels and not known and not changes:
@@ -888,22 +1024,41 @@ def _live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change]
     return changes
 
 
-def _growth_steps(current: Domain, model: DomainModel, replaced: bool) -> list[Step]:
+def _growth_steps(current: Domain, model: DomainModel, replaced: bool, context: _Context) -> list[Step]:
     before = {volume.name: volume.size for volume in current.config.labels.volumes}
     steps = []
     for label in model.labels.volumes:
         disk = _disk_of(label.name, model)
         if disk is None or label.size <= before.get(label.name, label.size) or (replaced and label.name == "root"):
             continue
+        _require_growth(label, disk, context.have.nodes[current.node], context)
         in_use = _disk_of(label.name, current.live) if current.live is not None and not replaced else None
         data = {
             "pool": label.pool,
             "volume": disk.volume,
             "size": label.size,
             "target": in_use.target if in_use else None,
+            "type": context.pools[label.pool].attributes["type"],
         }
         steps.append(Step("grow_volume", f"grow volume {label.name} to {label.size} MiB", data))
     return steps
+
+
+def _require_growth(label: VolumeLabel, disk: Disk, here: NodeState, context: _Context) -> None:
+    """Where libvirt cannot make a volume larger it must have been made so by hand."""
+    pool = context.pools[label.pool]
+    size = here.sizes.get(label.pool, {}).get(disk.volume, 0)
+    if _kind(pool).grows or size >= label.size * 1024**2:
+        return
+    by_hand = {
+        "lvm": f"lvextend --size {label.size}m {pool.name}/{disk.volume}",
+        "zfs": f"zfs set volsize={label.size}M {pool.name}/{disk.volume}",
+    }[pool.attributes["type"]]
+    raise _RefusedError(
+        f"its volume {label.name} has {size // 1024**2} MiB, and libvirt cannot make it larger in a pool of type "
+        f"{pool.attributes['type']}",
+        f"On {here.row.name}: {by_hand} && virsh pool-refresh {pool.name}; then run again, and the guest sees it.",
+    )
 
 
 def _require_volumes(current: Domain, here: NodeState, *, but_root: bool) -> None:
@@ -916,13 +1071,11 @@ def _require_volumes(current: Domain, here: NodeState, *, but_root: bool) -> Non
         if disk is None or names is None or (but_root and label.name == "root"):
             continue
         if disk.volume not in names:
-            raise _FailedError(
-                Problem(
-                    f"its volume {label.name} ({disk.path}) is gone from storage pool {label.pool}",
-                    "Restore it from a backup, or remove the instance (state: absent) and make it again.",
-                    current.node,
-                )
-            )
+            remedy = "Restore it from a backup, or remove the instance (state: absent) and make it again."
+            if label.unit is not None:
+                remedy = "Look at the target: it does not offer the unit to this node any more."
+            what = f"its volume {label.name} ({disk.path}) is gone from storage pool {label.pool}"
+            raise _FailedError(Problem(what, remedy, current.node))
 
 
 def _replace_root(
@@ -945,7 +1098,7 @@ def _replace_root(
     if disk.volume in names:
         old = current.config.labels.image
         loses = (f"the root volume of {want.name}" + (f", made from image {old}" if old else ""),)
-        steps.append(Step("delete_volume", "destroy its root volume", {"pool": label.pool, "volume": disk.volume}))
+        steps.append(_delete_step(label.pool, disk.volume, "destroy its root volume", context))
         here = replace(here, volumes={**here.volumes, label.pool: names - {disk.volume}})
     return steps + _volume_steps(want, model, here, context, only=frozenset({"root"})), loses
 
@@ -1095,7 +1248,7 @@ def _plan_absence(
                     continue
                 if not is_seed:
                     loses.append(f"volume {name} in {pool}")
-                steps.append(Step("delete_volume", f"destroy {name}", {"pool": pool, "volume": name}))
+                steps.append(_delete_step(pool, name, f"destroy {name}", context))
     steps.append(Step("unregister", "forget", {"id": instance_id}))
     return Work(
         kind="instance",

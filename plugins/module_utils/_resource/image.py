@@ -25,6 +25,7 @@ from .._plan.image import (
     LABEL,
     ImageHave,
     Proof,
+    Site,
     User,
     describe_images,
     describe_use,
@@ -34,6 +35,7 @@ from .._plan.image import (
     labels_of_image,
     plan_images,
 )
+from .._pool_kinds import KINDS, volume_place
 from .._progress import note_transfer
 from .._spec._common import parse_spec
 from .._spec._image_source import is_url
@@ -42,6 +44,7 @@ from .._spec._mistake import Mistake
 from .._spec.image import FIELDS, Image
 from .._xml.volume import render_volume
 from ._base import Options
+from ._image_blocks import write_block_copy
 from ._image_copies import change_images, forget_copy, record_copy, withdraw_copy
 
 
@@ -91,6 +94,8 @@ class ImageResource:
 
         seen = cloud.on_each(pools_of, read_node)
         users: dict[str, list[User]] = {}
+        for image_id, user in _find_clones(cloud, losing, find_sites(wants, have), seen):
+            users.setdefault(image_id, []).append(user)
         for seen_node in seen.values():
             for image_id, user in seen_node.users:
                 users.setdefault(image_id, []).append(user)
@@ -121,7 +126,12 @@ class ImageResource:
         elif step.act == "upload":
             if step.data["id"] in self._unusable:
                 raise PextraError([Problem("was not copied, because its file cannot be used", "", work.node, label)])
-            self._upload(cloud, _node_of(work), step.data, label)
+            withdraw_copy(cloud.registry, step.data["id"], step.data["key"])
+            if KINDS[step.data["pool_row"].attributes["type"]].disk == "file":
+                self._upload(cloud, _node_of(work), step.data, label)
+            else:
+                write_block_copy(cloud, _node_of(work), step.data, label)
+                record_copy(cloud.registry, step.data["id"], step.data["key"])
         elif step.act == "delete":
             self._delete(cloud, work, step.data, label)
             forget_copy(cloud.registry, step.data["scope"], step.data["name"], step.data["key"], step.data["volume"])
@@ -145,7 +155,7 @@ class ImageResource:
         if users:
             what = f"its copy in pool {data['pool']} has come into use by {', '.join(users[:10])}, and stays"
             raise PextraError([Problem(what, "Run again.", work.node, label)])
-        hypervisor.delete_volume(data["pool"], data["volume"], label)
+        hypervisor.delete_volume(data["pool"], data["volume"], label, with_snapshots=data["with_snapshots"])
 
     def _prepare(self, cloud: Cloud, step: Step, label: str) -> None:
         sha256, row = step.data["sha256"], step.data["row"]
@@ -185,7 +195,6 @@ class ImageResource:
         hypervisor = cloud.hypervisor(node)
         pool, volume, sha256 = data["pool"], data["volume"], data["sha256"]
         resource = f"{label} in pool {pool}"
-        withdraw_copy(cloud.registry, data["id"], data["key"])
         hypervisor.delete_volume(pool, volume, resource)  # what a killed run has left
         try:
             with open(cache.cached_path(sha256), "rb") as file:
@@ -298,7 +307,10 @@ def _find_instances(
         text = domain.config + (domain.live or "")
         for version in versions:
             if version.id in text:
-                lies_in = frozenset(pool.id for pool in pools if f"{pool.attributes['path']}/" in text)
+                places = {
+                    pool.id: volume_place(pool.attributes["type"], pool.name, pool.attributes, "") for pool in pools
+                }
+                lies_in = frozenset(pool_id for pool_id, place in places.items() if place in text)
                 found.append((version.id, User("instance", domain.name, node, pools=lies_in)))
     return found
 
@@ -309,11 +321,32 @@ def _find_overlays(
     """A volume whose backing file is a copy would be unreadable without it."""
     found = []
     for pool in pools:
+        if KINDS[pool.attributes["type"]].disk != "file":  # others have no backing files
+            continue
         copies = {version.volume_in(pool): version for version in versions}
         for volume, backing in sorted(hypervisor.backing_paths(pool.name).items()):
             version = copies.get(os.path.basename(backing))
             if version is not None:
                 found.append((version.id, User("volume", volume, node, pool.name, frozenset({pool.id}))))
+    return found
+
+
+def _find_clones(
+    cloud: Cloud, versions: Sequence[Version], sites: Sequence[Site], seen: Mapping[str, _SeenNode]
+) -> list[tuple[str, User]]:
+    """A clone within Ceph would be unreadable without what it hangs on, and only Ceph knows of it."""
+    found = []
+    for site in sites:
+        if KINDS[site.pool.attributes["type"]].clone != "ceph":
+            continue
+        there = {name for node in seen.values() for name in node.volumes.get(site.pool.id, ())}
+        node = next((node.name for node in site.through), "Ceph")
+        for version in versions:
+            volume = version.volume_in(site.pool)
+            if volume in there:
+                clones = cloud.ceph_pool(site.pool).children(volume)
+                pools = frozenset({site.pool.id})
+                found += [(version.id, User("volume", clone, node, site.pool.name, pools)) for clone in clones]
     return found
 
 

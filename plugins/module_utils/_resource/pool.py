@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .._ceph_keys import drop_key, keep_key, read_key
 from .._cloud import Cloud
 from .._errors import PextraError, Problem
 from .._hypervisor import Hypervisor
@@ -25,9 +26,10 @@ from .._plan.pool import (
     find_source_tests,
     plan_pools,
 )
+from .._pool_kinds import volume_place
 from .._spec._fields import Table
 from .._spec._mistake import Mistake
-from .._spec.pool import FIELDS, Pool, parse_pool_spec
+from .._spec.pool import FIELDS, Pool, digest_of_credential, parse_pool_spec
 from .._storage_source import find_bad_sources
 from .._xml.pool import parse_pool
 from ._base import Options
@@ -68,7 +70,10 @@ class PoolResource:
                 for pool in hypervisor.pools()
             )
             labels = cloud.switch(name).labels()
-            gone = {row.name: row.attributes["path"] for row in leaving.get(name, ())}
+            gone = {
+                row.name: volume_place(row.attributes["type"], row.name, row.attributes, "")
+                for row in leaving.get(name, ())
+            }
             started = {pool.definition.name for pool in seen if pool.active}
             volumes = {}
             for pool in gone.keys() & started:
@@ -85,7 +90,7 @@ class PoolResource:
         concerned = find_concerned(wants, have)
         seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
-        have = replace(have, seen=seen_nodes, down=down)
+        have = replace(have, seen=seen_nodes, down=down, kept_keys=_digest_keys(wants, have))
         return replace(have, bad_sources=find_bad_sources(cloud, find_source_tests(wants, have)))
 
     def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
@@ -112,6 +117,10 @@ class PoolResource:
             return  # `reserve` has done it
         if step.act == "deregister":
             _deregister(cloud, step.data["id"])
+            drop_key(step.data["id"])
+            return
+        if step.act == "keep_key":
+            keep_key(step.data["id"], step.data["credential"])
             return
         if work.node is None:
             raise AssertionError(step.act)
@@ -161,7 +170,7 @@ class PoolResource:
             hypervisor.set_pool_autostart(uuid, label)
         elif step.act == "delete_copies":
             for name in step.data["copies"]:
-                hypervisor.delete_volume(step.data["pool"], name, label)
+                hypervisor.delete_volume(step.data["pool"], name, label, with_snapshots=step.data["with_snapshots"])
         elif step.act == "remove":
             hypervisor.remove_pool(uuid, label)
             if step.data["has_secret"]:
@@ -204,17 +213,25 @@ def secret_value(data: Mapping[str, Any]) -> bytes:
     return base64.b64decode(credential) if data["pool_type"] == "rbd" else credential.encode()
 
 
-def _find_users(hypervisor: Hypervisor, paths: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
-    """Return, by pool, the instances of a node with a disk in its directory."""
+def _find_users(hypervisor: Hypervisor, places: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return, by pool, the instances of a node with a disk in it. places: what the paths of its volumes begin with."""
     users: dict[str, set[str]] = {}
     for domain in hypervisor.domains():
         for text in filter(None, (domain.config, domain.live)):
             for source in ET.fromstring(text).iterfind("devices/disk//source"):
-                file = source.get("file", "")
-                for pool, path in paths.items():
-                    if (path and file.startswith(f"{path}/")) or source.get("pool") == pool:
+                path = source.get("file") or source.get("dev") or source.get("name") or ""
+                for pool, place in places.items():
+                    if path.startswith(place) or source.get("pool") == pool:
                         users.setdefault(pool, set()).add(domain.name)
     return {pool: tuple(sorted(names)) for pool, names in users.items()}
+
+
+def _digest_keys(wants: Sequence[Pool], have: PoolHave) -> dict[str, str]:
+    """Return the digests of the keys of Ceph that are kept here."""
+    if not any(want.type == "rbd" for want in wants):
+        return {}
+    kept = {row.id: read_key(row.id) for row in have.pools if row.attributes["type"] == "rbd"}
+    return {pool_id: digest_of_credential(pool_id, key) for pool_id, key in kept.items() if key is not None}
 
 
 def _stamped(association: AssociationRow) -> AssociationRow:

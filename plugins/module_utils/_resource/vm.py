@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from xml.sax.saxutils import escape
 
 from .._cloud import Cloud
 from .._errors import HypervisorError, NotFoundError, Problem
@@ -18,6 +18,7 @@ from .._plan._types import Plan, Step, Work
 from .._plan.hierarchy import find_cluster
 from .._plan.placement import Capacity
 from .._plan.vm import Consent, Domain, NodeState, VmHave, plan_vms
+from .._pool_kinds import KINDS
 from .._seed import build_seed
 from .._spec._mistake import Mistake
 from .._spec.vm import FIELDS, Vm, find_mistakes_within, parse_vm
@@ -30,9 +31,9 @@ from .._xml.domain import (
     render_interface,
     render_labels,
 )
-from .._xml.volume import render_volume
 from ._base import Options
 from ._hierarchy import read_hierarchy
+from ._instance_volumes import make_volume, write_small_volume
 
 _MIB = 1024**2
 _STOP_TIMEOUT_S = 90.0
@@ -57,12 +58,16 @@ class VmResource:
             found = [find_cluster(want.cluster, hierarchy.clusters) for want in wants]
             clusters = {row.id for row in found if isinstance(row, Row)}
         rows = {row.name: row for row in hierarchy.members if row.kind == "node" and row.scope in clusters}
-        pools = {row.name for row in hierarchy.members if row.kind == "pool" and row.scope in clusters}
+        pools = {
+            row.name: row.attributes["type"]
+            for row in hierarchy.members
+            if row.kind == "pool" and row.scope in clusters
+        }
         read = cloud.on_each(rows, lambda node: _read_node(cloud, node, pools))
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
         foreign: dict[str, frozenset[str]] = {}
-        for name, (memory, networks, volumes, ours, others) in read.items():
+        for name, (memory, networks, volumes, sizes, ours, others) in read.items():
             capacity = Capacity(memory, cloud.nodes[name].memory_reserved)
             for domain in ours:
                 domains.setdefault(domain.config.uuid, []).append(domain)
@@ -70,7 +75,7 @@ class VmResource:
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
             foreign[name] = others
-            nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes)
+            nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes)
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         return VmHave(hierarchy, nodes, domains, foreign, down)
 
@@ -100,33 +105,13 @@ class VmResource:
         cloud.registry.remove([data["id"]])
 
     def _create_volume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        hypervisor = _node(cloud, work)
-        size = data["size"] * _MIB
-        if data["mode"] == "empty":
-            xml = render_volume(data["volume"], size, "qcow2")
-            hypervisor.create_volume(data["pool"], xml, work.label)
-        elif data["mode"] == "overlay":
-            xml = render_volume(
-                data["volume"],
-                size,
-                "qcow2",
-                backing_path=hypervisor.volume_path(data["pool"], data["image_volume"]),
-                backing_format=data["image_format"],
-            )
-            hypervisor.create_volume(data["pool"], xml, work.label)
-        else:
-            xml = render_volume(data["volume"], size, "qcow2")
-            hypervisor.clone_volume(data["pool"], xml, data["pool"], data["image_volume"], work.label)
-            if hypervisor.volume_size(data["pool"], data["volume"]) < size:
-                hypervisor.grow_volume(data["pool"], data["volume"], size, work.label)
+        make_volume(cloud, _node_name(work), data, work.label)
 
     def _write_seed(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         """The name tells the content, but a killed run may have left half of it: always written anew."""
-        hypervisor = _node(cloud, work)
-        content = build_seed(data["files"])
-        hypervisor.delete_volume(data["pool"], data["volume"], work.label)
-        hypervisor.create_volume(data["pool"], render_volume(data["volume"], len(content), "raw"), work.label)
-        hypervisor.upload_volume(data["pool"], data["volume"], io.BytesIO(content).read, len(content), work.label)
+        write_small_volume(
+            cloud, _node_name(work), data["pool_row"], data["volume"], build_seed(data["files"]), work.label
+        )
 
     def _grow_volume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         hypervisor = _node(cloud, work)
@@ -137,7 +122,7 @@ class VmResource:
             hypervisor.grow_volume(data["pool"], data["volume"], size, work.label)
 
     def _delete_volume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        _node(cloud, work).delete_volume(data["pool"], data["volume"], work.label)
+        _node(cloud, work).delete_volume(data["pool"], data["volume"], work.label, wipe=data["wipe"])
 
     def _define(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         model = data["model"]
@@ -208,7 +193,7 @@ class VmResource:
         xml = render_disk(data["disk"])
         hypervisor = _node(cloud, work)
         hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
-        self._wait_for_detach(hypervisor, work, data["disk"].path)
+        self._wait_for_detach(hypervisor, work, f"<serial>{escape(data['disk'].serial)}</serial>")
 
     def _wait_for_detach(self, hypervisor: Hypervisor, work: Work, mark: str) -> None:
         """Detaching ends when the guest lets go; the plan is verified afterwards, so only wait, with a bound."""
@@ -231,7 +216,10 @@ class VmResource:
         _require_same_volumes(target, work, data)
         config = edit_domain(data["xml"], data["model"])
         if data["live"]:
-            source.migrate(_uuid(work), target, cloud.nodes[data["target"]].address, config, work.label)
+            address = cloud.nodes[data["target"]].address
+            # What is shared, and how, is known of everything but files.
+            is_vouched = any(disk.kind == "file" for disk in data["model"].disks)
+            source.migrate(_uuid(work), target, address, config, work.label, is_vouched=is_vouched)
         else:
             target.define_domain(config, work.label)
             source.undefine_domain(_uuid(work), work.label)
@@ -283,7 +271,15 @@ def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], name
         "autostart": domain.autostart,
         "description": model.description,
         "tags": list(model.labels.tags),
-        "volumes": [{"name": volume.name, "pool": volume.pool, "size": volume.size} for volume in model.labels.volumes],
+        "volumes": [
+            {
+                "name": volume.name,
+                "pool": volume.pool,
+                "size": volume.size if volume.unit is None else None,
+                "unit": volume.unit,
+            }
+            for volume in model.labels.volumes
+        ],
         "nics": [
             {
                 "mac": nic.mac,
@@ -314,9 +310,13 @@ def _require_same_volumes(target: Hypervisor, work: Work, data: Mapping[str, Any
 
 
 def _node(cloud: Cloud, work: Work) -> Hypervisor:
+    return cloud.hypervisor(_node_name(work))
+
+
+def _node_name(work: Work) -> str:
     if work.node is None:
         raise ValueError(f"{work.label} is planned on no node")
-    return cloud.hypervisor(work.node)
+    return work.node
 
 
 def _uuid(work: Work) -> str:
@@ -326,18 +326,26 @@ def _uuid(work: Work) -> str:
 
 
 def _read_node(
-    cloud: Cloud, node: str, pools: set[str]
-) -> tuple[int, frozenset[str], dict[str, frozenset[str]], list[Domain], frozenset[str]]:
+    cloud: Cloud, node: str, pools: Mapping[str, str]
+) -> tuple[int, frozenset[str], dict[str, frozenset[str]], dict[str, Mapping[str, int]], list[Domain], frozenset[str]]:
     """Read one node: memory, networks, volumes of our pools, instances, and the names of foreign domains.
+
+    pools: their types, by name.
 
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
     hypervisor = cloud.hypervisor(node)
     networks = hypervisor.active_networks()
     volumes: dict[str, frozenset[str]] = {}
+    sizes: dict[str, Mapping[str, int]] = {}
     for pool in hypervisor.pools():
         if pool.name in pools and pool.active:
-            volumes[pool.name] = frozenset(hypervisor.volume_names(pool.name))
+            kind = KINDS[pools[pool.name]]
+            if kind.formats and not kind.grows:
+                sizes[pool.name] = hypervisor.volume_sizes(pool.name)
+                volumes[pool.name] = frozenset(sizes[pool.name])
+            else:
+                volumes[pool.name] = frozenset(hypervisor.volume_names(pool.name))
     ours: list[Domain] = []
     foreign: set[str] = set()
     for record in hypervisor.domains():
@@ -346,7 +354,7 @@ def _read_node(
             foreign.add(record.name)
         else:
             ours.append(domain)
-    return hypervisor.host().memory, networks, volumes, ours, frozenset(foreign)
+    return hypervisor.host().memory, networks, volumes, sizes, ours, frozenset(foreign)
 
 
 def _domain_of(node: str, record: DomainRecord) -> Domain | None:

@@ -17,6 +17,7 @@ _HOSTNAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a
 _VSWITCH = re.compile(r"svswitch[1-9][0-9]{0,6}")
 # Linux: at most 15 characters (IFNAMSIZ), no slash and no blank.
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
+_UNIT = re.compile(r"unit:[0-9]{1,5}:[0-9]{1,5}:[0-9]{1,5}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _PREFIX = re.compile(r"[0-9]{1,3}")
@@ -55,6 +56,13 @@ def check_device_name(value: str) -> str | None:
     if _DEVICE_NAME.fullmatch(value) and ".." not in value:
         return None
     return f"{shown(value)} is not a device name; write 3 to 32 letters, digits, dots, dashes or underscores"
+
+
+def check_unit(value: str) -> str | None:
+    """As libvirt names the units of a target: bus, target and LUN."""
+    if _UNIT.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a unit of a target; write one as virsh vol-list shows it, such as unit:0:0:1"
 
 
 def check_plain_text(value: str) -> str | None:
@@ -147,6 +155,7 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_vswitch_name: rf"^{_VSWITCH.pattern}$",
     check_interface: rf"^{_INTERFACE.pattern}$",
     check_device_name: rf"^{_DEVICE_NAME.pattern}$",
+    check_unit: rf"^{_UNIT.pattern}$",
     check_plain_text: r"^[^<>\u0000-\u001f\u007f]{0,255}$",
     check_tag: rf"^{_NAME.pattern}$",
     check_absolute_path: r"^(/[^/]+)+$",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from .._ids import is_id
+from .._pool_kinds import KINDS
 from ._fields import element_path
 from ._mistake import Mistake
 from .deployment_elements import Declared
 from .image import Image
-from .pool import IN_DIRECTORY, Pool, find_mistakes_within
-from .vm import Vm
+from .pool import WITH_VOLUMES, Pool, find_mistakes_within
+from .vm import Root, Vm, Volume
 
 
 def find_pool_mistakes(pools: Sequence[Declared[Pool]], in_own_ceph: Container[str] = ()) -> list[Mistake]:
@@ -62,37 +63,61 @@ def find_image_mistakes(images: Sequence[Declared[Image]], instances: Sequence[D
 def find_type_mistakes(
     pools: Sequence[Declared[Pool]], images: Sequence[Declared[Image]], instances: Sequence[Declared[Vm]]
 ) -> list[Mistake]:
-    """Images, and volumes of instances, are files so far."""
-    types = {
-        (pool.spec.cluster, pool.spec.name): pool.spec.type
-        for pool in pools
-        if pool.spec.state == "present" and pool.spec.type not in IN_DIRECTORY
-    }
-    places: list[tuple[str, str | None, str]] = []
+    """What a pool's type has to say about images and volumes in it."""
+    types = {(pool.spec.cluster, pool.spec.name): pool.spec.type for pool in pools if pool.spec.state == "present"}
+    mistakes: list[Mistake] = []
     for image in images:
         if image.spec.state == "present":
-            places += [
-                (f"{image.path}.pools[{number}]", image.spec.cluster, pool)
-                for number, pool in enumerate(image.spec.pools or ())
-            ]
+            for number, pool in enumerate(image.spec.pools or ()):
+                if types.get((image.spec.cluster, pool)) not in (None, *WITH_VOLUMES):
+                    problem = f"{_typed(pool, types[image.spec.cluster, pool])}, where no image can be copied to"
+                    mistakes.append(Mistake(f"{image.path}.pools[{number}]", f"{problem}; {_CHOOSE}"))
+    units: dict[tuple[str | None, str, str], str] = {}
     for instance in instances:
         vm = instance.spec
         if vm.state != "present":
             continue
-        places += [(f"{instance.path}.root.pool", vm.cluster, vm.root.pool)] if vm.root else []
-        places += [
-            (f"{element_path(f'{instance.path}.volumes', number, {'name': volume.name})}.pool", vm.cluster, volume.pool)
-            for number, volume in enumerate(vm.volumes)
-        ]
-    return [
-        Mistake(
-            path,
-            f'the storage pool "{pool}" is of type {types[cluster, pool]}, which cannot hold images and volumes of '
-            f"instances yet; choose one of type {' or '.join(IN_DIRECTORY)}",
-        )
-        for path, cluster, pool in places
-        if (cluster, pool) in types
-    ]
+        if vm.root is not None:
+            mistakes += _find_root_mistakes(instance.path, vm.root, types.get((vm.cluster, vm.root.pool)))
+        for number, volume in enumerate(vm.volumes):
+            path = element_path(f"{instance.path}.volumes", number, {"name": volume.name})
+            mistakes += _find_volume_mistakes(path, volume, types.get((vm.cluster, volume.pool)))
+            if volume.unit is not None:
+                holder = units.setdefault((vm.cluster, volume.pool, volume.unit), instance.path)
+                if holder != instance.path:
+                    mistakes.append(Mistake(f"{path}.unit", f'"{volume.unit}" is used by {holder} too'))
+    return mistakes
+
+
+_CHOOSE = f"choose one of type {', '.join(WITH_VOLUMES[:-1])} or {WITH_VOLUMES[-1]}"
+
+
+def _typed(pool: str, pool_type: str) -> str:
+    return f'the storage pool "{pool}" is of type {pool_type}'
+
+
+def _find_root_mistakes(path: str, root: Root, pool_type: str | None) -> list[Mistake]:
+    if pool_type is None:
+        return []
+    if pool_type not in WITH_VOLUMES:
+        problem = f"{_typed(root.pool, pool_type)}, where no root volume can be made; {_CHOOSE}"
+        return [Mistake(f"{path}.root.pool", problem)]
+    if root.mode == "overlay" and KINDS[pool_type].clone is None:
+        problem = f"{_typed(root.pool, pool_type)}, where volumes cannot share the blocks of an image"
+        return [Mistake(f"{path}.root.mode", f"{problem}; leave mode out, or write copy")]
+    return []
+
+
+def _find_volume_mistakes(path: str, volume: Volume, pool_type: str | None) -> list[Mistake]:
+    if pool_type is None:
+        return []
+    if pool_type in WITH_VOLUMES and volume.unit is not None:
+        problem = f"{_typed(volume.pool, pool_type)}, and units are of pools of type iscsi; write size instead"
+        return [Mistake(f"{path}.unit", problem)]
+    if pool_type not in WITH_VOLUMES and volume.unit is None:
+        problem = f"{_typed(volume.pool, pool_type)}, where no volume can be made"
+        return [Mistake(f"{path}.size", f"{problem}; write a unit of its target instead, such as unit: unit:0:0:1")]
+    return []
 
 
 def _is_within(path: str, directory: str) -> bool:

@@ -14,6 +14,7 @@ from ._checks import (
     check_mac,
     check_name,
     check_tag,
+    check_unit,
 )
 from ._common import CLUSTER, DESCRIPTION, STATE, parse_spec
 from ._fields import Field, element_path
@@ -26,9 +27,9 @@ ROOT = {
     ),
     "mode": Field(
         kind="str",
-        default="overlay",
         choices=("overlay", "copy"),
-        help="V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image.",
+        help="V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image. "
+        "V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing else is possible.",
     ),
 }
 
@@ -37,7 +38,17 @@ VOLUME = {
         kind="str", required=True, check=check_device_name, help="The name of the device, 3 to 32 characters."
     ),
     "pool": Field(kind="str", required=True, help="The storage pool of the volume."),
-    "size": Field(kind="size", required=True, help="Its size. It may grow later."),
+    "size": Field(
+        kind="size",
+        help="Its size. It may grow later, unless the pool is of the type V(lvm) or V(zfs). Needed for every volume "
+        "but a unit.",
+    ),
+    "unit": Field(
+        kind="str",
+        check=check_unit,
+        help="A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh vol-list) "
+        "names it. It is used with what is on it, and is never deleted.",
+    ),
 }
 
 NIC = {
@@ -112,7 +123,7 @@ FIELDS = {
         kind="list",
         element=Field(kind="dict", table=VOLUME, help="A volume."),
         default=(),
-        help="Further volumes, made empty.",
+        help="Further volumes, made empty, or units of iSCSI targets as they are.",
     ),
     "nics": Field(
         kind="list", element=Field(kind="dict", table=NIC, help="A NIC."), default=(), help="The NICs, in order."
@@ -142,16 +153,17 @@ class Root:
 
     pool: str
     size: int | None = None
-    mode: str = "overlay"
+    mode: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """size is in MiB."""
+    """size is in MiB, None for a unit of a target."""
 
     name: str
     pool: str
-    size: int
+    size: int | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +236,17 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
         if name in names[:index] or name in ("root", "seed"):
             here = element_path(f"{path}.volumes", index, {"name": name})
             mistakes.append(Mistake(f"{here}.name", f'"{name}" is taken by another device of it'))
+    for index, volume in enumerate(vm.volumes):
+        here = element_path(f"{path}.volumes", index, {"name": volume.name})
+        if volume.size is None and volume.unit is None:
+            problem = "is missing; write the size of the volume, or the unit of a pool of type iscsi"
+            mistakes.append(Mistake(f"{here}.size", problem))
+        elif volume.size is not None and volume.unit is not None:
+            mistakes.append(Mistake(f"{here}.size", "a unit has its own size; leave it out"))
+        if volume.unit is not None and any(
+            (other.pool, other.unit) == (volume.pool, volume.unit) for other in vm.volumes[:index]
+        ):
+            mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
     macs = [nic.mac.lower() for nic in vm.nics if nic.mac]
     for index, nic in enumerate(vm.nics):
         if nic.mac and macs.count(nic.mac.lower()) > 1:

@@ -76,7 +76,9 @@ def converged(spec: Pool) -> PoolHave:
         secrets=frozenset({uuid_of(row.id)}) if spec.credential is not None else frozenset(),
     )
     associations = tuple(AssociationRow(row.id, node.id, state) for node in NODES)
-    return PoolHave((CLUSTER,), NODES, (row,), associations, {node.name: seen for node in NODES})
+    keys = {row.id: digest_of_credential(row.id, spec.credential)} if spec.type == "rbd" and spec.credential else {}
+    have = PoolHave((CLUSTER,), NODES, (row,), associations, {node.name: seen for node in NODES})
+    return replace(have, kept_keys=keys)
 
 
 def acts(plan: Plan, node: str = "node1") -> list[str]:
@@ -221,3 +223,16 @@ def test_every_pool_that_holds_volumes_is_told_at_once() -> None:
     )
     plan = plan_pools([replace(WANTS[-1], name=name, state="absent") for name in ("one", "two")], have)
     assert {problem.resource for problem in plan.refusals} == {"pool one", "pool two"}
+
+
+def test_the_coordinator_keeps_the_key_of_ceph() -> None:
+    (spec,) = (spec for spec in WANTS if spec.type == "rbd")
+    have = converged(spec)
+    for kept in ({}, {POOL_ID: digest_of_credential(POOL_ID, "another")}):
+        plan = plan_pools([spec], replace(have, kept_keys=kept))
+        (step,) = (step for work in plan.all for step in work.steps)
+        assert (step.act, step.data["id"], step.data["credential"]) == ("keep_key", POOL_ID, spec.credential)
+        assert str(spec.credential) not in step.text
+    # The job that runs without Ansible knows no keys, and leaves what is kept alone.
+    keyless = replace(spec, rbd={**(spec.rbd or {}), "key": None})
+    assert plan_pools([keyless], replace(have, kept_keys={})).is_empty

@@ -54,7 +54,8 @@ def registered() -> PoolHave:
     wants = [spec for raw in DECLARED if (spec := parse_pool_spec(raw, "")[0]) is not None]
     assert len(wants) == len(DECLARED)
     empty = PoolHave((CLUSTER,), NODES, (), (), {node.name: SeenNode() for node in NODES})
-    steps = [step for work in plan_pools(wants, empty).first for step in work.steps]
+    works = plan_pools(wants, empty).first
+    steps = [step for work in works for step in work.steps if step.act == "register"]
     return replace(
         empty,
         pools=tuple(step.data["row"] for step in steps),

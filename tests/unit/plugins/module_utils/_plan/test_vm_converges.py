@@ -26,14 +26,15 @@ CONSENT = {"allow_restart": True, "force_stop": True, "remove_volumes": True}
 @st.composite
 def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
     # Mostly what can be changed and moved: the rest is refused, and of that there are tables.
-    pools = st.just("local" if draw(st.integers(0, 4)) == 0 else "shared")
+    pool = draw(st.sampled_from(["local", "vg0", "tank", "ceph", "ceph", "shared", "shared", "shared"]))
+    pools = st.just(pool)
     image = draw(st.sampled_from([None, "tiny", "tiny", "tiny", "huge"]))
     root = draw(
         st.builds(
             Root,
             pool=pools,
             size=st.sampled_from([None, 2048, 3072] if image else [1024, 2048]),
-            mode=st.just("copy" if name == "db" else "overlay"),
+            mode=st.just("copy" if name == "db" else None),
         )
     )
     volumes = draw(
@@ -43,6 +44,9 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
             max_size=3,
         )
     )
+    if draw(st.integers(0, 3)) == 0:
+        # Each instance its own: two on one unit are refused.
+        volumes.append(Volume(name="san", pool="san", unit=f"unit:0:0:{NAMES.index(name) + 1}"))
     nic = st.builds(
         Nic,
         port_group=st.sampled_from(["Production", "DMZ", "Backup"]),
@@ -72,7 +76,9 @@ def changed(draw: st.DrawFn, vm: Vm) -> Vm:
     """A spec that differs in some fields only, so that there is something to change rather than to refuse."""
     other = draw(specs(vm.name))
     names = draw(st.sets(st.sampled_from(FIELDS), min_size=draw(st.integers(0, 2)), max_size=5))
-    grown = tuple(replace(volume, size=volume.size + 512) for volume in vm.volumes)
+    grown = tuple(
+        replace(volume, size=volume.size + 512) if volume.size is not None else volume for volume in vm.volumes
+    )
     vm = replace(vm, volumes=grown) if "size" in names else vm
     return replace(vm, **{name: getattr(other, name) for name in names - {"size"}})
 
@@ -200,6 +206,45 @@ def test_every_kind_of_change_can_be_killed(power: str, change: dict[str, Any], 
 @pytest.mark.parametrize("power", [None, "running", "paused", "stopped"])
 def test_creation_can_be_killed(power: str | None) -> None:
     _cut_everywhere(Model.fresh(), [replace(DB, power=power), BARE, Vm(name="web-2", power=power)], {})
+
+
+@pytest.mark.parametrize("mode", [None, "copy"])
+@pytest.mark.parametrize("pool", ["local", "shared", "ceph", "vg0", "tank"])
+def test_creation_in_each_type_of_pool_can_be_killed(pool: str, mode: str | None) -> None:
+    root, volume = Root(pool=pool, size=2048, mode=mode), Volume(name="data", pool=pool, size=64)
+    unit = Volume(name="san", pool="san", unit="unit:0:0:1")
+    _cut_everywhere(Model.fresh(), [replace(DB, root=root, volumes=(volume, unit)), BARE], {})
+
+
+@pytest.mark.parametrize("power", ["running", "stopped"])
+@pytest.mark.parametrize("pool", ["ceph", "vg0", "tank"])
+@pytest.mark.parametrize(
+    ("change", "consent"),
+    [
+        pytest.param({"image": "huge"}, CONSENT, id="another image"),
+        pytest.param({"volumes": ()}, {}, id="no volumes"),
+        pytest.param({"cloud_init": CloudInit(hostname="other")}, CONSENT, id="seed and restart"),
+        pytest.param({"state": "absent"}, CONSENT, id="absent with volumes"),
+    ],
+)
+def test_changes_in_each_type_of_pool_can_be_killed(
+    pool: str, power: str, change: dict[str, Any], consent: dict[str, bool]
+) -> None:
+    volumes = (Volume(name="data", pool=pool, size=64), Volume(name="san", pool="san", unit="unit:0:0:1"))
+    vm = replace(DB, root=Root(pool=pool, size=2048), volumes=volumes, power=power)
+    model = Model.fresh()
+    model.converge(vm, BARE)
+    _cut_everywhere(model, [BARE, replace(vm, **change)], consent)
+
+
+@pytest.mark.parametrize("power", ["running", "paused", "stopped"])
+def test_a_move_on_ceph_can_be_killed(power: str) -> None:
+    volumes = (Volume(name="data", pool="ceph", size=64), Volume(name="san", pool="san", unit="unit:0:0:1"))
+    vm = replace(DB, root=Root(pool="ceph", size=2048), volumes=volumes, power=power)
+    model = Model.fresh()
+    model.converge(vm, BARE)
+    grown = (replace(volumes[0], size=128), volumes[1])
+    _cut_everywhere(model, [BARE, replace(vm, node="node2", volumes=grown)], {})
 
 
 def _cut_everywhere(start: Model, wants: list[Vm], consent: dict[str, bool]) -> None:

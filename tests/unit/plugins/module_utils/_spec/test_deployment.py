@@ -49,7 +49,7 @@ def test_what_is_left_out_is_filled_in() -> None:
             "vcpus": 1,
             "memory": "512 MiB",
             "image": "tiny",
-            "root": {"pool": "local", "size": "1 GiB", "mode": "overlay"},
+            "root": {"pool": "local", "size": "1 GiB"},
             "volumes": [],
             "nics": [{"port_group": "Production", "addresses": ["172.20.0.5/24"]}],
             "autostart": True,

@@ -116,6 +116,9 @@ ADDRESSES: list[tuple[str, dict[str, Any], list[str]]] = [
 
 NETFS = {"name": "nfs", "type": "netfs", "netfs": {"host": "192.0.2.9", "export": "/export/vms"}}
 LVM = {"name": "fast", "type": "lvm"}
+ZFS = {"name": "tank", "type": "zfs"}
+RBD = {"name": "ceph", "type": "rbd", "rbd": {"monitors": ["192.0.2.1"], "key": "A" * 38 + "=="}}
+SAN = {"name": "san", "type": "iscsi", "iscsi": {"host": "192.0.2.9", "target": "iqn.2026-01.com.example:san"}}
 
 STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("pools of several types", {"pextra_pools": [{"name": "local"}, NETFS, LVM]}, []),
@@ -134,12 +137,69 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     (
-        "an instance in a pool without files",
-        {"pextra_pools": [{"name": "local"}, LVM], "pextra_instances": [instance("db", root={"pool": "fast"})]},
+        "an instance in a pool of each type that can hold it",
+        {
+            "pextra_pools": [{"name": "local"}, NETFS, LVM, ZFS, RBD],
+            "pextra_instances": [
+                instance("a", root={"pool": "nfs"}),
+                instance("b", root={"pool": "fast"}, volumes=[{"name": "data", "pool": "tank", "size": "1 GiB"}]),
+                instance("c", root={"pool": "tank", "mode": "copy"}),
+                instance("d", root={"pool": "ceph", "mode": "overlay"}),
+            ],
+        },
+        [],
+    ),
+    (
+        "what iSCSI cannot hold",
+        {"pextra_pools": [{"name": "local"}, SAN], "pextra_instances": [instance("db", root={"pool": "san"})]},
         [
             # The image is wanted where the instance is.
-            'pextra_images[0] (tiny).pools[0]: the storage pool "fast" is of type lvm, which cannot hold images',
-            'pextra_instances[0] (db).root.pool: the storage pool "fast" is of type lvm, which cannot hold images',
+            'pextra_images[0] (tiny).pools[0]: the storage pool "san" is of type iscsi, where no image can be copied',
+            'pextra_instances[0] (db).root.pool: the storage pool "san" is of type iscsi, where no root volume can',
+        ],
+    ),
+    (
+        "an overlay where there is none",
+        {
+            "pextra_pools": [{"name": "local"}, LVM],
+            "pextra_instances": [instance("db", root={"pool": "fast", "mode": "overlay"})],
+        },
+        [
+            'pextra_instances[0] (db).root.mode: the storage pool "fast" is of type lvm, where volumes cannot share '
+            "the blocks of an image; leave mode out, or write copy"
+        ],
+    ),
+    (
+        "units where they are and are not, and one for two",
+        {
+            "pextra_pools": [{"name": "local"}, SAN],
+            "pextra_instances": [
+                instance("a", volumes=[{"name": "data", "pool": "san", "unit": "unit:0:0:1"}]),
+                instance("b", volumes=[{"name": "data", "pool": "san", "unit": "unit:0:0:1"}]),
+                instance("c", volumes=[{"name": "data", "pool": "local", "unit": "unit:0:0:1"}]),
+                instance("d", volumes=[{"name": "data", "pool": "san", "size": "1 GiB"}]),
+            ],
+        },
+        [
+            'pextra_instances[1] (b).volumes[0] (data).unit: "unit:0:0:1" is used by pextra_instances[0] (a) too',
+            'pextra_instances[2] (c).volumes[0] (data).unit: the storage pool "local" is of type directory, and units',
+            'pextra_instances[3] (d).volumes[0] (data).size: the storage pool "san" is of type iscsi, where no volume',
+        ],
+    ),
+    (
+        "neither size nor unit, both, and no unit at all",
+        {
+            "pextra_pools": [{"name": "local"}, SAN],
+            "pextra_instances": [
+                instance("a", volumes=[{"name": "data", "pool": "san"}]),
+                instance("b", volumes=[{"name": "data", "pool": "san", "unit": "unit:0:0:1", "size": "1 GiB"}]),
+                instance("c", volumes=[{"name": "data", "pool": "san", "unit": "/dev/sdb"}]),
+            ],
+        },
+        [
+            "pextra_instances[0] (a).volumes[0] (data).size: is missing; write the size of the volume, or the unit",
+            "pextra_instances[1] (b).volumes[0] (data).size: a unit has its own size; leave it out",
+            'pextra_instances[2] (c).volumes[0] (data).unit: "/dev/sdb" is not a unit of a target',
         ],
     ),
     (
