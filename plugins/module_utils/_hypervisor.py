@@ -451,10 +451,6 @@ class Hypervisor:
             kind, capacity, length = volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)
             return int(length if kind == libvirt.VIR_STORAGE_VOL_FILE else capacity)
 
-    def volume_xml(self, pool: str, name: str) -> str:
-        with self._errors("read a volume", f"volume {name}"):
-            return str(self._volume(pool, name).XMLDesc())
-
     def backing_paths(self, pool: str) -> dict[str, str]:
         """Return the backing files of a pool's volumes, by the volume's name; a call for each volume."""
         with self._errors("list volumes", f"pool {pool}"):
