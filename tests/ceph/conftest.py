@@ -29,7 +29,11 @@ def bare_check(lab: Lab, site: CephSite) -> Run | None:
     """A check before anything is there; None on a lab that has a Ceph already."""
     if lab.sh("node1", "ls /etc/ceph/ceph.conf 2>/dev/null || true").strip():
         return None
-    return site.run("--check")
+    run = site.run("--check")
+    assert lab.sh("node1", "ls /etc/ceph/ceph.conf 2>/dev/null || true").strip() == "", (
+        "the check has changed something"
+    )
+    return run
 
 
 @pytest.fixture(scope="session")

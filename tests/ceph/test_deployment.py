@@ -15,9 +15,8 @@ def test_a_check_of_bare_hosts_says_what_would_be_made(bare_check: Run | None, c
     if bare_check is None:
         pytest.skip("the lab has a Ceph already: this is seen on a fresh one only")
     bare_check.must_succeed()
-    for text in ("would install", "a monitor and a manager", "an OSD on /srv/ceph/osd.img"):
-        assert text in bare_check.output or "changed: [node1] => (item=/etc/ceph/ceph.conf)" in bare_check.output
-    assert bare_check.changed > 0
+    assert "changed: [node1] => (item=/etc/ceph/ceph.conf)" in bare_check.output
+    assert all(host["changed"] > 0 for host in bare_check.hosts.values())
 
 
 def test_it_is_as_declared(ceph: Ceph) -> None:

@@ -17,6 +17,7 @@ from .waiting import wait_for
 
 # Ceph warns from here on (nearfull), and moves nothing more at 90 per cent.
 _MOST_FULL = 0.85
+_SERVED_WITHIN_S = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +107,8 @@ def drain(
     if osd.is_in:
         _require_health(ceph, osd, monitors, timeout_s)
     if lack is not None:
-        if osd.is_up:
-            _require_ok_to_stop(ceph, number)
+        _require_readable(ceph, number)
+        _require_ok_to_stop(ceph, number)
         return Leaving(is_known=True, host=osd.host)
     actions = (f"move the data of osd.{number} to the others",) if osd.is_in or not _is_safe(ceph, number) else ()
     if actions and not is_check:
@@ -130,8 +131,12 @@ def purge(ceph: Connection, number: int, *, confirm: str, is_replaced: bool, is_
         raise RefusedError([
             Problem(f"osd.{number} still holds data that is needed", "Run the playbook again: it moves the data away.")
         ])  # fmt: skip
+    if is_replaced and not is_check:
+        # It was stopped a moment ago: the others agree first on who serves its data.
+        wait_for("the others serve all data", lambda: _find_unreadable(ceph), _SERVED_WITHIN_S)
     if not is_check:
-        ceph.ask("osd purge", id=number, yes_i_really_mean_it=True)
+        # The manager asks once more whether it is safe; with a copy less for a while it would say no.
+        ceph.ask_manager("osd purge", id=number, yes_i_really_mean_it=True, force=is_replaced)
     return Leaving(is_known=True, host=found[0].host, actions=(f"let Ceph forget osd.{number}",))
 
 
@@ -147,6 +152,20 @@ def _require_health(ceph: Connection, osd: Osd, monitors: Sequence[str], timeout
 
 def _advise(health: Health) -> str:
     return f"{health.text}. Mend that first; nothing was changed"
+
+
+def _require_readable(ceph: Connection, number: int) -> None:
+    """What nobody serves may be on this OSD alone, so it must not be destroyed, dead as it may seem."""
+    unreadable = _find_unreadable(ceph)
+    if unreadable is not None:
+        remedy = "Start the OSDs that are down: what is on them may be the last copy."
+        raise RefusedError([Problem(f"osd.{number} may hold what nobody else has: {unreadable}", remedy)])
+
+
+def _find_unreadable(ceph: Connection) -> str | None:
+    states = ceph.ask("status")["pgmap"].get("pgs_by_state", ())
+    bad = [f"{one['count']} {one['state_name']}" for one in states if not one["state_name"].startswith("active")]
+    return f"placement groups are not served: {', '.join(bad)}" if bad else None
 
 
 def _require_ok_to_stop(ceph: Connection, number: int) -> None:

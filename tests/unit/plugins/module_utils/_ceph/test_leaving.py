@@ -41,7 +41,10 @@ def test_room(osds: list[Osd], expected: str | None) -> None:
 class Ceph(Connection):
     """Answers as Ceph does, as far as these commands go."""
 
-    def __init__(self, osds: list[Osd], *, is_safe: bool = True, is_ok_to_stop: bool = True) -> None:
+    def __init__(
+        self, osds: list[Osd], *, is_safe: bool = True, is_ok_to_stop: bool = True, pgs: str = "active+clean"
+    ) -> None:
+        self.pgs = pgs
         self.osds = osds
         self.is_safe, self.is_ok_to_stop = is_safe, is_ok_to_stop
         self.changed: list[str] = []
@@ -55,7 +58,7 @@ class Ceph(Connection):
                 "health": {"status": "HEALTH_OK", "checks": {}},
                 "quorum_names": NAMES,
                 "osdmap": {"num_osds": len(self.osds), "num_up_osds": len(self.osds) - down},
-                "pgmap": {"num_pgs": 1, "pgs_by_state": [{"state_name": "active+clean", "count": 1}]},
+                "pgmap": {"num_pgs": 1, "pgs_by_state": [{"state_name": self.pgs, "count": 1}]},
                 "mgrmap": {"available": True},
             }
         self.changed.append(f"{command} {arguments.get('ids') or arguments.get('id')}")
@@ -68,6 +71,9 @@ class Ceph(Connection):
             return {"ok_to_stop": True}
         if command == "osd safe-to-destroy":
             return {"safe_to_destroy": [int(number) for number in arguments["ids"] if self.is_safe]}
+        if command == "osd purge":
+            self.changed.append(f"{command} {arguments['id']}{' --force' if arguments['force'] else ''}")
+            return ""
         hosts = sorted({item.host for item in self.osds})
         buckets = [
             {"type": "host", "id": -2 - at, "name": host, "children": [o.id for o in self.osds if o.host == host]}
@@ -119,6 +125,13 @@ def test_a_run_that_was_killed_goes_on() -> None:
         (Ceph([*THREE, osd(3, "node1")]), {"confirm": "yes"}, ConsentError, "Say -e confirm=DESTROY"),
         (Ceph(THREE), {}, RefusedError, "osd.0 cannot leave: 3 copies need 3 hosts"),
         (Ceph(THREE, is_ok_to_stop=False), {"is_replaced": True}, RefusedError, "data would stand still"),
+        # Dead as it is, it may have the last copy.
+        (
+            Ceph([osd(0, "node1", is_up=False), *THREE[1:]], pgs="incomplete"),
+            {"is_replaced": True},
+            RefusedError,
+            "osd.0 may hold what nobody else has: placement groups are not served: 1 incomplete",
+        ),
         (
             Ceph([osd(0, "node1"), osd(1, "node2"), osd(2, "node3", is_up=False), osd(3, "node1"), osd(4, "node4")]),
             {},
@@ -149,6 +162,9 @@ def test_ceph_forgets_only_what_does_not_run_and_is_not_needed() -> None:
     ceph = Ceph(down)
     assert purge(ceph, 0, confirm="DESTROY", is_replaced=False, is_check=False).actions == ("let Ceph forget osd.0",)
     assert ceph.changed == ["osd purge 0"]
+    ceph = Ceph(down, is_safe=False)
+    assert purge(ceph, 0, confirm="DESTROY", is_replaced=True, is_check=False).actions == ("let Ceph forget osd.0",)
+    assert ceph.changed == ["osd purge 0 --force"]
     for refused in (Ceph(THREE), Ceph(down, is_safe=False)):
         with pytest.raises(RefusedError):
             purge(refused, 0, confirm="DESTROY", is_replaced=False, is_check=False)
