@@ -84,6 +84,12 @@ instances:
   type: list
   elements: dict
   sample: []
+volumes:
+  description: As M(pextra.cloud.pextra_volume_info) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 """
 
 import os
@@ -103,6 +109,7 @@ def _resources() -> dict[str, Any]:
     from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
     from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
     from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume import VolumeResource
     from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
 
     return {
@@ -113,6 +120,7 @@ def _resources() -> dict[str, Any]:
         "pools": PoolResource(),
         "vswitches": VswitchResource(),
         "instances": VmResource(),
+        "volumes": VolumeResource(),
     }
 
 
@@ -138,18 +146,21 @@ def main() -> None:
     try:
         with Registry(url) as registry, Cloud(registry) as cloud:
             options = Options(module.params)
+            if not cloud.registry.rows("volume"):
+                del resources["volumes"]  # to look for them takes as long as all the rest
             found = {
                 noun: resource.describe((), resource.read(cloud, (), options)) for noun, resource in resources.items()
             }
     except PextraError as error:
         fail(module, error.problems)
     lines = render_tree(**found, declared=module.params["declared"])
-    module.exit_json(changed=False, tree="\n".join(lines), **found)
+    module.exit_json(changed=False, tree="\n".join(lines), **{"volumes": [], **found})
 
 
 def _exit_empty(module: AnsibleModule, tree: str) -> None:
     nothing: dict[str, list[Any]] = {
-        noun: [] for noun in ("organizations", "datacenters", "clusters", "nodes", "pools", "vswitches", "instances")
+        noun: []
+        for noun in ("organizations", "datacenters", "clusters", "nodes", "pools", "vswitches", "instances", "volumes")
     }
     module.exit_json(changed=False, tree=tree, **nothing)
 

@@ -127,17 +127,18 @@ def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
     assert (thin["size"], thin["clone_mode"]) == (64, "linked")
     write(lab, thin, "0x5a")
     assert [holds(lab, one, "0xa5") for one in (after["volume"], thick, thin)] == [True, True, False]
-    smaller, *_ = call(
+    whole, smaller, *_ = call(
         volumes,
-        {"name": "it-full", "size": "24 MiB", "confirm": "DESTROY"},
+        {"name": "it-full", "size": "24 MiB", "confirm": "DESTROY", "fails": True},
+        {"name": "it-linked", "size": "56 MiB", "confirm": "DESTROY"},
         {"name": "it-linked", "state": "absent", "confirm": "DESTROY"},
         {"name": "it-data", "state": "absent", "confirm": "DESTROY"},
     )
-    assert smaller["volume"]["size"] == 24
-    assert lab.exec("node1", "stat", "-c", "%s", place_of(thick)).strip() == str(24 * MIB)
-    assert ".vol-" not in lab.sh("node1", f"ls {POOLS['shared']}")
+    assert "48 MiB of it are taken" in whole["msg"]
+    assert smaller["volume"]["size"] == 56
+    assert "it-" not in lab.sh("node1", f"ls {POOLS['shared']}")
     for node in lab.nodes:
-        assert "it-data" not in lab.exec(node, "ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids")
+        assert "pextra-volume/it-data" not in lab.exec(node, "ovs-vsctl", "get", "Open_vSwitch", ".", "external_ids")
 
 
 def test_files_of_every_format_come_in_whole(volumes: Site, lab: Lab) -> None:

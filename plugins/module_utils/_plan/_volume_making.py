@@ -271,6 +271,7 @@ def _plan_steps(
             steps.append(Step("clone", f"make it a copy of {source.record.name}", data))
     elif file is not None and want.import_from is not None:
         origin = {"path": want.import_from.path, "sha256": want.import_from.sha256, "length": file.size}
+        origin["file_format"] = want.import_from.format
         if want.import_from.format == record.format:
             needed = max(needed, file.size)
             steps.append(Step("upload", f"import {want.import_from.path}", {**place, **form, **origin}))

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from .._spec._sizes import show_size
+
 _OK, _BAD = "✓", "✗"
 
 
@@ -18,6 +20,7 @@ def render_tree(
     vswitches: Sequence[Mapping[str, Any]],
     instances: Sequence[Mapping[str, Any]],
     declared: Mapping[str, str],
+    volumes: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """Return the tree's lines. Arguments are the modules' results; declared has the wanted power by instance."""
     lines: list[str] = []
@@ -40,7 +43,7 @@ def render_tree(
         for index, node in enumerate(members):
             is_last = index == len(members) - 1 and not own_pools
             lines += _node(node, is_last, cluster, own_pools, vswitches, here)
-        lines += _pools(own_pools)
+        lines += _pools(own_pools, [volume for volume in volumes if volume["cluster"] == cluster["name"]])
         homeless = [item for item in here if item["node"] not in {node["name"] for node in members}]
         lines += [f"    {item['name']}   {item['power']}   on no node" for item in homeless]
     return lines
@@ -85,8 +88,8 @@ def _node(
     return lines
 
 
-def _pools(pools: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each pool, and below it one for each node where it is in error: why, and since when."""
+def _pools(pools: Sequence[Mapping[str, Any]], volumes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each pool; below it one for each node where it is in error, why, and since when; and its volumes."""
     lines = []
     names = max((len(pool["name"]) for pool in pools), default=0)
     types = max((len(pool["type"]) for pool in pools), default=0)
@@ -95,10 +98,23 @@ def _pools(pools: Sequence[Mapping[str, Any]]) -> list[str]:
         space = f"{_gib(pool['available'])} of {_gib(pool['capacity'])} GiB free" if pool["capacity"] else ""
         line = f"{branch} pool {pool['name']:<{names}}  {pool['type']:<{types}}  {pool['status']:<10}  {space}"
         lines.append(line.rstrip())
-        errors = [node for node in pool["nodes"] if node["error"]]
-        for number, node in enumerate(errors):
-            twig = "└─" if number == len(errors) - 1 else "├─"
-            lines.append(f"{trunk} {twig} {node['name']}: {node['error']}{_since(node['error_at'])}")
+        below = [f"{on['name']}: {on['error']}{_since(on['error_at'])}" for on in pool["nodes"] if on["error"]]
+        below += _volumes([volume for volume in volumes if volume["pool"] == pool["name"]])
+        for number, text in enumerate(below):
+            lines.append(f"{trunk} {'└─' if number == len(below) - 1 else '├─'} {text}")
+    return lines
+
+
+def _volumes(volumes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Volumes that live on their own: how large, where, and who has them."""
+    names = max((len(volume["name"]) for volume in volumes), default=0)
+    lines = []
+    for volume in volumes:
+        size = show_size(volume["size"]) if volume["size"] else "?"
+        where = f"on {volume['node']}  " if volume["node"] else ""
+        state = f"attached to {volume['attached_to']}" if volume["attached_to"] else volume["status"]
+        mark = "" if volume["status"] in ("attached", "available") else f"{_BAD} "
+        lines.append(f"volume {volume['name']:<{names}}  {size}  {where}{mark}{state}")
     return lines
 
 

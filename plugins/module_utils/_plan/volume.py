@@ -30,19 +30,22 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
     failures: dict[int, Problem] = {}
     contexts: dict[str, Context] = {}
     clusters: dict[int, Context] = {}
+    places: dict[tuple[str, str], int] = {}
     for index, want in enumerate(wants):
         cluster = find_cluster(want.cluster, have.hierarchy.clusters)
         label = f"volume {want.name}"
         if isinstance(cluster, str):
             refusals[index] = Problem(cluster, resource=label)
             continue
-        context = contexts.setdefault(cluster.id, Context.of(cluster, have))
-        if any(clusters[other] is context and wants[other].name == want.name for other in clusters):
+        if (cluster.id, want.name) in places:
             refusals[index] = Problem(f"it is given twice for cluster {cluster.name}", resource=label)
             continue
-        clusters[index] = context
+        if cluster.id not in contexts:
+            contexts[cluster.id] = Context.of(cluster, have)
+        clusters[index] = contexts[cluster.id]
+        places[cluster.id, want.name] = index
     stages: list[dict[int, Work]] = [{} for _ in range(_STAGES)]
-    depths = {index: _depth(index, wants, clusters) for index in clusters}
+    depths = {index: _depth(index, wants, clusters, places) for index in clusters}
     # What goes is planned first, clones before what they share.
     for index in sorted(clusters, key=lambda index: (depths[index], *_turn(wants[index], clusters[index]))):
         want, label = wants[index], f"volume {wants[index].name}"
@@ -82,18 +85,22 @@ def _in_order(found: Mapping[int, Item]) -> tuple[Item, ...]:
     return tuple(found[index] for index in sorted(found))
 
 
-def _depth(index: int, wants: Sequence[Volume], clusters: Mapping[int, Context], seen: int = 0) -> int:
+def _depth(
+    index: int,
+    wants: Sequence[Volume],
+    clusters: Mapping[int, Context],
+    places: Mapping[tuple[str, str], int],
+    seen: int = 0,
+) -> int:
     """Return how many volumes have to be made before this one."""
-    want = wants[index]
-    record = clusters[index].records.get(want.name)
+    want, context = wants[index], clusters[index]
+    record = context.records.get(want.name)
     if seen > _STAGES or want.clone_of is None or want.state != "present" or (record and not record.unfinished):
         return 0
-    for other, context in clusters.items():
-        if context is clusters[index] and wants[other].name == want.clone_of and other != index:
-            before = context.records.get(want.clone_of)
-            if before is None or before.unfinished:
-                return 1 + _depth(other, wants, clusters, seen + 1)
-    return 0
+    other, before = places.get((context.cluster.id, want.clone_of)), context.records.get(want.clone_of)
+    if other is None or other == index or (before is not None and not before.unfinished):
+        return 0
+    return 1 + _depth(other, wants, clusters, places, seen + 1)
 
 
 def _plan_one(want: Volume, context: Context) -> Work:
@@ -298,6 +305,12 @@ def _plan_size(
                 f"it is in use by instance {running.user.name}, which runs, and cannot shrink from {show_size(now)} to "
                 f"{show_size(wanted)}",
                 "Make the file system in it smaller first, then stop the instance or detach the volume.",
+            )
+        if wanted * MIB < facts.allocation:
+            raise RefusedError(
+                f"{show_size(mib(facts.allocation))} of it are taken in storage pool {shelf.pool.name}, so it cannot "
+                f"shrink to {show_size(wanted)}",
+                "Make another volume of that size, and copy inside a guest that has both.",
             )
         lost = f"what lies beyond {show_size(wanted)} of volume {record.name}, which has {show_size(now)}"
         return [Step("shrink", f"shrink it to {show_size(wanted)}", place)], (lost,), changes

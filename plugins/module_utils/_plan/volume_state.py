@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from .._errors import Problem
@@ -77,7 +78,20 @@ class VolumeHave:
     down: Mapping[str, Problem] = field(default_factory=dict)
 
     def rows(self, kind: str, cluster_id: str | None = None) -> list[Row]:
-        return [row for row in self.hierarchy.members if row.kind == kind and cluster_id in (None, row.scope)]
+        return [row for row in self._by_kind.get(kind, ()) if cluster_id in (None, row.scope)]
+
+    # A cloud has thousands of rows, and every volume refers to some.
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for row in self.hierarchy.members:
+            found.setdefault(row.kind, []).append(row)
+        return found
+
+    @cached_property
+    def by_id(self) -> dict[str, Row]:
+        return {row.id: row for row in self.hierarchy.members}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +137,13 @@ class Record:
 def read_record(row: Row, have: VolumeHave) -> Record:
     """Return a row of the registry as a record."""
     kept = row.attributes
-    pool = next((pool for pool in have.rows("pool", row.scope) if pool.id == kept.get("pool")), None)
-    node = next((node.name for node in have.rows("node", row.scope) if node.id == kept.get("node")), None)
+    node = have.by_id.get(kept.get("node", ""))
     return Record(
         id=row.id,
         name=row.name,
         cluster=row.scope,
-        pool=pool,
-        node=node,
+        pool=have.by_id.get(kept.get("pool", "")),
+        node=node.name if node else None,
         format=kept["format"],
         provisioning=kept.get("provisioning", "thin"),
         size=kept.get("size"),

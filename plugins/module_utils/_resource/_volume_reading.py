@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,11 @@ from .._plan.volume_state import ImportFile, Shelf, User, VolumeHave
 from .._spec.volume import MAX_IMPORT_MIB, Import
 from .._xml.attachment import parse_attachments
 from .._xml.domain import parse_domain
-from .._xml.volume import parse_volume
+from .._xml.volume import VolumeFacts, parse_volume
+
+_LOOK_TIMEOUT_S = 300.0
+_READ_TIMEOUT_S = 10.0
+_POLL_EVERY_S = 0.25
 
 
 @dataclass
@@ -96,10 +101,10 @@ def _read_shelves(cloud: Cloud, name: str, pools: Sequence[Row], seen: _SeenNode
     hypervisor = cloud.hypervisor(name)
     shelves = []
     for pool in pools:
-        # What another node has made, or a hand has deleted, libvirt does not know before it looks again. While it
-        # makes a volume it refuses to look, and then its list is as good.
+        # What another node has made, or a hand has deleted, libvirt does not know before it looks again. If it refuses
+        # to, its list has to do.
         with contextlib.suppress(HypervisorError):
-            hypervisor.refresh_pool(pool.name)
+            look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
         texts = hypervisor.describe_volumes(pool.name, lambda volume: parse_standalone(volume) is not None)
         volumes = {volume: parse_volume(text) for volume, text in texts.items()}
         shelves.append(Shelf(pool, name, seen.available[pool.name], volumes))
@@ -129,21 +134,44 @@ def open_regular(path: str):  # type: ignore[no-untyped-def]  # of contextmanage
 
 
 def require_form(hypervisor: Hypervisor, pool: str, volume: str, stated: str, label: str, *, backing: bool) -> int:
-    """Return a volume's size in bytes. Raises if libvirt takes it for something else than was stated."""
+    """Return a volume's size in bytes. Raises if libvirt takes it for something else than was stated.
+
+    What libvirt says is what it goes by. Of what was uploaded, or made by another node, it knows only when it has
+    looked at the pool again.
+    """
+    looks = _look_at_form(hypervisor, pool, volume)
+    if (looks.format, bool(looks.backing)) != (stated, backing):
+        look_again(hypervisor, pool, label, _LOOK_TIMEOUT_S)
+        looks = _look_at_form(hypervisor, pool, volume)
+    if (looks.format, bool(looks.backing)) == (stated, backing):
+        return looks.capacity
+    if not looks.format:
+        raise HypervisorError([Problem(f"{volume} is not in storage pool {pool}", "", hypervisor.node, label)])
+    found = looks.format + (f" upon {looks.backing}" if looks.backing else "")
+    what = f"libvirt takes {volume} for {found}, and it is {stated}"
+    remedy = "Nothing was made of it. Find out what has written to it."
+    raise HypervisorError([Problem(what, remedy, hypervisor.node, label)])
+
+
+def _look_at_form(hypervisor: Hypervisor, pool: str, volume: str) -> VolumeFacts:
     texts = hypervisor.describe_volumes(pool, lambda name: name == volume)
     if volume not in texts:
-        raise HypervisorError([Problem(f"{volume} is not in storage pool {pool}", "", hypervisor.node, label)])
-    facts = parse_volume(texts[volume])
-    if facts.format != stated or bool(facts.backing) is not backing:
-        looks = facts.format + (f" upon {facts.backing}" if facts.backing else "")
-        raise HypervisorError(
-            [
-                Problem(
-                    f"libvirt takes {volume} for {looks}, and it is {stated}",
-                    "Nothing was made of it. Find out what has written to it.",
-                    hypervisor.node,
-                    label,
-                )
-            ]
-        )
-    return facts.capacity
+        return VolumeFacts(name=volume, format="", capacity=0, allocation=0)
+    return parse_volume(texts[volume])
+
+
+def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) -> None:
+    """Let libvirt look at a pool. While it makes a volume there, for whomever, it refuses to."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            hypervisor.refresh_pool(pool)
+        except HypervisorError as error:
+            if "asynchronous jobs" not in str(error):
+                raise
+            if time.monotonic() >= deadline:
+                what = f"libvirt has been making another volume in storage pool {pool} for {timeout_s:g} s"
+                raise HypervisorError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error
+            time.sleep(_POLL_EVERY_S)
+        else:
+            return

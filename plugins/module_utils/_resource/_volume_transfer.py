@@ -6,25 +6,33 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from .._errors import PextraError, Problem
+from .._foreign_disk_inspection import inspect_disk
 from .._hypervisor import Hypervisor
 from .._progress import note_transfer
+from .._spec.volume import MAX_IMPORT_MIB
 from .._xml.volume import render_volume
 from ._volume_reading import open_regular
 
 
 def upload_file(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
     """Write a file of the coordinator into a new volume as it is, and read it back. data: node, pool, volume, path,
-    length, sha256 (None: whatever it is).
+    file_format, length, sha256 (None: whatever it is).
+
+    It is looked at once more, and must be the same when all of it has been read: nobody can give it another header in
+    between.
     """
     pool, volume, path = data["pool"], data["volume"], data["path"]
     digest = hashlib.sha256()
     hypervisor.delete_volume(pool, volume, label)  # what a killed run has left
     try:
         with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
+            before = _identify(file)
+            size = before[0]
+            inspect_disk(file, data["file_format"], MAX_IMPORT_MIB, label)
+            file.seek(0)
             if size != data["length"]:
                 raise PextraError([Problem(f"{path} has changed since it was looked at", "Run again.", resource=label)])
 
@@ -38,6 +46,8 @@ def upload_file(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> 
             hypervisor.upload_volume(
                 pool, volume, read, size, label, progress=lambda sent: note_transfer(what, sent, size)
             )
+            if _identify(file) != before:
+                raise PextraError([Problem(f"{path} has changed while it was copied", "Run again.", resource=label)])
         _compare(hypervisor, data, digest.hexdigest(), size, label)
     except OSError as error:
         hypervisor.delete_volume(pool, volume, label)
@@ -47,6 +57,12 @@ def upload_file(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> 
         with contextlib.suppress(PextraError):
             hypervisor.delete_volume(pool, volume, label)
         raise
+
+
+def _identify(file: BinaryIO) -> tuple[int, int, int, int]:
+    """Return what tells a changed file: its length and times. Nobody can set the time of its last change."""
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _compare(hypervisor: Hypervisor, data: Mapping[str, Any], sent: str, size: int, label: str) -> None:

@@ -20,10 +20,11 @@ from .._xml.attachment import Attachment, render_attachment
 from .._xml.volume import render_volume
 from ._base import Options
 from ._hierarchy import read_hierarchy
-from ._volume_reading import read_volumes, require_form
+from ._volume_reading import look_again, read_volumes, require_form
 from ._volume_transfer import upload_file
 
 _DETACH_TIMEOUT_S = 20.0
+_LOOK_TIMEOUT_S = 60.0
 _POLL_EVERY_S = 0.25
 
 
@@ -143,7 +144,7 @@ class VolumeResource:
         """The running guest sees the new size at once. Space for all of it has to be taken before."""
         hypervisor = cloud.hypervisor(data["node"])
         if data["thick"]:
-            _look_again(hypervisor, data["pool"])
+            look_again(hypervisor, data["pool"], _label(work), _LOOK_TIMEOUT_S)
             hypervisor.grow_volume(data["pool"], data["volume"], data["size"], _label(work), allocate=True)
         hypervisor.resize_disk(data["uuid"], data["target"], data["size"], _label(work))
 
@@ -203,15 +204,8 @@ def _label(work: Work) -> str:
     return f"{work.kind} {work.name}"
 
 
-def _look_again(hypervisor: Hypervisor, pool: str) -> None:
-    """Another node may have made the volume. While libvirt makes one it refuses to look, and its list is as good."""
-    with contextlib.suppress(HypervisorError):
-        hypervisor.refresh_pool(pool)
-
-
 def _require_source(hypervisor: Hypervisor, data: Mapping[str, Any], work: Work) -> int:
     """Return the size in bytes of what is copied. libvirt reads it in the format that it takes it for."""
-    _look_again(hypervisor, data["source_pool"])
     return require_form(
         hypervisor,
         data["source_pool"],

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._checks import check_absolute_path, check_sha256
+from .._ids import is_id
+from ._checks import check_absolute_path, check_name, check_sha256
 from ._common import CLUSTER, DESCRIPTION, NAME, STATE, parse_spec
 from ._fields import Field, Table, join
 from ._mistake import Mistake
@@ -14,6 +15,17 @@ from ._mistake import Mistake
 # Formats of files that volumes are imported from and exported to. It is stated, never probed.
 FILE_FORMATS = ("qcow2", "raw", "vmdk", "vdi")
 MAX_IMPORT_MIB = 16 * 1024**2
+
+
+def check_reference(value: str) -> str | None:
+    """A name or an identifier. What it stands for is looked up later; what can be neither is told at once."""
+    return None if is_id(value) else check_name(value)
+
+
+def check_holder(value: str) -> str | None:
+    """An instance, or the empty text for none."""
+    return check_reference(value) if value else None
+
 
 _LIMITS = {
     "iops": "Operations",
@@ -54,10 +66,12 @@ FIELDS = {
     "cluster": CLUSTER,
     "pool": Field(
         kind="str",
+        check=check_reference,
         help="The storage pool, by name or identifier. Needed to make the volume; it cannot be changed afterwards.",
     ),
     "node": Field(
         kind="str",
+        check=check_reference,
         help="The node where it lies, for pools that are not shared. That of O(attached_to), or the one with most "
         "space, unless given. It cannot be changed afterwards.",
     ),
@@ -80,6 +94,7 @@ FIELDS = {
     ),
     "attached_to": Field(
         kind="str",
+        check=check_holder,
         help="The instance that has it, by name or identifier; the empty text for none. Left as it is unless given; "
         "in the deployment document it is then attached to none.",
     ),
@@ -102,7 +117,9 @@ FIELDS = {
         "takes all of them away.",
     ),
     "clone_of": Field(
-        kind="str", help="The volume that it is made from, by name or identifier. It only says how it begins."
+        kind="str",
+        check=check_reference,
+        help="The volume that it is made from, by name or identifier. It only says how it begins.",
     ),
     "clone_mode": Field(
         kind="str",

@@ -21,7 +21,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import lab
 from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import parse_pool_spec
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import parse_pool, render_pool
-from ansible_collections.pextra.cloud.plugins.modules import pextra_image, pextra_pool
+from ansible_collections.pextra.cloud.plugins.modules import (
+    pextra_image,
+    pextra_pool,
+    pextra_volume,
+    pextra_volume_export,
+)
 
 # What hostile text looks like, wherever a name is expected.
 HOSTILE = {
@@ -63,10 +68,28 @@ PLACES: dict[str, dict[str, Any]] = {
     "pool.rbd.user": {"name": "a", "type": "rbd", "rbd": {**RBD, "user": "{}"}},
     "pool.rbd.key": {"name": "a", "type": "rbd", "rbd": {**RBD, "key": "{}"}},
     "image.name": {"name": "{}", "source": "https://images.example.com/a.qcow2", "sha256": "0" * 64},
+    "volume.name": {"name": "{}", "pool": "a", "size": "1 GiB"},
+    "volume.pool": {"name": "a", "pool": "{}", "size": "1 GiB"},
+    "volume.node": {"name": "a", "pool": "a", "size": "1 GiB", "node": "{}"},
+    "volume.attached_to": {"name": "a", "attached_to": "{}"},
+    "volume.clone_of": {"name": "a", "pool": "a", "clone_of": "{}"},
+    "volume.import_from.path": {"name": "a", "pool": "a", "import_from": {"path": "{}", "format": "raw"}},
+    "volume.import_from.sha256": {
+        "name": "a",
+        "pool": "a",
+        "import_from": {"path": "/srv/a", "format": "raw", "sha256": "{}"},
+    },
+    "export.name": {"name": "{}", "path": "/srv/a"},
+    "export.path": {"name": "a", "path": "{}"},
     "image.sha256": {"name": "a", "source": "https://images.example.com/a.qcow2", "sha256": "{}"},
 }
 # What is no attack at that place: an export is an absolute path.
-SOUND = {("pool.netfs.export", "absolute")}
+SOUND = {
+    ("pool.netfs.export", "absolute"),
+    ("volume.import_from.path", "absolute"),  # the file's header decides
+    ("export.path", "absolute"),  # refused because it is there
+    ("volume.attached_to", "nothing"),  # to none
+}
 # Values of the wrong kind, or out of range: where, what, and what is said.
 VALUES: list[tuple[str, dict[str, Any], str]] = [
     ("pool", {"name": "a", "type": "tape"}, "tape"),
@@ -77,6 +100,15 @@ VALUES: list[tuple[str, dict[str, Any], str]] = [
     ("pool", {"name": "a", "type": "iscsi", "iscsi": {**ISCSI, "port": 65536}}, "port"),
     ("pool", {"name": "a", "type": "rbd", "rbd": {**RBD, "monitors": []}}, "at least one"),
     ("pool", {"name": "a", "type": "netfs"}, "is missing"),
+    ("volume", {"name": "a", "pool": "a", "size": 0}, "size"),
+    ("volume", {"name": "a", "pool": "a", "size": "0 GiB"}, "is no size"),
+    ("volume", {"name": "a", "pool": "a", "size": "-1 GiB"}, "is not a size"),
+    ("volume", {"name": "a", "pool": "a", "size": "1e3"}, "is not a size"),
+    ("volume", {"name": "a", "grow_by": "1 GiB"}, "needs size"),
+    ("volume", {"name": "a", "limits": {"iops": -1}}, "out of range"),
+    ("volume", {"name": "a", "limits": {"bandwidth": "0 MiB"}}, "is no size"),
+    ("export", {"name": "a", "path": "/srv/../etc/shadow"}, "is not an absolute path"),
+    ("export", {"name": "a"}, "path"),
     ("image", {"name": "a", "source": "../x", "format": "vhd"}, "vhd"),
     ("image", {"name": "a", "source": "file:///etc/shadow", "sha256": "0" * 64}, "file:///etc/shadow"),
     ("image", {"name": "a", "source": "ftp://images.example.com/a", "sha256": "0" * 64}, "ftp://"),
@@ -88,7 +120,7 @@ VALUES: list[tuple[str, dict[str, Any], str]] = [
     ("image", {"name": "a", "source": "x.qcow2", "max_size": "-1 GiB"}, "max_size"),
     ("image", {"name": "a", "source": "x.qcow2", "max_size": "1e3"}, "max_size"),
 ]
-MODULES = {"pool": pextra_pool, "image": pextra_image}
+MODULES = {"pool": pextra_pool, "image": pextra_image, "volume": pextra_volume, "export": pextra_volume_export}
 
 
 def filled(value: Any, text: str) -> Any:

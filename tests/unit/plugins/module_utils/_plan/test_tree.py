@@ -109,6 +109,31 @@ def test_pools_tell_their_space_and_what_is_wrong_with_them() -> None:
     ]
 
 
+def test_volumes_hang_below_their_pool() -> None:
+    volume = {
+        "cluster": "mtl-1",
+        "pool": "shared",
+        "node": None,
+        "size": 2048,
+        "status": "available",
+        "attached_to": None,
+    }
+    volumes = [
+        {**volume, "name": "data", "status": "attached", "attached_to": "db"},
+        {**volume, "name": "b", "size": 100, "node": "node1"},
+        {**volume, "name": "half", "size": None, "status": "unfinished"},
+        {**volume, "name": "other", "cluster": "mtl-2"},
+    ]
+    lines = tree(volumes=volumes)
+    begin = next(index for index, line in enumerate(lines) if "pool shared" in line)
+    assert lines[begin + 1 : begin + 5] == [
+        "│   ├─ node2: no answer, since 2025-11-25 14:02:10 UTC",
+        "│   ├─ volume data  2 GiB  attached to db",
+        "│   ├─ volume b     100 MiB  on node1  available",
+        "│   └─ volume half  ?  ✗ unfinished",
+    ]
+
+
 def test_instances_hang_below_their_node_by_name() -> None:
     assert tree()[2:4] == [
         "│   ├─ db     stopped",

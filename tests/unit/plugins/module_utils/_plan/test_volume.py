@@ -256,6 +256,11 @@ REFUSED: dict[str, tuple[tuple[Volume, ...], Volume, str]] = {
         replace(DATA, size=1),
         "in use by instance web, which runs, and cannot shrink",
     ),
+    "shrinking a thick one": (
+        (replace(LOCAL, provisioning="thick"),),
+        replace(LOCAL, size=512),
+        "1 GiB of it are taken in storage pool local, so it cannot shrink to 512 MiB",
+    ),
     "destroying what is attached": (
         (replace(DATA, attached_to="off"),),
         Volume(name="data", state="absent"),
