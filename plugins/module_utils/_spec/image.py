@@ -30,6 +30,7 @@ FIELDS = {
     ),
     "signing_key": Field(
         kind="str",
+        no_log=False,  # it is public
         check=check_key,
         help="The one public key that the signature is checked with: a file on the controller, or the text of an "
         "armored one.",
