@@ -700,6 +700,7 @@ def _plan_leaving(
     marked: list[AssociationRow] = []
     dropped: list[str] = []
     label = f"pool {row.name}"
+    is_deleted = False
     for association in gone:
         node = find(association.node, have.nodes)
         if node is None:  # the node has left the cluster
@@ -727,8 +728,10 @@ def _plan_leaving(
                     {**association.attributes, "enabled": False, "status": "destroying"},
                 )
             )
-        if not keeps_files:
+        # The nodes leave at the same time, and of what they share each copy can be deleted once only.
+        if not keeps_files and not is_deleted:
             copies = sorted(name for name in seen_node.volumes.get(row.name, ()) if _IMAGE_COPY.fullmatch(name))
+            is_deleted = bool(copies) and bool(row.attributes["shared"])
         seen = _seen_ours(row.id, seen_node)
         acts = plan_rounds(
             Situation(

@@ -236,3 +236,15 @@ def test_the_coordinator_keeps_the_key_of_ceph() -> None:
     # The job that runs without Ansible knows no keys, and leaves what is kept alone.
     keyless = replace(spec, rbd={**(spec.rbd or {}), "key": None})
     assert plan_pools([keyless], replace(have, kept_keys={})).is_empty
+
+
+def test_what_nodes_share_is_deleted_once() -> None:
+    """All nodes leave at the same time: the second to delete an image of Ceph would find it gone, or half gone."""
+    for spec in WANTS:
+        have = converged(spec)
+        held = {"one": frozenset({"img-AAAAAAAAAAAAAAAAAAAAA.raw"})}
+        seen = {name: replace(one, volumes=held) for name, one in have.seen.items()}
+        plan = plan_pools([replace(spec, state="absent")], replace(have, seen=seen))
+        deleting = [node for node in ("node1", "node2") if "delete_copies" in acts(plan, node)]
+        assert plan.refusals == ()
+        assert len(deleting) == (0 if spec.type == "iscsi" else 1 if spec.is_shared else 2), spec.type
