@@ -81,11 +81,6 @@ def start(site: Site, tmp_path: Path, options: dict[str, Any]) -> subprocess.Pop
     )
 
 
-def kill(site: Site, lab: Lab, run: subprocess.Popen[str]) -> None:
-    site.kill(run)
-    lab.sh("node1", "pkill -9 -x python3", check=False)  # pipelined modules have no name of their own
-
-
 def test_it_reaches_each_node_once_and_a_second_run_transfers_nothing(
     storage: Site, lab: Lab, file: Path, digest: str
 ) -> None:
@@ -132,7 +127,7 @@ def test_half_a_copy_is_never_taken_for_a_whole_one(
         stopped = "ps -o state= -C libvirtd | grep T || true"
         wait_until("a copy is half written", lambda: lab.sh("node2", stopped))
     finally:
-        kill(storage, lab, run)
+        storage.kill(run)
         lab.exec("node2", "pkill", "-CONT", "-x", "libvirtd", check=False)
         lab.exec("node2", "systemctl", "stop", "it-stop", check=False)
     assert lab.exec("node2", "sha256sum", volume).split()[0] != digest
@@ -169,7 +164,7 @@ def test_a_killed_download_is_taken_up_and_leaves_no_secret(
         size = f"stat -c %s {part} 2>/dev/null || echo 0"
         wait_until("half of it has come", lambda: int(lab.sh("node1", size)) >= SIZE_MIB * MIB // 2 - MIB)
     finally:
-        kill(storage, lab, run)
+        storage.kill(run)
     assert lab.sh("node1", f"ls {CACHE}/{served.digest} 2>/dev/null || true") == ""
     assert storage.play([{IMAGE_INFO: {"names": ["it-image"]}}])[-1]["images"] == []
     assert set(lab.on_all("ls", DIRECTORY).values()) == {""}
