@@ -26,6 +26,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _KEEPALIVE_INTERVAL_S = 5
 _KEEPALIVE_COUNT = 4
 POOL_START_TIMEOUT_S = 60.0
+_NO_ZPOOL = "Make it, or take the node off the pool's nodes."
 _POOLS_TIMEOUT_S = 20.0
 
 Power = Literal["running", "stopped", "paused"]
@@ -387,6 +388,8 @@ class Hypervisor:
         A server that hangs lets mount wait for minutes: past the time limit this raises, while libvirt goes on.
         """
 
+        where = (self.node, resource)
+
         def start() -> None:
             with self._errors("start the storage pool", resource):
                 pool = self._connection.storagePoolLookupByUUIDString(uuid)
@@ -394,6 +397,10 @@ class Hypervisor:
                     if build:
                         pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
                     pool.create()
+                    if pool.XMLDesc().startswith("<pool type='zfs'") and pool.info()[1] == 0:
+                        # libvirt starts a pool whose zpool is not there, and lists nothing in it.
+                        pool.destroy()
+                        raise HypervisorError([Problem(f"the node has no zpool {pool.name()}", _NO_ZPOOL, *where)])
 
         late = Problem(
             f"starting the storage pool took more than {timeout_s:g} s, and goes on",
