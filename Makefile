@@ -169,6 +169,17 @@ molecule: install lab-packages ## The Molecule scenario that users of the collec
 	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule \
 	  tools/step --show "Molecule" env --chdir=extensions molecule test
 
+.PHONY: molecule-ceph
+molecule-ceph: install lab-packages ## The Molecule scenario with a Ceph on three hosts
+	@tests/lab/lab images --ceph
+	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule-ceph \
+	  tools/step --show "Molecule" env --chdir=extensions molecule test --scenario-name ceph
+
+.PHONY: molecule-storage
+molecule-storage: install ## The Molecule scenario with storage pools of every type, in a virtual machine
+	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule-storage \
+	  tools/step --show "Molecule" env --chdir=extensions molecule test --scenario-name storage
+
 ##@ Clean up
 
 .PHONY: clean

@@ -80,4 +80,8 @@ def show_pools(figures: pools.PoolFigures) -> str:
         *(f"{act:<9}  {raw:>6.3f} s  {ours:>6.3f} s  {ours / raw:>11.1f} : 1" for act, raw, ours in rows),
         "",
         "raw: libvirt-python alone, all nodes at once; its no change reads every pool, its new is the slowest node's.",
+        "",
+        f"pextra_volume, import of {pools.IMPORT_MIB:,} MiB of qcow2 (best of {pools.IMPORT_ROUNDS}): "
+        f"{figures.imported:.1f} s; qemu-img convert {figures.converted:.1f} s; "
+        f"module : qemu-img {figures.imported / figures.converted:.1f} : 1",
     ]) + "\n"  # fmt: skip
