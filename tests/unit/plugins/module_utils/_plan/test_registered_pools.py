@@ -30,6 +30,17 @@ DECLARED: list[dict[str, Any]] = [
     {"name": "shared", "path": "/srv/shared", "shared": True, "nodes": ["node2"]},
     {"name": "nfs", "type": "netfs", "netfs": {"host": "192.0.2.9", "export": "/export"}},
     {
+        "name": "smb",
+        "type": "netfs",
+        "netfs": {
+            "host": "192.0.2.9",
+            "export": "vms",
+            "format": "cifs",
+            "username": "vms",
+            "password": "another-secret",
+        },
+    },
+    {
         "name": "san",
         "type": "iscsi",
         "iscsi": {
@@ -92,7 +103,7 @@ def test_everything_registered_is_wanted_on_its_nodes() -> None:
     assert not plan.refusals
     assert plan.first == ()  # nothing about what is registered is to change
     defined = {(work.name, work.node) for work in plan.works if any(step.act == "define" for step in work.steps)}
-    both = {(name, node.name) for name in ("local", "nfs", "san", "ceph", "vg0") for node in NODES}
+    both = {(name, node.name) for name in ("local", "nfs", "smb", "san", "ceph", "vg0") for node in NODES}
     assert defined == both | {("shared", "node2")}
     # A credential is not registered: what the nodes keep of it is neither changed nor removed.
     assert not [step for work in plan.all for step in work.steps if step.act == "secret"]
@@ -144,7 +155,7 @@ def test_one_that_is_refused_stops_no_other() -> None:
     (problem,) = plan.failures
     assert (problem.node, problem.resource) == ("node1", "pool local")
     defined = {work.name for work in plan.works if any(step.act == "define" for step in work.steps)}
-    assert defined == {"shared", "nfs", "san", "ceph", "vg0"}
+    assert defined == {"shared", "nfs", "smb", "san", "ceph", "vg0"}
     (record,) = [work for work in plan.works if work.name == "local"]
     assert [(step.act, step.data["reason"]) for step in record.steps] == [("fail", problem.what)]
 
