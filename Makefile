@@ -136,8 +136,13 @@ sanity: $(INSTALLED) ## ansible-test sanity
 
 .PHONY: integration
 integration: install lab-packages ## The installed collection on the lab, looked at from outside
-	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --durations 25 \
+	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --durations 25 -m "not long" \
 	  --junit-xml .build/reports/integration.xml tests/integration
+
+.PHONY: integration-long
+integration-long: install lab-packages ## The lab tests that would make `make test` longer than half an hour
+	@tools/with_lab tools/step --show "Long integration tests" $(PYTEST) --durations 25 -m long \
+	  --junit-xml .build/reports/integration-long.xml tests/integration
 
 .PHONY: ceph
 ceph: install lab-packages ## The lab with a Ceph of its own: pools, clients, OSDs that come and go

@@ -19,6 +19,8 @@ import pytest
 from tests.integration.image_server import Served, serve_image
 from tests.integration.lab import ROOT, Lab, Site, wait_until
 
+pytestmark = pytest.mark.long
+
 # `make image-transfer` takes 1024.
 SIZE_MIB = int(os.environ.get("PEXTRA_IMAGE_MIB", "64"))
 MIB = 1024**2

@@ -16,6 +16,8 @@ import pytest
 from tests.integration.image_server import Served, serve_image
 from tests.integration.lab import Lab, Site
 
+pytestmark = pytest.mark.long
+
 CACHE = "/var/lib/pextra/images"
 DIRECTORY = "/srv/it-pool"
 IMAGE, IMAGE_INFO = "pextra.cloud.pextra_image", "pextra.cloud.pextra_image_info"

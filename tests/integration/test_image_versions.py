@@ -12,6 +12,8 @@ import pytest
 
 from tests.integration.lab import Lab, Site
 
+pytestmark = pytest.mark.long
+
 DIRECTORY = "/srv/it-pool"
 
 
