@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import SwitchError, UnreachableError
 from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor, NetworkRecord
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import UNTAGGED, BridgeEdit, PortVlan
+from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import (
+    UNTAGGED,
+    BridgeEdit,
+    BridgeRecord,
+    PortVlan,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import LABEL, networks_from_labels
@@ -244,12 +249,26 @@ def test_a_bridge_comes_with_its_bond_and_keeps_its_rows_when_uplinks_change(
     assert ovs.vsctl("list-ports", "svswitch1") == ""
 
 
+def without_addresses(bridges: Mapping[str, BridgeRecord]) -> dict[str, BridgeRecord]:
+    """Leave the MACs out: Open vSwitch takes that of an uplink for the bridge's own port a moment later."""
+    return {
+        name: replace(
+            bridge,
+            ports=tuple(
+                replace(port, interfaces=tuple(replace(one, mac=None) for one in port.interfaces))
+                for port in bridge.ports
+            ),
+        )
+        for name, bridge in bridges.items()
+    }
+
+
 def test_making_a_bridge_twice_is_harmless(switch: Switch) -> None:
     edit = BridgeEdit(bridge="svswitch1", create=True, uplink_port="uplink1", uplinks=("eth1",), labels={LABEL: "vsw"})
     switch.edit_bridge(edit)
-    first = switch.read()
+    first = without_addresses(switch.read().bridges)
     switch.edit_bridge(edit)
-    assert switch.read() == first
+    assert without_addresses(switch.read().bridges) == first
     for _ in range(2):
         switch.remove_bridge("svswitch1")
     assert switch.read().bridges == {}
