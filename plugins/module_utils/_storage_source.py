@@ -51,7 +51,8 @@ def _find_reason(cloud: Cloud, test: SourceTest, silent: Mapping[Server, str]) -
     servers = _servers_of(test.pool)
     reasons = [silent[server] for server in servers if server in silent]
     if servers and len(reasons) == len(servers):
-        return reasons[0] if len(reasons) == 1 else f"no monitor of Ceph answers: {'; '.join(reasons)}"
+        what = "no monitor of Ceph answers: " if test.pool.attributes["type"] == "rbd" else ""
+        return f"{what}{'; '.join(reasons)}"
     return None if test.is_started else _find_missing(cloud, test.node, test.pool)
 
 
