@@ -283,7 +283,7 @@ def _link(directory: Path, wanted: Wanted) -> None:
 
 def _adopt(run: Run, wanted: Wanted, number: int) -> None:
     new = _OSDS / f".adopt-{number}"
-    shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
     make_directory(new)
     must(
         run,

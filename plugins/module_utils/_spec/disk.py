@@ -176,7 +176,7 @@ def parse_disk_sets(raw: Sequence[object] | None, path: str) -> tuple[tuple[Disk
     for index, element in enumerate(raw or ()):
         here = element_path(path, index, element)
         given = element if isinstance(element, Mapping) else {}
-        spec, found = parse_spec(FIELDS, _make, element, here)  # type: ignore[arg-type]
+        spec, found = parse_spec(FIELDS, _make, element, here)  # type: ignore[arg-type]  # whatever it is, parsing tells
         mistakes += found
         name = given.get("name")
         if isinstance(name, str):
