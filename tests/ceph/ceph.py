@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
@@ -66,47 +65,3 @@ class Ceph:
         """Return since when the daemons of Ceph run on each node, and as which process."""
         properties = "--property=Id,ActiveEnterTimestampMonotonic,MainPID"
         return {node: self.lab.sh(node, f"systemctl show {properties} 'ceph-*@*.service'") for node in self.lab.nodes}
-
-
-class Writer:
-    """A program on a node that writes and reads an image without pause, a line for each turn, until it is stopped."""
-
-    SCRIPT = """
-        turn=0 out=/run/pextra-writer.out
-        while [ ! -e /run/pextra-writer.stop ]; do
-            turn=$((turn + 1)); pattern=$((turn % 255 + 1))
-            timeout 120 qemu-io --format raw -c "write -P $pattern 0 4M" -c "read -P $pattern 0 4M" "$1" >$out 2>&1
-            status=$?
-            [ $status = 0 ] && ! grep -qi failed $out || { echo "status $status in turn $turn"; cat $out; }
-            echo "turn $turn $(date +%s.%N)"
-        done >/run/pextra-writer.log 2>&1
-        rm -f /run/pextra-writer.stop
-    """
-
-    def __init__(self, ceph: Ceph, node: str, image: str) -> None:
-        self.ceph, self.node = ceph, node
-        where = f"rbd:{POOL}/{image}:id={CLIENT}:keyring={KEYRING}"
-        ceph.lab.exec(node, "rm", "-f", "/run/pextra-writer.log", "/run/pextra-writer.stop")
-        ceph.lab.exec(
-            node, "systemd-run", "--quiet", "--collect", "--unit=pextra-writer", "sh", "-c", self.SCRIPT, "sh", where
-        )
-        wait_until("the writer writes", lambda: self.turns() > 0, 60)
-
-    def log(self) -> list[str]:
-        return self.ceph.lab.sh(self.node, "cat /run/pextra-writer.log 2>/dev/null || true").splitlines()
-
-    def turns(self) -> int:
-        return sum(line.startswith("turn") for line in self.log())
-
-    def stop(self) -> tuple[int, float, list[str]]:
-        """Return (how many turns, the longest pause between two of them in seconds, everything that went wrong)."""
-        self.ceph.lab.exec(self.node, "touch", "/run/pextra-writer.stop")
-        wait_until(
-            "the writer ends",
-            lambda: self.ceph.lab.sh(self.node, "systemctl is-active pextra-writer || true").strip() == "inactive",
-            180,
-        )
-        lines = self.log()
-        times = [float(line.split()[2]) for line in lines if line.startswith("turn")]
-        pauses = [later - sooner for sooner, later in itertools.pairwise(times)]
-        return len(times), max(pauses, default=0.0), [line for line in lines if not line.startswith("turn")]

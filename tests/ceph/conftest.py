@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.ceph.ceph import Ceph, CephSite
-from tests.integration.lab import Lab, Run
+from tests.ceph.ceph import POOL, Ceph, CephSite
+from tests.ceph.scribe import IMAGE, NAME, SPEC, Scribe
+from tests.integration.lab import Lab, Run, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,26 @@ def volume(cloud: CephSite) -> Iterator[str]:
     cloud.lab.exec("node1", "virsh", "vol-create-as", "vms", name, "64MiB")
     yield name
     cloud.lab.exec("node1", "virsh", "vol-delete", name, "--pool", "vms")
+
+
+@pytest.fixture(scope="module")
+def scribe(cloud: CephSite, lab: Lab) -> Iterator[Scribe]:
+    """An instance that writes to Ceph. Made here, with its image, and removed again with both."""
+    lab.sh("node1", f"rm -f /var/log/pextra/console/{NAME}.log")
+    cloud.module("pextra_image", **IMAGE)
+    cloud.module("pextra_vm", **SPEC)
+    guest = Scribe(lab)
+    wait_until("the guest writes", lambda: guest.written() > 2, 120)
+    yield guest
+    absent = {"name": NAME, "state": "absent", "force_stop": True, "remove_volumes": True, "confirm": "DESTROY"}
+    cloud.module("pextra_vm", **absent)
+    cloud.module("pextra_image", name=NAME, state="absent")
+    assert not [name for name in volumes(lab) if name.startswith((f"{NAME}.", "img-"))]
+
+
+def volumes(lab: Lab) -> list[str]:
+    """Return the names of all volumes of the storage pool vms."""
+    return lab.exec("node1", "rbd", "ls", POOL).split()
 
 
 def two_osds() -> dict[str, Any]:

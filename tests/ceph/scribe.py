@@ -1,0 +1,68 @@
+"""An instance on Ceph that writes to its second disk for as long as it runs, and says so on its console."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+from tests.ceph.ceph import POOL
+from tests.integration.lab import ROOT, Lab
+
+NAME = "scribe"
+MIB = 1024**2
+# Writes a line every second, and reads it and the first one back from Ceph, not from its own memory.
+WRITER = """#!/bin/sh
+(
+n=0
+while sleep 1; do
+    n=$((n + 1)) at=$((n % 30000))
+    printf '%-1024s' "line-$n" | dd of=/dev/vdb bs=1024 seek=$at conv=notrunc,fsync 2>/dev/null || echo failed
+    echo 3 > /proc/sys/vm/drop_caches
+    got=$(dd if=/dev/vdb bs=1024 skip=$at count=1 2>/dev/null | cut -d ' ' -f 1)
+    first=$(dd if=/dev/vdb bs=1024 skip=1 count=1 2>/dev/null | cut -d ' ' -f 1)
+    echo "pextra-guest: wrote line-$n read $got first $first after $(cut -d ' ' -f 1 /proc/uptime) s"
+done > /dev/ttyS0
+) &
+"""
+SPEC: dict[str, Any] = {
+    "name": NAME,
+    "node": "node1",
+    "memory": "96 MiB",
+    "image": NAME,
+    "root": {"pool": POOL, "size": "64 MiB"},
+    "volumes": [{"name": "data", "pool": POOL, "size": "64 MiB"}],
+    "cloud_init": {"user_data": WRITER},
+    "power": "running",
+}
+IMAGE = {"name": NAME, "source": str(ROOT / ".build/lab/tiny.qcow2"), "pools": [POOL]}
+_LINE = re.compile(r"pextra-guest: wrote line-(\d+) read (\S*) first (\S*) after ([\d.]+) s")
+
+
+class Scribe:
+    """What the guest has said so far."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def console(self) -> str:
+        return self.lab.console(NAME).replace("\r", "")
+
+    def written(self) -> int:
+        """Return how many lines the guest has written, each of which must read back as it was."""
+        return len(self._times())
+
+    def longest_pause_s(self, since: int = 0) -> float:
+        """Return the longest time between two lines by the guest's own clock, after the first `since` lines."""
+        times = self._times()[since:]
+        return max((later - sooner for sooner, later in itertools.pairwise(times)), default=0.0)
+
+    def _times(self) -> list[float]:
+        console = self.console()
+        for complaint in ("failed\n", "I/O error", "Remounting filesystem read-only"):
+            assert complaint not in console, console
+        lines = _LINE.findall(console)
+        assert [(int(number), read, first) for number, read, first, _ in lines] == [
+            (number, f"line-{number}", "line-1") for number in range(1, len(lines) + 1)
+        ], lines
+        return [float(after) for *_, after in lines]
