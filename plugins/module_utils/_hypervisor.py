@@ -103,8 +103,10 @@ class HostRecord:
 class Hypervisor:
     """An open connection to one node's libvirt. Open it with `connect`."""
 
-    def __init__(self, node: str, connection: libvirt.virConnect) -> None:
+    def __init__(self, node: str, connection: libvirt.virConnect, *, is_local: bool = False) -> None:
+        """is_local: it runs on this host, so that a volume's path can be opened here."""
         self.node = node
+        self.is_local = is_local
         self._connection = connection
 
     # Connection
@@ -134,7 +136,7 @@ class Hypervisor:
                     connection = libvirt.open(uri)
         except libvirt.libvirtError as error:
             raise UnreachableError([_explain_connect(node, error)]) from error
-        return cls(node, connection)
+        return cls(node, connection, is_local=not is_remote)
 
     def close(self) -> None:
         with contextlib.suppress(libvirt.libvirtError):
@@ -382,8 +384,16 @@ class Hypervisor:
         with self._errors("define the storage pool", resource):
             return str(self._connection.storagePoolDefineXML(xml).UUIDString())
 
-    def start_pool(self, uuid: str, resource: str, *, build: bool, timeout_s: float = POOL_START_TIMEOUT_S) -> None:
-        """Start it, making its directory first if asked to; started already is fine.
+    def start_pool(
+        self,
+        uuid: str,
+        resource: str,
+        *,
+        build: bool,
+        autostart: bool = False,
+        timeout_s: float = POOL_START_TIMEOUT_S,
+    ) -> None:
+        """Start it, making its directory first if asked to; started already is fine. autostart: with the node as well.
 
         A server that hangs lets mount wait for minutes: past the time limit this raises, while libvirt goes on.
         """
@@ -397,10 +407,12 @@ class Hypervisor:
                     if build:
                         pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
                     pool.create()
-                    if pool.XMLDesc().startswith("<pool type='zfs'") and pool.info()[1] == 0:
+                    if not build and pool.XMLDesc().startswith("<pool type='zfs'") and pool.info()[1] == 0:
                         # libvirt starts a pool whose zpool is not there, and lists nothing in it.
                         pool.destroy()
                         raise HypervisorError([Problem(f"the node has no zpool {pool.name()}", _NO_ZPOOL, *where)])
+                if autostart:
+                    pool.setAutostart(1)
 
         late = Problem(
             f"starting the storage pool took more than {timeout_s:g} s, and goes on",

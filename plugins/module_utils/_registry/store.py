@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import peewee
-from playhouse.db_url import connect
 
 from .._errors import RegistryError
 from .._plan._rows import AssociationRow, Row
@@ -36,18 +35,9 @@ class Registry:
         path = sqlite_path(url)
         if path is not None and not create and not os.path.exists(path):
             raise RegistryError(f"there is no registry at {path}. Run the coordinator stage of site.yml first.")
-        # One connection for all threads: the lock keeps them apart.
-        options: dict[str, Any] = {"thread_safe": False}
-        if path is not None:
-            # WAL lets readers go on while one writes; the timeout covers two runs at once.
-            options |= {
-                "check_same_thread": False,
-                "timeout": 30,
-                "pragmas": {"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"},
-            }
         mask = os.umask(0o077)
         try:
-            self.database = connect(url, **options)
+            self.database = _database(url, path)
             self.database.connect()
             models.database.initialize(self.database)
             if create:
@@ -172,21 +162,13 @@ class Registry:
         """Insert or replace associations, in one transaction."""
         batch = {(row.resource, row.node): _json(row.attributes) for row in rows}
         table = models.Association
+        fresh = [{"resource": resource, "node": node, "attributes": text} for (resource, node), text in batch.items()]
 
         def write() -> None:
-            known: set[tuple[str, str]] = set()
-            for chunk in peewee.chunked(sorted({resource for resource, _ in batch}), 200):
-                known.update(table.select(table.resource, table.node).where(table.resource.in_(chunk)).tuples())
-            fresh = [
-                {"resource": resource, "node": node, "attributes": text}
-                for (resource, node), text in batch.items()
-                if (resource, node) not in known
-            ]
             for chunk in peewee.chunked(fresh, 100):
-                table.insert_many(chunk).execute()
-            for resource, node in known & batch.keys():
-                query = table.update(attributes=batch[resource, node])
-                query.where((table.resource == resource) & (table.node == node)).execute()
+                table.insert_many(chunk).on_conflict(
+                    conflict_target=[table.resource, table.node], preserve=[table.attributes]
+                ).execute()
 
         if batch:
             self.transaction(write)
@@ -232,6 +214,18 @@ class Registry:
                 return read()
             except (peewee.DatabaseError, peewee.InterfaceError) as error:
                 raise RegistryError(f"the registry at {_without_password(self.url)} failed: {error}") from error
+
+
+def _database(url: str, path: str | None) -> Any:
+    """Return the database, not yet connected. Threads share the connection: the registry's lock keeps them apart."""
+    if path is None:
+        # Loads the drivers of every database that peewee knows, which SQLite need not wait for.
+        from playhouse.db_url import connect
+
+        return connect(url, thread_safe=False)
+    # WAL lets readers go on while one writes; the timeout covers two runs at once.
+    pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}
+    return peewee.SqliteDatabase(path, thread_safe=False, check_same_thread=False, timeout=30, pragmas=pragmas)
 
 
 def sqlite_path(url: str) -> str | None:

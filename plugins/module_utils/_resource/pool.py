@@ -43,8 +43,8 @@ class PoolResource:
 
     def __init__(self, planner: Callable[[Sequence[Pool], PoolHave], Plan] = plan_pools) -> None:
         self._planner = planner
-        # As this run has written them, by (pool, node): one work at a time writes each.
-        self._written: dict[tuple[str, str], AssociationRow] = {}
+        # As this run has found them, by (pool, node): one work at a time sees to each.
+        self._noted: dict[tuple[str, str], AssociationRow] = {}
 
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Pool | None, list[Mistake]]:
         return parse_pool_spec(raw, path)
@@ -159,9 +159,9 @@ class PoolResource:
             hypervisor.remove_pool(uuid, label)
         elif step.act == "define":
             uuid = hypervisor.define_pool(step.data["xml"], label)
-            self._record(cloud, association, internal_id=uuid, status="propagating")
-            hypervisor.start_pool(uuid, label, build=step.data["build"])
-            hypervisor.set_pool_autostart(uuid, label)
+            # Written with what comes of it: a run that is killed here finds it defined, and defines it again.
+            self._note(association, internal_id=uuid, status="propagating")
+            hypervisor.start_pool(uuid, label, build=step.data["build"], autostart=True)
             self._record(cloud, association, internal_id=uuid, status="available")
         elif step.act == "start":
             hypervisor.start_pool(uuid, label, build=step.data["build"])
@@ -193,15 +193,20 @@ class PoolResource:
         self, cloud: Cloud, association: AssociationRow, *, status: str, error: str | None = None, **more: Any
     ) -> None:
         """Write how it stands on the node; what is not given stays as it is."""
-        key = (association.resource, association.node)
+        cloud.registry.associate([self._note(association, status=status, error=error, **more)])
+
+    def _note(
+        self, association: AssociationRow, *, status: str, error: str | None = None, **more: Any
+    ) -> AssociationRow:
         current = self._current(association)
         error_at = time.time() if error else None
         attributes = {**current.attributes, "status": status, "error": error, "error_at": error_at, **more}
-        self._written[key] = replace(current, attributes=attributes)
-        cloud.registry.associate([self._written[key]])
+        noted = replace(current, attributes=attributes)
+        self._noted[association.resource, association.node] = noted
+        return noted
 
     def _current(self, association: AssociationRow) -> AssociationRow:
-        return self._written.get((association.resource, association.node), association)
+        return self._noted.get((association.resource, association.node), association)
 
     def describe(self, wants: Sequence[Pool], have: PoolHave) -> list[dict[str, Any]]:
         return describe_pools([(want.cluster, want.name) for want in wants] or None, have)
