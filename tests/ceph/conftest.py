@@ -62,7 +62,8 @@ def volume(cloud: CephSite) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def scribe(cloud: CephSite, lab: Lab) -> Iterator[Scribe]:
     """An instance that writes to Ceph. Made here, with its image, and removed again with both."""
-    lab.sh("node1", f"rm -f /var/log/pextra/console/{NAME}.log")
+    for node in lab.nodes:
+        lab.sh(node, f"rm -f /var/log/pextra/console/{NAME}.log")
     cloud.module("pextra_image", **IMAGE)
     cloud.module("pextra_vm", **SPEC)
     guest = Scribe(lab)

@@ -50,19 +50,18 @@ class Scribe:
 
     def written(self) -> int:
         """Return how many lines the guest has written, each of which must read back as it was."""
-        return len(self._times())
+        return max((number for number, _ in self._lines()), default=0)
 
-    def longest_pause_s(self, since: int = 0) -> float:
-        """Return the longest time between two lines by the guest's own clock, after the first `since` lines."""
-        times = self._times()[since:]
+    def longest_pause_s(self, since: int) -> float:
+        """Return the longest time between two lines after line `since`, by the guest's own clock."""
+        times = [after for number, after in self._lines() if number > since]
         return max((later - sooner for sooner, later in itertools.pairwise(times)), default=0.0)
 
-    def _times(self) -> list[float]:
+    def _lines(self) -> list[tuple[int, float]]:
+        """Return the number and the time of each line. A guest that has moved has a part of its console on each node."""
         console = self.console()
         for complaint in ("failed\n", "I/O error", "Remounting filesystem read-only"):
             assert complaint not in console, console
         lines = _LINE.findall(console)
-        assert [(int(number), read, first) for number, read, first, _ in lines] == [
-            (number, f"line-{number}", "line-1") for number in range(1, len(lines) + 1)
-        ], lines
-        return [float(after) for *_, after in lines]
+        assert all((read, first) == (f"line-{number}", "line-1") for number, read, first, _ in lines), lines
+        return sorted((int(number), float(after)) for number, _, _, after in lines)
