@@ -58,7 +58,7 @@ class Scribe:
         return max((later - sooner for sooner, later in itertools.pairwise(times)), default=0.0)
 
     def _lines(self) -> list[tuple[int, float]]:
-        """Return the number and the time of each line. A guest that has moved has a part of its console on each node."""
+        """Return the number and the time of each line. Each node has the part that the guest said there."""
         console = self.console()
         for complaint in ("failed\n", "I/O error", "Remounting filesystem read-only"):
             assert complaint not in console, console
