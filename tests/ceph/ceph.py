@@ -5,19 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.integration.lab import ROOT, Lab, Site, wait_until
+from tests.integration.lab import ROOT, Lab, wait_until
 
 OVERLAY = ROOT / "inventories" / "ceph-lab"
 POOL, CLIENT = "vms", "pextra-vms"
 KEYRING = "/root/pextra-test.keyring"
-
-
-class CephSite(Site):
-    """`site.yml` and the playbooks of Ceph on both inventories."""
-
-    def command(self, *arguments: str, playbook: str = "pextra.cloud.site") -> list[str]:
-        first, dash_i, lab, *rest = super().command(*arguments, playbook=playbook)
-        return [first, dash_i, lab, "-i", str(OVERLAY), *rest]
 
 
 class Ceph:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.ceph.ceph import POOL, Ceph, CephSite
+from tests.ceph.ceph import OVERLAY, POOL, Ceph
 from tests.ceph.scribe import IMAGE, NAME, SPEC, Scribe
-from tests.integration.lab import Lab, Run, wait_until
+from tests.integration.lab import INVENTORY, Lab, Run, Site, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +21,12 @@ def lab() -> Lab:
 
 
 @pytest.fixture(scope="session")
-def site(lab: Lab) -> CephSite:
-    return CephSite(lab)
+def site(lab: Lab) -> Site:
+    return Site(lab, INVENTORY, OVERLAY)
 
 
 @pytest.fixture(scope="session")
-def bare_check(lab: Lab, site: CephSite) -> Run | None:
+def bare_check(lab: Lab, site: Site) -> Run | None:
     """A check before anything is there; None on a lab that has a Ceph already."""
     if lab.sh("node1", "ls /etc/ceph/ceph.conf 2>/dev/null || true").strip():
         return None
@@ -38,7 +38,7 @@ def bare_check(lab: Lab, site: CephSite) -> Run | None:
 
 
 @pytest.fixture(scope="session")
-def cloud(site: CephSite, bare_check: Run | None) -> CephSite:
+def cloud(site: Site, bare_check: Run | None) -> Site:
     """The deployment, brought up."""
     del bare_check  # before it
     site.run(timeout_s=1800).must_succeed()
@@ -46,12 +46,12 @@ def cloud(site: CephSite, bare_check: Run | None) -> CephSite:
 
 
 @pytest.fixture(scope="session")
-def ceph(cloud: CephSite) -> Ceph:
+def ceph(cloud: Site) -> Ceph:
     return Ceph(cloud.lab)
 
 
 @pytest.fixture
-def volume(cloud: CephSite) -> Iterator[str]:
+def volume(cloud: Site) -> Iterator[str]:
     """A volume of 64 MiB in the storage pool vms, made through libvirt on node1."""
     name = "pattern"
     cloud.lab.exec("node1", "virsh", "vol-create-as", "vms", name, "64MiB")
@@ -60,7 +60,7 @@ def volume(cloud: CephSite) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def scribe(cloud: CephSite, lab: Lab) -> Iterator[Scribe]:
+def scribe(cloud: Site, lab: Lab) -> Iterator[Scribe]:
     """An instance that writes to Ceph. Made here, with its image, and removed again with both."""
     for node in lab.nodes:
         lab.sh(node, f"rm -f /var/log/pextra/console/{NAME}.log")

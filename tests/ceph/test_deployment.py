@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ceph.ceph import CLIENT, POOL, Ceph, CephSite
-from tests.integration.lab import Run
+from tests.ceph.ceph import CLIENT, POOL, Ceph
+from tests.integration.lab import Run, Site
 from tests.integration.test_node import documented_ports, is_expected
 
 STAGES = ("--tags", "ceph,storage")
 
 
-def test_a_check_of_bare_hosts_says_what_would_be_made(bare_check: Run | None, cloud: CephSite) -> None:
+def test_a_check_of_bare_hosts_says_what_would_be_made(bare_check: Run | None, cloud: Site) -> None:
     if bare_check is None:
         pytest.skip("the lab has a Ceph already: this is seen on a fresh one only")
     bare_check.must_succeed()
@@ -53,14 +53,14 @@ def test_what_listens_is_documented(ceph: Ceph) -> None:
             assert is_expected(listener, documented), f"{node}: {listener} is not in docs/ports.md"
 
 
-def test_a_second_run_changes_and_restarts_nothing(cloud: CephSite, ceph: Ceph) -> None:
+def test_a_second_run_changes_and_restarts_nothing(cloud: Site, ceph: Ceph) -> None:
     before = ceph.daemons()
     assert all("ceph-osd@" in text for text in before.values())
     cloud.run().must_change_nothing()
     assert ceph.daemons() == before
 
 
-def test_a_check_changes_and_reports_nothing(cloud: CephSite, ceph: Ceph) -> None:
+def test_a_check_changes_and_reports_nothing(cloud: Site, ceph: Ceph) -> None:
     before = ceph.daemons()
     run = cloud.run(*STAGES, "--check", "--diff").must_change_nothing()
     assert "+++ after" not in run.output
@@ -93,7 +93,7 @@ def test_the_client_may_use_its_pool_and_nothing_else(ceph: Ceph) -> None:
         lab.exec("node2", "rm", "-f", "/root/pextra-test.keyring")
 
 
-def test_rights_that_grew_are_put_right(cloud: CephSite, ceph: Ceph) -> None:
+def test_rights_that_grew_are_put_right(cloud: Site, ceph: Ceph) -> None:
     ceph.lab.exec("node1", "ceph", "auth", "caps", f"client.{CLIENT}", "mon", "allow *", "osd", "allow *")
     check = cloud.run("--tags", "ceph", "--check", "--diff").must_succeed()
     assert f"put right the client {CLIENT}" in check.output
@@ -103,7 +103,7 @@ def test_rights_that_grew_are_put_right(cloud: CephSite, ceph: Ceph) -> None:
     cloud.run("--tags", "ceph").must_change_nothing()
 
 
-def test_no_key_is_where_others_can_read_it(cloud: CephSite, ceph: Ceph) -> None:
+def test_no_key_is_where_others_can_read_it(cloud: Site, ceph: Ceph) -> None:
     lab = ceph.lab
     keys = [str(entry["key"]) for entry in ceph.ask("auth", "ls")["auth_dump"]]
     assert len(keys) > 8

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.ceph.ceph import POOL, Ceph, CephSite
+from tests.ceph.ceph import POOL, Ceph
 from tests.ceph.conftest import volumes
 from tests.ceph.scribe import IMAGE, MIB, NAME, SPEC, Scribe
-from tests.integration.lab import Lab, wait_until
+from tests.integration.lab import Lab, Site, wait_until
 
 
-def test_a_root_volume_is_a_clone_of_its_image(scribe: Scribe, cloud: CephSite, lab: Lab, ceph: Ceph) -> None:
+def test_a_root_volume_is_a_clone_of_its_image(scribe: Scribe, cloud: Site, lab: Lab, ceph: Ceph) -> None:
     (root,) = (name for name in volumes(lab) if name.startswith(f"{NAME}.") and ".root." in name)
     info = json.loads(lab.exec("node1", "rbd", "info", "--format=json", f"{POOL}/{root}"))
     (image,) = (name for name in volumes(lab) if name.startswith("img-"))
@@ -25,12 +25,12 @@ def test_a_root_volume_is_a_clone_of_its_image(scribe: Scribe, cloud: CephSite, 
     assert f"{NAME}" in refused["msg"]
 
 
-def test_nothing_changes_in_a_second_run(scribe: Scribe, cloud: CephSite) -> None:
+def test_nothing_changes_in_a_second_run(scribe: Scribe, cloud: Site) -> None:
     assert cloud.module("pextra_image", **IMAGE)["changed"] is False
     assert cloud.module("pextra_vm", **SPEC)["changed"] is False
 
 
-def test_it_moves_live_and_keeps_its_data(scribe: Scribe, cloud: CephSite, lab: Lab) -> None:
+def test_it_moves_live_and_keeps_its_data(scribe: Scribe, cloud: Site, lab: Lab) -> None:
     before = scribe.written()
     moved = cloud.module("pextra_vm", **{**SPEC, "node": "node2"})
     assert moved["changed"] is True
@@ -42,7 +42,7 @@ def test_it_moves_live_and_keeps_its_data(scribe: Scribe, cloud: CephSite, lab: 
     assert lab.where(NAME) == ["node1"]
 
 
-def test_a_disk_grows_and_the_guest_sees_it(scribe: Scribe, cloud: CephSite, lab: Lab) -> None:
+def test_a_disk_grows_and_the_guest_sees_it(scribe: Scribe, cloud: Site, lab: Lab) -> None:
     grown = {**SPEC, "volumes": [{"name": "data", "pool": POOL, "size": "96 MiB"}]}
     cloud.module("pextra_vm", **grown)
     wait_until("the guest sees it", lambda: f"disk vdb {96 * MIB} bytes" in lab.console(NAME), 30)
@@ -52,7 +52,7 @@ def test_a_disk_grows_and_the_guest_sees_it(scribe: Scribe, cloud: CephSite, lab
     assert "cannot shrink" in refused["msg"]
 
 
-def test_a_second_disk_comes_and_goes_and_the_guest_sees_it(scribe: Scribe, cloud: CephSite, lab: Lab) -> None:
+def test_a_second_disk_comes_and_goes_and_the_guest_sees_it(scribe: Scribe, cloud: Site, lab: Lab) -> None:
     data = {"name": "data", "pool": POOL, "size": "96 MiB"}
     more = {**SPEC, "volumes": [data, {"name": "logs", "pool": POOL, "size": "32 MiB"}]}
     cloud.module("pextra_vm", **more)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import time
 
-from tests.ceph.ceph import Ceph, CephSite
+from tests.ceph.ceph import Ceph
 from tests.ceph.conftest import two_osds
 from tests.ceph.scribe import NAME, SPEC, Scribe
-from tests.integration.lab import wait_until
+from tests.integration.lab import Site, wait_until
 
 CEPH = ("--tags", "ceph")
 REMOVE, REPLACE = "pextra.cloud.ceph_remove_osd", "pextra.cloud.ceph_replace_osd"
 
 
-def test_a_disk_that_holds_something_is_refused_before_anything_changes(cloud: CephSite, ceph: Ceph) -> None:
+def test_a_disk_that_holds_something_is_refused_before_anything_changes(cloud: Site, ceph: Ceph) -> None:
     lab = ceph.lab
     before = ceph.osds()
     lab.sh("node2", "printf 'of somebody' >/srv/ceph/more.img; truncate -s 1G /srv/ceph/more.img")
@@ -34,7 +34,7 @@ def test_a_disk_that_holds_something_is_refused_before_anything_changes(cloud: C
             lab.exec(node, "rm", "-f", "/srv/ceph/more.img")
 
 
-def test_interrupted_while_osds_are_made(cloud: CephSite, ceph: Ceph) -> None:
+def test_interrupted_while_osds_are_made(cloud: Site, ceph: Ceph) -> None:
     """Killed again and again, then run to its end: three more OSDs, none of them twice."""
     with cloud.overlay(two_osds()) as extra:
         for _ in range(4):
@@ -53,7 +53,7 @@ def test_interrupted_while_osds_are_made(cloud: CephSite, ceph: Ceph) -> None:
         assert ceph.lab.sh(node, "ls -A /var/lib/ceph/osd | grep -c '^\\.' || true").strip() == "0"
 
 
-def test_removal_is_refused_without_consent_and_while_declared(cloud: CephSite, ceph: Ceph) -> None:
+def test_removal_is_refused_without_consent_and_while_declared(cloud: Site, ceph: Ceph) -> None:
     before = ceph.osds()
     declared = cloud.run("-e", "osd=0", "-e", "confirm=DESTROY", playbook=REMOVE)
     assert declared.code != 0
@@ -77,7 +77,7 @@ def second_osd(ceph: Ceph, node: str) -> int:
     raise AssertionError(f"{node} has no second OSD")
 
 
-def test_removal_moves_the_data_away_first(cloud: CephSite, ceph: Ceph, volume: str) -> None:
+def test_removal_moves_the_data_away_first(cloud: Site, ceph: Ceph, volume: str) -> None:
     ceph.give_key("node1")
     ceph.qemu_io("node1", volume, "write -P 0x77 0 64M")
     for node in ceph.lab.nodes:
@@ -91,7 +91,7 @@ def test_removal_moves_the_data_away_first(cloud: CephSite, ceph: Ceph, volume: 
     cloud.run(*CEPH).must_change_nothing()
 
 
-def test_the_last_copy_is_not_given_away(cloud: CephSite, ceph: Ceph) -> None:
+def test_the_last_copy_is_not_given_away(cloud: Site, ceph: Ceph) -> None:
     """Three copies on three hosts: without a place for the third nothing leaves, undeclared as it may be."""
     before = ceph.osds()
     (number,) = [osd for osd, host in before.items() if host == "node3"]
@@ -104,7 +104,7 @@ def test_the_last_copy_is_not_given_away(cloud: CephSite, ceph: Ceph) -> None:
     assert ceph.osds() == before
 
 
-def test_an_osd_is_replaced_while_a_guest_writes(cloud: CephSite, ceph: Ceph, scribe: Scribe) -> None:
+def test_an_osd_is_replaced_while_a_guest_writes(cloud: Site, ceph: Ceph, scribe: Scribe) -> None:
     before, lines = ceph.osds(), scribe.written()
     (number,) = [osd for osd, host in before.items() if host == "node3"]
     old = ceph.lab.sh("node3", f"cat /var/lib/ceph/osd/ceph-{number}/fsid").strip()
@@ -123,7 +123,7 @@ def test_an_osd_is_replaced_while_a_guest_writes(cloud: CephSite, ceph: Ceph, sc
     assert ceph.lab.where(NAME) == ["node1"]
 
 
-def test_an_osd_whose_directory_is_lost_is_taken_up_again(cloud: CephSite, ceph: Ceph) -> None:
+def test_an_osd_whose_directory_is_lost_is_taken_up_again(cloud: Site, ceph: Ceph) -> None:
     """As after a new installation of the node's system: the disk still says who it is."""
     (number,) = [osd for osd, host in ceph.osds().items() if host == "node2"]
     ceph.lab.sh("node2", f"systemctl disable --now ceph-osd@{number}; rm -r /var/lib/ceph/osd/ceph-{number}")

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ceph.ceph import POOL, Ceph, CephSite
+from tests.ceph.ceph import POOL, Ceph
+from tests.integration.lab import Site
 
 WRONG_KEY = "AQDplantedsecretplantedsecretplanted000=="[:38] + "=="
 
 
-def statuses(cloud: CephSite) -> dict[str, str]:
+def statuses(cloud: Site) -> dict[str, str]:
     return {pool["name"]: pool["status"] for pool in cloud.module("pextra_pool_info")["pools"]}
 
 
-def test_it_is_available_on_all_nodes(cloud: CephSite) -> None:
+def test_it_is_available_on_all_nodes(cloud: Site) -> None:
     assert statuses(cloud)[POOL] == "available"
     for node in cloud.lab.nodes:
         assert POOL in cloud.lab.exec(node, "virsh", "pool-list", "--name").split()
 
 
-def test_what_one_node_writes_another_reads(cloud: CephSite, ceph: Ceph, volume: str) -> None:
+def test_what_one_node_writes_another_reads(cloud: Site, ceph: Ceph, volume: str) -> None:
     for node in ("node1", "node2"):
         ceph.give_key(node)
     ceph.qemu_io("node1", volume, "write -P 0xa5 0 8M", "write -P 0x5a 32M 4M", "flush")
@@ -28,7 +29,7 @@ def test_what_one_node_writes_another_reads(cloud: CephSite, ceph: Ceph, volume:
     assert volume in cloud.lab.exec("node3", "virsh", "vol-list", POOL)
 
 
-def test_it_is_disabled_and_destroyed_without_a_trace(cloud: CephSite, ceph: Ceph) -> None:
+def test_it_is_disabled_and_destroyed_without_a_trace(cloud: Site, ceph: Ceph) -> None:
     pool = {"name": "passing", "type": "rbd", "rbd": {"pool": POOL, "user": "pextra-vms"}}
     addresses = [monitor["address"] for monitor in cloud.document()["ceph"]["monitors"]]
     whole = {**pool, "rbd": {**pool["rbd"], "monitors": addresses, "key": ceph.key()}}
@@ -55,7 +56,7 @@ def test_it_is_disabled_and_destroyed_without_a_trace(cloud: CephSite, ceph: Cep
     ids=["a wrong key", "monitors that do not answer"],
 )
 def test_a_source_that_cannot_be_used_is_told(
-    cloud: CephSite, ceph: Ceph, is_reachable: bool, key: str | None, cause: str
+    cloud: Site, ceph: Ceph, is_reachable: bool, key: str | None, cause: str
 ) -> None:
     known = [monitor["address"] for monitor in cloud.document()["ceph"]["monitors"]]
     # Nobody has the other address, which is in the nodes' own network.

@@ -138,15 +138,17 @@ class Run:
 class Site:
     """`ansible-playbook pextra.cloud.site`, from the installed collection."""
 
-    def __init__(self, lab: Lab, inventory: Path = INVENTORY) -> None:
+    def __init__(self, lab: Lab, inventory: Path = INVENTORY, *overlays: Path) -> None:
+        """overlays: further inventories, each of which counts more than those before."""
         self.lab = lab
-        self.inventory = inventory
+        self.inventories = (inventory, *overlays)
         self._document: dict[str, Any] = {}
 
     def command(self, *arguments: str, playbook: str = "pextra.cloud.site") -> list[str]:
         """Let the propagation job mend nothing that a test looks at; test_propagation.py gives it another interval."""
         program = str(ROOT / ".venv/bin/ansible-playbook")
-        return [program, "-i", str(self.inventory), "-e", "pextra_propagation_interval=86400", *arguments, playbook]
+        inventories = [word for path in self.inventories for word in ("-i", str(path))]
+        return [program, *inventories, "-e", "pextra_propagation_interval=86400", *arguments, playbook]
 
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
