@@ -160,6 +160,9 @@ def test_files_of_every_format_come_in_whole(volumes: Site, lab: Lab) -> None:
         }
         for name, file in files.items()
     ]
+    # As they are within the coordinator's host, and over the connection to another one.
+    plain = {"pool": "local", "format": "raw", "import_from": {"path": f"{FILES}/disk.raw", "format": "raw"}}
+    wants += [{**plain, "name": "it-near", "node": "node1"}, {**plain, "name": "it-far", "node": "node2"}]
     bad = {
         "flat.vmdk": "a descriptor, which names other files",
         "child.qcow2": "has a backing file",
@@ -186,9 +189,15 @@ def test_files_of_every_format_come_in_whole(volumes: Site, lab: Lab) -> None:
         assert what in result["msg"]
     for found in made["volumes"]:
         assert (found["size"], found["status"]) == (16, "available")
+        if found["name"] == "it-far":
+            sums = lab.exec("node1", "sha256sum", f"{FILES}/disk.raw"), lab.exec("node2", "sha256sum", place_of(found))
+            assert sums[0].split()[0] == sums[1].split()[0]
+            continue
         lab.exec(
             "node1", "qemu-img", "compare", "-f", "raw", "-F", found["format"], f"{FILES}/disk.raw", place_of(found)
         )
+        if found["name"] == "it-near":
+            assert int(lab.exec("node1", "stat", "-c", "%b", place_of(found))) * 512 < 7 * MIB, "its holes are filled"
     assert "it-broken" not in lab.sh("node1", f"ls {POOLS['shared']}")
 
 
@@ -233,16 +242,17 @@ def test_volumes_go_out_whole(volumes: Site, lab: Lab) -> None:
 
 def test_what_a_killed_run_has_left_is_reported_and_purged(volumes: Site, lab: Lab) -> None:
     lab.sh("node1", f"cd {FILES} && truncate -s 700M disk.raw && qemu-img convert -O vdi disk.raw disk.vdi")
-    stranger = f"{POOLS['shared']}/it-notes.vol-too-short.qcow2"
-    lab.sh("node1", f"echo mine > {stranger}")
+    stranger = f"{POOLS['local']}/it-notes.vol-too-short.qcow2"
+    lab.sh("node2", f"echo mine > {stranger}")
     declared = {
         "name": "it-killed",
-        "pool": "shared",
+        "pool": "local",
+        "node": "node2",
         "import_from": {"path": f"{FILES}/disk.raw", "format": "raw"},
     }
     with volumes.overlay({"pextra_volumes": [declared]}) as overlay:
         run = volumes.start("--tags", "volumes", *overlay)
-        wait_until("it is on its way", lambda: "it-killed" in lab.sh("node1", f"ls {POOLS['shared']}"), 60)
+        wait_until("it is on its way", lambda: "it-killed" in lab.sh("node2", f"ls {POOLS['local']}"), 60)
         volumes.kill(run)
         info, kept, purged = volumes.play(
             [
@@ -257,9 +267,9 @@ def test_what_a_killed_run_has_left_is_reported_and_purged(volumes: Site, lab: L
         assert [one["status"] for one in info["volumes"]] == ["unfinished"]
         assert left["file"] in kept["msg"]
         assert purged["changed"]
-        assert "it-killed" not in lab.sh("node1", f"ls {POOLS['shared']}")
-        assert lab.exec("node1", "cat", stranger).strip() == "mine"
-        lab.exec("node1", "rm", stranger)
+        assert "it-killed" not in lab.sh("node2", f"ls {POOLS['local']}")
+        assert lab.exec("node2", "cat", stranger).strip() == "mine"
+        lab.exec("node2", "rm", stranger)
         # And the same declaration makes it, from the inventory.
         assert volumes.run("--tags", "volumes", "--check", *overlay).must_succeed().changed
         assert volumes.run("--tags", "volumes", *overlay).must_succeed().changed
