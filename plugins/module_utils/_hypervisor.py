@@ -9,22 +9,26 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import libvirt
 
-from ._disk_blocks import Blocks
 from ._errors import HypervisorError, NotFoundError, Problem, UnreachableError
+
+if TYPE_CHECKING:
+    from ._disk_blocks import Blocks
 
 TLS_PORT = 16514
 _CONNECT_TIMEOUT_S = 5.0
 _KEEPALIVE_INTERVAL_S = 5
 _KEEPALIVE_COUNT = 4
+_KEEPALIVE_AFTER_S = 1.0
 POOL_START_TIMEOUT_S = 60.0
 _NO_ZPOOL = "Make it, or take the node off the pool's nodes."
 _POOLS_TIMEOUT_S = 20.0
@@ -856,6 +860,8 @@ def _start_event_loop() -> None:
         libvirt.virEventRegisterDefaultImpl()
 
         def run() -> None:
+            # While it runs, each call costs more. Who is done by then needs no keepalive.
+            time.sleep(_KEEPALIVE_AFTER_S)
             while True:
                 libvirt.virEventRunDefaultImpl()
 

@@ -9,6 +9,7 @@ refused.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import socket
@@ -159,14 +160,8 @@ def connect_tls(
     key_file: str = KEY_FILE,
 ) -> socket.socket:
     """Connect over mutual TLS. Raises UnreachableError that says which side is at fault."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_verify_locations(ca_file)
-        context.load_cert_chain(certificate_file, key_file)
-        if os.path.exists(crl_file):
-            context.load_verify_locations(crl_file)
-            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        context = _load_context(ca_file, crl_file, certificate_file, key_file)
     except OSError as error:  # SSLError is one
         problem = Problem(
             f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): {error}",
@@ -196,6 +191,18 @@ def connect_tls(
     except (OSError, EOFError) as error:
         plain.close()
         raise UnreachableError([_explain_handshake(node, error)]) from error
+
+
+@functools.cache  # reading the files costs more than a handshake
+def _load_context(ca_file: str, crl_file: str, certificate_file: str, key_file: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(ca_file)
+    context.load_cert_chain(certificate_file, key_file)
+    if os.path.exists(crl_file):
+        context.load_verify_locations(crl_file)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    return context
 
 
 def _explain_handshake(node: str, error: Exception) -> Problem:

@@ -75,6 +75,7 @@ def _send(hypervisor: Hypervisor, data: Mapping[str, Any], file: BinaryIO, size:
 
 def _copy(file: BinaryIO, target: str, size: int, label: str) -> None:
     """Copy within this host, in the kernel: libvirt's stream takes three times as long. Holes stay holes."""
+    at = os.lseek(file.fileno(), 0, os.SEEK_CUR)
     with _open_volume(target, os.O_WRONLY) as volume:
         done = 0
         while done < size:
@@ -94,6 +95,7 @@ def _copy(file: BinaryIO, target: str, size: int, label: str) -> None:
                 done += sent
                 note_transfer(f"{label} from its file", done, size)
         os.fsync(volume)
+    os.lseek(file.fileno(), at, os.SEEK_SET)  # where the file's buffer believes it to be
 
 
 def _find_here(hypervisor: Hypervisor, pool: str, volume: str) -> str | None:
@@ -129,8 +131,10 @@ def _is_same(
         hypervisor.download_volume(data["pool"], data["volume"], compare, data["length"], label)
     else:
         with _open_volume(target, os.O_RDONLY) as volume, os.fdopen(os.dup(volume), "rb", buffering=0) as reader:
-            while written := reader.read(_AT_ONCE):
+            left = data["length"]  # libvirt may have made the volume a little longer
+            while left and (written := reader.read(min(left, _AT_ONCE))):
                 compare(written)
+                left -= len(written)
     return is_same and not file.read(1)
 
 

@@ -15,7 +15,6 @@ from .._errors import PextraError, Problem
 from .._hypervisor import Hypervisor
 from .._plan._rows import AssociationRow
 from .._plan._types import Plan, Step, Work
-from .._plan.image import labels_without_pool
 from .._plan.pool import (
     PoolHave,
     SeenNode,
@@ -33,7 +32,6 @@ from .._spec.pool import FIELDS, Pool, digest_of_credential, parse_pool_spec
 from .._storage_source import find_bad_sources
 from .._xml.pool import parse_pool
 from ._base import Options
-from ._image_copies import forget_copies
 
 
 class PoolResource:
@@ -181,6 +179,10 @@ class PoolResource:
 
     def _dissociate(self, cloud: Cloud, work: Work, node: str, step: Step, association: AssociationRow) -> None:
         """Forget that the pool was there, and the copies of images in it."""
+        # Here, because a run that takes no pool away need not wait for them to load.
+        from .._plan.image import labels_without_pool
+        from ._image_copies import forget_copies
+
         if not step.data["shared"]:
             forget_copies(cloud.registry, association.resource, association.node)
         switch = cloud.switch(node)

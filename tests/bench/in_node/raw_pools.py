@@ -5,7 +5,7 @@ raw_pools.py define FILE   define, build, start and autostart the pools of FILE 
 raw_pools.py clear FILE    stop and undefine them
 
 FILE is JSON: {"uris": [URI, ...], "pools": [{"name": NAME, "xml": XML}, ...]}. Prints the seconds of each node, the
-connections included, the import of libvirt not.
+connections and the import of libvirt included, as they are in the module's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import libvirt
+STARTED = time.perf_counter()
+import libvirt  # noqa: E402 - its time counts
+
+IMPORT_S = time.perf_counter() - STARTED
 
 
 def read(connection: libvirt.virConnect, _pools: list[dict[str, str]]) -> int:
@@ -51,12 +54,11 @@ def main() -> None:
         connection = libvirt.open(uri)
         count = {"read": read, "define": define, "clear": clear}[act](connection, given["pools"])
         connection.close()
-        return {"seconds": time.perf_counter() - started, "count": count}
+        return {"seconds": IMPORT_S + time.perf_counter() - started, "count": count}
 
-    started = time.perf_counter()
     with ThreadPoolExecutor(max_workers=len(given["uris"])) as threads:
         nodes = list(threads.map(on_node, given["uris"]))
-    json.dump({"seconds": time.perf_counter() - started, "nodes": nodes}, sys.stdout)
+    json.dump({"seconds": time.perf_counter() - STARTED, "nodes": nodes}, sys.stdout)
 
 
 main()
