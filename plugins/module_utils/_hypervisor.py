@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -860,10 +859,10 @@ def _start_event_loop() -> None:
         libvirt.virEventRegisterDefaultImpl()
 
         def run() -> None:
-            # While it runs, each call costs more. Who is done by then needs no keepalive.
-            time.sleep(_KEEPALIVE_AFTER_S)
             while True:
                 libvirt.virEventRunDefaultImpl()
 
-        _loop_thread = threading.Thread(target=run, name="libvirt-events", daemon=True)
+        # While it runs, each call costs more. Who is done by then needs no keepalive.
+        _loop_thread = threading.Timer(_KEEPALIVE_AFTER_S, run)
+        _loop_thread.name, _loop_thread.daemon = "libvirt-events", True
         _loop_thread.start()

@@ -8,6 +8,8 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from ._plan._types import Work
 
@@ -28,7 +30,7 @@ class Progress:
         self._last = ""
         self._lock = threading.Lock()
         self._written = 0.0
-        self._path = os.path.join(DIRECTORY, f"progress-{plural}-{os.getpid()}.json")
+        self._path = _path_of(plural)
 
     def __enter__(self) -> Progress:
         global _current  # noqa: PLW0603 - a run has one progress, and the steps need not carry it along
@@ -70,15 +72,34 @@ class Progress:
             "last": self._last,
             "transfers": {what: {"done": done, "total": total} for what, (done, total) in self._transfers.items()},
         }
-        # Progress is a courtesy: a full disk must not fail the work.
-        with contextlib.suppress(OSError):
-            os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
-            with open(f"{self._path}.new", "w", encoding="utf-8") as file:
-                json.dump(state, file)
-            os.replace(f"{self._path}.new", self._path)
+        _show(self._path, state)
 
 
 def note_transfer(what: str, done: int, total: int) -> None:
     """Report bytes of a transfer to the run's progress, if it shows one."""
     if _current is not None:
         _current.transfer(what, done, total)
+
+
+@contextlib.contextmanager
+def shown_wait(plural: str, what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is waited for. What it gives is called with how far that is, again and again."""
+    path = _path_of(plural)
+    try:
+        yield lambda how_far: _show(path, {"noun": plural, "waiting": f"{what}: {how_far}"})
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _path_of(plural: str) -> str:
+    return os.path.join(DIRECTORY, f"progress-{plural}-{os.getpid()}.json")
+
+
+def _show(path: str, state: Mapping[str, Any]) -> None:
+    # Progress is a courtesy: a full disk must not fail the work.
+    with contextlib.suppress(OSError):
+        os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            json.dump(state, file)
+        os.replace(f"{path}.new", path)

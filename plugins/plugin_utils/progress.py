@@ -38,7 +38,9 @@ def shown_progress(action: Any, plural: str) -> Iterator[None]:
 
 
 def render_progress(state: dict[str, Any]) -> str:
-    """Return one line: how many of how many, on which node, and what is being transferred."""
+    """Return one line: how many of how many, on which node, and what is being transferred; or what is waited for."""
+    if "waiting" in state:
+        return f"  {state['noun']}: waiting until {state['waiting']}"
     nodes = ", ".join(f"{node} {count}" for node, count in sorted(state["nodes"].items()))
     line = f"  {state['noun']}: {state['done']} of {state['total']} done"
     if nodes:

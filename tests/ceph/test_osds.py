@@ -108,7 +108,8 @@ def test_an_osd_is_replaced_while_a_guest_writes(cloud: Site, ceph: Ceph, scribe
     before, lines = ceph.osds(), scribe.written()
     (number,) = [osd for osd, host in before.items() if host == "node3"]
     old = ceph.lab.sh("node3", f"cat /var/lib/ceph/osd/ceph-{number}/fsid").strip()
-    cloud.run("-e", f"osd={number}", "-e", "confirm=DESTROY", playbook=REPLACE, timeout_s=1800).must_succeed()
+    run = cloud.run("-e", f"osd={number}", "-e", "confirm=DESTROY", playbook=REPLACE, timeout_s=1800).must_succeed()
+    assert "  ceph: waiting until " in run.output
     done = scribe.written()
     assert done > lines + 5
     wait_until("the guest goes on writing", lambda: scribe.written() > done + 3, 60)

@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable
 
 from .._errors import CephError
+from .._progress import shown_wait
 
+PLURAL = "ceph"
 _POLL_S = 2.0
 
 
 def wait_for(what: str, look: Callable[[], str | None], timeout_s: float) -> None:
     """Wait until `look` has nothing to say against it. Raises CephError with what it said last."""
     deadline = time.monotonic() + timeout_s
-    while (reason := look()) is not None:
-        if time.monotonic() >= deadline:
-            raise CephError(f"{what}: not within {timeout_s:g} s. {reason}")
-        time.sleep(_POLL_S)
+    with shown_wait(PLURAL, what) as show:
+        while (reason := look()) is not None:
+            if time.monotonic() >= deadline:
+                raise CephError(f"{what}: not within {timeout_s:g} s. {reason}")
+            show(reason)
+            time.sleep(_POLL_S)

@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "_rbd": {"_disk_blocks", "_errors"},
     "_ovsdb": {"_errors"},
     "_switch": {"_errors", "_ovsdb", "_plan"},
-    "_ceph": {"_errors"},
+    "_ceph": {"_errors", "_progress"},
     "_cloud": {"_ceph_keys", "_errors", "_plan", "_pool_kinds", "_rbd", "_registry", "_hypervisor", "_switch"},
     "_storage_source": {"_cloud", "_errors", "_plan", "_pool_kinds", "_xml"},
     "_progress": {"_plan"},
