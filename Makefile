@@ -168,6 +168,10 @@ image-transfer: install lab-packages ## Bring an image of 1 GiB to three nodes (
 bench: install lab-packages ## Measure the modules against community.libvirt and raw libvirt
 	@tools/with_lab tests/bench/run
 
+.PHONY: bench-ceph
+bench-ceph: install lab-packages ## Measure storage pools of Ceph against raw libvirt
+	@PEXTRA_LAB_IMAGE=ceph tools/with_lab tests/bench/run --ceph-pools
+
 .PHONY: molecule
 molecule: install lab-packages ## The Molecule scenario that users of the collection can copy
 	@tests/lab/lab images

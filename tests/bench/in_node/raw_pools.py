@@ -1,15 +1,17 @@
 """The floor of storage pools: what libvirt-python itself needs, on all nodes at once. Runs on the coordinator.
 
 raw_pools.py read FILE     list all pools, and read of each its state, whether it autostarts, and its XML
-raw_pools.py define FILE   define, build, start and autostart the pools of FILE on every node
+raw_pools.py define FILE   define, build, start and autostart the pools of FILE on every node, with their secrets
 raw_pools.py clear FILE    stop and undefine them
 
-FILE is JSON: {"uris": [URI, ...], "pools": [{"name": NAME, "xml": XML}, ...]}. Prints the seconds of each node, the
+FILE is JSON: {"uris": [URI, ...], "pools": [{"name": NAME, "xml": XML}, ...]}, with "secret" (XML) and "key" for
+pools of Ceph. Prints the seconds of each node, the
 connections and the import of libvirt included, as they are in the module's.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import time
@@ -30,8 +32,12 @@ def read(connection: libvirt.virConnect, _pools: list[dict[str, str]]) -> int:
 
 def define(connection: libvirt.virConnect, pools: list[dict[str, str]]) -> int:
     for described in pools:
+        if "secret" in described:
+            secret = connection.secretDefineXML(described["secret"])
+            secret.setValue(base64.b64decode(described["key"]))
         pool = connection.storagePoolDefineXML(described["xml"])
-        pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
+        if "secret" not in described:
+            pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)
         pool.create()
         pool.setAutostart(1)
     return len(pools)
@@ -42,6 +48,8 @@ def clear(connection: libvirt.virConnect, pools: list[dict[str, str]]) -> int:
         pool = connection.storagePoolLookupByName(described["name"])
         pool.destroy()
         pool.undefine()
+        if "secret" in described:
+            connection.secretLookupByUsage(libvirt.VIR_SECRET_USAGE_TYPE_CEPH, described["name"]).undefine()
     return len(pools)
 
 

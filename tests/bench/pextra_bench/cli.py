@@ -17,6 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     only.add_argument("--modules", action="store_true", help="only pextra_vm against its peers, in a node of its own")
     only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
     only.add_argument("--pools", action="store_true", help="only pextra_pool, on the lab, which must be up")
+    only.add_argument("--ceph-pools", action="store_true", help="only pools of Ceph, on the lab of make ceph")
     options = parser.parse_args(arguments)
     # Ended by a time limit it must remove its container as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -27,6 +28,12 @@ def main(arguments: Sequence[str]) -> int:
         if options.modules:
             return 0
         why_not = site.why_not()
+        if options.ceph_pools:
+            if why_not is not None:
+                raise BenchError(why_not)
+            site.converge(with_ceph=True)
+            print(report.show_pools(pools.measure_ceph()), flush=True)
+            return 0
         if why_not is not None:
             print(f"site.yml and pools: skipped. {why_not}")
             return 0
@@ -34,7 +41,9 @@ def main(arguments: Sequence[str]) -> int:
             print(report.show_site(site.measure()), flush=True)
         if everything or options.pools:
             site.converge()
-            print(report.show_pools(pools.measure()), flush=True)
+            directories, imports = pools.measure()
+            print(report.show_pools(directories), flush=True)
+            print(report.show_import(imports), flush=True)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -22,34 +22,116 @@ IMPORT_MIB = 1024
 IMPORT_ROUNDS = 2
 _NODES = ("node1", "node2", "node3")
 _DIRECTORY = "/srv/bench"
+_MONITORS = ("10.91.0.11", "10.91.0.12", "10.91.0.13")
+_USER = "bench"
 
 
 @dataclass(frozen=True)
 class PoolFigures:
     """Seconds, the best of the rounds. raw_new is that of the slowest node."""
 
+    pool_type: str
     unchanged: float
     raw_read: float
     new: float
     raw_new: float
+
+
+@dataclass(frozen=True)
+class ImportFigures:
+    """Seconds, the best of the rounds."""
+
     imported: float
     converted: float
 
 
-def measure() -> PoolFigures:
-    """Measure on the lab, which must be up and converged."""
+@dataclass(frozen=True)
+class _Kind:
+    """Pools of one type: as the module is given them, and as raw_pools.py is: {name, xml, secret?, key?}."""
+
+    pool_type: str
+    declared: list[dict[str, Any]]
+    raw: list[dict[str, str]]
+
+
+def measure() -> tuple[PoolFigures, ImportFigures]:
+    """Measure directories and an import on the lab, which must be up and converged."""
     node = BenchNode("", "", container="pextra-node1")
-    declared = [{"name": f"bench-{number}", "path": f"{_DIRECTORY}/{number}"} for number in range(COUNT)]
-    send_library(node)
+    try:
+        send_library(node)
+        return _measure_pools(node, _directories()), _measure_import(node)
+    finally:
+        node.execute("rm", "-rf", LIBRARY)
+        for name in _NODES:
+            replace(node, container=f"pextra-{name}").execute("rm", "-rf", _DIRECTORY)
+
+
+def measure_ceph() -> PoolFigures:
+    """Measure pools of Ceph, each with a secret on each node, on the lab of `make ceph`."""
+    node = BenchNode("", "", container="pextra-node1")
+    names = [f"bench-{number}" for number in range(COUNT)]
+    try:
+        send_library(node)
+        with step(f"{COUNT} pools within Ceph"):
+            for name in names:
+                node.execute("ceph", "osd", "pool", "create", name, "1", "1")
+                node.execute("ceph", "osd", "pool", "application", "enable", name, "rbd")
+            key = node.execute(
+                "ceph", "auth", "get-or-create-key", f"client.{_USER}", "mon", "profile rbd", "osd", "profile rbd"
+            ).strip()
+        return _measure_pools(node, _ceph_pools(names, key))
+    finally:
+        node.execute("rm", "-rf", LIBRARY)
+        node.execute("ceph", "config", "set", "mon", "mon_allow_pool_delete", "true")
+        for name in names:
+            node.execute("ceph", "osd", "pool", "rm", name, name, "--yes-i-really-really-mean-it")
+        node.execute("ceph", "config", "rm", "mon", "mon_allow_pool_delete")
+        node.execute("ceph", "auth", "rm", f"client.{_USER}")
+
+
+def _directories() -> _Kind:
+    names = [f"bench-{number}" for number in range(COUNT)]
+    raw = [
+        {
+            "name": name,
+            "xml": f"<pool type='dir'><name>{name}</name><uuid>{uuid.uuid4()}</uuid>"
+            f"<target><path>{_DIRECTORY}/{name}</path></target></pool>",
+        }
+        for name in names
+    ]
+    return _Kind("directory", [{"name": name, "path": f"{_DIRECTORY}/{name}"} for name in names], raw)
+
+
+def _ceph_pools(names: list[str], key: str) -> _Kind:
+    hosts = "".join(f"<host name='{monitor}' port='3300'/>" for monitor in _MONITORS)
+    raw = []
+    for name in names:
+        secret = str(uuid.uuid4())
+        raw.append({
+            "name": name,
+            "key": key,
+            "secret": f"<secret ephemeral='no' private='yes'><uuid>{secret}</uuid>"
+                      f"<usage type='ceph'><name>{name}</name></usage></secret>",
+            "xml": f"<pool type='rbd'><name>{name}</name><uuid>{uuid.uuid4()}</uuid><source>{hosts}<name>{name}</name>"
+                   f"<auth type='ceph' username='{_USER}'><secret uuid='{secret}'/></auth></source></pool>",
+        })  # fmt: skip
+    source = {"monitors": list(_MONITORS), "user": _USER, "key": key}
+    return _Kind("rbd", [{"name": name, "type": "rbd", "rbd": source} for name in names], raw)
+
+
+def _measure_pools(node: BenchNode, kind: _Kind) -> PoolFigures:
     node.send({
-        "pools.json": parameters("pextra_pool", pools=declared),
-        "no-pools.json": parameters("pextra_pool", pools=[{**pool, "state": "absent"} for pool in declared]),
-        "raw-pools.json": json.dumps(_raw(node)).encode(),
+        "pools.json": parameters("pextra_pool", pools=kind.declared),
+        "no-pools.json": parameters(
+            "pextra_pool", pools=[{"name": pool["name"], "state": "absent"} for pool in kind.declared]
+        ),
+        "raw-pools.json": json.dumps({"uris": _uris(node), "pools": kind.raw}).encode(),
     })  # fmt: skip
     found: list[tuple[float, float, float, float]] = []
     try:
         _module(node, "no-pools.json", None)
-        with step(f"{COUNT} pools on {len(_NODES)} nodes: raw libvirt-python and the module itself, {ROUNDS} rounds"):
+        what = f"{COUNT} pools of type {kind.pool_type} on {len(_NODES)} nodes"
+        with step(f"{what}: raw libvirt-python and the module itself, {ROUNDS} rounds"):
             for _ in range(ROUNDS):
                 raw_new = max(float(one["seconds"]) for one in _run_raw(node, "define")["nodes"])
                 _run_raw(node, "clear")
@@ -58,18 +140,14 @@ def measure() -> PoolFigures:
                 unchanged = _module(node, "pools.json", False)
                 _module(node, "no-pools.json", True)
                 found.append((unchanged, raw_read, new, raw_new))
-        imported, converted = _measure_import(node)
     finally:
         _module(node, "no-pools.json", None)
-        node.execute("rm", "-rf", LIBRARY)
-        for name in _NODES:
-            replace(node, container=f"pextra-{name}").execute("rm", "-rf", _DIRECTORY)
     unchanged, raw_read, new, raw_new = (min(figures) for figures in zip(*found, strict=True))
-    return PoolFigures(unchanged, raw_read, new, raw_new, imported, converted)
+    return PoolFigures(kind.pool_type, unchanged, raw_read, new, raw_new)
 
 
-def _measure_import(node: BenchNode) -> tuple[float, float]:
-    """Return the best seconds of pextra_volume and of qemu-img, for the same file into the same directory."""
+def _measure_import(node: BenchNode) -> ImportFigures:
+    """pextra_volume and qemu-img, for the same file into the same directory."""
     source, target = f"{LIBRARY}/import.qcow2", "/srv/shared/bench-convert.qcow2"
     volume = {"name": "bench-import", "pool": "shared"}
     files = {
@@ -99,25 +177,16 @@ def _measure_import(node: BenchNode) -> tuple[float, float]:
     finally:
         node.execute("rm", "-f", target)
         _module(node, "no-volume.json", None, module="pextra_volume")
-    return min(imported), min(converted)
+    return ImportFigures(min(imported), min(converted))
 
 
-def _raw(node: BenchNode) -> dict[str, Any]:
-    """What raw_pools.py is given: the nodes as the module reaches them, and the pools as it defines them."""
+def _uris(node: BenchNode) -> list[str]:
+    """Return the nodes as the module reaches them."""
     addresses = [
         replace(node, container=f"pextra-{name}").execute("sh", "-c", "ip -4 -o address show eth0").split()[3]
         for name in _NODES
     ]
-    remote = [f"qemu+tls://{address.partition('/')[0]}/system" for address in addresses[1:]]
-    pools = [
-        {
-            "name": f"bench-{number}",
-            "xml": f"<pool type='dir'><name>bench-{number}</name><uuid>{uuid.uuid4()}</uuid>"
-            f"<target><path>{_DIRECTORY}/{number}</path></target></pool>",
-        }
-        for number in range(COUNT)
-    ]
-    return {"uris": ["qemu:///system", *remote], "pools": pools}
+    return ["qemu:///system", *(f"qemu+tls://{address.partition('/')[0]}/system" for address in addresses[1:])]
 
 
 def _module(node: BenchNode, file: str, changes: bool | None, *, module: str = "pextra_pool") -> float:

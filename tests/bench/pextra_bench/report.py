@@ -74,14 +74,19 @@ def show_pools(figures: pools.PoolFigures) -> str:
         ("new", figures.raw_new, figures.new),
     )
     return "\n".join([
-        f"pextra_pool and raw libvirt-python, {pools.COUNT} pools on three nodes (best of {pools.ROUNDS})",
+        f"pextra_pool and raw libvirt-python, {pools.COUNT} pools of type {figures.pool_type} on three nodes "
+        f"(best of {pools.ROUNDS})",
         "",
         f"{'act':<9}  {'raw':>8}  {'module':>8}   {'module : raw':>12}",
         *(f"{act:<9}  {raw:>6.3f} s  {ours:>6.3f} s  {ours / raw:>11.1f} : 1" for act, raw, ours in rows),
         "",
         "raw: libvirt-python alone, all nodes at once; its no change reads every pool, its new is the slowest node's.",
-        "",
+    ]) + "\n"  # fmt: skip
+
+
+def show_import(figures: pools.ImportFigures) -> str:
+    return (
         f"pextra_volume, import of {pools.IMPORT_MIB:,} MiB of qcow2 (best of {pools.IMPORT_ROUNDS}): "
         f"{figures.imported:.1f} s; qemu-img convert {figures.converted:.1f} s; "
-        f"module : qemu-img {figures.imported / figures.converted:.1f} : 1",
-    ]) + "\n"  # fmt: skip
+        f"module : qemu-img {figures.imported / figures.converted:.1f} : 1\n"
+    )

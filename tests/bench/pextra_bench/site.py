@@ -16,6 +16,7 @@ from .progress import step
 from .project import REPOSITORY, Played, play
 
 INVENTORY = REPOSITORY / "inventories" / "lab"
+WITH_CEPH = REPOSITORY / "inventories" / "ceph-lab"
 INSTALLED = REPOSITORY / ".build" / "ansible_collections" / "pextra" / "cloud" / "MANIFEST.json"
 MANY = 1000
 # The stages that work on the cloud as a whole, not on hosts.
@@ -56,10 +57,11 @@ def why_not() -> str | None:
     return None
 
 
-def converge() -> None:
+def converge(*, with_ceph: bool = False) -> None:
     """Bring the lab to its inventory."""
-    with TemporaryDirectory(prefix="pextra-bench-") as name, step("site.yml, so that the lab is converged"):
-        _play(Path(name), None)
+    overlays: list[str | Path] = ["-i", WITH_CEPH] if with_ceph else []
+    with step("site.yml, so that the lab is converged"):
+        play(["-i", INVENTORY, *overlays, REPOSITORY / "playbooks" / "site.yml"], REPOSITORY, _environment())
 
 
 def measure() -> SiteFigures:
