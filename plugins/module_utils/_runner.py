@@ -10,6 +10,7 @@ import pwd
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -29,7 +30,25 @@ _SHOWN_DIFFS = 200
 _CHANGES: Mapping[str, Any] = {"changed": True, "actions": []}
 
 
-class _Module(AnsibleModule):  # type: ignore[misc]  # ansible has no types
+class RegistryModule(AnsibleModule):  # type: ignore[misc]  # ansible has no types
+    """A module with the option `registry`, of which nobody sees the password, however verbose Ansible is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._hide_password()
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        self._hide_password()  # it may fail before its options are checked
+        super().fail_json(msg, **result)
+        raise AssertionError("fail_json returned")
+
+    def _hide_password(self) -> None:
+        password = urlsplit(str(self.params.get("registry") or "")).password
+        if password:
+            self.no_log_values.add(password)
+
+
+class _QuietModule(RegistryModule):
     """Keeps options out of the host's journal.
 
     Ansible writes every call there. In a list it recognises a secret only if that is one line long, which user data is
@@ -44,7 +63,7 @@ def run(
     load: Callable[[], type[Any]], *, table: Table, plural: str, extra: dict[str, dict[str, Any]] | None = None
 ) -> None:
     """Be the module that makes a noun as declared. `load` imports the noun's Resource, which needs libraries."""
-    module = _Module(**resource_arguments(table, plural, extra))
+    module = _QuietModule(**resource_arguments(table, plural, extra))
     resource = _load(module, load, _CHANGES)
     try:
         _converge(module, resource, plural)
@@ -60,7 +79,7 @@ def run_info(
     further: Sequence[str] = (),
 ) -> None:
     """Be the module that reads a noun. further: lists beside the resources, which its `describe_further` returns."""
-    module = AnsibleModule(**info_arguments(extra))
+    module = RegistryModule(**info_arguments(extra))
     nothing: dict[str, Any] = {
         "changed": False,
         plural: [],

@@ -99,7 +99,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMON
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 
 def _resources() -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _resources() -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = RegistryModule(
         argument_spec={**COMMON, "declared": {"type": "dict", "default": {}}}, supports_check_mode=True
     )
     try:

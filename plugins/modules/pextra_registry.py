@@ -60,16 +60,16 @@ import os
 from contextlib import ExitStack
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMON
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 _ARGUMENTS = {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=_ARGUMENTS, supports_check_mode=True)
+    module = RegistryModule(argument_spec=_ARGUMENTS, supports_check_mode=True)
     try:
         from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
         from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, sqlite_path

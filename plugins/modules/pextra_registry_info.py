@@ -102,14 +102,14 @@ leases:
       sample: 1790000020.0
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.pextra.cloud.plugins.module_utils._argspec import info_arguments
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 
 def main() -> None:
-    module = AnsibleModule(**info_arguments({"limit": {"type": "int", "default": 100}}))
+    module = RegistryModule(**info_arguments({"limit": {"type": "int", "default": 100}}))
     try:
         from ansible_collections.pextra.cloud.plugins.module_utils._registry import audit, leases
         from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry

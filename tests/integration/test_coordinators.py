@@ -47,7 +47,7 @@ def both(cloud: Site, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ite
     password = secrets.token_hex(16)
     lab.sh(DATABASE_HOST, INSTALL)
     lab.exec(
-        DATABASE_HOST, "runuser", "-u", "postgres", "psql", "--quiet",
+        DATABASE_HOST, "runuser", "-u", "postgres", "--", "psql", "--quiet",
         stdin=f"CREATE ROLE pextra LOGIN PASSWORD '{password}';\nCREATE DATABASE pextra OWNER pextra;\n",
     )  # fmt: skip
     url = f"postgresql://pextra:{password}@{DATABASE_ADDRESS}/pextra"

@@ -477,3 +477,13 @@ def test_who_it_was(
     assert event["actor"].startswith(f"{expected} at ")
     assert f"(process {os.getpid()}, " in event["actor"]
     assert (event["kind"], event["resource"], event["node"]) == ("lamp", "lamp-desk", "node1")
+
+
+@pytest.mark.parametrize("more", [{"name": "hall"}, {"name": "hall", "no_such_option": 1}], ids=["called", "wrongly"])
+def test_a_password_of_the_registry_is_shown_nowhere(module: Module, more: Result) -> None:
+    """Not even in what Ansible shows of the call for -vvv, of modules that change something and of those that look."""
+    url = "postgresql://pextra:hush-5817@127.0.0.1:1/pextra"
+    for result in (module(registry=url, **more), module(module=be_info_module, registry=url, **more)):
+        assert result["failed"]
+        assert "hush-5817" not in json.dumps(result)
+        assert "127.0.0.1:1/pextra" in json.dumps(result)
