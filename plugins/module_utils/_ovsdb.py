@@ -160,8 +160,9 @@ def connect_tls(
     key_file: str = KEY_FILE,
 ) -> socket.socket:
     """Connect over mutual TLS. Raises UnreachableError that says which side is at fault."""
+    files = (ca_file, crl_file, certificate_file, key_file)
     try:
-        context = _load_context(ca_file, crl_file, certificate_file, key_file)
+        context = _load_context(*files, tuple(os.stat(path).st_mtime_ns for path in files if os.path.exists(path)))
     except OSError as error:  # SSLError is one
         problem = Problem(
             f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): {error}",
@@ -193,8 +194,10 @@ def connect_tls(
         raise UnreachableError([_explain_handshake(node, error)]) from error
 
 
-@functools.cache  # reading the files costs more than a handshake
-def _load_context(ca_file: str, crl_file: str, certificate_file: str, key_file: str) -> ssl.SSLContext:
+@functools.lru_cache(maxsize=1)  # reading the files costs more than a handshake
+def _load_context(
+    ca_file: str, crl_file: str, certificate_file: str, key_file: str, _changed: tuple[int, ...]
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(ca_file)
