@@ -581,9 +581,11 @@ class Hypervisor:
         resource: str,
         *,
         is_blank: bool,
+        begin: int = 0,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Write blocks into a volume, in order; what is between them reads as zeros afterwards, up to `size` bytes.
+        """Write blocks into a volume, in order; what is between them reads as zeros afterwards, from byte `begin` up to
+        `size`.
 
         is_blank: it was never written and reads as zeros; what is between is then left alone. progress is told how far
         it is.
@@ -593,13 +595,15 @@ class Hypervisor:
             if is_blank:
                 self._fill_parts(volume, blocks, progress)
             else:
-                self._fill_all(volume, blocks, size, progress)
+                self._fill_all(volume, blocks, begin, size, progress)
 
-    def _fill_all(self, volume: Any, blocks: Blocks, size: int, progress: Callable[[int], None] | None) -> None:
+    def _fill_all(
+        self, volume: Any, blocks: Blocks, begin: int, size: int, progress: Callable[[int], None] | None
+    ) -> None:
         """One stream; the node's libvirt writes the zeros, so that they do not travel."""
         with _sending(self._connection) as stream:
-            volume.upload(stream, 0, size, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
-            done = 0
+            volume.upload(stream, begin, size - begin, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+            done = begin
             for offset, data in blocks:
                 if offset > done:
                     stream.sendHole(offset - done)

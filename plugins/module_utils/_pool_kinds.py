@@ -15,6 +15,7 @@ from typing import Any, Literal
 CEPH_PORT = 3300
 
 DiskKind = Literal["file", "block", "rbd", "unit"]
+Provisioning = Literal["thin", "thick"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,9 @@ class PoolKind:
     copy: who makes a full copy: libvirt on the node; Ceph, by flattening a clone; or the coordinator, through whom
     every byte passes.
     fill: how the coordinator writes into a volume: as a stream of libvirt's, or as a client of Ceph.
-    grows: whether libvirt can make a volume larger.
-    is_thin: whether blocks that were never written take no space.
+    grows: whether a volume can get another size. One that cannot may be larger than asked for: a logical volume is
+    made of whole extents.
+    provisioning: whether blocks that were never written take no space; the first is what is usual.
     is_blank: whether what was never written reads as zeros: a logical volume shows what was there before.
     """
 
@@ -42,18 +44,28 @@ class PoolKind:
     copy: Literal["libvirt", "ceph", "coordinator"] = "libvirt"
     fill: Literal["stream", "ceph"] = "stream"
     grows: bool = True
-    is_thin: bool = True
+    provisioning: tuple[Provisioning, ...] = ("thin",)
     is_blank: bool = True
 
+    @property
+    def is_thin(self) -> bool:
+        return self.provisioning[0] == "thin"
 
-_FILES = PoolKind(disk="file", place="{path}/{volume}", formats=("qcow2", "raw"), clone="file")
+
+_BOTH: tuple[Provisioning, ...] = ("thin", "thick")
+_THICK: tuple[Provisioning, ...] = ("thick",)
+_FILES = PoolKind(disk="file", place="{path}/{volume}", formats=("qcow2", "raw"), clone="file", provisioning=_BOTH)
 KINDS: Mapping[str, PoolKind] = {
     "directory": _FILES,
     "netfs": _FILES,
     "rbd": PoolKind(disk="rbd", place="{ceph_pool}/{volume}", clone="ceph", copy="ceph", fill="ceph"),
-    "lvm": PoolKind(disk="block", place="/dev/{name}/{volume}", grows=False, is_thin=False, is_blank=False),
-    "zfs": PoolKind(disk="block", place="/dev/zvol/{name}/{volume}", copy="coordinator", grows=False),
-    "iscsi": PoolKind(disk="unit", place="{name}/{volume}", formats=(), grows=False, is_thin=False, is_blank=False),
+    "lvm": PoolKind(disk="block", place="/dev/{name}/{volume}", grows=False, provisioning=_THICK, is_blank=False),
+    "zfs": PoolKind(
+        disk="block", place="/dev/zvol/{name}/{volume}", copy="coordinator", grows=False, provisioning=_BOTH
+    ),
+    "iscsi": PoolKind(
+        disk="unit", place="{name}/{volume}", formats=(), grows=False, provisioning=_THICK, is_blank=False
+    ),
 }
 
 
@@ -84,6 +96,7 @@ _LVM_RESERVED = re.compile(
     "_(cdata|cmeta|corig|cpool|cvol|imeta|iorig|mimage|mlog|pmspare|rimage|rmeta|tdata|tmeta|tpool|vdata|vorigin|vpool|"
     "wcorig)"
 )
+_LVM_BEGINNINGS = ("pvmove", "snapshot")
 _CHARACTERS = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.:-]*")
 _LVM_LONGEST = 127
 _ZFS_LONGEST = 255
@@ -103,6 +116,8 @@ def find_name_problem(pool_type: str, pool_name: str, volume: str) -> str | None
         reserved = _LVM_RESERVED.search(volume)
         if reserved:
             return f'LVM keeps names with "{reserved.group()}" to itself'
+        if volume.startswith(_LVM_BEGINNINGS):
+            return f"LVM keeps names that begin with {' or '.join(_LVM_BEGINNINGS)} to itself"
         # The device mapper's name is the group's and the volume's with a dash between; dashes in them are doubled.
         length, longest = len(f"{pool_name}-{volume}") + f"{pool_name}{volume}".count("-"), _LVM_LONGEST
     elif pool_type == "zfs":

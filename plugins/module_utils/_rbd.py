@@ -7,7 +7,7 @@ A door is safe to use from several threads.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -100,6 +100,44 @@ class CephPool:
                 image.create_snap(SNAPSHOT)
             if not image.is_protected_snap(SNAPSHOT):
                 image.protect_snap(SNAPSHOT)
+
+    def unseal(self, name: str) -> None:
+        """Take that snapshot off an image again, unless a clone hangs on it. No snapshot is fine, and no image."""
+        with self._errors(f"remove the snapshot of {name}"):
+            try:
+                image = rbd.Image(self._ioctx, name)
+            except rbd.ImageNotFound:
+                return
+            with image:
+                if SNAPSHOT not in {snapshot["name"] for snapshot in image.list_snaps()}:
+                    return
+                image.set_snap(SNAPSHOT)
+                has_clones = any(True for _ in image.list_children2())
+                image.set_snap(None)
+                if has_clones:
+                    return
+                if image.is_protected_snap(SNAPSHOT):
+                    image.unprotect_snap(SNAPSHOT)
+                image.remove_snap(SNAPSHOT)
+
+    def parents(self, names: Iterable[str]) -> dict[str, str]:
+        """Return what images are clones of, as pool/image. Those that are clones of nothing, or gone, are left out."""
+
+        def look(name: str) -> tuple[str, str] | None:
+            try:
+                with rbd.Image(self._ioctx, name, read_only=True) as image:
+                    parent = image.parent_info()
+            except rbd.ImageNotFound:  # of the parent, or of the image
+                return None
+            return name, f"{parent[0]}/{parent[1]}"
+
+        with self._errors("look for what volumes are clones of"), ThreadPoolExecutor(max_workers=_WRITERS) as threads:
+            return dict(found for found in threads.map(look, names) if found is not None)
+
+    def shrink(self, name: str, size: int) -> None:
+        """Cut an image off at `size` bytes, which libvirt does not; what lies beyond is lost."""
+        with self._errors(f"shrink {name}"), rbd.Image(self._ioctx, name) as image:
+            image.resize(size, allow_shrink=True)
 
     def children(self, name: str) -> list[str]:
         """Return what hangs on an image: clones, as pool/image. Nothing if there is no such image."""

@@ -1,8 +1,8 @@
 """A small model of a cluster's nodes: what the planner of volumes sees, and what applying its steps makes of it.
 
 Everything that a node would refuse is an error here: making a volume that is there, attaching what is not there, a
-device name that is taken, growing what is smaller already. Disks of instances are real XML. A run can be killed after
-any step.
+device name that is taken, growing what is smaller already or cannot grow, a form that a pool does not hold. Disks of
+instances are real XML. A run can be killed after any step.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state im
     User,
     VolumeHave,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import KINDS, volume_place
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Import, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import (
     Attachment,
@@ -46,7 +47,18 @@ SHARED = Row(
     {"type": "directory", "path": "/srv/shared", "shared": True},
 )
 SAN = Row("pool-CCCCCCCCCCCCCCCCCCCCC", "pool", "san", CLUSTER.id, {"type": "iscsi", "shared": True})
-POOLS = (LOCAL, SHARED, SAN)
+CEPH = Row(
+    "pool-DDDDDDDDDDDDDDDDDDDDD",
+    "pool",
+    "vms",
+    CLUSTER.id,
+    {"type": "rbd", "shared": True, "source": {"monitors": ["10.91.0.11"], "pool": "vms", "user": "pextra-vms"}},
+)
+LVM = Row("pool-EEEEEEEEEEEEEEEEEEEEE", "pool", "vg0", CLUSTER.id, {"type": "lvm", "source": {}})
+ZFS = Row("pool-FFFFFFFFFFFFFFFFFFFFF", "pool", "tank", CLUSTER.id, {"type": "zfs", "source": {}})
+WITH_VOLUMES = (LOCAL, SHARED, CEPH, LVM, ZFS)
+POOLS = (*WITH_VOLUMES, SAN)
+EXTENT = 4 * MIB
 
 
 class KilledError(Exception):
@@ -99,6 +111,7 @@ class Model:
     files: dict[Import, ImportFile] = field(default_factory=dict)
     answering: set[str] = field(default_factory=lambda: {node.name for node in NODES})
     free: int = 100 * GIB
+    unseen: dict[str, Problem] = field(default_factory=dict)
 
     def add_guest(self, name: str, node: str, power: str = "running") -> Guest:
         node_id = next(row.id for row in NODES if row.name == node)
@@ -110,12 +123,11 @@ class Model:
     def have(self) -> VolumeHave:
         shelves = {}
         shown = sorted(self.answering)
-        if shown:
-            key = (SHARED.id, "")
-            shelves[key] = Shelf(SHARED, shown[0], self.free, dict(self.volumes.get(key, {})))
-        for node in shown:
-            key = (LOCAL.id, node)
-            shelves[key] = Shelf(LOCAL, node, self.free, dict(self.volumes.get(key, {})))
+        for pool in WITH_VOLUMES:
+            for node in shown[:1] if pool.attributes.get("shared") else shown:
+                key = (pool.id, "" if pool.attributes.get("shared") else node)
+                if pool.id not in self.unseen:
+                    shelves[key] = Shelf(pool, node, self.free, dict(self.volumes.get(key, {})))
         guests = [guest for guest in self.guests.values() if guest.node in self.answering]
         mentioned: dict[str, frozenset[str]] = {node: frozenset() for node in shown}
         for guest in guests:
@@ -125,7 +137,7 @@ class Model:
             hierarchy=Hierarchy(clusters=(CLUSTER,), members=(*NODES, *POOLS, *self.rows.values())),
             shelves=shelves,
             users=tuple(guest.user() for guest in guests),
-            active={node: frozenset({"local", "shared"}) for node in shown},
+            active={node: frozenset(pool.name for pool in WITH_VOLUMES) for node in shown},
             mentioned=mentioned,
             labels={node: dict(self.labels[node]) for node in shown},
             files=self.files,
@@ -134,6 +146,7 @@ class Model:
                 for node in NODES
                 if node.name not in self.answering
             },
+            unseen=self.unseen,
         )
 
     def plan(self, *wants: Volume, purge: bool = False) -> Plan:
@@ -178,8 +191,7 @@ class Model:
     def apply(self, step: Step) -> None:
         getattr(self, f"_{step.act}")(step.data)
 
-    def _shelf(self, pool: str, node: str) -> dict[str, VolumeFacts]:
-        row = next(row for row in POOLS if row.name == pool)
+    def _shelf(self, row: Row, node: str) -> dict[str, VolumeFacts]:
         return self.volumes.setdefault((row.id, "" if row.attributes.get("shared") else node), {})
 
     def _guest(self, data: Mapping[str, Any]) -> Guest:
@@ -202,25 +214,46 @@ class Model:
                 self.labels[data["node"]][key] = text
 
     def _create(self, data: Mapping[str, Any]) -> None:
-        shelf = self._shelf(data["pool"], data["node"])
+        shelf, kind = self._shelf(data["pool"], data["node"]), KINDS[data["pool"].attributes["type"]]
+        size = data["size"] if data["pool"] != LVM else -(-data["size"] // EXTENT) * EXTENT
+        assert data["format"] in (*kind.formats, *(("vmdk", "vdi") if kind.disk == "file" else ()))
+        assert ("thick" if data["thick"] else "thin") in kind.provisioning
         shelf[data["volume"]] = VolumeFacts(
             name=data["volume"],
             format=data["format"],
-            capacity=data["size"],
+            capacity=size,
             allocation=data["size"] if data["thick"] else 0,
         )
 
     def _link(self, data: Mapping[str, Any]) -> None:
         shelf = self._shelf(data["pool"], data["node"])
-        assert data["source"] in shelf
-        self._create(data)
-        shelf[data["volume"]] = replace(shelf[data["volume"]], backing=f"/srv/shared/{data['source']}")
+        assert KINDS[data["pool"].attributes["type"]].clone is not None
+        # A clone within Ceph has the size of what it is a clone of.
+        size = shelf[data["source"]].capacity if data["pool"] == CEPH else data["size"]
+        self._create({**data, "size": size})
+        shelf[data["volume"]] = replace(shelf[data["volume"]], backing=f"somewhere/{data['source']}")
 
     def _clone(self, data: Mapping[str, Any]) -> None:
         source = self._shelf(data["source_pool"], data["node"])[data["source"]]
         assert source.format == data["source_format"]
-        # qemu-img gives the copy the size of what it copies.
-        self._create({**data, "size": source.capacity})
+        kinds = [KINDS[data[key].attributes["type"]] for key in ("source_pool", "pool")]
+        if data["way"] == "coordinator":
+            assert source.format == data["format"] == "raw"
+        elif data["way"] == "ceph":
+            assert data["source_pool"] == data["pool"] == CEPH
+        else:
+            assert [kind.disk for kind in kinds] == ["file", "file"] or data["source_pool"] == data["pool"] == LVM
+        # Neither qemu-img nor Ceph gives a copy another size than that of what it copies.
+        is_exact = data["way"] != "coordinator" and kinds[1].grows
+        self._create({**data, "size": source.capacity if is_exact else max(data["size"], source.capacity)})
+
+    def _fill(self, data: Mapping[str, Any]) -> None:
+        found = next(file for one, file in self.files.items() if one.path == data["path"])
+        assert data["file_format"] in ("raw", "qcow2")
+        assert not found.unreadable
+        assert data["size"] >= found.virtual_size
+        assert KINDS[data["pool"].attributes["type"]].disk != "file"
+        self._create(data)
 
     def _upload(self, data: Mapping[str, Any]) -> None:
         found = next(file for one, file in self.files.items() if one.path == data["path"])
@@ -235,6 +268,7 @@ class Model:
         shelf = self._shelf(data["pool"], data["node"])
         facts = shelf[data["volume"]]
         assert data["size"] >= facts.capacity
+        assert KINDS[data["pool"].attributes["type"]].grows
         shelf[data["volume"]] = replace(
             facts, capacity=data["size"], allocation=data["size"] if data["thick"] else facts.allocation
         )
@@ -244,21 +278,25 @@ class Model:
         self._grow(data)
 
     def _shrink(self, data: Mapping[str, Any]) -> None:
+        assert KINDS[data["pool"].attributes["type"]].grows
         shelf = self._shelf(data["pool"], data["node"])
         shelf[data["volume"]] = replace(shelf[data["volume"]], capacity=data["size"])
 
     def _verify(self, data: Mapping[str, Any]) -> None:
         facts = self._shelf(data["pool"], data["node"])[data["volume"]]
-        assert (facts.format, facts.capacity) == (data["format"], data["size"])
+        assert facts.format == data["format"]
+        assert 0 <= facts.capacity - data["size"] < (EXTENT if data["pool"] == LVM else 1)
         assert (facts.backing is not None) is data["backing"]
 
     def _delete(self, data: Mapping[str, Any]) -> None:
-        self._shelf(data["pool"], data["node"]).pop(data["volume"], None)
+        shelf = self._shelf(data["pool"], data["node"])
+        assert data["volume"] not in {facts.backing_volume for facts in shelf.values()}
+        shelf.pop(data["volume"], None)
 
     def _attach(self, data: Mapping[str, Any]) -> None:
         attachment: Attachment = data["attachment"]
         guest = self._guest(data)
-        pool = "shared" if attachment.disk.path.startswith("/srv/shared/") else "local"
+        pool = next(pool for pool in WITH_VOLUMES if _directory(pool) == attachment.disk.path.rpartition("/")[0])
         assert attachment.disk.volume in self._shelf(pool, guest.node)
         for devices in guest.parts(data, data["live"], data["config"]):
             taken = {element.get("dev") for element in devices.iter("target")}
@@ -270,7 +308,7 @@ class Model:
             (element,) = [
                 disk
                 for disk in devices.findall("disk")
-                if disk.find("source").get("file") == data["attachment"].disk.path  # type: ignore[union-attr]
+                if data["attachment"].disk.path in disk.find("source").attrib.values()  # type: ignore[union-attr]
             ]
             devices.remove(element)
 
@@ -294,6 +332,10 @@ class Model:
             tune = ET.SubElement(disk, "iotune")
             for word, value in data["tuning"].items():
                 ET.SubElement(tune, word).text = str(value)
+
+
+def _directory(pool: Row) -> str:
+    return volume_place(pool.attributes["type"], pool.name, pool.attributes, "x").rpartition("/")[0]
 
 
 def acts(plan: Plan) -> list[str]:

@@ -126,6 +126,8 @@ class Context:
         found = self.have.shelves.get(key)
         if found is not None:
             return found
+        if key[0] in self.have.unseen:
+            raise FailedError(self.have.unseen[key[0]])
         pool, node = self.pools.get(key[0]), key[1]
         if node and node in self.have.down:
             raise FailedError(self.have.down[node])

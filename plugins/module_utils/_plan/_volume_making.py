@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .._errors import Problem
 from .._ids import new_id
 from .._names import standalone_volume
 from .._spec._sizes import show_size
+from .._spec._volume_forms import find_form, find_unfit
 from .._spec.volume import Limits, Volume
 from ._rows import Row
 from ._types import Step
 from ._volume_context import Context, FailedError, RefusedError, require_sound
-from ._volume_places import can_be_linked, find_formats, is_shared, name_usable_types
+from ._volume_places import find_copy_way, is_shared, kind_of
 from .volume_state import MIB, ImportFile, Record, mib
 
 
@@ -48,13 +50,16 @@ def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
             f"an earlier run has begun to make it in storage pool {begun.pool.name}",
             "Let it be made there, or remove it first (state: absent).",
         )
+    volume_id = begun.id if begun else new_id("volume")
+    for unfit in find_unfit(want, pool.attributes["type"], pool.name, volume_id):
+        raise RefusedError(unfit.what, unfit.remedy)
+    volume_format, provisioning = find_form(want, pool.attributes["type"])
     source = _find_source(want, context)
-    file = _find_file(want, context)
-    volume_format, provisioning = _find_form(want, pool)
+    file = _find_file(want, pool, context)
     node, through = _find_place(want, begun, pool, source, context)
     size = _find_size(want, source, file)
     record = Record(
-        id=begun.id if begun else new_id("volume"),
+        id=volume_id,
         name=want.name,
         cluster=context.cluster.id,
         pool=pool,
@@ -118,14 +123,15 @@ def _require_quiet(source: Record, is_linked: bool, context: Context) -> None:
         )
 
 
-def _find_file(want: Volume, context: Context) -> ImportFile | None:
+def _find_file(want: Volume, pool: Row, context: Context) -> ImportFile | None:
     if want.import_from is None:
         return None
     file = context.have.files.get(want.import_from)
     if file is None:
         raise RefusedError(f"{want.import_from.path} was not looked at", "Run again.")
-    if file.problems:
-        problem = file.problems[0]
+    problems = file.problems if kind_of(pool).disk == "file" else (*file.problems, *file.unreadable)
+    if problems:
+        problem = problems[0]
         raise RefusedError(f"{want.import_from.path} cannot be imported: {problem.what}", problem.remedy)
     return file
 
@@ -139,30 +145,6 @@ def _find_origin(want: Volume, source: _Source | None) -> Mapping[str, str] | No
 
 
 # What it will be
-
-
-def _find_form(want: Volume, pool: Row) -> tuple[str, str]:
-    """Return its format and its provisioning."""
-    formats = find_formats(pool)
-    if not formats:
-        raise RefusedError(
-            f"storage pool {pool.name} is of type {pool.attributes['type']}, in which no volumes can be made",
-            f"Choose one of type {name_usable_types()}.",
-        )
-    is_linked = want.clone_mode == "linked"
-    if is_linked and not can_be_linked(pool):
-        raise RefusedError(
-            f"storage pool {pool.name} is of type {pool.attributes['type']}, which has no linked clones",
-            "Set clone_mode: full.",
-        )
-    provisioning = want.provisioning or "thin"
-    volume_format = want.format or ("raw" if provisioning == "thick" else formats[0])
-    if volume_format not in formats:
-        raise RefusedError(
-            f"storage pool {pool.name} is of type {pool.attributes['type']}, which cannot hold {volume_format}",
-            f"Choose format: {' or '.join(formats)}.",
-        )
-    return volume_format, provisioning
 
 
 def _find_size(want: Volume, source: _Source | None, file: ImportFile | None) -> int:
@@ -256,23 +238,24 @@ def _plan_steps(
 ) -> list[Step]:
     if record.pool is None or record.size is None:
         raise ValueError(f"{record.name} has no place")
-    place = {"node": through, "pool": record.pool.name, "volume": record.file}
+    kind = kind_of(record.pool)
+    place = {"node": through, "pool": record.pool, "volume": record.file}
     form = {"format": record.format, "thick": record.provisioning == "thick", "size": record.size * MIB}
     steps: list[Step] = []
     needed = record.size * MIB if form["thick"] else 0
+    has_its_size = source is None and file is None
     if source is not None:
-        data = {**place, **form, "source": source.record.file, "source_format": source.record.format}
-        data["source_backing"] = source.record.linked_to is not None
-        data["source_pool"] = source.record.pool.name if source.record.pool else ""
-        if want.clone_mode == "linked":
-            steps.append(Step("link", f"make it a linked clone of {source.record.name}", data))
-        else:
-            needed = max(needed, source.allocation)
-            steps.append(Step("clone", f"make it a copy of {source.record.name}", data))
+        copied, taken, has_its_size = _plan_clone(record, source, {**place, **form}, want)
+        steps.append(copied)
+        needed = max(needed, taken)
     elif file is not None and want.import_from is not None:
         origin = {"path": want.import_from.path, "sha256": want.import_from.sha256, "length": file.size}
         origin["file_format"] = want.import_from.format
-        if want.import_from.format == record.format:
+        if kind.disk != "file":
+            needed = max(needed, min(file.size, record.size * MIB))
+            has_its_size = True
+            steps.append(Step("fill", f"import {want.import_from.path}", {**place, **form, **origin}))
+        elif want.import_from.format == record.format:
             needed = max(needed, file.size)
             steps.append(Step("upload", f"import {want.import_from.path}", {**place, **form, **origin}))
         else:
@@ -281,11 +264,31 @@ def _plan_steps(
             steps.append(Step("upload", f"bring {want.import_from.path}", {**place, **origin, "volume": staging}))
             data = {**place, **form, "source": staging, "source_format": want.import_from.format}
             text = f"convert it from {want.import_from.format} to {record.format}"
-            steps.append(Step("convert", text, data | {"source_pool": record.pool.name}))
+            steps.append(Step("convert", text, data | {"source_pool": record.pool, "way": "libvirt"}))
     else:
         steps.append(Step("create", f"create it in {record.pool.name}", {**place, **form}))
-    if source is not None or file is not None:
+    if not has_its_size:
         steps.append(Step("grow", f"let it have {show_size(record.size)}", {**place, **form}))
     steps.append(Step("verify", "verify it", {**place, **form, "backing": record.linked_to is not None}))
     context.take(record.key, needed)
     return steps
+
+
+def _plan_clone(record: Record, source: _Source, data: Mapping[str, Any], want: Volume) -> tuple[Step, int, bool]:
+    """Return (step, bytes that it takes, whether the clone has its final size at once)."""
+    other = source.record
+    if record.pool is None or other.pool is None:
+        raise RefusedError(f"the storage pool of volume {other.name} is not registered any more")
+    data = {**data, "source": other.file, "source_format": other.format, "source_pool": other.pool}
+    data["source_backing"] = other.linked_to is not None
+    if want.clone_mode == "linked":
+        return Step("link", f"make it a linked clone of {other.name}", data), 0, False
+    way = find_copy_way(other.pool, other.format, record.pool, record.format)
+    if way is None:
+        raise RefusedError(
+            f"volume {other.name} is {other.format} in storage pool {other.pool.name}, and cannot become "
+            f"{record.format} in storage pool {record.pool.name} by copying",
+            "From files to other storage and back only raw is copied as raw; otherwise export it and import it there.",
+        )
+    has_its_size = way == "coordinator" or not kind_of(record.pool).grows
+    return Step("clone", f"make it a copy of {other.name}", {**data, "way": way}), source.allocation, has_its_size

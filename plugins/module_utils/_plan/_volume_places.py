@@ -1,28 +1,29 @@
-"""Where volumes that live on their own can be, and as what: the only place here that knows types of pools."""
+"""What the storage pools of volumes that live on their own can do with them."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from .._names import serial_of
-from .._pool_kinds import KINDS
+from .._pool_kinds import KINDS, PoolKind
 from .._xml.domain import Disk
 from . import _disks
 from ._rows import Row
 
 
-def find_formats(pool: Row) -> tuple[str, ...]:
-    """Return the formats of volumes that can be made in a pool, the usual one first; none where none can be made."""
-    kind = KINDS[pool.attributes["type"]]
-    return kind.formats if kind.disk == "file" else ()
+def kind_of(pool: Row) -> PoolKind:
+    return KINDS[pool.attributes["type"]]
 
 
-def can_be_linked(pool: Row) -> bool:
-    """Tell whether a volume of a pool can share another one's blocks."""
-    return KINDS[pool.attributes["type"]].clone == "file"
-
-
-def name_usable_types() -> str:
-    """Return, for people, the types of pools that volumes can be made in."""
-    return " or ".join(sorted(name for name, kind in KINDS.items() if kind.disk == "file"))
+def find_copy_way(
+    source_pool: Row, source_format: str, pool: Row, volume_format: str
+) -> Literal["libvirt", "ceph", "coordinator"] | None:
+    """Return who makes a full copy of a volume, None if nobody can."""
+    if kind_of(source_pool).disk == kind_of(pool).disk == "file":
+        return "libvirt"
+    if source_pool == pool:
+        return kind_of(pool).copy
+    return "coordinator" if source_format == volume_format == "raw" else None
 
 
 def is_shared(pool: Row) -> bool:

@@ -14,12 +14,17 @@ from ._types import Change, Plan, Step, Work
 from ._volume_attachment import Attaching, plan_attachment
 from ._volume_context import Context, FailedError, RefusedError, require_sound
 from ._volume_making import plan_making
+from ._volume_places import kind_of
 from .hierarchy import find_cluster
 from .volume_leftovers import forget, plan_purge
 from .volume_state import MIB, Record, VolumeHave, find_labelled_nodes, label_of, mib, row_of
 
-# A clone is made after what it is made from; a plan has so many stages.
+# A clone is made after what it is made from, and goes before what it shares; a plan has so many stages.
 _STAGES = 3
+_TOO_DEEP = {
+    "present": f"it is a clone of a clone of a clone that does not exist yet, more than {_STAGES - 1} deep",
+    "absent": f"it has linked clones that have clones that are to go as well, more than {_STAGES - 1} deep",
+}
 
 Item = TypeVar("Item")
 
@@ -51,10 +56,7 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
         want, label = wants[index], f"volume {wants[index].name}"
         try:
             if depths[index] >= _STAGES:
-                raise RefusedError(
-                    f"it is a clone of a clone of a clone that does not exist yet, more than {_STAGES - 1} deep",
-                    "Make them in several calls.",
-                )
+                raise RefusedError(_TOO_DEEP[want.state], "Do it in several calls.")
             stages[depths[index]][index] = _plan_one(want, clusters[index])
         except RefusedError as refused:
             refusals[index] = Problem(refused.what, refused.remedy, resource=label)
@@ -92,9 +94,13 @@ def _depth(
     places: Mapping[tuple[str, str], int],
     seen: int = 0,
 ) -> int:
-    """Return how many volumes have to be made before this one."""
+    """Return how many volumes have to be made, or destroyed, before this one."""
     want, context = wants[index], clusters[index]
     record = context.records.get(want.name)
+    if want.state == "absent" and record is not None and seen <= _STAGES:
+        clones = [places.get((context.cluster.id, name)) for name in context.linked.get(record.id, [])]
+        going = [clone for clone in clones if clone is not None and wants[clone].state == "absent"]
+        return max((1 + _depth(clone, wants, clusters, places, seen + 1) for clone in going), default=0)
     if seen > _STAGES or want.clone_of is None or want.state != "present" or (record and not record.unfinished):
         return 0
     other, before = places.get((context.cluster.id, want.clone_of)), context.records.get(want.clone_of)
@@ -181,7 +187,8 @@ def _plan_change(want: Volume, record: Record, context: Context) -> Work:
     wanted = _settings_of(want, record)
     attaching = plan_attachment(want.attached_to, wanted, context)
     resizing, loses, size_changes = _plan_size(want, record, facts, attaching, context)
-    wanted = replace(wanted, size=_wanted_size(want, facts), instance=attaching.instance)
+    size = _wanted_size(want, facts) if kind_of(shelf.pool).grows else record.size
+    wanted = replace(wanted, size=size, instance=attaching.instance)
     changes = [*size_changes, *_compare(record, wanted), *attaching.changes]
     steps = [*attaching.before, *resizing]
     if row_of(wanted, context.have) != row_of(record, context.have):
@@ -290,12 +297,20 @@ def _plan_size(
     now, wanted = mib(facts.capacity), _wanted_size(want, facts)
     if wanted * MIB == facts.capacity or want.size is None:
         return [], (), []
+    shelf = context.shelf(record.key)
+    if not kind_of(shelf.pool).grows:
+        if wanted in (now, record.size):
+            return [], (), []
+        raise RefusedError(
+            f"it has {show_size(record.size or now)}, and cannot get {show_size(wanted)}: libvirt gives no volume of "
+            f"storage pool {shelf.pool.name}, which is of type {shelf.pool.attributes['type']}, another size",
+            "Clone it (clone_of) with the size that is wanted.",
+        )
     require_sound(record, facts)
     clones = context.linked.get(record.id)
     if clones:
         raise RefusedError(f"linked clones share its blocks, so it stays as it is: {', '.join(clones)}")
-    shelf = context.shelf(record.key)
-    place = {"node": shelf.node, "pool": shelf.pool.name, "volume": record.file, "size": wanted * MIB}
+    place = {"node": shelf.node, "pool": shelf.pool, "volume": record.file, "size": wanted * MIB}
     is_thick = record.provisioning == "thick"
     running = next((use for use in attaching.stays if use.live is not None), None)
     changes = [Change("size", now, wanted)]
@@ -353,7 +368,7 @@ def _plan_absence(want: Volume, record: Record | None, context: Context) -> Work
         node = shelf.node
         facts = shelf.volumes.get(record.file)
         if facts is not None:
-            data = {"node": shelf.node, "pool": shelf.pool.name, "volume": record.file}
+            data = {"node": shelf.node, "pool": shelf.pool, "volume": record.file}
             steps.append(Step("delete", f"destroy {record.file}", data))
             if not record.unfinished:
                 where = f"in storage pool {shelf.pool.name}" + (f" on {record.node}" if record.node else "")

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from .._errors import Problem
 from .._names import standalone_volume
+from .._spec._volume_forms import BLOCK_FORMATS
 from .._spec.volume_export import Export
 from ._types import Change, Plan, Step, Work
 from ._volume_context import Context, FailedError, RefusedError, require_sound
+from ._volume_places import kind_of
 from .hierarchy import find_cluster
 from .volume_state import VolumeHave
 
@@ -65,9 +67,16 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
     if facts is None:
         raise FailedError(Problem(f"it ({record.file}) is gone from storage pool {shelf.pool.name}", "", record.node))
     require_sound(record, facts)
+    holds_files = kind_of(shelf.pool).disk == "file"
+    if not holds_files and want.format not in BLOCK_FORMATS:
+        raise RefusedError(
+            f"from storage pool {shelf.pool.name} of type {shelf.pool.attributes['type']} files of the formats "
+            f"{' and '.join(BLOCK_FORMATS)} can be written, and {want.format} cannot",
+            f"Export it as qcow2, and convert the file: qemu-img convert -f qcow2 -O {want.format} IN OUT.",
+        )
     data = {
         "node": shelf.node,
-        "pool": shelf.pool.name,
+        "pool": shelf.pool,
         "source": record.file,
         "source_format": record.format,
         "backing": facts.backing is not None,
@@ -76,7 +85,7 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
         "overwrite": want.overwrite,
     }
     steps = []
-    if record.format != want.format or facts.backing is not None:
+    if holds_files and (record.format != want.format or facts.backing is not None):
         # What it shares with others is in the copy.
         staging = standalone_volume(record.name, record.id, want.format, "export")
         context.take(record.key, facts.allocation)

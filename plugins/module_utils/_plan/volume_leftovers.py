@@ -103,7 +103,7 @@ def plan_purge(have: VolumeHave, wanted: Collection[tuple[str, str]]) -> tuple[l
                 )
             )
             continue
-        data = {"node": left.shelf.node, "pool": left.shelf.pool.name, "volume": left.file}
+        data = {"node": left.shelf.node, "pool": left.shelf.pool, "volume": left.file}
         steps = [Step("delete", f"remove the leftover {left.file}", data)]
         if left.record is not None:
             steps += forget(left.record, have)

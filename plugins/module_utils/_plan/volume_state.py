@@ -52,11 +52,15 @@ class User:
 
 @dataclass(frozen=True)
 class ImportFile:
-    """A file on the coordinator that was looked at. Sizes are bytes; problems: why it is not to be used."""
+    """A file on the coordinator that was looked at. Sizes are bytes; problems: why it is not to be used.
+
+    unreadable: why it cannot be read block by block, which storage without files needs.
+    """
 
     virtual_size: int = 0
     size: int = 0
     problems: tuple[Problem, ...] = ()
+    unreadable: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class VolumeHave:
 
     shelves: by (pool identifier, node name); the node is empty where the pool is shared, as one node tells for all.
     active: names of the pools that are active, by node. mentioned: volumes of our scheme that any domain's definition
-    names, ours or not, by node. files: what imports begin from. down: why nodes do not answer.
+    names, ours or not, by node. files: what imports begin from. down: why nodes do not answer. unseen: why pools that
+    are active cannot be looked at, by the pool's identifier.
     """
 
     hierarchy: Hierarchy
@@ -76,6 +81,7 @@ class VolumeHave:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[Import, ImportFile] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
+    unseen: Mapping[str, Problem] = field(default_factory=dict)
 
     def rows(self, kind: str, cluster_id: str | None = None) -> list[Row]:
         return [row for row in self._by_kind.get(kind, ()) if cluster_id in (None, row.scope)]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .. import _image_cache as cache
 from .._cloud import Cloud
-from .._disk_blocks import DiskFile, drop_zeros, find_difference, gather, open_disk
+from .._disk_blocks import open_disk
 from .._errors import PextraError, Problem
 from .._plan._rows import Row
-from .._pool_kinds import KINDS, PoolKind
-from .._progress import note_transfer
-from .._xml.volume import render_volume
+from .._pool_kinds import KINDS
+from ._pool_blocks import create_raw, require_blocks, require_way, write_blocks
 
 _MIB = 1024**2
 
@@ -26,19 +25,17 @@ def write_block_copy(cloud: Cloud, node: str, data: Mapping[str, Any], label: st
     pool: Row = data["pool_row"]
     kind, volume = KINDS[pool.attributes["type"]], data["volume"]
     resource = f"{label} in pool {pool.name}"
-    hypervisor = cloud.hypervisor(node)
-    if kind.fill == "ceph":
-        cloud.ceph_pool(pool)  # before anything is changed
+    require_way(cloud, pool)
     try:
         with open(cache.cached_path(data["sha256"]), "rb") as file:
             _require_digest(file, data["sha256"], label)
             disk = open_disk(file, data["format"], label)
             size = -(-disk.size // _MIB) * _MIB
             _delete(cloud, node, pool, volume, resource)  # what a killed run has left
-            hypervisor.create_volume(pool.name, render_volume(volume, size, "raw", is_thin=kind.is_thin), resource)
+            create_raw(cloud, node, pool, volume, size, resource, is_thin=kind.is_thin)
             try:
-                _fill(cloud, node, pool, kind, volume, disk, size, resource)
-                _verify(cloud, node, pool, kind, volume, disk, size, resource)
+                write_blocks(cloud, node, pool, volume, disk.blocks(), size, resource)
+                require_blocks(cloud, node, pool, volume, disk.blocks(), size, resource)
             except PextraError:
                 # What arrived is of no use, and in a full pool in the way.
                 with contextlib.suppress(PextraError):
@@ -70,40 +67,3 @@ def _require_digest(file: Any, sha256: str, label: str) -> None:
 def _delete(cloud: Cloud, node: str, pool: Row, volume: str, resource: str) -> None:
     has_snapshots = KINDS[pool.attributes["type"]].clone == "ceph"
     cloud.hypervisor(node).delete_volume(pool.name, volume, resource, with_snapshots=has_snapshots)
-
-
-def _fill(
-    cloud: Cloud, node: str, pool: Row, kind: PoolKind, volume: str, disk: DiskFile, size: int, resource: str
-) -> None:
-    def note(done: int) -> None:
-        note_transfer(f"{resource} on {node}", done, size)
-
-    if kind.fill == "ceph":
-        cloud.ceph_pool(pool).fill(volume, disk.blocks(), progress=note)
-    else:
-        cloud.hypervisor(node).fill_volume(
-            pool.name, volume, disk.blocks(), size, resource, is_blank=kind.is_blank, progress=note
-        )
-
-
-def _verify(
-    cloud: Cloud, node: str, pool: Row, kind: PoolKind, volume: str, disk: DiskFile, size: int, resource: str
-) -> None:
-    found: Iterator[tuple[int, bytes]]
-    if kind.fill == "ceph":
-        found = cloud.ceph_pool(pool).read(volume, size)
-    else:
-        found = drop_zeros(gather(cloud.hypervisor(node).read_volume(pool.name, volume, size, resource)))
-    wanted = ((offset, data.ljust(min(_MIB, size - offset), b"\0")) for offset, data in disk.blocks())
-    place = find_difference(wanted, found)
-    if place is not None:
-        raise PextraError(
-            [
-                Problem(
-                    f"what was written there reads back differently at byte {place}, and was deleted",
-                    "Check the disks and memory of the node and the storage, then run again.",
-                    node,
-                    resource,
-                )
-            ]
-        )

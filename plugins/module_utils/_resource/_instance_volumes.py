@@ -13,6 +13,7 @@ from .._errors import PextraError
 from .._plan._rows import Row
 from .._pool_kinds import KINDS
 from .._xml.volume import render_volume
+from ._pool_blocks import create_raw, require_way, write_blocks
 
 _MIB = 1024**2
 
@@ -46,17 +47,13 @@ def write_small_volume(cloud: Cloud, node: str, pool: Row, volume: str, content:
     """Make a raw volume that holds `content`, instead of what is there."""
     hypervisor, kind = cloud.hypervisor(node), KINDS[pool.attributes["type"]]
     size = len(content) if kind.disk == "file" else -(-len(content) // _MIB) * _MIB
-    if kind.fill == "ceph":
-        cloud.ceph_pool(pool)  # before anything is changed
+    require_way(cloud, pool)
     hypervisor.delete_volume(pool.name, volume, label)
-    hypervisor.create_volume(pool.name, render_volume(volume, size, "raw", is_thin=kind.is_thin), label)
-    if kind.fill == "ceph":
-        cloud.ceph_pool(pool).fill(volume, drop_zeros(gather([content])))
-    elif kind.disk == "file":
+    create_raw(cloud, node, pool, volume, size, label, is_thin=kind.is_thin)
+    if kind.disk == "file":
         hypervisor.upload_volume(pool.name, volume, io.BytesIO(content).read, len(content), label)
     else:
-        blocks = drop_zeros(gather([content]))
-        hypervisor.fill_volume(pool.name, volume, blocks, size, label, is_blank=kind.is_blank)
+        write_blocks(cloud, node, pool, volume, drop_zeros(gather([content])), size, label)
 
 
 def _create(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:

@@ -6,18 +6,20 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from .._cloud import Cloud
+from .._disk_blocks import open_disk
 from .._errors import HypervisorError, PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
 from .._hypervisor import DomainRecord, Hypervisor
 from .._names import find_standalones, parse_standalone
 from .._plan._rows import Row
-from .._plan._volume_places import is_shared
+from .._plan._volume_places import is_shared, kind_of
 from .._plan.hierarchy import Hierarchy
 from .._plan.volume_state import ImportFile, Shelf, User, VolumeHave
+from .._spec._volume_forms import BLOCK_FORMATS
 from .._spec.volume import MAX_IMPORT_MIB, Import
 from .._xml.attachment import parse_attachments
 from .._xml.domain import parse_domain
@@ -49,8 +51,10 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
         for name in having[:1] if is_shared(pool) else having:
             wanted.setdefault(name, []).append(pool)
     shelves: dict[tuple[str, str], Shelf] = {}
+    unseen: dict[str, Problem] = {}
     for name, found in cloud.on_each(wanted, lambda name: _read_shelves(cloud, name, wanted[name], seen[name])).items():
-        for shelf in found:
+        unseen |= found[1]
+        for shelf in found[0]:
             shelves[shelf.pool.id, "" if is_shared(shelf.pool) else name] = shelf
     return VolumeHave(
         hierarchy=hierarchy,
@@ -61,6 +65,7 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
         labels={name: node.labels for name, node in seen.items()},
         files={one: look_at(one) for one in dict.fromkeys(imports)},
         down={name: problem for name, problem in cloud.unreachable.items() if name in nodes},
+        unseen=unseen,
     )
 
 
@@ -97,18 +102,34 @@ def _user_of(node: str, record: DomainRecord) -> User | None:
     )
 
 
-def _read_shelves(cloud: Cloud, name: str, pools: Sequence[Row], seen: _SeenNode) -> list[Shelf]:
+def _read_shelves(
+    cloud: Cloud, name: str, pools: Sequence[Row], seen: _SeenNode
+) -> tuple[list[Shelf], dict[str, Problem]]:
+    """Return what is in a node's pools, and why Ceph does not tell of those of its pools, by their identifiers."""
     hypervisor = cloud.hypervisor(name)
-    shelves = []
+    shelves, unseen = [], {}
     for pool in pools:
         # What another node has made, or a hand has deleted, libvirt does not know before it looks again. If it refuses
         # to, its list has to do.
         with contextlib.suppress(HypervisorError):
             look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
         texts = hypervisor.describe_volumes(pool.name, lambda volume: parse_standalone(volume) is not None)
-        volumes = {volume: parse_volume(text) for volume, text in texts.items()}
-        shelves.append(Shelf(pool, name, seen.available[pool.name], volumes))
-    return shelves
+        try:
+            volumes = _parse(cloud, pool, texts)
+        except PextraError as error:
+            unseen[pool.id] = error.problems[0]
+        else:
+            shelves.append(Shelf(pool, name, seen.available[pool.name], volumes))
+    return shelves, unseen
+
+
+def _parse(cloud: Cloud, pool: Row, texts: Mapping[str, str]) -> dict[str, VolumeFacts]:
+    """Return what libvirt says of volumes. What is a clone within Ceph it does not know."""
+    volumes = {volume: parse_volume(text) for volume, text in texts.items()}
+    if volumes and kind_of(pool).clone == "ceph":
+        for volume, parent in cloud.ceph_pool(pool).parents(volumes).items():
+            volumes[volume] = replace(volumes[volume], backing=parent)
+    return volumes
 
 
 def look_at(wanted: Import) -> ImportFile:
@@ -116,11 +137,20 @@ def look_at(wanted: Import) -> ImportFile:
     try:
         with open_regular(wanted.path) as file:
             found = inspect_disk(file, wanted.format, MAX_IMPORT_MIB, wanted.path)
+            unreadable = _look_into(lambda: open_disk(file, wanted.format)) if wanted.format in BLOCK_FORMATS else ()
     except PextraError as error:
         return ImportFile(problems=error.problems)
     except OSError as error:
         return ImportFile(problems=(Problem(f"{error.strerror or error}", "It has to be on the coordinator's disk."),))
-    return ImportFile(found.virtual_size, found.size)
+    return ImportFile(found.virtual_size, found.size, unreadable=unreadable)
+
+
+def _look_into(look: Callable[[], object]) -> tuple[Problem, ...]:
+    try:
+        look()
+    except PextraError as error:
+        return error.problems
+    return ()
 
 
 @contextlib.contextmanager
@@ -133,31 +163,29 @@ def open_regular(path: str):  # type: ignore[no-untyped-def]  # of contextmanage
         yield file
 
 
-def require_form(hypervisor: Hypervisor, pool: str, volume: str, stated: str, label: str, *, backing: bool) -> int:
+def require_form(cloud: Cloud, node: str, pool: Row, volume: str, stated: str, label: str, *, backing: bool) -> int:
     """Return a volume's size in bytes. Raises if libvirt takes it for something else than was stated.
 
     What libvirt says is what it goes by. Of what was uploaded, or made by another node, it knows only when it has
     looked at the pool again.
     """
-    looks = _look_at_form(hypervisor, pool, volume)
+    looks = _look_at_form(cloud, node, pool, volume)
     if (looks.format, bool(looks.backing)) != (stated, backing):
-        look_again(hypervisor, pool, label, _LOOK_TIMEOUT_S)
-        looks = _look_at_form(hypervisor, pool, volume)
+        look_again(cloud.hypervisor(node), pool.name, label, _LOOK_TIMEOUT_S)
+        looks = _look_at_form(cloud, node, pool, volume)
     if (looks.format, bool(looks.backing)) == (stated, backing):
         return looks.capacity
     if not looks.format:
-        raise HypervisorError([Problem(f"{volume} is not in storage pool {pool}", "", hypervisor.node, label)])
+        raise HypervisorError([Problem(f"{volume} is not in storage pool {pool.name}", "", node, label)])
     found = looks.format + (f" upon {looks.backing}" if looks.backing else "")
     what = f"libvirt takes {volume} for {found}, and it is {stated}"
     remedy = "Nothing was made of it. Find out what has written to it."
-    raise HypervisorError([Problem(what, remedy, hypervisor.node, label)])
+    raise HypervisorError([Problem(what, remedy, node, label)])
 
 
-def _look_at_form(hypervisor: Hypervisor, pool: str, volume: str) -> VolumeFacts:
-    texts = hypervisor.describe_volumes(pool, lambda name: name == volume)
-    if volume not in texts:
-        return VolumeFacts(name=volume, format="", capacity=0, allocation=0)
-    return parse_volume(texts[volume])
+def _look_at_form(cloud: Cloud, node: str, pool: Row, volume: str) -> VolumeFacts:
+    texts = cloud.hypervisor(node).describe_volumes(pool.name, lambda name: name == volume)
+    return _parse(cloud, pool, texts).get(volume) or VolumeFacts(name=volume, format="", capacity=0, allocation=0)
 
 
 def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) -> None:

@@ -9,12 +9,18 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+from .._cloud import Cloud
+from .._disk_blocks import Blocks, open_disk
+from .._disk_writing import write_disk
 from .._errors import PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
 from .._hypervisor import Hypervisor
+from .._image_cache import digest_of
+from .._plan._rows import Row
 from .._progress import note_transfer
 from .._spec.volume import MAX_IMPORT_MIB
 from .._xml.volume import render_volume
+from ._pool_blocks import read_blocks, require_blocks, write_blocks
 from ._volume_reading import open_regular
 
 # Bytes: progress is told after each.
@@ -22,24 +28,19 @@ _AT_ONCE = 8 * 1024**2
 
 
 def upload_file(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
-    """Write a file of the coordinator into a new volume as it is, and read it back. data: node, pool, volume, path,
-    file_format, length, sha256 (None: whatever it is).
+    """Write a file of the coordinator into a new volume as it is, and read it back. data: node, pool (its row), volume,
+    path, file_format, length, sha256 (None: whatever it is).
 
     It is looked at once more, and must be the same when all of it has been compared: nobody can give it another header
     in between.
     """
-    pool, volume, path = data["pool"], data["volume"], data["path"]
+    pool, volume = data["pool"].name, data["volume"]
     hypervisor.delete_volume(pool, volume, label)  # what a killed run has left
     try:
-        with open_regular(path) as file:
-            before = _identify(file)
-            size = before[0]
-            inspect_disk(file, data["file_format"], MAX_IMPORT_MIB, label)
-            if size != data["length"]:
-                raise PextraError([Problem(f"{path} has changed since it was looked at", "Run again.", resource=label)])
+        with _open_unchanging(data, label) as file:
+            size = data["length"]
             hypervisor.create_volume(pool, render_volume(volume, size, "raw"), label)
             target = _find_here(hypervisor, pool, volume)
-            file.seek(0)
             if target is not None:
                 _copy(file, target, size, label)
             else:
@@ -47,17 +48,46 @@ def upload_file(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> 
             file.seek(0)
             digest = None if data["sha256"] is None else hashlib.sha256()
             is_same = _is_same(hypervisor, data, file, target, digest, label)
-            if _identify(file) != before:
-                raise PextraError([Problem(f"{path} has changed while it was copied", "Run again.", resource=label)])
-        _require_same(hypervisor, data, is_same, digest.hexdigest() if digest else None, label)
-    except OSError as error:
-        hypervisor.delete_volume(pool, volume, label)
-        raise PextraError([Problem(f"{path}: {error.strerror or error}", "", resource=label)]) from error
+        _require_digest(data, digest.hexdigest() if digest else None, label)
+        _require_same(hypervisor, is_same, label)
     except PextraError:
         # What arrived is of no use, and on a full disk in the way.
         with contextlib.suppress(PextraError):
             hypervisor.delete_volume(pool, volume, label)
         raise
+
+
+def fill_from_file(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
+    """Write the disk in a file of the coordinator into a volume that was just made, and read it back. data: as above.
+
+    The caller deletes what could not be finished.
+    """
+    node, pool, volume = data["node"], data["pool"], data["volume"]
+    size = cloud.hypervisor(node).volume_size(pool.name, volume)
+    with _open_unchanging(data, label) as file:
+        disk = open_disk(file, data["file_format"], label)
+        write_blocks(cloud, node, pool, volume, disk.blocks(), size, label)
+        require_blocks(cloud, node, pool, volume, disk.blocks(), size, label)
+        digest = None if data["sha256"] is None else digest_of(file)
+    _require_digest(data, digest, label)
+
+
+@contextlib.contextmanager
+def _open_unchanging(data: Mapping[str, Any], label: str) -> Iterator[BinaryIO]:
+    """Open a file that was looked at before, and look again. It must be the same in the end."""
+    path = data["path"]
+    try:
+        with open_regular(path) as file:
+            before = _identify(file)
+            inspect_disk(file, data["file_format"], MAX_IMPORT_MIB, label)
+            if before[0] != data["length"]:
+                raise PextraError([Problem(f"{path} has changed since it was looked at", "Run again.", resource=label)])
+            file.seek(0)
+            yield file
+            if _identify(file) != before:
+                raise PextraError([Problem(f"{path} has changed while it was copied", "Run again.", resource=label)])
+    except OSError as error:
+        raise PextraError([Problem(f"{path}: {error.strerror or error}", "", resource=label)]) from error
 
 
 def _identify(file: BinaryIO) -> tuple[int, int, int, int]:
@@ -69,7 +99,7 @@ def _identify(file: BinaryIO) -> tuple[int, int, int, int]:
 def _send(hypervisor: Hypervisor, data: Mapping[str, Any], file: BinaryIO, size: int, label: str) -> None:
     what = f"{label} from its file"
     hypervisor.upload_volume(
-        data["pool"], data["volume"], file.read, size, label, progress=lambda sent: note_transfer(what, sent, size)
+        data["pool"].name, data["volume"], file.read, size, label, progress=lambda sent: note_transfer(what, sent, size)
     )
 
 
@@ -128,7 +158,7 @@ def _is_same(
             digest.update(declared)
 
     if target is None:
-        hypervisor.download_volume(data["pool"], data["volume"], compare, data["length"], label)
+        hypervisor.download_volume(data["pool"].name, data["volume"], compare, data["length"], label)
     else:
         with _open_volume(target, os.O_RDONLY) as volume, os.fdopen(os.dup(volume), "rb", buffering=0) as reader:
             left = data["length"]  # libvirt may have made the volume a little longer
@@ -138,9 +168,7 @@ def _is_same(
     return is_same and not file.read(1)
 
 
-def _require_same(
-    hypervisor: Hypervisor, data: Mapping[str, Any], is_same: bool, digest: str | None, label: str
-) -> None:
+def _require_digest(data: Mapping[str, Any], digest: str | None, label: str) -> None:
     if digest != data["sha256"]:
         raise PextraError(
             [
@@ -151,6 +179,9 @@ def _require_same(
                 )
             ]
         )
+
+
+def _require_same(hypervisor: Hypervisor, is_same: bool, label: str) -> None:
     if not is_same:
         raise PextraError(
             [
@@ -191,7 +222,44 @@ def download_file(hypervisor: Hypervisor, pool: str, volume: str, length: int, p
     with open_regular(path) as again:
         read = hashlib.file_digest(again, "sha256").hexdigest()
     if done != length or read != digest.hexdigest():
-        raise PextraError(
-            [Problem(f"{path} reads back differently from what was received", "Check the disk.", resource=label)]
-        )
+        raise _differs(path, label)
     return read
+
+
+def write_disk_file(
+    cloud: Cloud, node: str, pool: Row, volume: str, size: int, path: str, disk_format: str, label: str
+) -> str:
+    """Write a raw volume of `size` bytes into a new disk file of the coordinator that only root may read.
+
+    Returns the file's SHA-256. What was received is compared with what the file holds. Raises if the file exists.
+    """
+    received, found = hashlib.sha256(), hashlib.sha256()
+
+    def watch(blocks: Blocks) -> Blocks:
+        for offset, data in blocks:
+            _note(received, offset, data)
+            note_transfer(f"{label} to its file", offset + len(data), size)
+            yield offset, data
+
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        write_disk(file, disk_format, size, watch(read_blocks(cloud, node, pool, volume, size, label)))
+    with open_regular(path) as again:
+        disk = open_disk(again, disk_format, label)
+        for offset, data in disk.blocks():
+            _note(found, offset, data)
+        if disk.size != size or found.digest() != received.digest():
+            raise _differs(path, label)
+        again.seek(0)
+        return hashlib.file_digest(again, "sha256").hexdigest()
+
+
+def _note(digest: Any, offset: int, data: bytes) -> None:
+    digest.update(offset.to_bytes(8, "big"))
+    digest.update(data)
+
+
+def _differs(path: str, label: str) -> PextraError:
+    return PextraError(
+        [Problem(f"{path} reads back differently from what was received", "Check the disk.", resource=label)]
+    )

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._cloud import Cloud
-from .._errors import HypervisorError, NotFoundError, PextraError, Problem
-from .._hypervisor import Hypervisor
+from .._errors import HypervisorError, NotFoundError, Problem
 from .._plan._types import Plan, Step, Work
+from .._plan._volume_places import kind_of
 from .._plan.volume import plan_volumes
 from .._plan.volume_report import describe_leftovers, describe_volumes
 from .._plan.volume_state import VolumeHave
 from .._spec._mistake import Mistake
 from .._spec.volume import FIELDS, Volume, parse_volume
 from .._xml.attachment import Attachment, render_attachment
-from .._xml.volume import render_volume
+from . import _volume_making as making
 from ._base import Options
 from ._hierarchy import read_hierarchy
-from ._volume_reading import look_again, read_volumes, require_form
+from ._volume_reading import look_again, read_volumes
 from ._volume_transfer import upload_file
 
 _DETACH_TIMEOUT_S = 20.0
@@ -78,81 +78,56 @@ class VolumeResource:
     def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         cloud.switch(data["node"]).set_labels(data["labels"])
 
-    # Making. What a killed run has left is made anew: nobody can have written to it.
+    # Making
 
     def _create(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        xml = render_volume(data["volume"], data["size"], data["format"], is_thin=not data["thick"])
-        self._make(cloud, work, data, lambda hypervisor: hypervisor.create_volume(data["pool"], xml, _label(work)))
+        making.make_empty(cloud, data, _label(work))
 
     def _link(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        def make(hypervisor: Hypervisor) -> None:
-            _require_source(hypervisor, data, work)
-            xml = render_volume(
-                data["volume"],
-                data["size"],
-                data["format"],
-                backing_path=hypervisor.volume_path(data["pool"], data["source"]),
-                backing_format=data["source_format"],
-            )
-            hypervisor.create_volume(data["pool"], xml, _label(work))
-
-        self._make(cloud, work, data, make)
+        making.make_linked_clone(cloud, data, _label(work))
 
     def _clone(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        def make(hypervisor: Hypervisor) -> None:
-            size = _require_source(hypervisor, data, work)
-            xml = render_volume(data["volume"], size, data["format"])
-            hypervisor.clone_volume(data["pool"], xml, data["source_pool"], data["source"], _label(work))
+        making.make_full_clone(cloud, data, _label(work))
 
-        self._make(cloud, work, data, make)
+    def _fill(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        making.make_from_file(cloud, data, _label(work))
 
     def _upload(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         upload_file(cloud.hypervisor(data["node"]), data, _label(work))
 
     def _convert(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         self._clone(cloud, work, data)
-        cloud.hypervisor(data["node"]).delete_volume(data["source_pool"], data["source"], _label(work))
-
-    def _make(self, cloud: Cloud, work: Work, data: Mapping[str, Any], make: Any) -> None:
-        hypervisor = cloud.hypervisor(data["node"])
-        hypervisor.delete_volume(data["pool"], data["volume"], _label(work))
-        try:
-            make(hypervisor)
-        except PextraError:
-            # Half a volume is of no use, and on a full disk in the way.
-            with contextlib.suppress(PextraError):
-                hypervisor.delete_volume(data["pool"], data["volume"], _label(work))
-            raise
+        making.delete(cloud, data["node"], data["source_pool"], data["source"], _label(work))
 
     def _verify(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        hypervisor = cloud.hypervisor(data["node"])
-        label = _label(work)
-        size = require_form(hypervisor, data["pool"], data["volume"], data["format"], label, backing=data["backing"])
-        if size != data["size"]:
-            raise HypervisorError(
-                [Problem(f"it has {size} bytes, and should have {data['size']}", "Run again.", data["node"], label)]
-            )
+        making.verify(cloud, data, _label(work))
 
     # Size
 
     def _grow(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         hypervisor = cloud.hypervisor(data["node"])
-        if data["thick"] or hypervisor.volume_size(data["pool"], data["volume"]) < data["size"]:
-            hypervisor.grow_volume(data["pool"], data["volume"], data["size"], _label(work), allocate=data["thick"])
+        pool = data["pool"].name
+        if data["thick"] or hypervisor.volume_size(pool, data["volume"]) < data["size"]:
+            hypervisor.grow_volume(pool, data["volume"], data["size"], _label(work), allocate=data["thick"])
 
     def _grow_live(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         """The running guest sees the new size at once. Space for all of it has to be taken before."""
         hypervisor = cloud.hypervisor(data["node"])
         if data["thick"]:
-            look_again(hypervisor, data["pool"], _label(work), _LOOK_TIMEOUT_S)
-            hypervisor.grow_volume(data["pool"], data["volume"], data["size"], _label(work), allocate=True)
+            pool = data["pool"].name
+            look_again(hypervisor, pool, _label(work), _LOOK_TIMEOUT_S)
+            hypervisor.grow_volume(pool, data["volume"], data["size"], _label(work), allocate=True)
         hypervisor.resize_disk(data["uuid"], data["target"], data["size"], _label(work))
 
     def _shrink(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        cloud.hypervisor(data["node"]).shrink_volume(data["pool"], data["volume"], data["size"], _label(work))
+        pool, volume = data["pool"], data["volume"]
+        if kind_of(pool).disk == "rbd":
+            cloud.ceph_pool(pool).shrink(volume, data["size"])
+        else:
+            cloud.hypervisor(data["node"]).shrink_volume(pool.name, volume, data["size"], _label(work))
 
     def _delete(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        cloud.hypervisor(data["node"]).delete_volume(data["pool"], data["volume"], _label(work))
+        making.delete(cloud, data["node"], data["pool"], data["volume"], _label(work))
 
     # Attaching
 
@@ -202,15 +177,3 @@ class VolumeResource:
 
 def _label(work: Work) -> str:
     return f"{work.kind} {work.name}"
-
-
-def _require_source(hypervisor: Hypervisor, data: Mapping[str, Any], work: Work) -> int:
-    """Return the size in bytes of what is copied. libvirt reads it in the format that it takes it for."""
-    return require_form(
-        hypervisor,
-        data["source_pool"],
-        data["source"],
-        data["source_format"],
-        _label(work),
-        backing=data.get("source_backing", False),
-    )

@@ -14,6 +14,7 @@ from .._errors import HypervisorError, PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
 from .._hypervisor import Hypervisor
 from .._plan._types import Plan, Step, Work
+from .._plan._volume_places import kind_of
 from .._plan.volume_export import plan_exports
 from .._plan.volume_state import VolumeHave
 from .._spec._mistake import Mistake
@@ -23,7 +24,7 @@ from .._xml.volume import render_volume
 from ._base import Options
 from ._hierarchy import read_hierarchy
 from ._volume_reading import open_regular, read_volumes, require_form
-from ._volume_transfer import download_file
+from ._volume_transfer import download_file, write_disk_file
 
 
 class ExportResource:
@@ -51,32 +52,38 @@ class ExportResource:
         hypervisor, data, label = cloud.hypervisor(step.data["node"]), step.data, f"volume {work.name}"
         try:
             if step.act == "convert":
-                self._convert(hypervisor, data, label)
+                self._convert(cloud, hypervisor, data, label)
             else:
-                self._download(hypervisor, data, label)
+                self._download(cloud, hypervisor, data, label)
         except PextraError:
             # Half a copy is of no use, and on a full disk in the way.
             if "staging" in data:
                 with contextlib.suppress(PextraError):
-                    hypervisor.delete_volume(data["pool"], data["staging"], label)
+                    hypervisor.delete_volume(data["pool"].name, data["staging"], label)
             raise
 
-    def _convert(self, hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
-        hypervisor.delete_volume(data["pool"], data["staging"], label)  # what a killed run has left
-        size = _require_source(hypervisor, data, label)
+    def _convert(self, cloud: Cloud, hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
+        node, pool = data["node"], data["pool"]
+        hypervisor.delete_volume(pool.name, data["staging"], label)  # what a killed run has left
+        size = _require_source(cloud, data, label)
         xml = render_volume(data["staging"], size, data["format"])
-        hypervisor.clone_volume(data["pool"], xml, data["pool"], data["source"], label)
-        if require_form(hypervisor, data["pool"], data["staging"], data["format"], label, backing=False) != size:
-            raise HypervisorError([Problem("the converted copy has another size", "Run again.", data["node"], label)])
+        hypervisor.clone_volume(pool.name, xml, pool.name, data["source"], label)
+        if require_form(cloud, node, pool, data["staging"], data["format"], label, backing=False) != size:
+            raise HypervisorError([Problem("the converted copy has another size", "Run again.", node, label)])
 
-    def _download(self, hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
-        if "staging" not in data:
-            _require_source(hypervisor, data, label)
-        volume, path = data.get("staging", data["source"]), data["path"]
+    def _download(self, cloud: Cloud, hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> None:
+        pool, path = data["pool"], data["path"]
         partial = f"{path}.{secrets.token_hex(4)}.part"
-        length = hypervisor.volume_length(data["pool"], volume)
+        size = None if "staging" in data else _require_source(cloud, data, label)
         try:
-            digest = download_file(hypervisor, data["pool"], volume, length, partial, label)
+            if size is not None and kind_of(pool).disk != "file":
+                place = (data["node"], pool, data["source"], size)
+                digest = write_disk_file(cloud, *place, partial, data["format"], label)
+            else:
+                volume = data.get("staging", data["source"])
+                length = hypervisor.volume_length(pool.name, volume)
+                digest = download_file(hypervisor, pool.name, volume, length, partial, label)
+            length = os.stat(partial).st_size
             with open_regular(partial) as file:
                 inspect_disk(file, data["format"], MAX_IMPORT_MIB, label)
             if data["overwrite"]:
@@ -90,7 +97,7 @@ class ExportResource:
             with contextlib.suppress(OSError):
                 os.unlink(partial)
         if "staging" in data:
-            hypervisor.delete_volume(data["pool"], data["staging"], label)
+            hypervisor.delete_volume(pool.name, data["staging"], label)
         self._written[path] = (digest, length)
 
     def describe(self, wants: Sequence[Export], have: VolumeHave) -> list[dict[str, Any]]:
@@ -103,9 +110,9 @@ class ExportResource:
         return described
 
 
-def _require_source(hypervisor: Hypervisor, data: Mapping[str, Any], label: str) -> int:
-    form = data["source_format"]
-    return require_form(hypervisor, data["pool"], data["source"], form, label, backing=data["backing"])
+def _require_source(cloud: Cloud, data: Mapping[str, Any], label: str) -> int:
+    place = (data["node"], data["pool"], data["source"], data["source_format"])
+    return require_form(cloud, *place, label, backing=data["backing"])
 
 
 def _look_at_target(path: str) -> str:

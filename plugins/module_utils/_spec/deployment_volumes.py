@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._ids import is_id
-from .._pool_kinds import KINDS
 from ._mistake import Mistake, shown
+from ._volume_forms import find_unfit
 from .deployment_elements import Declared
 from .deployment_placement import Key, Reach
 from .pool import Pool
 from .vm import Vm
 from .volume import Volume, find_mistakes_within
-
-_USABLE = tuple(name for name, kind in KINDS.items() if kind.disk == "file")
 
 
 def find_volume_mistakes(
@@ -52,16 +50,18 @@ def find_volume_mistakes(
 
 def _find_place_mistakes(element: Declared[Volume], pool: Pool, pinned: str | None, reach: Reach) -> list[Mistake]:
     spec, path = element.spec, element.path
-    if pool.type not in _USABLE:
-        problem = f'the storage pool "{pool.name}" is of type {pool.type}, in which no volumes can be made yet'
-        return [Mistake(f"{path}.pool", f"{problem}; choose one of type {' or '.join(_USABLE)}")]
+    mistakes = [
+        Mistake(f"{path}.{unfit.key}", f"{unfit.what}; {unfit.remedy[0].lower()}{unfit.remedy[1:].rstrip('.')}")
+        for unfit in find_unfit(spec, pool.type, pool.name)
+    ]
+    if mistakes:
+        return mistakes
     if pool.is_shared:
         if spec.node is None:
             return []
         problem = f'the storage pool "{pool.name}" is shared by its nodes: the volume lies on none of them'
         return [Mistake(f"{path}.node", f"{problem}; leave it out")]
     there = reach.pools.get((spec.cluster, pool.name))
-    mistakes = []
     for node, key in ((spec.node, "node"), (pinned, "attached_to")):
         if node is not None and there is not None and not is_id(node) and node not in there:
             where = node if key == "node" else f"{node}, where {shown(spec.attached_to)} is"

@@ -218,11 +218,8 @@ def find_mistakes_within(volume: Volume, path: str) -> list[Mistake]:
         wrong("grow_by", "needs size, the size that it has now: a delta alone would grow it again on every run")
     if volume.provisioning == "thick" and volume.format == "qcow2":
         wrong("format", "a thick volume is raw; leave out format, or provisioning")
-    if volume.clone_mode == "linked":
-        if volume.format == "raw":
-            wrong("format", "a linked clone of files is qcow2; leave out format, or set clone_mode: full")
-        if volume.provisioning == "thick":
-            wrong("provisioning", "a linked clone is thin; leave out provisioning, or set clone_mode: full")
+    if volume.clone_mode == "linked" and volume.provisioning == "thick":
+        wrong("provisioning", "a linked clone is thin; leave out provisioning, or set clone_mode: full")
     if volume.limits is not None:
         for total in ("iops", "bandwidth"):
             parts = [f"{total}_read", f"{total}_write"]

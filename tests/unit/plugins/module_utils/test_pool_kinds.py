@@ -64,6 +64,8 @@ def test_formats_and_modes(pool_type: str, volumes: str, qcow2_image: str, raw_i
     [
         *((pool_type, f"web-1.{ID}.root.raw", None) for pool_type in WITH_VOLUMES),
         ("lvm", f"web.{ID}.my_tmeta.raw", 'LVM keeps names with "_tmeta" to itself'),
+        ("lvm", f"snapshot-1.{ID}.raw", "LVM keeps names that begin with pvmove or snapshot"),
+        ("zfs", f"snapshot-1.{ID}.raw", None),
         ("lvm", "-rf", "characters"),
         ("rbd", "a@b", "characters"),
         ("zfs", "a/b", "characters"),

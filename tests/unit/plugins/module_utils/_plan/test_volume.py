@@ -16,12 +16,16 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_report i
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state import ImportFile
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Import, Limits, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
-from volume_model import CLUSTER, GIB, MIB, SHARED, KilledError, Model, acts, refusals
+from volume_model import CEPH, CLUSTER, GIB, LVM, MIB, SHARED, ZFS, KilledError, Model, acts, refusals
 
 DATA = Volume(name="data", pool="shared", size=1024)
 LOCAL = Volume(name="data", pool="local", size=1024)
 VMDK = Import(path="/srv/disk.vmdk", format="vmdk")
 QCOW2 = Import(path="/srv/disk.qcow2", format="qcow2")
+ZSTD = Import(path="/srv/zstd.qcow2", format="qcow2")
+CEPHS = Volume(name="data", pool="vms", size=1024)
+VG = Volume(name="data", pool="vg0", size=1022, node="node2")
+TANK = Volume(name="data", pool="tank", size=1024, node="node2")
 
 
 @pytest.fixture
@@ -33,6 +37,7 @@ def model() -> Model:
     model.files = {
         VMDK: ImportFile(virtual_size=64 * MIB + 512, size=10 * MIB),
         QCOW2: ImportFile(virtual_size=64 * MIB, size=10 * MIB),
+        ZSTD: ImportFile(virtual_size=64 * MIB, size=10 * MIB, unreadable=(Problem("it is compressed with zstd"),)),
     }
     return model
 
@@ -91,6 +96,33 @@ CASES: dict[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
     "not limited": ((replace(DATA, attached_to="web", limits=Limits(iops=1)),), (replace(DATA, limits=Limits()),)),
     "described": ((DATA,), (replace(DATA, description="Database"),)),
     "destroyed": ((DATA,), (replace(DATA, state="absent"),)),
+    "in Ceph": ((), (replace(CEPHS, attached_to="web"),)),
+    "imported into Ceph": ((), (Volume(name="data", pool="vms", import_from=QCOW2, size=128, attached_to="db"),)),
+    "copied in Ceph": ((CEPHS,), (Volume(name="copy", pool="vms", clone_of="data", size=2048),)),
+    "linked in Ceph": (
+        (CEPHS,),
+        (Volume(name="copy", pool="vms", clone_of="data", clone_mode="linked", size=2048, attached_to="web"),),
+    ),
+    "grown in Ceph": ((replace(CEPHS, attached_to="web"),), (replace(CEPHS, size=2048),)),
+    "shrunk in Ceph": ((CEPHS,), (replace(CEPHS, size=512),)),
+    "linked pair of Ceph destroyed": (
+        (CEPHS, Volume(name="copy", pool="vms", clone_of="data", clone_mode="linked")),
+        (replace(CEPHS, state="absent"), Volume(name="copy", state="absent")),
+    ),
+    "in a volume group": ((), (replace(VG, attached_to="db"),)),
+    "imported into a volume group": ((), (Volume(name="data", pool="vg0", node="node2", import_from=QCOW2),)),
+    "copied in a volume group": ((VG,), (Volume(name="copy", pool="vg0", clone_of="data", size=2050),)),
+    "copied from a volume group to Ceph": ((VG,), (Volume(name="copy", pool="vms", clone_of="data"),)),
+    "copied from Ceph to a volume group": ((CEPHS,), (Volume(name="copy", pool="vg0", clone_of="data", size=1030),)),
+    "copied from raw files to Ceph": (
+        (replace(DATA, format="raw"),),
+        (Volume(name="copy", pool="vms", clone_of="data"),),
+    ),
+    "moved within a volume group": ((replace(VG, attached_to="off"),), (replace(VG, attached_to="db"),)),
+    "destroyed in a volume group": ((VG,), (replace(VG, state="absent"),)),
+    "in a zpool": ((), (replace(TANK, attached_to="off"),)),
+    "thick in a zpool": ((), (replace(TANK, provisioning="thick"),)),
+    "copied in a zpool": ((TANK,), (Volume(name="copy", pool="tank", clone_of="data", size=2048),)),
     "linked pair destroyed": (
         (DATA, Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked")),
         (replace(DATA, state="absent"), Volume(name="copy", state="absent")),
@@ -281,6 +313,43 @@ REFUSED: dict[str, tuple[tuple[Volume, ...], Volume, str]] = {
         replace(DATA, size=2048),
         "so it stays as it is: copy",
     ),
+    "growing in a volume group": (
+        (VG,),
+        replace(VG, size=2048),
+        "it has 1022 MiB, and cannot get 2 GiB: libvirt gives no volume of storage pool vg0, which is of type lvm",
+    ),
+    "growing in a zpool while it runs": ((replace(TANK, attached_to="db"),), replace(TANK, grow_by=1), "another size"),
+    "shrinking in a zpool": ((TANK,), replace(TANK, size=512), "another size"),
+    "thin in a volume group": ((), replace(VG, provisioning="thin"), "where volumes are thick"),
+    "thick in Ceph": ((), replace(CEPHS, provisioning="thick"), "where volumes are thin"),
+    "qcow2 in Ceph": ((), replace(CEPHS, format="qcow2"), "which cannot hold qcow2"),
+    "linked in a volume group": (
+        (VG,),
+        Volume(name="copy", pool="vg0", clone_of="data", clone_mode="linked"),
+        "has no linked clones",
+    ),
+    "a linked raw file": (
+        (DATA,),
+        Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked", format="raw"),
+        "where a linked clone is qcow2",
+    ),
+    "VMDK into Ceph": (
+        (),
+        Volume(name="data", pool="vms", import_from=VMDK),
+        "into which qcow2 and raw can be imported, and vmdk cannot",
+    ),
+    "zstd into Ceph": ((), Volume(name="data", pool="vms", import_from=ZSTD), "compressed with zstd"),
+    "a copy of qcow2 in Ceph": (
+        (DATA,),
+        Volume(name="copy", pool="vms", clone_of="data"),
+        "volume data is qcow2 in storage pool shared, and cannot become raw in storage pool vms by copying",
+    ),
+    "a name that LVM keeps": ((), replace(VG, name="snapshot-1"), "LVM keeps names that begin with"),
+    "growing what is shared in Ceph": (
+        (CEPHS, Volume(name="copy", pool="vms", clone_of="data", clone_mode="linked")),
+        replace(CEPHS, size=2048),
+        "so it stays as it is: copy",
+    ),
     "too deep": ((), Volume(name="d4", pool="shared", clone_of="d3"), "deep"),
 }
 
@@ -315,6 +384,73 @@ def test_device_names_are_used_up(model: Model) -> None:
     wants = [replace(DATA, name=f"d{n:02}", attached_to="web") for n in range(24)]
     model.converge(*wants)
     assert "no device name left" in refusal(model, replace(DATA, name="last", attached_to="web"))
+
+
+# Storage that holds no files
+
+
+def test_a_volume_group_gives_whole_extents(model: Model) -> None:
+    model.converge(VG)
+    found = describe(model)
+    assert (found["size"], found["format"], found["provisioning"]) == (1024, "raw", "thick")
+    for size in (None, 1022, 1024):
+        assert model.plan(replace(VG, size=size)).is_empty
+    model.converge(replace(VG, size=None, description="x"))
+    assert model.plan(VG).is_empty
+
+
+@pytest.mark.parametrize(
+    ("before", "want", "expected"),
+    [
+        (CEPHS, Volume(name="copy", pool="vms", clone_of="data"), ["clone", "grow", "verify"]),
+        (CEPHS, Volume(name="copy", pool="vms", clone_of="data", clone_mode="linked"), ["link", "grow", "verify"]),
+        (CEPHS, Volume(name="copy", pool="vg0", clone_of="data"), ["clone", "verify"]),
+        (VG, Volume(name="copy", pool="vg0", clone_of="data"), ["clone", "verify"]),
+        (VG, Volume(name="copy", pool="vms", import_from=QCOW2), ["fill", "verify"]),
+        (VG, Volume(name="copy", pool="tank", import_from=QCOW2), ["fill", "verify"]),
+    ],
+)
+def test_how_they_are_made(model: Model, before: Volume, want: Volume, expected: list[str]) -> None:
+    model.converge(before)
+    assert [act for act in acts(model.plan(want)) if act not in ("register", "settle", "label")] == expected
+
+
+@pytest.mark.parametrize(
+    ("want", "kind", "path"),
+    [(CEPHS, "rbd", "vms/data."), (VG, "block", "/dev/vg0/data."), (TANK, "block", "/dev/zvol/tank/data.")],
+)
+def test_how_they_are_attached(model: Model, want: Volume, kind: str, path: str) -> None:
+    model.converge(replace(want, attached_to="db"))
+    ((disk,),) = [[one.disk for one in user.config] for user in model.have().users if user.name == "db"]
+    assert (disk.kind, disk.format, disk.ceph is not None) == (kind, "raw", kind == "rbd")
+    assert disk.path.startswith(path)
+
+
+def test_what_others_hang_on_in_ceph_is_never_a_leftover(model: Model) -> None:
+    base, top = f"base.vol-{'y' * 21}.raw", f"top.vol-{'z' * 21}.raw"
+    facts = VolumeFacts(name=base, format="raw", capacity=GIB, allocation=0)
+    model.volumes[CEPH.id, ""] = {base: facts, top: replace(facts, name=top, backing=f"vms/{base}")}
+    assert [left["name"] for left in describe_leftovers(model.have())] == ["top"]
+    (removed,) = model.plan(purge=True).effective
+    assert removed.name == "top"
+
+
+def test_a_ceph_that_does_not_answer_fails_its_own_volumes_alone(model: Model) -> None:
+    model.converge(CEPHS, replace(DATA, name="other"))
+    model.unseen[CEPH.id] = Problem("the coordinator does not have its key", resource="pool vms")
+    plan = model.plan(replace(CEPHS, size=2048), replace(DATA, name="other", size=2048))
+    assert [problem.what for problem in plan.failures] == ["the coordinator does not have its key"]
+    assert "grow" in acts(plan)
+    assert describe(model)["status"] == "unknown"
+
+
+def test_full_pools(model: Model) -> None:
+    model.free = GIB
+    assert "and 2 GiB are needed" in refusal(model, replace(VG, size=2048))
+    assert "and 2 GiB are needed" in refusal(model, replace(TANK, size=2048, provisioning="thick"))
+    model.converge(replace(TANK, size=2048))
+    assert not model.volumes.get((LVM.id, "node2"))
+    assert model.volumes[ZFS.id, "node2"]
 
 
 # A guest that forges a header

@@ -45,6 +45,20 @@ def test_what_a_clone_shares_is_in_the_file(model: Model) -> None:
     assert acts(plan) == ["convert", "download"]
 
 
+@pytest.mark.parametrize("pool", ["vms", "vg0", "tank"])
+def test_from_storage_without_files(model: Model, pool: str) -> None:
+    """Also what a clone shares in Ceph is read, so nothing is made on the way."""
+    model.converge(Volume(name="blocks", pool=pool, size=1024))
+    name = "blocks"
+    if pool == "vms":
+        name = "linked"
+        model.converge(Volume(name=name, pool=pool, clone_of="blocks", clone_mode="linked"))
+    for suffix in ("qcow2", "raw"):
+        plan = plan_exports([replace(WANT, name=name, format=suffix)], model.have(), NOTHING, ())
+        assert acts(plan) == ["download"]
+    assert "and vmdk cannot" in refusal(model, replace(WANT, name=name, format="vmdk"))
+
+
 def test_a_stopped_instance_may_have_it(model: Model) -> None:
     model.converge(replace(DATA, attached_to="off"))
     plan = plan_exports([WANT], model.have(), NOTHING, ())

@@ -45,11 +45,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a clone of itself", {"clone_of": "data"}, "cannot be a clone of itself"),
     ("a mode without a clone", {"clone_mode": "full"}, "is for a clone"),
     (
-        "a linked raw one",
-        {"clone_of": "a", "clone_mode": "linked", "format": "raw"},
-        "a linked clone of files is qcow2",
-    ),
-    (
         "a linked thick one",
         {"clone_of": "a", "clone_mode": "linked", "provisioning": "thick"},
         "a linked clone is thin",
@@ -175,7 +170,33 @@ DOCUMENT: list[tuple[str, dict[str, Any], list[str]]] = [
                 {"name": "san", "type": "iscsi", "iscsi": {"host": "192.0.2.1", "target": "iqn.2026-01.com.example:a"}},
             ],
         ),
-        ['.pool: the storage pool "san" is of type iscsi, in which no volumes can be made yet'],
+        [
+            ".pool: storage pool san is of type iscsi, in which no volumes can be made; "
+            "choose one of type directory, netfs, rbd, lvm or zfs"
+        ],
+    ),
+    (
+        "forms that a volume group does not have",
+        volumes(
+            {**DATA, "pool": "vg0", "format": "qcow2"},
+            {**DATA, "pool": "vg0", "name": "thin", "provisioning": "thin"},
+            {"pool": "vg0", "name": "linked", "clone_of": "data", "clone_mode": "linked"},
+            {"pool": "vg0", "name": "disk", "import_from": {"path": "/srv/a.vmdk", "format": "vmdk"}},
+            {**DATA, "pool": "vg0", "name": "snapshot-1"},
+            pextra_pools=[{"name": "local"}, {"name": "vg0", "type": "lvm"}],
+        ),
+        [
+            "(data).format: storage pool vg0 is of type lvm, which cannot hold qcow2; choose format: raw",
+            "(thin).provisioning: storage pool vg0 is of type lvm, where volumes are thick; leave out provisioning",
+            "(linked).clone_mode: storage pool vg0 is of type lvm, which has no linked clones; set clone_mode: full",
+            "(disk).import_from.format: storage pool vg0 is of type lvm, into which qcow2 and raw can be imported",
+            "(snapshot-1).name: it cannot be named so in storage pool vg0: LVM keeps names that begin with pvmove",
+        ],
+    ),
+    (
+        "a linked clone of files is qcow2",
+        volumes(DATA, {"pool": "shared", "name": "b", "clone_of": "data", "clone_mode": "linked", "format": "raw"}),
+        [".format: storage pool shared is of type directory, where a linked clone is qcow2"],
     ),
 ]
 
