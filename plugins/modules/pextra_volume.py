@@ -13,6 +13,8 @@ description:
   - A volume lives in a storage pool, whatever becomes of the instances that have it. It is attached to one instance at
     a time, also while that runs, and detached again with its data. Volumes that belong to an instance are those of
     M(pextra.cloud.pextra_vm).
+  - It lies in a pool of the type V(directory), V(netfs), V(rbd), V(lvm) or V(zfs). What it can be follows from the
+    pool; what the pool cannot do is refused before anything is touched.
   - It is made empty, as a full or linked clone of another one, or from a qcow2, raw, VMDK or VDI file on the
     coordinator's disk. The file's header is looked at before anything is touched; files that name other files are
     refused. The format is stated, and never guessed. What is copied is read back and compared.
@@ -53,6 +55,7 @@ options:
       - Its size.
       - It may grow, also while an instance uses it.
       - It shrinks only with consent, and only while no running instance uses it.
+      - In pools of the types V(lvm) and V(zfs) it does neither.
       - That of what it is cloned or imported from unless given.
     type: str
   format:
@@ -67,7 +70,8 @@ options:
   provisioning:
     description:
       - Whether it takes its space when it is written, or at once.
-      - V(thin) unless given, or where the pool knows no other.
+      - V(thin) unless given; in pools of the type V(lvm) always V(thick), and of the type V(rbd) always
+        V(thin).
       - It cannot be changed afterwards.
     type: str
     choices:
@@ -147,6 +151,7 @@ options:
       - V(full) is independent of the other.
       - V(linked) shares the other's blocks until they are written; the other then can be neither attached,
         nor resized, nor destroyed.
+      - Pools of the types V(lvm) and V(zfs) have no V(linked).
       - V(full) unless given.
     type: str
     choices:
@@ -167,6 +172,7 @@ options:
         description:
           - The format of the file.
           - It is never guessed.
+          - Pools of the types V(rbd), V(lvm) and V(zfs) take V(qcow2) and V(raw).
         type: str
         required: true
         choices:
@@ -229,6 +235,7 @@ options:
           - Its size.
           - It may grow, also while an instance uses it.
           - It shrinks only with consent, and only while no running instance uses it.
+          - In pools of the types V(lvm) and V(zfs) it does neither.
           - That of what it is cloned or imported from unless given.
         type: str
       format:
@@ -243,7 +250,8 @@ options:
       provisioning:
         description:
           - Whether it takes its space when it is written, or at once.
-          - V(thin) unless given, or where the pool knows no other.
+          - V(thin) unless given; in pools of the type V(lvm) always V(thick), and of the type V(rbd) always
+            V(thin).
           - It cannot be changed afterwards.
         type: str
         choices:
@@ -323,6 +331,7 @@ options:
           - V(full) is independent of the other.
           - V(linked) shares the other's blocks until they are written; the other then can be neither attached,
             nor resized, nor destroyed.
+          - Pools of the types V(lvm) and V(zfs) have no V(linked).
           - V(full) unless given.
         type: str
         choices:
@@ -343,6 +352,7 @@ options:
             description:
               - The format of the file.
               - It is never guessed.
+              - Pools of the types V(rbd), V(lvm) and V(zfs) take V(qcow2) and V(raw).
             type: str
             required: true
             choices:

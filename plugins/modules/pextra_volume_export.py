@@ -11,7 +11,8 @@ version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Writes a volume that lives on its own to a file on the coordinator's disk, which only root may read. Another format
-    than the volume's is made beside the volume by the node's libvirt, and removed afterwards.
+    than the volume's is made beside the volume by the node's libvirt, and removed afterwards. What lies in pools that
+    hold no files comes over the network as blocks, and the coordinator writes qcow2 or raw itself.
   - No running instance may have the volume.
   - The file is read again and compared with what was received, and its header is looked at, before it gets its name.
 extends_documentation_fragment:
@@ -42,6 +43,7 @@ options:
   format:
     description:
       - The format of the file.
+      - What lies in pools of the types V(rbd), V(lvm) and V(zfs) can be V(qcow2) or V(raw).
     type: str
     choices:
       - qcow2
@@ -80,6 +82,7 @@ options:
       format:
         description:
           - The format of the file.
+          - What lies in pools of the types V(rbd), V(lvm) and V(zfs) can be V(qcow2) or V(raw).
         type: str
         choices:
           - qcow2

@@ -52,7 +52,11 @@ LIMITS = {
 IMPORT = {
     "path": Field(kind="str", required=True, check=check_absolute_path, help="A file on the coordinator's disk."),
     "format": Field(
-        kind="str", required=True, choices=FILE_FORMATS, help="The format of the file. It is never guessed."
+        kind="str",
+        required=True,
+        choices=FILE_FORMATS,
+        help="The format of the file. It is never guessed. "
+        "Pools of the types V(rbd), V(lvm) and V(zfs) take V(qcow2) and V(raw).",
     ),
     "sha256": Field(
         kind="str",
@@ -78,7 +82,8 @@ FIELDS = {
     "size": Field(
         kind="size",
         help="Its size. It may grow, also while an instance uses it. It shrinks only with consent, and only while no "
-        "running instance uses it. That of what it is cloned or imported from unless given.",
+        "running instance uses it. In pools of the types V(lvm) and V(zfs) it does neither. That of what it is cloned "
+        "or imported from unless given.",
     ),
     "format": Field(
         kind="str",
@@ -89,8 +94,8 @@ FIELDS = {
     "provisioning": Field(
         kind="str",
         choices=("thin", "thick"),
-        help="Whether it takes its space when it is written, or at once. V(thin) unless given, or where the pool knows "
-        "no other. It cannot be changed afterwards.",
+        help="Whether it takes its space when it is written, or at once. V(thin) unless given; in pools of the type "
+        "V(lvm) always V(thick), and of the type V(rbd) always V(thin). It cannot be changed afterwards.",
     ),
     "attached_to": Field(
         kind="str",
@@ -125,7 +130,8 @@ FIELDS = {
         kind="str",
         choices=("full", "linked"),
         help="V(full) is independent of the other. V(linked) shares the other's blocks until they are written; the "
-        "other then can be neither attached, nor resized, nor destroyed. V(full) unless given.",
+        "other then can be neither attached, nor resized, nor destroyed. Pools of the types V(lvm) and V(zfs) have no "
+        "V(linked). V(full) unless given.",
     ),
     "import_from": Field(kind="dict", table=IMPORT, help="The file that it is made from. It only says how it begins."),
     "description": DESCRIPTION,

@@ -21,7 +21,13 @@ FIELDS = {
         check=check_absolute_path,
         help="The file on the coordinator's disk. Its directory must be there.",
     ),
-    "format": Field(kind="str", default="qcow2", choices=FILE_FORMATS, help="The format of the file."),
+    "format": Field(
+        kind="str",
+        default="qcow2",
+        choices=FILE_FORMATS,
+        help="The format of the file. What lies in pools of the types V(rbd), V(lvm) and V(zfs) can be V(qcow2) or "
+        "V(raw).",
+    ),
     "overwrite": Field(kind="bool", default=False, help="Whether a file that is there may be replaced."),
 }
 

@@ -368,6 +368,22 @@ def test_refused_before_anything_is_touched(model: Model, case: str) -> None:
     assert all(problem.resource for problem in plan.refusals)
 
 
+def test_clones_go_before_what_they_share_and_not_too_deep(model: Model) -> None:
+    chain = [CEPHS] + [
+        Volume(name=f"d{n}", pool="vms", clone_of=f"d{n - 1}" if n else "data", clone_mode="linked") for n in range(3)
+    ]
+    for one in chain:
+        model.converge(one)
+    absent = [replace(one, state="absent") for one in chain]
+    assert "clones that are to go as well" in refusal(model, *absent)
+    plan = model.converge(*absent[1:])
+    assert [[work.name for work in stage if work.steps] for stage in (plan.first, plan.works, plan.last)] == [
+        ["d2"],
+        ["d1"],
+        ["d0"],
+    ]
+
+
 def test_a_bad_file_is_told(model: Model) -> None:
     model.files[VMDK] = ImportFile(problems=(Problem("it names a parent", "Convert it."),))
     plan = model.plan(Volume(name="data", pool="shared", import_from=VMDK))
