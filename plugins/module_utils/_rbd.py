@@ -7,6 +7,7 @@ A door is safe to use from several threads.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -31,6 +32,8 @@ class CephPool:
         self._cluster = cluster
         self._ioctx = ioctx
         self._resource = resource
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
 
     @classmethod
     def connect(cls, monitors: tuple[str, ...], pool: str, user: str, key: str, resource: str) -> CephPool:
@@ -101,8 +104,30 @@ class CephPool:
             if not image.is_protected_snap(SNAPSHOT):
                 image.protect_snap(SNAPSHOT)
 
+    @contextlib.contextmanager
+    def sealed(self, name: str) -> Iterator[None]:
+        """Have the snapshot show what is in an image now, for clones that are made meanwhile; one at a time.
+
+        Clones that hang on it already keep it: what they share has not changed. In the end it goes, unless some do.
+        """
+        with self._lock_of(name):
+            self._unseal(name)
+            self.seal(name)
+            try:
+                yield
+            finally:
+                self._unseal(name)
+
     def unseal(self, name: str) -> None:
         """Take that snapshot off an image again, unless a clone hangs on it. No snapshot is fine, and no image."""
+        with self._lock_of(name):
+            self._unseal(name)
+
+    def _lock_of(self, name: str) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(name, threading.Lock())
+
+    def _unseal(self, name: str) -> None:
         with self._errors(f"remove the snapshot of {name}"):
             try:
                 image = rbd.Image(self._ioctx, name)

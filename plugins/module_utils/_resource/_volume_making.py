@@ -41,7 +41,8 @@ def make_linked_clone(cloud: Cloud, data: Mapping[str, Any], label: str) -> None
     def make() -> None:
         _require_source(cloud, data, label)
         if kind_of(pool).clone == "ceph":
-            _clone_in_ceph(cloud, data, label)
+            with cloud.ceph_pool(pool).sealed(data["source"]):
+                _clone_in_ceph(cloud, data, label)
             return
         xml = render_volume(
             data["volume"],
@@ -79,8 +80,10 @@ def delete(cloud: Cloud, node: str, pool: Row, volume: str, label: str) -> None:
     is_clone = kind.clone == "ceph"
     parent = cloud.ceph_pool(pool).parents([volume]).get(volume) if is_clone else None
     cloud.hypervisor(node).delete_volume(pool.name, volume, label, wipe=not kind.is_blank, with_snapshots=is_clone)
-    if parent is not None:
-        _unseal(cloud, pool, parent.rsplit("/", 1)[-1])
+    shared = parent.rsplit("/", 1)[-1] if parent is not None else ""
+    if parse_standalone(shared) is not None:
+        # A snapshot that nothing hangs on would only keep what the volume no longer holds. Images keep theirs.
+        cloud.ceph_pool(pool).unseal(shared)
 
 
 def _make(cloud: Cloud, data: Mapping[str, Any], label: str, make: Callable[[], None]) -> None:
@@ -118,26 +121,17 @@ def _copy_by_libvirt(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
 
 def _copy_in_ceph(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
     _require_source(cloud, data, label)
-    try:
+    ceph = cloud.ceph_pool(data["pool"])
+    with ceph.sealed(data["source"]):
         _clone_in_ceph(cloud, data, label)
-        cloud.ceph_pool(data["pool"]).flatten(data["volume"])
-    finally:
-        _unseal(cloud, data["pool"], data["source"])
+        ceph.flatten(data["volume"])
 
 
 def _clone_in_ceph(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
     """libvirt clones what it is asked to copy, and hangs the clone on the snapshot that shows what there is now."""
     pool = data["pool"]
-    cloud.ceph_pool(pool).unseal(data["source"])
-    cloud.ceph_pool(pool).seal(data["source"])
     xml = render_volume(data["volume"], data["size"], data["format"])
     cloud.hypervisor(data["node"]).clone_volume(pool.name, xml, pool.name, data["source"], label)
-
-
-def _unseal(cloud: Cloud, pool: Row, volume: str) -> None:
-    """A snapshot that nothing hangs on would only keep what the volume no longer holds. Images keep theirs."""
-    if parse_standalone(volume) is not None:
-        cloud.ceph_pool(pool).unseal(volume)
 
 
 def _copy_through_here(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
