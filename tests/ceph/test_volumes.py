@@ -156,6 +156,7 @@ def test_files_come_in_and_go_out_whole(site: Site, lab: Lab, ceph: Ceph) -> Non
         for kind in ("raw", "qcow2", "vmdk")
     ]
     rounds = [("raw", "qcow2"), ("qcow2", "raw")]
+    wants[0]["import_from"]["sha256"] = lab.exec("node1", "sha256sum", f"{FILES}/disk.raw").split()[0]
     exports = [
         [
             {"name": f"it-{name}", "path": f"{FILES}/{name}.{kind}", "format": kind}

@@ -68,6 +68,7 @@ def fill_from_file(cloud: Cloud, data: Mapping[str, Any], label: str) -> None:
         disk = open_disk(file, data["file_format"], label)
         write_blocks(cloud, node, pool, volume, disk.blocks(), size, label)
         require_blocks(cloud, node, pool, volume, disk.blocks(), size, label)
+        file.seek(0)
         digest = None if data["sha256"] is None else digest_of(file)
     _require_digest(data, digest, label)
 
