@@ -21,7 +21,7 @@ PLACES = {"vg0": "/dev/vg0", "tank": "/dev/zvol/tank"}
 
 
 @pytest.fixture
-def site(cloud: Site, node: StorageNode) -> Iterator[Site]:
+def clean(cloud: Site, node: StorageNode) -> Iterator[Site]:
     """The cloud, and nothing left of what a test makes."""
     node.sh(f"rm -rf {FILES}; mkdir -p {FILES}")
     yield cloud
@@ -45,7 +45,7 @@ def volume(*, check: bool = False, fails: bool = False, **options: Any) -> dict[
 
 
 @pytest.mark.parametrize("pool", ["vg0", "tank"])
-def test_a_volume_from_its_making_to_its_end(pool: str, site: Site, node: StorageNode) -> None:
+def test_a_volume_from_its_making_to_its_end(pool: str, clean: Site, node: StorageNode) -> None:
     # What lay there before must not be seen again.
     node.sh(
         f"""
@@ -68,7 +68,7 @@ def test_a_volume_from_its_making_to_its_end(pool: str, site: Site, node: Storag
     other = {"name": "it-file", "pool": "local", "format": "raw", "clone_of": "it-raw"}
     wants = [empty, *files, copy, other]
     exports = [{"name": "it-copy", "path": f"{FILES}/copy.qcow2"}, {"name": "it-raw", "path": f"{FILES}/raw.raw"}]
-    predicted, made, again, grown, linked, thin, unconsented, written = site.play(
+    predicted, made, again, grown, linked, thin, unconsented, written = clean.play(
         [
             volume(check=True, volumes=wants),
             volume(volumes=wants),
@@ -111,7 +111,7 @@ def test_a_volume_from_its_making_to_its_end(pool: str, site: Site, node: Storag
     assert not written.get("failed"), written.get("msg")
 
     # It is attached while the instance is there, and detached while it is stopped.
-    _, held, again, kept, _, freed = site.play(
+    _, held, again, kept, _, freed = clean.play(
         [
             {VM: HOLDER},
             volume(name="it-copy", attached_to="it-holder"),
@@ -126,6 +126,6 @@ def test_a_volume_from_its_making_to_its_end(pool: str, site: Site, node: Storag
     assert freed["volume"]["status"] == "available"
     assert "it-copy" not in node.sh("virsh dumpxml it-holder")
     absent = [{"name": name, "state": "absent"} for name in found]
-    (gone,) = site.play([volume(volumes=absent, confirm="DESTROY")])
+    (gone,) = clean.play([volume(volumes=absent, confirm="DESTROY")])
     assert gone["changed"]
     assert "it-" not in node.sh(f"virsh -q vol-list {pool}")

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     # Ended by a time limit it must remove its container as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        everything = not (options.modules or options.site or options.pools)
+        everything = not (options.modules or options.site or options.pools or options.ceph_pools)
         if everything or options.modules:
             print(report.show_modules(modules.measure()), flush=True)
         if options.modules:
