@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ _KEEPALIVE_INTERVAL_S = 5
 _KEEPALIVE_COUNT = 4
 _KEEPALIVE_AFTER_S = 1.0
 POOL_START_TIMEOUT_S = 60.0
+_DEVICE_TIMEOUT_S = 20.0
+_DEVICE_POLL_S = 0.1
 _NO_ZPOOL = "Make it, or take the node off the pool's nodes."
 _POOLS_TIMEOUT_S = 20.0
 
@@ -494,7 +497,25 @@ class Hypervisor:
 
     def create_volume(self, pool: str, xml: str, resource: str) -> None:
         with self._errors("create a volume", resource):
-            self._connection.storagePoolLookupByName(pool).createXML(xml)
+            volume = self._connection.storagePoolLookupByName(pool).createXML(xml)
+            if volume.path().startswith("/dev/"):
+                self._wait_for_device(volume)
+
+    def _wait_for_device(self, volume: Any) -> None:
+        """Wait until the node has the device: udev makes it a moment after the volume, and libvirt does not wait."""
+        deadline = time.monotonic() + _DEVICE_TIMEOUT_S
+        while True:
+            stream = self._connection.newStream()
+            try:
+                volume.download(stream, 0, 1)
+            except libvirt.libvirtError as error:
+                if "No such file" not in str(error) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_DEVICE_POLL_S)
+            else:
+                with contextlib.suppress(libvirt.libvirtError):
+                    stream.abort()
+                return
 
     def clone_volume(self, pool: str, xml: str, source_pool: str, source: str, resource: str) -> None:
         """Create a full copy of a volume of the same node."""
