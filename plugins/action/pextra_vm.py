@@ -4,16 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import shown_progress
+from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import ProgressAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible has no types
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        del tmp
-        with shown_progress(self, "vms"):
-            result.update(self._execute_module(task_vars=task_vars))
-        return result
+class ActionModule(ProgressAction):
+    plural = "vms"

@@ -509,7 +509,8 @@ class Hypervisor:
             try:
                 volume.download(stream, 0, 1)
             except libvirt.libvirtError as error:
-                if "No such file" not in str(error) or time.monotonic() >= deadline:
+                # There is no such file, and then for a moment no such device (zvols).
+                if "No such " not in str(error) or time.monotonic() >= deadline:
                     raise
                 time.sleep(_DEVICE_POLL_S)
             else:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.pextra.cloud.plugins.module_utils._progress import DIRECTORY
 
@@ -22,6 +23,19 @@ FIRST_AFTER_S = 4.0
 EVERY_S = 4.0
 
 display = Display()
+
+
+class ProgressAction(ActionBase):  # type: ignore[misc]  # ansible has no types
+    """Runs the module of the action's name, and shows its progress. plural: the noun in the progress's name."""
+
+    plural: str
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        with shown_progress(self, self.plural):
+            result.update(self._execute_module(task_vars=task_vars))
+        return result
 
 
 @contextlib.contextmanager
