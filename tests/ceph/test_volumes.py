@@ -23,25 +23,9 @@ def clean(cloud: Site, lab: Lab, ceph: Ceph) -> Iterator[Site]:
     ceph.give_key("node1")
     lab.exec("node1", "mkdir", "-p", FILES)
     yield cloud
-    found = [one for one in cloud.module("pextra_volume_info")["volumes"] if one["name"].startswith("it-")]
-    attached = [{"name": one["name"], "attached_to": ""} for one in found if one["attached_to"]]
-    absent = [{"name": one["name"], "state": "absent"} for one in found]
-    cloud.play([{VOLUME: {"volumes": attached}}, {VOLUME: {"volumes": absent, "purge": True, "confirm": "DESTROY"}}])
+    cloud.remove_volumes("it-")
     lab.exec("node1", "rm", "-rf", FILES)
     assert not [name for name in volumes(lab) if name.startswith("it-")]
-
-
-def call(site: Site, *options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Call the module once for each; `check` and `fails` are not options of it."""
-    tasks = []
-    for one in options:
-        values = {key: value for key, value in one.items() if key not in ("check", "fails")}
-        tasks.append({VOLUME: values, "check_mode": one.get("check", False), "ignore_errors": one.get("fails", False)})
-    results = site.play(tasks)
-    for one, result in zip(options, results, strict=False):
-        assert bool(result.get("failed")) is one.get("fails", False), (one, result.get("msg"))
-    assert len(results) == len(options)
-    return results
 
 
 def rbd_info(lab: Lab, found: dict[str, Any]) -> dict[str, Any]:
@@ -68,8 +52,8 @@ def write(ceph: Ceph, found: dict[str, Any], pattern: str) -> None:
 def test_it_comes_grows_and_goes_while_a_guest_runs(scribe: Scribe, clean: Site, lab: Lab) -> None:
     want = {"name": "it-data", "pool": POOL, "size": "40 MiB", "attached_to": NAME}
     grown = {"name": "it-data", "size": "48 MiB"}
-    predicted, made, again, cut, destroyed = call(
-        clean,
+    predicted, made, again, cut, destroyed = clean.calls(
+        "pextra_volume",
         want | {"check": True},
         want,
         want,
@@ -83,18 +67,18 @@ def test_it_comes_grows_and_goes_while_a_guest_runs(scribe: Scribe, clean: Site,
     found = made["volume"]
     assert (found["status"], found["format"], found["provisioning"], found["node"]) == ("attached", "raw", "thin", None)
     wait_until("the guest sees it", lambda: f"{40 * MIB} bytes" in lab.console(NAME), 30)
-    predicted, done, again = call(clean, grown | {"check": True}, grown, grown)
+    predicted, done, again = clean.calls("pextra_volume", grown | {"check": True}, grown, grown)
     assert predicted["actions"] == done["actions"]
     assert not again["changed"]
     assert rbd_info(lab, found)["size"] == 48 * MIB
     wait_until("the guest sees it grow", lambda: f"{48 * MIB} bytes" in lab.console(NAME), 30)
-    away, again = call(clean, *[{"name": "it-data", "attached_to": ""}] * 2)
+    away, again = clean.calls("pextra_volume", *[{"name": "it-data", "attached_to": ""}] * 2)
     assert (away["volume"]["status"], again["changed"]) == ("available", False)
     wait_until("the guest sees it go", lambda: lab.console(NAME).rstrip().count("gone") >= 1, 30)
     before = scribe.written()
     wait_until("the guest goes on writing", lambda: scribe.written() > before + 2, 60)
-    unconsented, smaller, gone = call(
-        clean,
+    unconsented, smaller, gone = clean.calls(
+        "pextra_volume",
         {"name": "it-data", "size": "24 MiB", "fails": True},
         {"name": "it-data", "size": "24 MiB", "confirm": "DESTROY"},
         {"name": "it-data", "state": "absent", "confirm": "DESTROY"},
@@ -110,11 +94,11 @@ def test_copies_hold_the_same_and_share_what_they_are_to_share(
 ) -> None:
     full = {"name": "it-full", "pool": POOL, "clone_of": "it-base"}
     linked = {"name": "it-linked", "pool": POOL, "clone_of": "it-base", "clone_mode": "linked", "size": "64 MiB"}
-    (made,) = call(clean, {"name": "it-base", "pool": POOL, "size": "40 MiB"})
+    (made,) = clean.calls("pextra_volume", {"name": "it-base", "pool": POOL, "size": "40 MiB"})
     base = made["volume"]
     write(ceph, base, "0xa5")
-    predicted, both, again, *kept = call(
-        clean,
+    predicted, both, again, *kept = clean.calls(
+        "pextra_volume",
         {"volumes": [full, linked], "check": True},
         {"volumes": [full, linked]},
         {"volumes": [full, linked]},
@@ -132,16 +116,16 @@ def test_copies_hold_the_same_and_share_what_they_are_to_share(
     assert [holds(ceph, one, "0xa5") for one in (base, whole, thin)] == [True, True, True]
     write(ceph, thin, "0x5a")
     assert [holds(ceph, one, "0xa5") for one in (base, whole, thin)] == [True, True, False]
-    call(clean, {"name": "it-linked", "state": "absent", "confirm": "DESTROY"})
+    clean.calls("pextra_volume", {"name": "it-linked", "state": "absent", "confirm": "DESTROY"})
     assert snapshots(lab, base) == []
     # What was written since is in the next clone: it does not hang on an old snapshot.
     lab.exec("node1", "rbd", "snap", "create", f"{POOL}/{base['file']}@pextra")
     write(ceph, base, "0x77")
-    (second,) = call(clean, {**linked, "size": "40 MiB"})
+    (second,) = clean.calls("pextra_volume", {**linked, "size": "40 MiB"})
     assert holds(ceph, second["volume"], "0x77")
     # Both go in one call, the clone first.
     absent = [{"name": name, "state": "absent"} for name in ("it-base", "it-linked", "it-full")]
-    call(clean, {"volumes": absent, "confirm": "DESTROY"})
+    clean.calls("pextra_volume", {"volumes": absent, "confirm": "DESTROY"})
     assert not [name for name in volumes(lab) if name.startswith("it-")]
 
 
@@ -164,8 +148,8 @@ def test_files_come_in_and_go_out_whole(clean: Site, lab: Lab, ceph: Ceph) -> No
         ]
         for kinds in rounds
     ]
-    refused, made, again, other = call(
-        clean,
+    refused, made, again, other = clean.calls(
+        "pextra_volume",
         {**wants[2], "fails": True},
         {"volumes": wants[:2]},
         {"volumes": wants[:2]},

@@ -201,6 +201,35 @@ class Site:
         assert outcome.get("failed"), outcome
         return outcome
 
+    def calls(self, name: str, /, *options: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run one module for each of the options and return the results; `check` and `fails` are not options of it."""
+        tasks = []
+        for one in options:
+            values = {key: value for key, value in one.items() if key not in ("check", "fails")}
+            tasks.append(
+                {
+                    f"pextra.cloud.{name}": values,
+                    "check_mode": one.get("check", False),
+                    "ignore_errors": one.get("fails", False),
+                }
+            )
+        results = self.play(tasks)
+        for one, result in zip(options, results, strict=False):
+            assert bool(result.get("failed")) is one.get("fails", False), (one, result.get("msg"))
+        assert len(results) == len(options)
+        return results
+
+    def remove_volumes(self, prefix: str) -> None:
+        """Detach and destroy the volumes whose names begin so, and what failed calls have left over."""
+        found = [one for one in self.module("pextra_volume_info")["volumes"] if one["name"].startswith(prefix)]
+        attached = [{"name": one["name"], "attached_to": ""} for one in found if one["attached_to"]]
+        absent = [{"name": one["name"], "state": "absent"} for one in found]
+        self.calls(
+            "pextra_volume",
+            {"volumes": attached},
+            {"volumes": absent, "purge": True, "confirm": "DESTROY"},
+        )
+
     def play(
         self, tasks: list[dict[str, Any]], *, hosts: str = "node1", extra: tuple[str, ...] = ()
     ) -> list[dict[str, Any]]:

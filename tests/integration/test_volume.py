@@ -22,24 +22,8 @@ def volumes(cloud: Site, lab: Lab) -> Iterator[Site]:
     """The cloud, and nothing left of what a test makes."""
     lab.exec("node1", "mkdir", "-p", FILES)
     yield cloud
-    found = [one for one in cloud.module("pextra_volume_info")["volumes"] if one["name"].startswith("it-")]
-    attached = [{"name": one["name"], "attached_to": ""} for one in found if one["attached_to"]]
-    absent = [{"name": one["name"], "state": "absent"} for one in found]
-    cloud.play([{VOLUME: {"volumes": attached}}, {VOLUME: {"volumes": absent, "purge": True, "confirm": "DESTROY"}}])
+    cloud.remove_volumes("it-")
     lab.on_all("rm", "-rf", FILES)
-
-
-def call(site: Site, *options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Call the module once for each; `check` and `fails` are not options of it."""
-    tasks = []
-    for one in options:
-        values = {key: value for key, value in one.items() if key not in ("check", "fails")}
-        tasks.append({VOLUME: values, "check_mode": one.get("check", False), "ignore_errors": one.get("fails", False)})
-    results = site.play(tasks)
-    for one, result in zip(options, results, strict=False):
-        assert bool(result.get("failed")) is one.get("fails", False), (one, result.get("msg"))
-    assert len(results) == len(options)
-    return results
 
 
 def place_of(found: dict[str, Any]) -> str:
@@ -73,8 +57,8 @@ def wait_for_disk(lab: Lab, instance: str, size_mib: int) -> str:
 def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
     want = {"name": "it-data", "pool": "shared", "size": "40 MiB", "attached_to": "web-1"}
     grown = {"name": "it-data", "size": "40 MiB", "grow_by": "8 MiB", "limits": {"iops": 500, "bandwidth": "20 MiB"}}
-    predicted, made, again, cut, destroyed = call(
-        volumes,
+    predicted, made, again, cut, destroyed = volumes.calls(
+        "pextra_volume",
         want | {"check": True},
         want,
         want,
@@ -90,7 +74,7 @@ def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
     assert made["volume"]["target"] in lab.exec(home, "virsh", "domblklist", "web-1")
 
     # It grows while the guest runs, and is limited.
-    predicted, done, again = call(volumes, grown | {"check": True}, grown, grown)
+    predicted, done, again = volumes.calls("pextra_volume", grown | {"check": True}, grown, grown)
     assert predicted["actions"] == done["actions"]
     assert not again["changed"]
     assert wait_for_disk(lab, "web-1", 48) == name
@@ -99,10 +83,10 @@ def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
     assert "total_iops_sec : 500" in tuning
 
     # It goes from guest to guest, with what is in it.
-    call(volumes, {"name": "it-data", "attached_to": "web-2"})
+    volumes.calls("pextra_volume", {"name": "it-data", "attached_to": "web-2"})
     wait_until("web-1 has let go", lambda: f"disk {name} gone" in lab.since_boot("web-1"))
     wait_for_disk(lab, "web-2", 48)
-    after, again = call(volumes, *[{"name": "it-data", "attached_to": ""}] * 2)
+    after, again = volumes.calls("pextra_volume", *[{"name": "it-data", "attached_to": ""}] * 2)
     assert not again["changed"]
     assert after["volume"]["status"] == "available"
     for instance in ("web-1", "web-2"):
@@ -112,8 +96,8 @@ def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
     # Copies hold the same; what a linked one shares stays as it is.
     full = {"name": "it-full", "pool": "local", "node": "node1", "clone_of": "it-data", "provisioning": "thick"}
     linked = {"name": "it-linked", "pool": "shared", "clone_of": "it-data", "clone_mode": "linked", "size": "64 MiB"}
-    both, again, kept, unconsented = call(
-        volumes,
+    both, again, kept, unconsented = volumes.calls(
+        "pextra_volume",
         {"volumes": [full, linked]},
         {"volumes": [full, linked]},
         {"name": "it-data", "attached_to": "web-1", "fails": True},
@@ -127,8 +111,8 @@ def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
     assert (thin["size"], thin["clone_mode"]) == (64, "linked")
     write(lab, thin, "0x5a")
     assert [holds(lab, one, "0xa5") for one in (after["volume"], thick, thin)] == [True, True, False]
-    whole, smaller, *_ = call(
-        volumes,
+    whole, smaller, *_ = volumes.calls(
+        "pextra_volume",
         {"name": "it-full", "size": "24 MiB", "confirm": "DESTROY", "fails": True},
         {"name": "it-linked", "size": "56 MiB", "confirm": "DESTROY"},
         {"name": "it-linked", "state": "absent", "confirm": "DESTROY"},
@@ -183,7 +167,7 @@ def test_files_of_every_format_come_in_whole(volumes: Site, lab: Lab) -> None:
         for file in bad
     ]
     refused[1]["import_from"]["format"] = "qcow2"
-    made, again, *told = call(volumes, {"volumes": wants}, {"volumes": wants}, *refused)
+    made, again, *told = volumes.calls("pextra_volume", {"volumes": wants}, {"volumes": wants}, *refused)
     assert not again["changed"]
     for what, result in zip(bad.values(), told, strict=True):
         assert what in result["msg"]
@@ -281,7 +265,7 @@ def test_an_instance_moves_with_its_volumes(volumes: Site, lab: Lab) -> None:
     there = next(node for node in lab.nodes if lab.home("web-2") != node != home)
     spec = next(one for one in volumes.declared() if one["name"] == "web-1")
     moved = {**spec, "anti_affinity": None, "node": there}
-    call(volumes, {"name": "it-here", "pool": "local", "size": "8 MiB", "attached_to": "web-1"})
+    volumes.calls("pextra_volume", {"name": "it-here", "pool": "local", "size": "8 MiB", "attached_to": "web-1"})
     held, _, away, again, back = volumes.play(
         [
             {VM: moved, "ignore_errors": True},
