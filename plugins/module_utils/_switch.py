@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ._errors import Problem, SwitchError
@@ -45,6 +45,7 @@ _COLUMNS = {
 _READ: list[Operation] = [
     {"op": "select", "table": table, "where": [], "columns": list(columns)} for table, columns in _COLUMNS.items()
 ]
+_READ_LABELS = _READ[0]
 Uuid = str
 
 
@@ -78,8 +79,9 @@ class Switch:
         return tuple(self.read().bridges.values())
 
     def labels(self) -> dict[str, str]:
-        """Read the node's own labels."""
-        return dict(self.read().labels)
+        """Read the node's own labels, and nothing else: many read them who care for no port."""
+        (found,) = self._database.transact([_READ_LABELS], "read the node's labels")
+        return _labels(found["rows"])
 
     def port_tags(self) -> dict[str, PortVlan]:
         """Read what every port does with VLANs, by port name."""
@@ -279,7 +281,7 @@ class _State:
                 labels=dict(row["external_ids"][1]),
                 ports=tuple(sorted(members, key=lambda port: port.name)),
             )
-        self.record = SwitchRecord(bridges=records, labels=dict(root[0]["external_ids"][1]) if root else {})
+        self.record = SwitchRecord(bridges=records, labels=_labels(root))
 
 
 class _Transaction:
@@ -379,6 +381,11 @@ class _Transaction:
         name = f"row{uuid.uuid4().hex}"
         self.operations.append({"op": "insert", "table": table, "row": dict(row), "uuid-name": name})
         return ["named-uuid", name]
+
+
+def _labels(root: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the labels in the one row that a database has; none before Open vSwitch has started."""
+    return dict(root[0]["external_ids"][1]) if root else {}
 
 
 def _port(row: Mapping[str, Any], interfaces: Mapping[Uuid, InterfaceRecord]) -> PortRecord:

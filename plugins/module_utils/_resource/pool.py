@@ -6,6 +6,7 @@ import base64
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -86,9 +87,11 @@ class PoolResource:
             )
 
         concerned = find_concerned(wants, have)
-        seen_nodes = cloud.on_each(concerned, read_node)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            digests = beside.submit(_digest_keys, wants, have)  # takes its time, and needs no node
+            seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
-        have = replace(have, seen=seen_nodes, down=down, kept_keys=_digest_keys(wants, have))
+        have = replace(have, seen=seen_nodes, down=down, kept_keys=digests.result())
         return replace(have, bad_sources=find_bad_sources(cloud, find_source_tests(wants, have)))
 
     def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ class Pool:
         return given
 
 
+@functools.lru_cache(maxsize=4096)  # slow by intent, and asked for each node of a pool
 def digest_of_credential(pool_id: str, credential: str) -> str:
     """Tell a changed secret from the one that a node has; libvirt does not give it back."""
     return hashlib.pbkdf2_hmac("sha256", credential.encode(), pool_id.encode(), 10_000).hex()
