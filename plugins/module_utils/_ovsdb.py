@@ -33,6 +33,7 @@ _ALERT_TIMEOUT_S = 1.0
 _CHUNK = 256 * 1024
 
 Operation = Mapping[str, Any]
+_context_lock = threading.Lock()
 
 
 class Ovsdb:
@@ -162,7 +163,9 @@ def connect_tls(
     """Connect over mutual TLS. Raises UnreachableError that says which side is at fault."""
     files = (ca_file, crl_file, certificate_file, key_file)
     try:
-        context = _load_context(*files, tuple(os.stat(path).st_mtime_ns for path in files if os.path.exists(path)))
+        changed = tuple(os.stat(path).st_mtime_ns for path in files if os.path.exists(path))
+        with _context_lock:  # nodes are connected to at once, and the first loads it for all
+            context = _load_context(*files, changed)
     except OSError as error:  # SSLError is one
         problem = Problem(
             f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): {error}",

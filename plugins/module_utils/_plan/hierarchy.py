@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors import Problem
 from .._ids import new_id
-from .._spec.cluster import Cluster
-from .._spec.datacenter import Datacenter
-from .._spec.organization import Organization
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
+
+if TYPE_CHECKING:
+    # Every module imports this one, and most for a row's place alone.
+    from .._spec.cluster import Cluster
+    from .._spec.datacenter import Datacenter
+    from .._spec.organization import Organization
 
 
 @dataclass(frozen=True)

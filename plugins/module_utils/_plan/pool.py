@@ -488,7 +488,7 @@ def _plan_key(want: Pool, row: Row, have: PoolHave, draft: _Draft) -> None:
     """The coordinator is a client of Ceph itself: libvirt cannot fill a volume there."""
     if want.type != "rbd" or want.credential is None:
         return
-    digest = digest_of_credential(row.id, want.credential)
+    digest = digest_of_credential(want.type, row.id, want.credential)
     if have.kept_keys.get(row.id) != digest:
         step = Step("keep_key", "keep its key on the coordinator", {"id": row.id, "credential": want.credential})
         draft.first.append(Work(kind="pool", name=row.name, id=row.id, steps=(step,)))
@@ -635,7 +635,7 @@ def _plan_credential(
     is_new: bool,
 ) -> None:
     """The node's libvirt keeps the secret, and tells only that it has one: a digest tells whether it is this one."""
-    digest = digest_of_credential(row.id, credential)
+    digest = digest_of_credential(row.attributes["type"], row.id, credential)
     has_it = uuid_of(row.id) in seen.secrets
     if has_it and association.attributes.get("credential") == digest:
         return

@@ -6,7 +6,6 @@ import base64
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -87,11 +86,9 @@ class PoolResource:
             )
 
         concerned = find_concerned(wants, have)
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            digests = beside.submit(_digest_keys, wants, have)  # takes its time, and needs no node
-            seen_nodes = cloud.on_each(concerned, read_node)
+        seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
-        have = replace(have, seen=seen_nodes, down=down, kept_keys=digests.result())
+        have = replace(have, seen=seen_nodes, down=down, kept_keys=_digest_keys(wants, have))
         return replace(have, bad_sources=find_bad_sources(cloud, find_source_tests(wants, have)))
 
     def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
@@ -241,7 +238,7 @@ def _digest_keys(wants: Sequence[Pool], have: PoolHave) -> dict[str, str]:
     if not any(want.type == "rbd" for want in wants):
         return {}
     kept = {row.id: read_key(row.id) for row in have.pools if row.attributes["type"] == "rbd"}
-    return {pool_id: digest_of_credential(pool_id, key) for pool_id, key in kept.items() if key is not None}
+    return {pool_id: digest_of_credential("rbd", pool_id, key) for pool_id, key in kept.items() if key is not None}
 
 
 def _stamped(association: AssociationRow) -> AssociationRow:

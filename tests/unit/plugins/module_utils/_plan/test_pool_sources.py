@@ -69,14 +69,18 @@ def converged(spec: Pool) -> PoolHave:
     row = registered(spec)
     state = {"internal_id": uuid_of(row.id), "enabled": True, "status": "available", "error": None, "error_at": None}
     if spec.credential is not None:
-        state["credential"] = digest_of_credential(row.id, spec.credential)
+        state["credential"] = digest_of_credential(spec.type, row.id, spec.credential)
     seen = SeenNode(
         (SeenPool(parse_pool(render_registered_pool(row)), True, True),),
         labels_of_pool(row.name, row.id, row.attributes),
         secrets=frozenset({uuid_of(row.id)}) if spec.credential is not None else frozenset(),
     )
     associations = tuple(AssociationRow(row.id, node.id, state) for node in NODES)
-    keys = {row.id: digest_of_credential(row.id, spec.credential)} if spec.type == "rbd" and spec.credential else {}
+    keys = (
+        {row.id: digest_of_credential(spec.type, row.id, spec.credential)}
+        if spec.type == "rbd" and spec.credential
+        else {}
+    )
     have = PoolHave((CLUSTER,), NODES, (row,), associations, {node.name: seen for node in NODES})
     return replace(have, kept_keys=keys)
 
@@ -228,7 +232,7 @@ def test_every_pool_that_holds_volumes_is_told_at_once() -> None:
 def test_the_coordinator_keeps_the_key_of_ceph() -> None:
     (spec,) = (spec for spec in WANTS if spec.type == "rbd")
     have = converged(spec)
-    for kept in ({}, {POOL_ID: digest_of_credential(POOL_ID, "another")}):
+    for kept in ({}, {POOL_ID: digest_of_credential("rbd", POOL_ID, "another")}):
         plan = plan_pools([spec], replace(have, kept_keys=kept))
         (step,) = (step for work in plan.all for step in work.steps)
         assert (step.act, step.data["id"], step.data["credential"]) == ("keep_key", POOL_ID, spec.credential)

@@ -103,7 +103,7 @@ def test_no_secret_is_registered_or_shown() -> None:
         assert spec.credential == secret
         pool_id = new_id("pool")
         texts = [repr(spec), str(spec.source), render_pool("one", uuid_of(pool_id), spec.type, None, spec.source)]
-        texts += [render_secret(pool_id, uuid_of(pool_id), spec.type), digest_of_credential(pool_id, secret)]
+        texts += [render_secret(pool_id, uuid_of(pool_id), spec.type), digest_of_credential(spec.type, pool_id, secret)]
         assert not any(secret in text for text in texts)
 
 
