@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,10 +17,13 @@ from ._registry.store import Registry
 
 if TYPE_CHECKING:
     from ._hypervisor import Hypervisor
+    from ._node_labels import NodeLabels
+    from ._ovsdb import Ovsdb
     from ._rbd import CephPool
     from ._switch import Switch
 
 Result = TypeVar("Result")
+Connection = TypeVar("Connection")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Cloud:
         self._lock = threading.Lock()
         self._node_locks: dict[str, threading.Lock] = {}
         self._hypervisors: dict[str, Hypervisor] = {}
-        self._switches: dict[str, Switch] = {}
+        self._databases: dict[str, Ovsdb] = {}
         self._ceph_pools: dict[str, CephPool] = {}
         self.unreachable: dict[str, Problem] = {}
         self.nodes: dict[str, NodeEntry] = {}
@@ -66,8 +69,8 @@ class Cloud:
     def __exit__(self, *_: object) -> None:
         for hypervisor in self._hypervisors.values():
             hypervisor.close()
-        for switch in self._switches.values():
-            switch.close()
+        for database in self._databases.values():
+            database.close()
         for pool in self._ceph_pools.values():
             pool.close()
 
@@ -83,33 +86,61 @@ class Cloud:
         """Return the nodes of a cluster, by name."""
         return {name: node for name, node in self.nodes.items() if node.cluster == cluster_id}
 
+    def connect(self, nodes: Iterable[str]) -> None:
+        """Connect to the libvirt and the OVSDB of nodes, all at once. Nodes that fail are noted in `unreachable`."""
+        fresh = [name for name in nodes if not {name} & (self._hypervisors.keys() | self._databases.keys())]
+        if not fresh:
+            return
+        with ThreadPoolExecutor(max_workers=2 * len(fresh)) as threads:
+            hypervisors = [threads.submit(self._open_hypervisor, name) for name in fresh]
+            databases = [threads.submit(self._open_database, name) for name in fresh]
+        # In this order, so that of a node that is off the same is said each time.
+        self._keep(self._hypervisors, fresh, hypervisors)
+        self._keep(self._databases, fresh, databases)
+
+    def _keep(self, opened: dict[str, Connection], names: Sequence[str], futures: Sequence[Future[Connection]]) -> None:
+        for name, future in zip(names, futures, strict=True):
+            try:
+                opened[name] = future.result()
+            except UnreachableError as error:
+                self.unreachable.setdefault(name, error.problems[0])
+
     def hypervisor(self, node: str) -> Hypervisor:
         """Return the connection to a node's libvirt. Raises UnreachableError, at once after the first time."""
-        from ._hypervisor import Hypervisor
-
-        with self._lock_of(node):
-            self._refuse_unreachable(node)
-            if node not in self._hypervisors:
-                try:
-                    self._hypervisors[node] = Hypervisor.connect(node, self._address(node))
-                except UnreachableError as error:
-                    self.unreachable[node] = error.problems[0]
-                    raise
-            return self._hypervisors[node]
+        return self._connected(node, self._hypervisors, self._open_hypervisor)
 
     def switch(self, node: str) -> Switch:
-        """Return the connection to a node's OVSDB. Raises UnreachableError, at once after the first time."""
+        """Return a node's Open vSwitch. Raises UnreachableError, at once after the first time."""
         from ._switch import Switch
 
+        return Switch(node, self._connected(node, self._databases, self._open_database))
+
+    def labels(self, node: str) -> NodeLabels:
+        """Return a node's labels. Raises UnreachableError, at once after the first time."""
+        from ._node_labels import NodeLabels
+
+        return NodeLabels(self._connected(node, self._databases, self._open_database))
+
+    def _open_hypervisor(self, node: str) -> Hypervisor:
+        from ._hypervisor import Hypervisor
+
+        return Hypervisor.connect(node, self._address(node))
+
+    def _open_database(self, node: str) -> Ovsdb:
+        from ._ovsdb import Ovsdb
+
+        return Ovsdb.connect(node, self._address(node))
+
+    def _connected(self, node: str, opened: dict[str, Connection], open_: Callable[[str], Connection]) -> Connection:
         with self._lock_of(node):
             self._refuse_unreachable(node)
-            if node not in self._switches:
+            if node not in opened:
                 try:
-                    self._switches[node] = Switch.connect(node, self._address(node))
+                    opened[node] = open_(node)
                 except UnreachableError as error:
                     self.unreachable[node] = error.problems[0]
                     raise
-            return self._switches[node]
+            return opened[node]
 
     def ceph_pool(self, pool: Row) -> CephPool:
         """Return the connection to a storage pool of type rbd, as a client of Ceph. Raises PextraError."""

@@ -211,6 +211,28 @@ def _load_context(
     return context
 
 
+# RFC 7047, section 5.1: a map is written as ["map", [[key, value], ...]].
+
+
+def map_of(values: Mapping[str, str]) -> Any:
+    return ["map", [[key, value] for key, value in values.items()]]
+
+
+def mutate(table: str, where: list[Any], column: str, mutator: str, value: Any) -> Operation:
+    return {"op": "mutate", "table": table, "where": where, "mutations": [[column, mutator, value]]}
+
+
+def edit_map(table: str, where: list[Any], column: str, values: Mapping[str, str | None]) -> list[Operation]:
+    if not values:
+        return []
+    # "insert" keeps a key that is there already, so it is removed first.
+    fresh = {key: value for key, value in values.items() if value is not None}
+    operations = [mutate(table, where, column, "delete", ["set", list(values)])]
+    if fresh:
+        operations.append(mutate(table, where, column, "insert", map_of(fresh)))
+    return operations
+
+
 def _explain_handshake(node: str, error: Exception) -> Problem:
     renew = f"Run site.yml --tags node --limit {node}, which renews it."
     if isinstance(error, ssl.SSLCertVerificationError):

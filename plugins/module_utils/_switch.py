@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._errors import Problem, SwitchError
-from ._ovsdb import Operation, Ovsdb, connect_socket
+from ._ovsdb import Operation, Ovsdb, edit_map, map_of, mutate
 from ._plan._bridge import (
     BridgeEdit,
     BridgeRecord,
@@ -45,29 +45,15 @@ _COLUMNS = {
 _READ: list[Operation] = [
     {"op": "select", "table": table, "where": [], "columns": list(columns)} for table, columns in _COLUMNS.items()
 ]
-_READ_LABELS = _READ[0]
 Uuid = str
 
 
 class Switch:
-    """An open connection to one node's OVSDB. Open it with `connect`."""
+    """Over an open connection to one node's OVSDB."""
 
     def __init__(self, node: str, database: Ovsdb) -> None:
         self.node = node
         self._database = database
-
-    @classmethod
-    def connect(cls, node: str, address: str | None) -> Switch:
-        """Connect over mutual TLS to `address`, None is the local socket. Raises UnreachableError."""
-        return cls(node, Ovsdb.connect(node, address))
-
-    @classmethod
-    def open(cls, node: str, path: str) -> Switch:
-        """Connect to the unix socket of any ovsdb-server. Raises UnreachableError."""
-        return cls(node, Ovsdb.greet(node, lambda: connect_socket(node, path)))
-
-    def close(self) -> None:
-        self._database.close()
 
     # Reading
 
@@ -78,22 +64,11 @@ class Switch:
     def bridges(self) -> tuple[BridgeRecord, ...]:
         return tuple(self.read().bridges.values())
 
-    def labels(self) -> dict[str, str]:
-        """Read the node's own labels, and nothing else: many read them who care for no port."""
-        (found,) = self._database.transact([_READ_LABELS], "read the node's labels")
-        return _labels(found["rows"])
-
     def port_tags(self) -> dict[str, PortVlan]:
         """Read what every port does with VLANs, by port name."""
         return {port.name: port.vlan for bridge in self.bridges() for port in bridge.ports}
 
     # Writing
-
-    def set_labels(self, labels: Mapping[str, str | None]) -> None:
-        """Write labels of the node, None removes one; in one transaction. Others stay."""
-        operations = _edit_map("Open_vSwitch", [], "external_ids", labels)
-        if operations:
-            self._database.transact(operations, "write the node's labels")
 
     def set_port_tags(self, vlans: Mapping[str, int | None], resource: str | None = None) -> None:
         """Set the VLANs of ports, None is untagged; in one transaction. Ports that are gone are left out."""
@@ -127,7 +102,7 @@ class Switch:
         row = self._read().bridge_ids.get(name)
         if row is not None:
             self._apply(
-                [_mutate("Open_vSwitch", [], "bridges", "delete", _refs([row]))],
+                [mutate("Open_vSwitch", [], "bridges", "delete", _refs([row]))],
                 "remove the bridge",
                 resource,
             )
@@ -281,7 +256,7 @@ class _State:
                 labels=dict(row["external_ids"][1]),
                 ports=tuple(sorted(members, key=lambda port: port.name)),
             )
-        self.record = SwitchRecord(bridges=records, labels=_labels(root))
+        self.record = SwitchRecord(bridges=records, labels=dict(root[0]["external_ids"][1]) if root else {})
 
 
 class _Transaction:
@@ -312,18 +287,18 @@ class _Transaction:
             {
                 "name": name,
                 "ports": ["set", [port, *self._new_ports]],
-                "external_ids": _map({key: value for key, value in self._edit.labels.items() if value is not None}),
+                "external_ids": map_of({key: value for key, value in self._edit.labels.items() if value is not None}),
             },
         )
-        self.operations.append(_mutate("Open_vSwitch", [], "bridges", "insert", ["set", [bridge]]))
+        self.operations.append(mutate("Open_vSwitch", [], "bridges", "insert", ["set", [bridge]]))
 
     def _change(self) -> None:
         where = [["_uuid", "==", ["uuid", self._state.bridge_ids[self._edit.bridge]]]]
         if self._gone_ports:
-            self.operations.append(_mutate("Bridge", where, "ports", "delete", _refs(self._gone_ports)))
+            self.operations.append(mutate("Bridge", where, "ports", "delete", _refs(self._gone_ports)))
         if self._new_ports:
-            self.operations.append(_mutate("Bridge", where, "ports", "insert", ["set", self._new_ports]))
-        self.operations += _edit_map("Bridge", where, "external_ids", self._edit.labels)
+            self.operations.append(mutate("Bridge", where, "ports", "insert", ["set", self._new_ports]))
+        self.operations += edit_map("Bridge", where, "external_ids", self._edit.labels)
 
     def _place_uplinks(self, uplinks: tuple[str, ...]) -> None:
         """Put exactly these interfaces into the uplink port, keeping the rows of those that are there."""
@@ -338,7 +313,7 @@ class _Transaction:
         columns = {
             "interfaces": ["set", members],
             "bond_mode": _some(self._edit.bond_mode),
-            "other_config": _map(other_config),
+            "other_config": map_of(other_config),
             **_vlan_columns(PortVlan()),
         }
         if port is None:
@@ -381,11 +356,6 @@ class _Transaction:
         name = f"row{uuid.uuid4().hex}"
         self.operations.append({"op": "insert", "table": table, "row": dict(row), "uuid-name": name})
         return ["named-uuid", name]
-
-
-def _labels(root: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the labels in the one row that a database has; none before Open vSwitch has started."""
-    return dict(root[0]["external_ids"][1]) if root else {}
 
 
 def _port(row: Mapping[str, Any], interfaces: Mapping[Uuid, InterfaceRecord]) -> PortRecord:
@@ -435,10 +405,6 @@ def _refs(ids: Iterable[Uuid]) -> Any:
     return ["set", [["uuid", id_] for id_ in ids]]
 
 
-def _map(values: Mapping[str, str]) -> Any:
-    return ["map", [[key, value] for key, value in values.items()]]
-
-
 def _vlan_columns(vlan: PortVlan) -> dict[str, Any]:
     return {
         "tag": _some(vlan.tag),
@@ -449,18 +415,3 @@ def _vlan_columns(vlan: PortVlan) -> dict[str, Any]:
 
 def _update(table: str, where: list[Any], row: Mapping[str, Any]) -> Operation:
     return {"op": "update", "table": table, "where": where, "row": dict(row)}
-
-
-def _mutate(table: str, where: list[Any], column: str, mutator: str, value: Any) -> Operation:
-    return {"op": "mutate", "table": table, "where": where, "mutations": [[column, mutator, value]]}
-
-
-def _edit_map(table: str, where: list[Any], column: str, values: Mapping[str, str | None]) -> list[Operation]:
-    if not values:
-        return []
-    # "insert" keeps a key that is there already, so it is removed first.
-    fresh = {key: value for key, value in values.items() if value is not None}
-    operations = [_mutate(table, where, column, "delete", ["set", list(values)])]
-    if fresh:
-        operations.append(_mutate(table, where, column, "insert", _map(fresh)))
-    return operations

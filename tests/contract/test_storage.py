@@ -43,16 +43,13 @@ class Labels:
     def __init__(self) -> None:
         self._labels: dict[str, str] = {}
 
-    def labels(self) -> dict[str, str]:
+    def read(self) -> dict[str, str]:
         return dict(self._labels)
 
-    def set_labels(self, labels: Mapping[str, str | None]) -> None:
+    def write(self, labels: Mapping[str, str | None]) -> None:
         self._labels.update({key: text for key, text in labels.items() if text is not None})
         for key in [key for key, text in labels.items() if text is None]:
             self._labels.pop(key, None)
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 @pytest.fixture
@@ -63,11 +60,12 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         nodes = [Row(new_id("node"), "node", f"node{n}", cluster, {"address": f"10.91.0.1{n}"}) for n in (1, 2)]
         registry.put([Row(cluster, "cluster", "mtl-1"), *nodes])
         with Cloud(registry) as opened:
+            labels = {node.name: Labels() for node in nodes}
+            monkeypatch.setattr(opened, "labels", labels.__getitem__)
             for node in nodes:
                 host = tmp_path / f"{node.name}.xml"
                 host.write_text(HOST)
                 opened._hypervisors[node.name] = Hypervisor.open(node.name, f"test://{host}")
-                opened._switches[node.name] = Labels()  # type: ignore[assignment]
             yield opened
 
 
@@ -101,14 +99,14 @@ def test_a_pool_comes_and_goes_and_foreign_ones_stay(cloud: Cloud) -> None:
     converge(cloud, PoolResource(), WANT)
     for node in cloud.nodes:
         assert pools_of(cloud, node) == {"foreign": (True, False), "local": (True, True)}
-        assert "pextra-pool/local" in cloud.switch(node).labels()
+        assert "pextra-pool/local" in cloud.labels(node).read()
     pool_id = cloud.registry.rows("pool")[0].id
     assert raw(cloud, "node1").UUIDString() == uuid_of(pool_id)
     assert {one.attributes["internal_id"] for one in cloud.registry.associations("pool")} == {uuid_of(pool_id)}
 
     converge(cloud, PoolResource(), replace(WANT, nodes=("node1",)))
     assert "local" not in pools_of(cloud, "node2")
-    assert cloud.switch("node2").labels() == {}
+    assert cloud.labels("node2").read() == {}
 
     converge(cloud, PoolResource(), replace(WANT, state="absent"))
     assert pools_of(cloud, "node1") == {"foreign": (True, False)}

@@ -43,6 +43,7 @@ class _SeenNode:
 def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) -> VolumeHave:
     """Read registry, pools, instances and labels, and look at the files that imports begin from."""
     nodes = {row.name: row for row in hierarchy.members if row.kind == "node"}
+    cloud.connect(nodes)
     seen = cloud.on_each(nodes, lambda name: _read_node(cloud, name))
     wanted: dict[str, list[Row]] = {}
     for pool in (row for row in hierarchy.members if row.kind == "pool"):
@@ -80,7 +81,7 @@ def _read_node(cloud: Cloud, name: str) -> _SeenNode:
         if user is not None:
             seen.users.append(user)
     seen.mentioned = frozenset(mentioned)
-    seen.labels = cloud.switch(name).labels()
+    seen.labels = cloud.labels(name).read()
     return seen
 
 

@@ -92,6 +92,7 @@ class ImageResource:
         def read_node(name: str) -> _SeenNode:
             return _read_node(cloud, name, list(pools_of[name].values()), losing)
 
+        cloud.connect(pools_of)
         seen = cloud.on_each(pools_of, read_node)
         users: dict[str, list[User]] = {}
         for image_id, user in _find_clones(cloud, losing, find_sites(wants, have), seen):
@@ -288,7 +289,7 @@ def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[V
         with contextlib.suppress(HypervisorError):
             hypervisor.refresh_pool(pool.name)
         seen.volumes[pool.id] = frozenset(hypervisor.volume_names(pool.name))
-    seen.labels = cloud.switch(name).labels()
+    seen.labels = cloud.labels(name).read()
     if losing:
         usable = [pool for pool in pools if pool.id in seen.volumes]
         seen.users = [
@@ -439,7 +440,7 @@ def _write_label(cloud: Cloud, node: str, data: Mapping[str, Any]) -> None:
     if row is not None:
         seen = keep_copies(row, lambda version, key: key in data["copies"].get(version.id, ()))
         labels.update(labels_of_image(seen, {key for version in versions_of(seen) for key in version.copies}))
-    cloud.switch(node).set_labels(labels)
+    cloud.labels(node).write(labels)
     for pool in data["refresh"]:
         # Another node has written there: let this one's libvirt see it. It looks by itself sooner or later.
         with contextlib.suppress(HypervisorError):

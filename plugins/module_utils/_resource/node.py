@@ -42,7 +42,7 @@ class NodeResource:
                 "memory_free": host.memory_free,
                 "libvirt_version": host.libvirt_version,
             }
-            return cloud.switch(node).labels(), facts
+            return cloud.labels(node).read(), facts
 
         found = cloud.on_each(names, read_one)
         return NodeHave(
@@ -69,7 +69,7 @@ class NodeResource:
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
         if step.act == "label":
-            cloud.switch(work.name).set_labels(step.data["labels"])
+            cloud.labels(work.name).write(step.data["labels"])
         else:
             apply_to_registry(cloud, step)
 

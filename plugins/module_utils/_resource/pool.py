@@ -67,7 +67,7 @@ class PoolResource:
                 )
                 for pool in hypervisor.pools()
             )
-            labels = cloud.switch(name).labels()
+            labels = cloud.labels(name).read()
             gone = {
                 row.name: volume_place(row.attributes["type"], row.name, row.attributes, "")
                 for row in leaving.get(name, ())
@@ -86,6 +86,7 @@ class PoolResource:
             )
 
         concerned = find_concerned(wants, have)
+        cloud.connect(concerned)
         seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
         have = replace(have, seen=seen_nodes, down=down, kept_keys=_digest_keys(wants, have))
@@ -123,7 +124,7 @@ class PoolResource:
         if work.node is None:
             raise AssertionError(step.act)
         if step.act == "label":
-            cloud.switch(work.node).set_labels(step.data["labels"])
+            cloud.labels(work.node).write(step.data["labels"])
             return
         association: AssociationRow = step.data["association"]
         try:
@@ -185,10 +186,10 @@ class PoolResource:
 
         if not step.data["shared"]:
             forget_copies(cloud.registry, association.resource, association.node)
-        switch = cloud.switch(node)
-        stale = labels_without_pool(switch.labels(), association.resource)
+        labels = cloud.labels(node)
+        stale = labels_without_pool(labels.read(), association.resource)
         if stale:
-            switch.set_labels(stale)
+            labels.write(stale)
         cloud.registry.dissociate(association.resource, association.node)
 
     def _record(

@@ -76,7 +76,7 @@ class VolumeResource:
         cloud.registry.remove([data["id"]])
 
     def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        cloud.switch(data["node"]).set_labels(data["labels"])
+        cloud.labels(data["node"]).write(data["labels"])
 
     # Making
 
