@@ -6,8 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ._ceph_keys import read_key
 from ._errors import PextraError, Problem, UnreachableError
@@ -26,8 +25,7 @@ Result = TypeVar("Result")
 Connection = TypeVar("Connection")
 
 
-@dataclass(frozen=True)
-class NodeEntry:
+class NodeEntry(NamedTuple):
     """A node as registered. memory_reserved is MiB."""
 
     id: str

@@ -13,8 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._cloud import Cloud
 from ._errors import ConsentError, PextraError, Problem, RefusedError
@@ -28,8 +27,7 @@ from ._resource._base import Options, Resource
 WORKERS_PER_NODE = 2
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """On what terms a call is carried out. confirm: the word of consent, if it was given. holder says to people who is
     at work; others that hold what is needed are waited for, for lease_timeout_s.
     """
@@ -40,8 +38,7 @@ class Terms:
     apply: bool = True
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What is there in the end, what was planned, and what went wrong while it was applied."""
 
     have: Any

@@ -13,8 +13,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import libvirt
@@ -57,8 +56,7 @@ _POWER: dict[int, Power] = {
 }
 
 
-@dataclass(frozen=True)
-class DomainRecord:
+class DomainRecord(NamedTuple):
     """A domain as it is. `config` is the persistent XML, `live` that of the running guest (None when stopped)."""
 
     name: str
@@ -70,8 +68,7 @@ class DomainRecord:
     live: str | None
 
 
-@dataclass(frozen=True)
-class PoolRecord:
+class PoolRecord(NamedTuple):
     """A storage pool as it is. Sizes are bytes; 0 when it is not active."""
 
     name: str
@@ -84,8 +81,7 @@ class PoolRecord:
     xml: str
 
 
-@dataclass(frozen=True)
-class NetworkRecord:
+class NetworkRecord(NamedTuple):
     """A libvirt network as it is."""
 
     name: str
@@ -95,8 +91,7 @@ class NetworkRecord:
     xml: str
 
 
-@dataclass(frozen=True)
-class HostRecord:
+class HostRecord(NamedTuple):
     """Memory is MiB."""
 
     hostname: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 # Ceph's messenger version 2: the version 1 has no encryption.
 CEPH_PORT = 3300
@@ -18,8 +17,7 @@ DiskKind = Literal["file", "block", "rbd", "unit"]
 Provisioning = Literal["thin", "thick"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PoolKind:
+class PoolKind(NamedTuple):
     """disk: how an instance attaches a volume: a file, a block device of the node, an image of Ceph, or a unit (LUN)
     of a target, which libvirt finds by pool and name.
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .._errors import Problem
 from .._ids import is_id, new_id, uuid_of
@@ -30,8 +30,7 @@ _NOT_VOLUMES = {"lost+found"}
 _SHOWN_VOLUMES = 10
 
 
-@dataclass(frozen=True)
-class SeenPool:
+class SeenPool(NamedTuple):
     """A pool as one node's libvirt has it. Sizes are bytes, 0 when it is stopped."""
 
     definition: PoolDefinition
@@ -162,8 +161,7 @@ def find_leaving(wants: Sequence[Pool], have: PoolHave) -> dict[str, list[Row]]:
     return leaving
 
 
-@dataclass(frozen=True)
-class SourceTest:
+class SourceTest(NamedTuple):
     """A pool, as it is or would be registered, whose source has to be tested for a node before planning.
 
     is_started: it is in use there, so it is enough that its servers answer.

@@ -5,14 +5,12 @@ The rules are those of the domain ("Propagation"); each call of `plan_propagatio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Act = Literal["fail", "define", "start", "forget", "remove", "dissociate"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Situation:
+class Situation(NamedTuple):
     """A pool on a node, as registry and node tell it.
 
     pool_exists, has_association: the registry's rows. has_internal_id: the association names libvirt's pool.
@@ -66,9 +64,9 @@ def plan_rounds(now: Situation) -> tuple[Act, ...]:
 
 def _after(act: Act, now: Situation) -> Situation:
     if act == "forget":
-        return replace(now, has_internal_id=False)
+        return now._replace(has_internal_id=False)
     if act == "define":
-        return replace(now, has_internal_id=True, defined=True, started=True)
+        return now._replace(has_internal_id=True, defined=True, started=True)
     if act == "start":
-        return replace(now, started=True)
-    return replace(now, has_association=False, has_internal_id=False, defined=False, started=False)
+        return now._replace(started=True)
+    return now._replace(has_association=False, has_internal_id=False, defined=False, started=False)

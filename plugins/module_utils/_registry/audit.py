@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import peewee
 
@@ -15,8 +14,7 @@ from .store import Registry
 Outcome = Literal["started", "done", "failed"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """what is for people and never holds a secret; at is seconds since the epoch."""
 
     run: str
@@ -32,7 +30,7 @@ class Event:
 def record(registry: Registry, events: Iterable[Event]) -> None:
     """Append events, in one transaction."""
     now = time.time()
-    rows = [{"at": now, **asdict(event)} for event in events]
+    rows = [{"at": now, **event._asdict()} for event in events]
 
     def write() -> None:
         for chunk in peewee.chunked(rows, 80):

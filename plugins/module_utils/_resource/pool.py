@@ -153,7 +153,10 @@ class PoolResource:
         if step.act == "secret":
             hypervisor.set_secret(uuid, step.data["secret_xml"], secret_value(step.data), label)
             status = self._current(association).attributes["status"]
-            self._record(cloud, association, status=status, credential=step.data["digest"])
+            self._note(association, status=status, credential=step.data["digest"])
+            # These write it along with what comes of it.
+            if not {"define", "start"} & {later.act for later in work.steps}:
+                self._record(cloud, association, status=status)
         elif step.act == "undefine":
             hypervisor.remove_pool(uuid, label)
         elif step.act == "define":

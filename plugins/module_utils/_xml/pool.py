@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._pool_kinds import CEPH_PORT
 
@@ -19,8 +18,7 @@ _SMB_OPTIONS = ("uid=libvirt-qemu", "gid=libvirt-qemu", "file_mode=0660", "dir_m
 SMB_ACCOUNTS = "/etc/pextra/smb"
 
 
-@dataclass(frozen=True)
-class PoolDefinition:
+class PoolDefinition(NamedTuple):
     """What a pool's XML says. type is libvirt's word; path is None for pools that are not in a directory.
 
     source: what it is made of, in words that a person reads and two definitions can be compared by; "" for a directory.

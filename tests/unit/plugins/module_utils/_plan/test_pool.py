@@ -55,7 +55,7 @@ def associated(node: Row, **changes: Any) -> AssociationRow:
 
 def seen(**changes: Any) -> SeenPool:
     definition = PoolDefinition("local", uuid_of(POOL.id), "dir", "/srv/local")
-    return replace(SeenPool(definition, True, True, 100, 40, 60), **changes)
+    return SeenPool(definition, True, True, 100, 40, 60)._replace(**changes)
 
 
 def converged(row: Row = POOL, *, on: tuple[Row, ...] = NODES) -> PoolHave:

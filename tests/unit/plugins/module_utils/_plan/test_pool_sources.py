@@ -185,7 +185,8 @@ def test_another_source_is_refused() -> None:
 def test_a_source_that_was_changed_by_hand_is_put_right() -> None:
     have = converged(WANTS[0])
     node = have.seen["node1"]
-    edited = replace(node.pools[0], definition=replace(node.pools[0].definition, source="192.0.2.66 /other nfs"))
+    (pool,) = node.pools
+    edited = pool._replace(definition=pool.definition._replace(source="192.0.2.66 /other nfs"))
     plan = plan_pools([WANTS[0]], replace(have, seen={**have.seen, "node1": replace(node, pools=(edited,))}))
     assert acts(plan) == ["undefine", "define"]
     assert acts(plan, "node2") == []
