@@ -108,7 +108,12 @@ def test_an_osd_is_replaced_while_a_guest_writes(cloud: Site, ceph: Ceph, scribe
     before, lines = ceph.osds(), scribe.written()
     (number,) = [osd for osd, host in before.items() if host == "node3"]
     old = ceph.lab.sh("node3", f"cat /var/lib/ceph/osd/ceph-{number}/fsid").strip()
-    run = cloud.run("-e", f"osd={number}", "-e", "confirm=DESTROY", playbook=REPLACE, timeout_s=1800).must_succeed()
+    # So little data has moved before anyone looks.
+    ceph.lab.exec("node1", "ceph", "config", "set", "osd", "osd_recovery_sleep", "0.5")
+    try:
+        run = cloud.run("-e", f"osd={number}", "-e", "confirm=DESTROY", playbook=REPLACE, timeout_s=1800).must_succeed()
+    finally:
+        ceph.lab.exec("node1", "ceph", "config", "rm", "osd", "osd_recovery_sleep")
     assert "  ceph: waiting until " in run.output
     done = scribe.written()
     assert done > lines + 5
