@@ -80,11 +80,7 @@ def converge(
         if plan.is_empty:
             return Result(have, plan, changed=False)
         audit.record(cloud.registry, _events(plan.effective, run_id, terms.holder, "started"))
-        resource.reserve(cloud, plan)
-        try:
-            failures = _apply(cloud, resource, plan)
-        finally:
-            cloud.registry.bump_revision()
+        failures = _carry_out(cloud, resource, plan)
         failed = {work.label for work, _ in failures}
         audit.record(
             cloud.registry,
@@ -148,12 +144,16 @@ def _require_consent(plan: Plan, confirm: str | None) -> None:
         )
 
 
-def _apply(cloud: Cloud, resource: Resource[Any, Any], plan: Plan) -> list[tuple[Work, tuple[Problem, ...]]]:
+def _carry_out(cloud: Cloud, resource: Resource[Any, Any], plan: Plan) -> list[tuple[Work, tuple[Problem, ...]]]:
     """Carry out the plan, nodes in parallel. Returns the works that failed; the others are done."""
     failures: list[tuple[Work, tuple[Problem, ...]]] = []
-    with Progress(resource.plural, sum(1 for work in plan.effective)) as progress:
-        for stage in (plan.first, plan.works, plan.last):
-            failures += _apply_stage(cloud, resource, [work for work in stage if work.steps], progress)
+    resource.reserve(cloud, plan)
+    try:
+        with Progress(resource.plural, sum(1 for work in plan.effective)) as progress:
+            for stage in (plan.first, plan.works, plan.last):
+                failures += _apply_stage(cloud, resource, [work for work in stage if work.steps], progress)
+    finally:
+        cloud.registry.bump_revision()
     return failures
 
 

@@ -109,6 +109,7 @@ class Hypervisor:
         self.node = node
         self.is_local = is_local
         self._connection = connection
+        self._defined: dict[str, Any] = {}
 
     # Connection
 
@@ -383,7 +384,10 @@ class Hypervisor:
     def define_pool(self, xml: str, resource: str) -> str:
         """Define a pool and return libvirt's UUID of it."""
         with self._errors("define the storage pool", resource):
-            return str(self._connection.storagePoolDefineXML(xml).UUIDString())
+            pool = self._connection.storagePoolDefineXML(xml)
+            uuid = str(pool.UUIDString())
+            self._defined[uuid] = pool  # it is started next, and need not be looked up
+            return uuid
 
     def start_pool(
         self,
@@ -403,7 +407,7 @@ class Hypervisor:
 
         def start() -> None:
             with self._errors("start the storage pool", resource):
-                pool = self._connection.storagePoolLookupByUUIDString(uuid)
+                pool = self._defined.pop(uuid, None) or self._connection.storagePoolLookupByUUIDString(uuid)
                 if not pool.isActive():  # libvirt refuses to build an active pool
                     if build:
                         pool.build(libvirt.VIR_STORAGE_POOL_BUILD_NEW)

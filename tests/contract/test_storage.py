@@ -16,7 +16,13 @@ import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import HypervisorError, NotFoundError, PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
+    HypervisorError,
+    NotFoundError,
+    PextraError,
+    Problem,
+    SwitchError,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
@@ -38,15 +44,21 @@ SHA256 = hashlib.sha256(bytes(1024)).hexdigest()
 
 
 class Labels:
-    """A node's labels, in memory."""
+    """A node's labels, in memory. They can be made to fail, some times."""
 
     def __init__(self) -> None:
         self._labels: dict[str, str] = {}
+        self.writes = 0
+        self.failures = 0
 
     def read(self) -> dict[str, str]:
         return dict(self._labels)
 
     def write(self, labels: Mapping[str, str | None]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise SwitchError([Problem("the disk is full")])
+        self.writes += 1
         self._labels.update({key: text for key, text in labels.items() if text is not None})
         for key in [key for key, text in labels.items() if text is None]:
             self._labels.pop(key, None)
@@ -112,6 +124,26 @@ def test_a_pool_comes_and_goes_and_foreign_ones_stay(cloud: Cloud) -> None:
     assert pools_of(cloud, "node1") == {"foreign": (True, False)}
     assert cloud.registry.rows("pool") == []
     assert cloud.registry.associations("pool") == []
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_the_labels_of_a_node_are_written_at_once_and_again_if_that_fails(cloud: Cloud, failures: int) -> None:
+    wants = [WANT, replace(WANT, name="second", path="/srv/second"), replace(WANT, name="third", path="/srv/third")]
+    resource = PoolResource()
+    planned = plan(cloud, resource, wants)
+    resource.reserve(cloud, planned)
+    labels: Any = cloud.labels("node1")
+    labels.failures = failures
+    failed = 0
+    for work in planned.works:
+        try:
+            for step in work.steps:
+                resource.apply(cloud, work, step)
+        except SwitchError:
+            failed += 1
+    assert (failed, labels.writes) == (failures, 1)
+    assert set(labels.read()) == {"pextra-pool/local", "pextra-pool/second", "pextra-pool/third"}
+    assert plan(cloud, PoolResource(), wants).is_empty
 
 
 @pytest.mark.parametrize(

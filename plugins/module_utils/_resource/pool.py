@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,9 @@ class PoolResource:
         self._planner = planner
         # As this run has found them, by (pool, node): one work at a time sees to each.
         self._noted: dict[tuple[str, str], AssociationRow] = {}
+        # What is still to be written on each node.
+        self._labels: dict[str, dict[str, str | None]] = {}
+        self._label_locks: dict[str, threading.Lock] = {}
 
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Pool | None, list[Mistake]]:
         return parse_pool_spec(raw, path)
@@ -110,6 +114,12 @@ class PoolResource:
 
         if steps:
             cloud.registry.transaction(write)
+        self._labels = {}
+        for work in plan.works:
+            for step in work.steps:
+                if step.act == "label":
+                    self._labels.setdefault(work.node or "", {}).update(step.data["labels"])
+        self._label_locks = {node: threading.Lock() for node in self._labels}
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
         if step.act == "register":
@@ -124,7 +134,7 @@ class PoolResource:
         if work.node is None:
             raise AssertionError(step.act)
         if step.act == "label":
-            cloud.labels(work.node).write(step.data["labels"])
+            self._write_labels(cloud, work.node)
             return
         association: AssociationRow = step.data["association"]
         try:
@@ -180,6 +190,13 @@ class PoolResource:
             self._dissociate(cloud, work, node, step, association)
         else:
             raise AssertionError(step.act)
+
+    def _write_labels(self, cloud: Cloud, node: str) -> None:
+        """Write the labels of all works of a node at once, when the first of them comes to it."""
+        with self._label_locks[node]:
+            if node in self._labels:
+                cloud.labels(node).write(self._labels[node])
+                del self._labels[node]
 
     def _dissociate(self, cloud: Cloud, work: Work, node: str, step: Step, association: AssociationRow) -> None:
         """Forget that the pool was there, and the copies of images in it."""

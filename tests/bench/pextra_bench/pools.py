@@ -28,13 +28,18 @@ _USER = "bench"
 
 @dataclass(frozen=True)
 class PoolFigures:
-    """Seconds, the best of the rounds. raw_new is that of the slowest node."""
+    """Seconds, the best of the rounds. raw_new and raw_calls are those of the slowest node.
+
+    carried_out and raw_calls: of new, only the time in which the nodes are brought there.
+    """
 
     pool_type: str
     unchanged: float
     raw_read: float
     new: float
     raw_new: float
+    carried_out: float
+    raw_calls: float
 
 
 @dataclass(frozen=True)
@@ -127,23 +132,25 @@ def _measure_pools(node: BenchNode, kind: _Kind) -> PoolFigures:
         ),
         "raw-pools.json": json.dumps({"uris": _uris(node), "pools": kind.raw}).encode(),
     })  # fmt: skip
-    found: list[tuple[float, float, float, float]] = []
+    found: list[tuple[float, ...]] = []
     try:
         _module(node, "no-pools.json", None)
         what = f"{COUNT} pools of type {kind.pool_type} on {len(_NODES)} nodes"
         with step(f"{what}: raw libvirt-python and the module itself, {ROUNDS} rounds"):
             for _ in range(ROUNDS):
-                raw_new = max(float(one["seconds"]) for one in _run_raw(node, "define")["nodes"])
+                raw = _run_raw(node, "define")["nodes"]
                 _run_raw(node, "clear")
                 new = _module(node, "pools.json", True)
                 raw_read = float(_run_raw(node, "read")["seconds"])
                 unchanged = _module(node, "pools.json", False)
                 _module(node, "no-pools.json", True)
-                found.append((unchanged, raw_read, new, raw_new))
+                carried_out = _module(node, "pools.json", True, figure="carried_out", options=("--carry-out",))
+                _module(node, "no-pools.json", True)
+                raw_new, raw_calls = (max(float(one[key]) for one in raw) for key in ("seconds", "calls"))
+                found.append((unchanged, raw_read, new, raw_new, carried_out, raw_calls))
     finally:
         _module(node, "no-pools.json", None)
-    unchanged, raw_read, new, raw_new = (min(figures) for figures in zip(*found, strict=True))
-    return PoolFigures(kind.pool_type, unchanged, raw_read, new, raw_new)
+    return PoolFigures(kind.pool_type, *(min(figures) for figures in zip(*found, strict=True)))
 
 
 def _measure_import(node: BenchNode) -> ImportFigures:
@@ -189,12 +196,20 @@ def _uris(node: BenchNode) -> list[str]:
     return ["qemu:///system", *(f"qemu+tls://{address.partition('/')[0]}/system" for address in addresses[1:])]
 
 
-def _module(node: BenchNode, file: str, changes: bool | None, *, module: str = "pextra_pool") -> float:
-    output = node.execute("python3", f"{LIBRARY}/run_module.py", module, f"{LIBRARY}/{file}")
+def _module(
+    node: BenchNode,
+    file: str,
+    changes: bool | None,
+    *,
+    module: str = "pextra_pool",
+    figure: str = "inside",
+    options: tuple[str, ...] = (),
+) -> float:
+    output = node.execute("python3", f"{LIBRARY}/run_module.py", *options, module, f"{LIBRARY}/{file}")
     found = json.loads(output)
     if changes is not None and found["changed"] is not changes:
         raise BenchError(f"{module} reported changed={found['changed']} where {changes} is right.")
-    return float(found["inside"])
+    return float(found[figure])
 
 
 def _run_raw(node: BenchNode, act: str) -> dict[str, Any]:
