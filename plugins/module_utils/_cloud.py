@@ -86,7 +86,7 @@ class Cloud:
 
     def connect(self, nodes: Iterable[str]) -> None:
         """Connect to the libvirt and the OVSDB of nodes, all at once. Nodes that fail are noted in `unreachable`."""
-        fresh = [name for name in nodes if not {name} & (self._hypervisors.keys() | self._databases.keys())]
+        fresh = [name for name in nodes if name not in self._hypervisors and name not in self._databases]
         if not fresh:
             return
         with ThreadPoolExecutor(max_workers=2 * len(fresh)) as threads:
@@ -100,7 +100,7 @@ class Cloud:
         for name, future in zip(names, futures, strict=True):
             try:
                 opened[name] = future.result()
-            except UnreachableError as error:
+            except PextraError as error:
                 self.unreachable.setdefault(name, error.problems[0])
 
     def hypervisor(self, node: str) -> Hypervisor:

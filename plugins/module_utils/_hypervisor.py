@@ -109,6 +109,7 @@ class Hypervisor:
         self.node = node
         self.is_local = is_local
         self._connection = connection
+        # Storage pools that were defined and not started yet, by UUID.
         self._defined: dict[str, Any] = {}
 
     # Connection

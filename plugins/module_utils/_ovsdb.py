@@ -215,14 +215,17 @@ def _load_context(
 
 
 def map_of(values: Mapping[str, str]) -> Any:
+    """Return a map as a column's value."""
     return ["map", [[key, value] for key, value in values.items()]]
 
 
 def mutate(table: str, where: list[Any], column: str, mutator: str, value: Any) -> Operation:
+    """Return the operation that changes one column of the rows that match; an empty `where` matches all."""
     return {"op": "mutate", "table": table, "where": where, "mutations": [[column, mutator, value]]}
 
 
 def edit_map(table: str, where: list[Any], column: str, values: Mapping[str, str | None]) -> list[Operation]:
+    """Return the operations that set keys of a map and remove those whose value is None. Other keys stay."""
     if not values:
         return []
     # "insert" keeps a key that is there already, so it is removed first.

@@ -210,6 +210,7 @@ class Site:
                 {
                     f"pextra.cloud.{name}": values,
                     "check_mode": one.get("check", False),
+                    # So that the calls after it are made; whether it failed is asserted below.
                     "ignore_errors": one.get("fails", False),
                 }
             )
