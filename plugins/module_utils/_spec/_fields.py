@@ -2,7 +2,8 @@
 
 A table maps option names to `Field`s. `parse` takes what a person wrote and returns normalised values together
 with every mistake found; it never raises for bad input. Values that are absent become the field's default;
-`None` means "not managed".
+`None` means "not managed". A document states a whole: parsed as `whole`, what it does not say becomes what a new
+resource would get.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ class Field:
 
     kind: `size` is text such as `2 GiB`, normalised to an int of MiB; `dict` needs `table`; `list` needs `element`.
     check: takes a normalised value, returns what is wrong with it (a clause that ends a sentence) or None.
+    default: belongs to the call, and is there in each (`state`); create: what a new resource gets that does not say
+    it, normalised, and never compared with one that exists. A field has one of the two at most.
     """
 
     kind: Kind
     help: str
     required: bool = False
     default: Any = None
+    create: Any = None
     choices: tuple[str, ...] | None = None
     minimum: int | None = None
     maximum: int | None = None
@@ -58,8 +62,11 @@ _WORDS = {
 }
 
 
-def parse(table: Table, raw: object, path: str) -> tuple[dict[str, Any], list[Mistake]]:
-    """Normalise a mapping by its table. Returns (values, mistakes); values are complete if mistakes is empty."""
+def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple[dict[str, Any], list[Mistake]]:
+    """Normalise a mapping by its table. Returns (values, mistakes); values are complete if mistakes is empty.
+
+    whole: it is a document's element, where what is not said is what a new one gets, not what is not managed.
+    """
     if not isinstance(raw, Mapping):
         return {}, [Mistake(path, f"{shown(raw)} is not {_WORDS['dict']}")]
     values: dict[str, Any] = {}
@@ -73,23 +80,38 @@ def parse(table: Table, raw: object, path: str) -> tuple[dict[str, Any], list[Mi
         if value is None:
             if field.required:
                 mistakes.append(Mistake(join(path, key), f"is missing; write {_WORDS[field.kind]}: {field.help}"))
-            values[key] = field.default
+            values[key] = field.create if whole and field.default is None else field.default
             continue
-        values[key], found = parse_value(field, value, join(path, key))
+        values[key], found = parse_value(field, value, join(path, key), whole=whole)
         mistakes += found
     return values, mistakes
 
 
-def parse_value(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
-    """Normalise one value by its field. Returns (value, mistakes)."""
+def created(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a new resource: what is not said is what `create` says. Nested tables likewise."""
+    return {key: _created_value(field, values.get(key)) for key, field in table.items()}
+
+
+def _created_value(field: Field, value: Any) -> Any:
+    if value is None:
+        return field.default if field.create is None else field.create
+    if field.table is not None and isinstance(value, Mapping):
+        return created(field.table, value)
+    if field.element is not None and field.element.table is not None and isinstance(value, Sequence):
+        return tuple(_created_value(field.element, item) for item in value)
+    return value
+
+
+def parse_value(field: Field, value: object, path: str, *, whole: bool = False) -> tuple[Any, list[Mistake]]:
+    """Normalise one value by its field, see `parse`. Returns (value, mistakes)."""
     if field.kind == "list":
-        return _parse_list(field, value, path)
+        return _parse_list(field, value, path, whole=whole)
     if field.kind == "dict":
         if field.table is None:
             if isinstance(value, Mapping):
                 return value, []
             return None, [Mistake(path, f"{shown(value)} is not {_WORDS['dict']}")]
-        return parse(field.table, value, path)
+        return parse(field.table, value, path, whole=whole)
     parsed, problem = _parse_scalar(field, value)
     if problem is not None and field.no_log:
         problem = f"its secret value is not {_WORDS[field.kind]}"
@@ -137,7 +159,7 @@ def _render_value(field: Field, value: Any) -> Any:
     return value
 
 
-def _parse_list(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
+def _parse_list(field: Field, value: object, path: str, *, whole: bool) -> tuple[Any, list[Mistake]]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}")]
     element = field.element or Field(kind="raw", help="")
@@ -145,7 +167,7 @@ def _parse_list(field: Field, value: object, path: str) -> tuple[Any, list[Mista
     mistakes: list[Mistake] = []
     for index, item in enumerate(value):
         here = element_path(path, index, item)
-        parsed, found = parse_value(element, item, here)
+        parsed, found = parse_value(element, item, here, whole=whole)
         mistakes += found
         if field.unique and not found and parsed in items:
             mistakes.append(Mistake(here, f"{shown(parsed)} is given twice"))

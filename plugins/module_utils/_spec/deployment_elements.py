@@ -98,7 +98,7 @@ def parse_elements(
     declared: list[Declared[Spec]] = []
     mistakes: list[Mistake] = []
     for element in written:
-        values, found = parse(table, element.value, element.path)
+        values, found = parse(table, element.value, element.path, whole=True)
         mistakes += found
         if not found:
             declared.append(Declared(element.path, make(**values)))
@@ -107,7 +107,9 @@ def parse_elements(
 
 def read_value(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
     """Read a single value; what is not given is None."""
-    return (field.default, []) if value is None else parse_value(field, value, path)
+    if value is None:
+        return (field.default if field.create is None else field.create), []
+    return parse_value(field, value, path, whole=True)
 
 
 def find_duplicates(written: Sequence[tuple[str | None, Written]], what: str) -> list[Mistake]:

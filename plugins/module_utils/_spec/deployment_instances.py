@@ -72,7 +72,7 @@ def parse_instances(
             found += [missing] if missing else []
             given = {key: item for key, item in value.items() if item is not None}
             value = {**flavors.get(flavor, {}), **given}
-        values, wrong = parse(INSTANCE, value, path)
+        values, wrong = parse(INSTANCE, value, path, whole=True)
         found += wrong
         if not found:
             spec = make_vm(**{key: values[key] for key in FIELDS})

@@ -16,7 +16,13 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec import (
     vm,
     vswitch,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field, parse, parse_value, render
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import (
+    Field,
+    created,
+    parse,
+    parse_value,
+    render,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +108,43 @@ def test_choices_say_what_is_allowed() -> None:
 def test_what_is_absent_is_the_default_and_null_is_absent() -> None:
     table = {"a": Field(kind="int", help="", default=3), "b": Field(kind="str", help="")}
     assert parse(table, {"a": None}, "") == ({"a": 3, "b": None}, [])
+
+
+NEW = {
+    "name": Field(kind="str", help="."),
+    "size": Field(kind="size", help=".", create=512),
+    "state": Field(kind="str", help=".", default="present"),
+    "parts": Field(
+        kind="list",
+        help=".",
+        element=Field(kind="dict", help=".", table={"on": Field(kind="bool", help=".", create=True)}),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("whole", "raw", "expected"),
+    [
+        (False, {}, {"name": None, "size": None, "state": "present", "parts": None}),
+        (True, {}, {"name": None, "size": 512, "state": "present", "parts": None}),
+        (False, {"parts": [{}]}, {"name": None, "size": None, "state": "present", "parts": ({"on": None},)}),
+        (True, {"parts": [{}]}, {"name": None, "size": 512, "state": "present", "parts": ({"on": True},)}),
+        (True, {"size": "1 GiB"}, {"name": None, "size": 1024, "state": "present", "parts": None}),
+    ],
+)
+def test_only_a_document_states_what_a_new_one_gets(whole: bool, raw: Any, expected: Any) -> None:
+    values, mistakes = parse(NEW, raw, "", whole=whole)
+    assert (values, mistakes) == (expected, [])
+
+
+def test_a_new_one_gets_what_create_says_and_keeps_what_was_said() -> None:
+    values, _ = parse(NEW, {"name": "a", "parts": [{}, {"on": False}]}, "")
+    assert created(NEW, values) == {
+        "name": "a",
+        "size": 512,
+        "state": "present",
+        "parts": ({"on": True}, {"on": False}),
+    }
 
 
 def test_all_mistakes_at_once_with_paths_of_elements() -> None:
