@@ -22,20 +22,26 @@ from ._spec.preflight import HostFacts, Interface, Membership, Mount
 RunCommand = Callable[[list[str]], tuple[int, str, str]]
 
 CA_PATH = Path("/etc/pki/pextra/ca.pem")
-# Drivers of controllers that hide the disks behind RAID volumes. Those that can pass disks through plainly
-# (mpt3sas, smartpqi, ahci) are not among them.
-RAID_DRIVERS = (
-    "3w-9xxx",
-    "3w-sas",
-    "aacraid",
-    "arcmsr",
-    "dpt_i2o",
-    "gdth",
-    "hpsa",
-    "ips",
-    "megaraid",
-    "megaraid_sas",
+# Drivers of controllers that can make RAID volumes of disks. Most can also pass disks through (HBA mode, JBOD).
+RAID_DRIVERS = frozenset(
+    {
+        "3w-9xxx",
+        "3w-sas",
+        "aacraid",
+        "arcmsr",
+        "dpt_i2o",
+        "gdth",
+        "hpsa",
+        "ips",
+        "megaraid",
+        "megaraid_sas",
+        "mpi3mr",
+        "mpt3sas",
+        "smartpqi",
+    }
 )
+# Those that pass nothing through: every disk behind them is a volume, and some have no name of the kind below.
+ONLY_RAID_DRIVERS = frozenset({"3w-9xxx", "3w-sas", "dpt_i2o", "gdth", "ips", "megaraid"})
 # What the node role installs last, or needs before it can say anything in check mode.
 PROGRAMS = ("libvirtd", "virsh", "ovs-vsctl", "stunnel4")
 PYTHON_PACKAGES = ("apt", "cryptography")
@@ -58,7 +64,7 @@ def read_host_facts(run: RunCommand, kvm: Verdict) -> HostFacts:
         cpu_flags=frozenset(_cpuinfo("flags", "Features").split()),
         kvm=kvm.state,
         kvm_reason=kvm.reason,
-        raid_controllers=_raid_controllers(),
+        raid_volumes=read_raid_volumes(),
         interfaces=read_interfaces(run),
         mounts=parse_mounts(_text(Path("/proc/self/mounts"))),
         membership=_membership(),
@@ -168,10 +174,35 @@ def _storage_bytes() -> int:
     return status.f_blocks * status.f_frsize
 
 
-def _raid_controllers() -> tuple[str, ...]:
-    # A driver's folder holds a link per device it drives; its other entries are no PCI addresses.
-    base = Path("/sys/bus/pci/drivers")
-    return tuple(name for name in RAID_DRIVERS if any((base / name).glob("*:*:*.*")))
+def read_raid_volumes(sys: Path = Path("/sys")) -> tuple[str, ...]:
+    """Return the disks that are volumes of a RAID controller, such as `sda (megaraid_sas)`.
+
+    What the controller can do says little, since most pass disks through as well. A disk's own world wide name is of
+    NAA type 5 or none; a volume's is of type 6, which holds a number that the controller gave it (SPC-4, 7.8.6.6).
+    """
+    found = []
+    for block in sorted((sys / "block").glob("*")):
+        if not (block / "device").is_dir():
+            continue
+        driver = _pci_driver(block.resolve(), sys.resolve())
+        level = _text(block / "device" / "raid_level")
+        if driver in RAID_DRIVERS and (
+            driver in ONLY_RAID_DRIVERS
+            or _text(block / "device" / "wwid").startswith("naa.6")
+            or level.upper().startswith("RAID")
+        ):
+            found.append(f"{block.name} ({driver})")
+    return tuple(found)
+
+
+def _pci_driver(device: Path, top: Path) -> str | None:
+    """Return the driver of the nearest PCI device that a device hangs on."""
+    for parent in device.parents:
+        if parent == top:
+            return None
+        if (parent / "vendor").is_file() and (parent / "driver").exists() and (parent / "class").is_file():
+            return (parent / "driver").resolve().name
+    return None
 
 
 def _speed(name: str) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .._errors import Problem
 from .._ids import is_id, new_id
+from .._spec._addresses import canonical_address
 from .._spec.node import Node
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
@@ -54,20 +55,18 @@ def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[st
                 Problem("it belongs to another cluster already", "Decommission it there first.", resource=label)
             )
             continue
-        if row is not None and want.address not in (None, row.attributes["address"]):
+        if row is not None and want.address not in (None, _address(row)):
             refusals.append(
                 Problem(
-                    f"its address is {row.attributes['address']}, and cannot become {want.address}: "
+                    f"its address is {_address(row)}, and cannot become {want.address}: "
                     "a node's management address must not change after it has joined",
                     "Set it back; readdressing needs the node to leave and join again.",
                     resource=label,
                 )
             )
             continue
-        twin = next(
-            (name for name, other in have.nodes.items() if other.attributes.get("address") == want.address), None
-        )
-        if twin not in (None, want.name):
+        twin = next((name for name, other in have.nodes.items() if _address(other) == want.address), None)
+        if want.address is not None and twin not in (None, want.name):
             refusals.append(
                 Problem(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
             )
@@ -81,6 +80,11 @@ def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[st
         else:
             works.append(work)
     return Plan(works=tuple(works), refusals=tuple(refusals), failures=tuple(failures))
+
+
+def _address(row: Row) -> str:
+    """Versions before kept it as it was written."""
+    return canonical_address(row.attributes.get("address") or "")
 
 
 def labels_of_node(
@@ -148,7 +152,8 @@ def _join_or_change(
             )
     before = dict(row.attributes) if row else {}
     wanted = {
-        "address": want.address,
+        # An address in another notation is no change.
+        "address": want.address if row is None else None,
         "description": want.description,
         "virt_type": want.virt_type,
         "memory_reserved": want.memory_reserved,

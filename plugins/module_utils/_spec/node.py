@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ._addresses import canonical_address
 from ._checks import check_hostname, check_node_address
 from ._common import CLUSTER, DESCRIPTION, STATE
 from ._fields import Field
@@ -29,7 +30,7 @@ FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """memory_reserved is in MiB."""
+    """address is in its canonical form. memory_reserved is in MiB."""
 
     name: str
     address: str | None = None
@@ -38,3 +39,7 @@ class Node:
     virt_type: str | None = None
     memory_reserved: int | None = None
     state: str = "present"
+
+    def __post_init__(self) -> None:
+        if self.address is not None:
+            object.__setattr__(self, "address", canonical_address(self.address))

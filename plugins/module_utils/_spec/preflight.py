@@ -59,7 +59,10 @@ class Membership:
 
 @dataclass(frozen=True, kw_only=True)
 class HostFacts:
-    """What the host is. Sizes in bytes."""
+    """What the host is. Sizes in bytes.
+
+    raid_volumes: the block devices that are volumes of a RAID controller, each with its driver.
+    """
 
     architecture: str
     word_bits: int
@@ -73,7 +76,7 @@ class HostFacts:
     cpu_flags: frozenset[str] = frozenset()
     kvm: str = "absent"
     kvm_reason: str = ""
-    raid_controllers: tuple[str, ...] = ()
+    raid_volumes: tuple[str, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     mounts: tuple[Mount, ...] = ()
     membership: Membership | None = None
@@ -271,10 +274,10 @@ def _nic_speed(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
 
 
 def _hardware_raid(facts: HostFacts, _wanted: Wanted) -> Iterable[Finding]:
-    if facts.raid_controllers:
+    if facts.raid_volumes:
         yield Finding(
-            f"hardware RAID ({', '.join(facts.raid_controllers)})",
-            "disks without hardware RAID",
+            f"volumes of a hardware RAID ({', '.join(facts.raid_volumes)})",
+            "disks that their controller passes through",
             "Switch the controller to HBA mode. Where it has none, make one RAID 0 of each single disk "
             "and make an exception for this rule.",
         )
@@ -378,11 +381,11 @@ def _foreign_deployment(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("architecture", "x86_64 or aarch64, 64 bits.", _architecture),
+    Rule("architecture", "x86_64 or aarch64, 64 bits.", _architecture, is_excusable=False),
     Rule("os_release", "Debian 12 or 13.", _os_release),
     Rule("init_system", "systemd is process 1.", _init_system),
     Rule("cpu_cores", "At least 4 cores.", _cpu_cores),
-    Rule("avx2", "The processor has AVX2 (x86_64).", _avx2),
+    Rule("avx2", "The processor has AVX2 (x86_64).", _avx2, is_excusable=False),
     Rule("virtualization", "KVM runs a test guest.", _virtualization),
     Rule("memory", "At least 8 GB of memory.", _memory),
     Rule("storage", "At least 16 GB of storage.", _storage),

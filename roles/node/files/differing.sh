@@ -5,7 +5,7 @@
 #   link       TARGET PATH
 #   absent     PATH
 #   only       DIRECTORY NAME...   (prints stale:PATH of every other file in it)
-#   certificate SECONDS KEY CA PATH SUBJECT | NAMES
+#   certificate SECONDS KEY CA PATH SUBJECT | NAME...   (names as DNS:host, IP:address)
 # The certificate must be the key's, of this CA, valid for so many seconds more, and bear the subject and the names.
 set -u
 export LC_ALL=C
@@ -16,7 +16,21 @@ is_certificate() {
     [ "$(openssl x509 -in "$cert" -noout -pubkey)" = "$(openssl pkey -in "$key" -pubout)" ] || return 1
     openssl verify -CAfile "$ca" "$cert" >/dev/null || return 1
     [ "$(openssl x509 -in "$cert" -noout -subject -nameopt RFC2253)" = "subject=$subject" ] || return 1
-    [ "$(openssl x509 -in "$cert" -noout -ext subjectAltName | tail -n 1 | tr -d ' ')" = "$names" ]
+    bears_names "$cert" $names
+}
+
+# As many names as wanted, and each of them. openssl writes addresses in a form of its own: it has to compare them.
+bears_names() {
+    cert=$1
+    shift
+    [ "$(openssl x509 -in "$cert" -noout -ext subjectAltName | tail -n 1 | tr ',' '\n' | wc -l)" = $# ] || return 1
+    for name; do
+        case $name in
+        DNS:*) set -- -checkhost "${name#DNS:}" ;;
+        IP:*) set -- -checkip "${name#IP:}" ;;
+        esac
+        openssl x509 -in "$cert" -noout "$@" | grep -q 'does match' || return 1
+    done
 }
 
 while read -r kind rest; do

@@ -167,6 +167,24 @@ def test_refusals(want: Node, have: NodeHave, what: str) -> None:
     assert (problem.resource, problem.what) == (f"node {want.name}", what)
 
 
+V6 = replace(NODE, attributes={"address": "FD00:0:0::0011", "virt_type": "qemu"})
+
+
+@pytest.mark.parametrize("text", ["fd00::11", "FD00::11", "fd00:0000:0000:0000:0000:0000:0000:0011"])
+def test_an_address_in_another_notation_is_the_same_address(text: str) -> None:
+    labels = labels_of_node(V6.id, MTL.id, "node1", V6.attributes, HIERARCHY)
+    have = NodeHave(HIERARCHY, {"node1": V6}, {"node1": labels, "node2": {}})
+    assert plan_nodes([Node(name="node1", address=text, virt_type="qemu")], have, check_key=opens).effective == ()
+    twin = refused(plan_nodes([Node(name="node2", address=text)], have, check_key=opens))
+    assert twin.what == "its address fd00::11 is that of node node1"
+
+
+def test_a_call_without_an_address_finds_no_twin() -> None:
+    registered = replace(NODE, attributes={"virt_type": "qemu"})
+    have = replace(JOINED, nodes={"node1": NODE, "node0": replace(registered, id=new_id("node"), name="node0")})
+    assert plan_nodes([Node(name="node1", description="a")], have, check_key=opens).refusals == ()
+
+
 def test_nodes_that_are_down() -> None:
     """The others go on."""
     other = Row(new_id("node"), "node", "node2", MTL.id, {"address": "10.91.0.12"})

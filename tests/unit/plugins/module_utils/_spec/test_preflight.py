@@ -97,7 +97,7 @@ def test_mounts_are_read_with_their_escapes() -> None:
         ),
         ("memory", {"memory_bytes": 7 * GB}, {}, "7.0 GB"),
         ("storage", {"storage_bytes": 14 * GB}, {}, "14.0 GB below /var/lib"),
-        ("hardware_raid", {"raid_controllers": ("megaraid_sas",)}, {}, "hardware RAID (megaraid_sas)"),
+        ("hardware_raid", {"raid_volumes": ("sda (megaraid_sas)",)}, {}, "hardware RAID (sda (megaraid_sas))"),
         ("nic_speed", with_nic(replace(ETH0, speed_mbits=100)), {}, "100 Mbit/s on eth0"),
         ("address_present", {}, {"address": "10.0.0.12"}, "10.0.0.12 on no interface"),
         ("uplink_exists", {}, {"uplinks": ("eth1", "eth7")}, 'no interface "eth7"'),
@@ -237,4 +237,9 @@ def test_wrong_exceptions_are_named_with_the_nearest_rule() -> None:
 
 def test_every_rule_has_a_name_of_its_own() -> None:
     assert len(set(RULE_NAMES)) == len(RULES)
-    assert [rule.name for rule in RULES if not rule.is_excusable] == ["pool_mount", "foreign_deployment"]
+    assert [rule.name for rule in RULES if not rule.is_excusable] == [
+        "architecture",
+        "avx2",
+        "pool_mount",
+        "foreign_deployment",
+    ]
