@@ -80,6 +80,10 @@ $(TREE):
 options: $(VENV) $(TREE) ## Write the modules' options from the tables of fields
 	@.venv/bin/python tools/write_module_options.py
 
+.PHONY: readmes
+readmes: $(VENV) ## Write the roles' READMEs from their argument specs
+	@.venv/bin/python tools/write_role_readmes.py
+
 .PHONY: schema
 schema: $(VENV) $(TREE) ## Write the JSON Schema of the deployment document
 	@.venv/bin/python tools/write_json_schema.py

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from guards.project import ROLES, files, read_yaml, role_names, shown
+from guards.project import ROLES, ROOT, files, read_yaml, role_names, shown
 
 # Fact: why several roles share it.
 SHARED_FACTS = {
@@ -32,6 +33,12 @@ def test_has_the_files_of_a_role(role: str) -> None:
         assert spec.get("short_description"), f"{entry} has no short description"
         assert (ROLES / role / "tasks" / f"{entry}.yml").is_file(), f"{entry} has no tasks"
     assert all(option.get("description") for option in options(role).values())
+
+
+@pytest.mark.parametrize("role", role_names())
+def test_the_readme_is_written_from_the_options(role: str) -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "write_role_readmes.py"))
+    assert (ROLES / role / "README.md").read_text(encoding="utf-8") == tool["render"](ROLES / role), "run make readmes"
 
 
 @pytest.mark.parametrize("role", role_names())
