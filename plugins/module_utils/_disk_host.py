@@ -1,4 +1,4 @@
-"""The disks of the host that a module runs on: read them, and carry out what was planned.
+"""The disks of the host that a module runs on: what there is, and the tools that tell and change it.
 
 This runs on each node, with the tools of the host: util-linux always, LVM and ZFS where they are wanted.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from ._disk_reports import (
     LSBLK_COLUMNS,
     PROPERTY,
-    TAG,
     Block,
     FindDisk,
     make_volume_groups,
@@ -25,12 +24,10 @@ from ._disk_reports import (
     parse_wipefs,
     parse_zpool_status,
 )
-from ._disk_takings import forget, noted, read_takings
+from ._disk_takings import read_takings
 from ._disk_users import find_users, is_claimed
 from ._errors import PextraError, Problem
 from ._plan._disk_state import Content, Disk, Seen, VolumeGroup, Zpool
-from ._plan._types import Step
-from ._plan.disk import DiskPlan
 
 LOCK = "/run/pextra-disks.lock"
 # A tool that waits for a disk that does not answer must not hang the run.
@@ -111,9 +108,14 @@ def load_zfs(tools: Tools) -> None:
         tools.run([modprobe, "zfs"])
 
 
+def settle(tools: Tools) -> None:
+    """Wait until udev has looked at what has just changed."""
+    tools.read("udevadm", "settle", f"--timeout={_READ_TIMEOUT_S // 2}")
+
+
 def read_seen(tools: Tools) -> Seen:
     """Return the disks of the host and what they are part of."""
-    tools.read("udevadm", "settle", f"--timeout={_READ_TIMEOUT_S // 2}")
+    settle(tools)
     blocks = parse_lsblk(tools.read("lsblk", "--json", "--bytes", "--paths", "--output", LSBLK_COLUMNS))
     whole = {path: block.path for block in blocks for path in (block.path, *block.partitions)}
 
@@ -166,58 +168,6 @@ def _make_disk(
         volume_group=group,
         is_osd=is_osd,
     )
-
-
-def apply_plan(plan: DiskPlan, tools: Tools) -> None:
-    """Carry out the steps, set by set. A set that is interrupted or fails can be finished by the next run."""
-    for one in plan.sets:
-        if not one.steps:
-            forget(one.disks.name)
-            continue
-        with noted(one.disks.name, one.taken):
-            for step in one.steps:
-                _ACTS[step.act](step, tools)
-            tools.read("udevadm", "settle", f"--timeout={_READ_TIMEOUT_S // 2}")
-
-
-def _wipe(step: Step, tools: Tools) -> None:
-    path = step.data["path"]
-    for device in (*reversed(step.data["partitions"]), path):
-        tools.act("wipefs", "--all", device)
-    tools.act("blockdev", "--rereadpt", path)
-    tools.read("udevadm", "settle", f"--timeout={_READ_TIMEOUT_S // 2}")
-    left = parse_wipefs(tools.read("wipefs", "--json", "--output", "DEVICE,TYPE", path))
-    if left:
-        held = ", ".join(str(content) for content in left)
-        raise DiskError([Problem(f"{path} still holds {held} after it was wiped", "Look whether the disk is failing.")])
-
-
-# Neither LVM nor ZFS is told to force or to say yes: what they would ask about is refused once more by them.
-def _make_lvm(step: Step, tools: Tools) -> None:
-    tools.act("vgcreate", "--addtag", TAG, step.data["name"], *step.data["devices"])
-
-
-def _extend_lvm(step: Step, tools: Tools) -> None:
-    tools.act("vgextend", step.data["name"], *step.data["devices"])
-
-
-def _make_zfs(step: Step, tools: Tools) -> None:
-    name = step.data["name"]
-    properties = ("-o", "ashift=12", "-O", "compression=lz4", "-O", f"{PROPERTY}={name}")
-    tools.act("zpool", "create", "-m", "none", *properties, name, *step.data["vdevs"])
-
-
-def _extend_zfs(step: Step, tools: Tools) -> None:
-    tools.act("zpool", "add", "-o", "ashift=12", step.data["name"], *step.data["vdevs"])
-
-
-_ACTS: Mapping[str, Callable[[Step, Tools], None]] = {
-    "wipe": _wipe,
-    "make_lvm": _make_lvm,
-    "extend_lvm": _extend_lvm,
-    "make_zfs": _make_zfs,
-    "extend_zfs": _extend_zfs,
-}
 
 
 def _has_zfs() -> bool:

@@ -3,28 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
-from ._disk_host import DiskError, Tools, read_seen
+from ._disk_host import DiskError, Tools, find_missing_tools, locked, read_seen
 from ._disk_takings import noted
 from ._errors import Problem
+from ._host_engine import HostPlan
 from ._plan._types import Step
-from ._plan.disk_replacement import Replacement, find_zpool_damage
+from ._plan.disk_replacement import Drive, Replacement, find_zpool_damage, plan_replacement
 from ._progress import Progress, note_transfer
+from ._spec.disk import DiskSet
 
 PLURAL = "drives"
 _LOOK_EVERY_S = 3
 _PERCENT = re.compile(r"([0-9.]+)% done")
 
 
-def apply_replacement(plan: Replacement, tools: Tools, timeout_s: int) -> None:
-    """Carry out the steps. If it is interrupted, the next run goes on where this one was."""
-    name = plan.name or ""
-    with noted(name, [plan.new] if plan.new else []), Progress(PLURAL, 1):
-        for step in plan.steps:
-            _carry_out(name, step, tools, timeout_s)
+class ReplacementWork:
+    """The work of pextra_drive_replace."""
+
+    def __init__(self, node: str, asked: Drive, sets: Sequence[DiskSet], tools: Tools, timeout_s: int) -> None:
+        self._node, self._asked, self._sets, self._tools, self._timeout_s = node, asked, sets, tools, timeout_s
+        self._plan = Replacement()
+        self._is_waited_for = False
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        with locked():
+            yield
+
+    def plan(self) -> HostPlan[Step]:
+        if self._is_waited_for:
+            return HostPlan()
+        missing = find_missing_tools([one.use for one in self._sets], self._tools)
+        if missing:
+            return HostPlan(refusals=tuple(missing))
+        plan = plan_replacement(self._asked, self._sets, read_seen(self._tools), self._node)
+        self._plan = replace(plan, name=plan.name or self._plan.name)
+        return HostPlan(acts=plan.steps, refusals=plan.refusals, warnings=plan.warnings, loses=plan.loses)
+
+    def apply(self, acts: Sequence[Step]) -> None:
+        """If it is interrupted, the next run goes on where this one was."""
+        name, new = self._plan.name or "", self._plan.new
+        with noted(name, [new] if new else []), Progress(PLURAL, 1):
+            for step in acts:
+                _carry_out(name, step, self._tools, self._timeout_s)
+        if new is None:
+            # Only waited for what an earlier run began: the drive is gone, and nobody knows any more what replaced it.
+            self._is_waited_for = True
+        else:
+            # Whether it is done shows by the disk that came instead.
+            self._asked = replace(self._asked, replacement=new.device)
+
+    def describe(self, *, applied: bool) -> Mapping[str, Any]:  # noqa: ARG002
+        return {"set": self._plan.name}
 
 
 def _carry_out(name: str, step: Step, tools: Tools, timeout_s: int) -> None:

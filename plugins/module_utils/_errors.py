@@ -46,6 +46,10 @@ class ConsentError(PextraError):
     """Data would be lost and `confirm: DESTROY` was not given. Nothing has been touched."""
 
 
+class NotConvergedError(PextraError):
+    """Everything was done, and it is still not as declared."""
+
+
 class UnreachableError(PextraError):
     """A node's management protocol does not answer."""
 

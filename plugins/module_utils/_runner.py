@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._argspec import info_arguments, resource_arguments
-from ._errors import InvalidInputError, PextraError, Problem, RefusedError
+from ._errors import ConsentError, InvalidInputError, NotConvergedError, PextraError, Problem, RefusedError
+from ._host_engine import HostWork, converge_on_host
 from ._plan._diff import render_diff
 from ._spec._fields import Table
 from ._spec._mistake import Mistake
@@ -106,6 +107,45 @@ def run_info(
         module.exit_json(changed=False, **{plural: found}, **beside, unreachable_nodes=problems)
     except PextraError as error:
         fail(module, error.problems)
+
+
+def run_on_host(arguments: Mapping[str, Any], make: Callable[[AnsibleModule], HostWork[Any]], *, failing: str) -> None:
+    """Be a module that acts on its own host. `make` takes the options to the work; failing: what is said first of all
+    when it cannot be done.
+    """
+    module = AnsibleModule(dict(arguments), supports_check_mode=True)
+    module.run_command_environ_update = {"LC_ALL": "C"}
+    where = module.params.get("node") or module.params.get("name")
+    begin = f"{where}: {failing}" if where else f"{failing[0].upper()}{failing[1:]}"
+    try:
+        result = converge_on_host(make(module), apply=not module.check_mode, confirm=module.params.get("confirm"))
+    except PextraError as error:
+        _fail_on_host(module, begin, error)
+        raise
+    for text in result.plan.warnings:
+        module.warn(text)
+    for problem in result.plan.conditions if module.check_mode else ():
+        module.warn(f"{begin.partition(':')[0]}: cannot be known yet: {problem}")
+    actions = result.plan.actions
+    module.exit_json(changed=bool(actions), actions=actions, diff=result.plan.diff, **result.further)
+
+
+def require_no_mistakes(mistakes: Sequence[Mistake]) -> None:
+    """Raise InvalidInputError for what is wrong with the options, all at once."""
+    if mistakes:
+        raise InvalidInputError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
+
+
+def _fail_on_host(module: AnsibleModule, begin: str, error: PextraError) -> NoReturn:
+    if isinstance(error, InvalidInputError | RefusedError | ConsentError):
+        done = "Nothing was changed."
+    elif isinstance(error, NotConvergedError):
+        done = "Everything was done, and it is still not as declared."
+    else:
+        done = "What was begun is gone on with by another run."
+    lines = "".join(f"\n  {problem}" for problem in error.problems)
+    module.fail_json(msg=f"{begin}. {done}{lines}", errors=[problem.as_dict() for problem in error.problems])
+    raise AssertionError("fail_json returned")
 
 
 def fail(module: AnsibleModule, problems: Sequence[Problem], **result: Any) -> NoReturn:

@@ -110,9 +110,9 @@ osds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import have_daemons
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import DaemonsWork
 from ansible_collections.pextra.cloud.plugins.module_utils._ceph.osd import Wanted
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {
     "node": {"type": "str", "required": True},
@@ -128,21 +128,15 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+def make(module: AnsibleModule) -> DaemonsWork:
     given = module.params
-    try:
-        outcome = have_daemons(
-            module.run_command,
-            given["fsid"],
-            given["node"] if given["manager"] else None,
-            [Wanted(**osd) for osd in given["osds"]],
-            is_check=module.check_mode,
-            timeout_s=given["timeout"],
-        )
-    except PextraError as error:
-        module.fail_json(msg="\n".join(f"{given['node']}: {problem}" for problem in error.problems))
-    module.exit_json(**outcome.as_result())
+    manager = given["node"] if given["manager"] else None
+    wanted = [Wanted(**osd) for osd in given["osds"]]
+    return DaemonsWork(module.run_command, given["fsid"], manager, wanted, given["timeout"])
+
+
+def main() -> None:
+    run_on_host(ARGUMENTS, make, failing="the daemons of Ceph cannot be had")
 
 
 if __name__ == "__main__":

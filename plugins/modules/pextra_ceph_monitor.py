@@ -67,8 +67,8 @@ actions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import have_monitor
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import MonitorWork
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -77,16 +77,13 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+def make(module: AnsibleModule) -> MonitorWork:
     given = module.params
-    try:
-        outcome = have_monitor(
-            module.run_command, given["name"], given["fsid"], given["monitors"], is_check=module.check_mode
-        )
-    except PextraError as error:
-        module.fail_json(msg=f"{given['name']}: {error}")
-    module.exit_json(**{key: value for key, value in outcome.as_result().items() if key != "osds"})
+    return MonitorWork(module.run_command, given["name"], given["fsid"], given["monitors"])
+
+
+def main() -> None:
+    run_on_host(ARGUMENTS, make, failing="the monitor cannot be had")
 
 
 if __name__ == "__main__":

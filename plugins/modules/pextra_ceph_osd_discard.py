@@ -79,8 +79,8 @@ path:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.discarding import discard_osd, find_osd, stop_osd
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.discarding import DiscardingWork
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {
     "node": {"type": "str", "required": True},
@@ -90,19 +90,13 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+def make(module: AnsibleModule) -> DiscardingWork:
     given = module.params
-    run, number, is_check = module.run_command, given["osd"], module.check_mode
-    try:
-        osd = find_osd(number)
-        actions = stop_osd(run, number, is_check=is_check)
-        if given["state"] == "absent":
-            actions += discard_osd(run, number, confirm=given["confirm"], is_check=is_check)
-    except PextraError as error:
-        module.fail_json(msg="\n".join(f"{given['node']}: {problem}" for problem in error.problems))
-    diff = {"before": "", "after": "".join(f"{text}\n" for text in actions)}
-    module.exit_json(changed=bool(actions), actions=actions, diff=diff, path=osd.path if osd else "")
+    return DiscardingWork(module.run_command, given["osd"], keeps_data=given["state"] == "stopped")
+
+
+def main() -> None:
+    run_on_host(ARGUMENTS, make, failing="the OSD cannot be discarded")
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ is_known:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import ADMIN, ADMIN_KEYRING, connected
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import drain, purge
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import DrainingWork, PurgingWork
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 CONNECT_TIMEOUT_S = 60
 ARGUMENTS = {
@@ -113,21 +113,20 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+def make(module: AnsibleModule) -> DrainingWork | PurgingWork:
     given = module.params
-    consent = {"confirm": given["confirm"], "is_replaced": given["replaced"], "is_check": module.check_mode}
-    try:
-        with connected(ADMIN, ADMIN_KEYRING, CONNECT_TIMEOUT_S) as ceph:
-            if given["state"] == "drained":
-                left = drain(ceph, given["osd"], given["monitors"], timeout_s=given["timeout"], **consent)
-            else:
-                left = purge(ceph, given["osd"], **consent)
-    except PextraError as error:
-        module.fail_json(msg=str(error))
-    actions = list(left.actions)
-    diff = {"before": "", "after": "".join(f"{text}\n" for text in actions)}
-    module.exit_json(changed=bool(actions), actions=actions, diff=diff, host=left.host, is_known=left.is_known)
+    work = DrainingWork if given["state"] == "drained" else PurgingWork
+    return work(
+        lambda: connected(ADMIN, ADMIN_KEYRING, CONNECT_TIMEOUT_S),
+        given["osd"],
+        given["monitors"],
+        is_replaced=given["replaced"],
+        timeout_s=given["timeout"],
+    )
+
+
+def main() -> None:
+    run_on_host(ARGUMENTS, make, failing="the OSD cannot leave Ceph")
 
 
 if __name__ == "__main__":

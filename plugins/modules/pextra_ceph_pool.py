@@ -112,17 +112,9 @@ health:
       sample: 3
 """
 
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import ADMIN, ADMIN_KEYRING, connected
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.pools import (
-    UNKNOWN,
-    WantedPool,
-    have_pools,
-    plan_pools,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.pools import PoolsWork, WantedPool
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {
     "pools": {
@@ -142,25 +134,14 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+def make(module: AnsibleModule) -> PoolsWork:
     given = module.params
-    pools = [WantedPool(**pool) for pool in given["pools"]]
-    is_check, timeout_s = module.check_mode, given["timeout"]
-    try:
-        if is_check and not Path(ADMIN_KEYRING).exists():
-            actions, health = [step.text for step in plan_pools(pools, {}, {})], UNKNOWN
-        else:
-            with connected(ADMIN, ADMIN_KEYRING, timeout_s) as ceph:
-                actions, health = have_pools(
-                    ceph, pools, given["monitors"], is_check=is_check, waits=given["wait"], timeout_s=timeout_s
-                )
-    except PextraError as error:
-        module.fail_json(msg=str(error))
-    if not health.is_well and health is not UNKNOWN:
-        module.warn(f"Ceph is not well: {health.text}")
-    diff = {"before": "", "after": "".join(f"{text}\n" for text in actions)}
-    module.exit_json(changed=bool(actions), actions=actions, diff=diff, health=health.as_result())
+    wanted = [WantedPool(**pool) for pool in given["pools"]]
+    return PoolsWork(wanted, given["monitors"], waits=given["wait"], timeout_s=given["timeout"])
+
+
+def main() -> None:
+    run_on_host(ARGUMENTS, make, failing="the pools of Ceph cannot be had")
 
 
 if __name__ == "__main__":

@@ -200,21 +200,13 @@ sets:
       sample: [/dev/disk/by-id/ata-CT2000_2231E6]
 """
 
-from contextlib import nullcontext
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import (
-    Tools,
-    apply_plan,
-    find_missing_tools,
-    load_zfs,
-    locked,
-    read_seen,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk import plan_disks
+from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import Tools
+from ansible_collections.pextra.cloud.plugins.module_utils._disk_preparation import DisksWork
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import require_no_mistakes, run_on_host
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import FIELDS, parse_disk_sets
 
 ARGUMENTS: dict[str, Any] = {
@@ -223,57 +215,14 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def fail(module: AnsibleModule, problems: list[Problem], done: str) -> NoReturn:
-    lines = "".join(f"\n  {problem}" for problem in problems)
-    module.fail_json(
-        msg=f"{module.params['node']}: the disks cannot be prepared. {done}{lines}",
-        errors=[problem.as_dict() for problem in problems],
-    )
-    raise AssertionError("fail_json returned")
-
-
-def run(module: AnsibleModule) -> None:
-    node = module.params["node"]
+def make(module: AnsibleModule) -> DisksWork:
     sets, mistakes = parse_disk_sets(module.params["sets"], "sets")
-    if mistakes:
-        fail(module, [Problem(mistake.problem, resource=mistake.path) for mistake in mistakes], "Nothing was changed.")
-    tools = Tools(module.run_command, module.get_bin_path)
-    uses = [one.use for one in sets]
-    if "zfs" in uses and not module.check_mode:
-        load_zfs(tools)
-    missing = find_missing_tools(uses, tools)
-    if missing and not module.check_mode:
-        fail(module, missing, "Nothing was changed.")
-    for problem in missing:
-        module.warn(f"{node}: cannot be known yet: {problem}")
-    with nullcontext() if module.check_mode else locked():
-        plan = plan_disks(sets, read_seen(tools), node)
-        for warning in plan.warnings:
-            module.warn(warning)
-        if plan.refusals:
-            fail(module, list(plan.refusals), "Nothing was changed.")
-        if not module.check_mode:
-            apply_plan(plan, tools)
-        if plan.steps and not module.check_mode:
-            left = plan_disks(sets, read_seen(tools), node)
-            problems = [*left.refusals, *(Problem(f"still to be done: {step.text}", node=node) for step in left.steps)]
-            if problems:
-                fail(module, problems, "Everything was done, and they are still not as declared.")
-    module.exit_json(
-        changed=bool(plan.steps),
-        actions=[step.text for step in plan.steps],
-        sets=[one.describe() for one in plan.sets],
-        diff=plan.diff,
-    )
+    require_no_mistakes(mistakes)
+    return DisksWork(module.params["node"], sets, Tools(module.run_command, module.get_bin_path))
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    module.run_command_environ_update = {"LC_ALL": "C"}
-    try:
-        run(module)
-    except PextraError as error:
-        fail(module, list(error.problems), "What was begun can be finished by another run.")
+    run_on_host(ARGUMENTS, make, failing="the disks cannot be prepared")
 
 
 if __name__ == "__main__":

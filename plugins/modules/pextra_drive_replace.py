@@ -186,19 +186,14 @@ set:
   sample: tank
 """
 
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import (
-    Tools,
-    find_missing_tools,
-    locked,
-    read_seen,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_replacement import apply_replacement
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk_replacement import Drive, plan_replacement
+from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import Tools
+from ansible_collections.pextra.cloud.plugins.module_utils._disk_replacement import ReplacementWork
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk_replacement import Drive
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import require_no_mistakes, run_on_host
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import FIELDS, parse_disk_sets
 
 ARGUMENTS: dict[str, Any] = {
@@ -209,50 +204,18 @@ ARGUMENTS: dict[str, Any] = {
     "confirm": {"type": "str", "choices": ["DESTROY"]},
     "sets": {"type": "list", "elements": "dict", "required": True, "options": options_of(FIELDS)},
 }
-UNTOUCHED = "Nothing was changed."
 
 
-def fail(module: AnsibleModule, problems: list[Problem], done: str) -> NoReturn:
-    lines = "".join(f"\n  {problem}" for problem in problems)
-    module.fail_json(
-        msg=f"{module.params['node']}: the drive cannot be replaced. {done}{lines}",
-        errors=[problem.as_dict() for problem in problems],
-    )
-    raise AssertionError("fail_json returned")
-
-
-def run(module: AnsibleModule) -> None:
-    node = module.params["node"]
-    sets, mistakes = parse_disk_sets(module.params["sets"], "sets")
-    if mistakes:
-        fail(module, [Problem(mistake.problem, resource=mistake.path) for mistake in mistakes], UNTOUCHED)
-    tools = Tools(module.run_command, module.get_bin_path)
-    missing = find_missing_tools([one.use for one in sets], tools)
-    if missing:
-        fail(module, missing, UNTOUCHED)
-    with locked():
-        asked = Drive(drive=module.params["drive"], replacement=module.params["replacement"])
-        plan = plan_replacement(asked, sets, read_seen(tools), node)
-        for warning in plan.warnings:
-            module.warn(warning)
-        problems = list(plan.refusals)
-        if plan.loses and module.params["confirm"] != "DESTROY":
-            remedy = "Restore the drive if you can. If that is what you want, set confirm: DESTROY."
-            problems.append(Problem(f"this would destroy {'; '.join(plan.loses)}", remedy, node))
-        if problems:
-            fail(module, problems, UNTOUCHED)
-        if plan.steps and not module.check_mode:
-            apply_replacement(plan, tools, module.params["timeout"])
-    module.exit_json(changed=bool(plan.steps), actions=[step.text for step in plan.steps], set=plan.name)
+def make(module: AnsibleModule) -> ReplacementWork:
+    given = module.params
+    sets, mistakes = parse_disk_sets(given["sets"], "sets")
+    require_no_mistakes(mistakes)
+    asked = Drive(drive=given["drive"], replacement=given["replacement"])
+    return ReplacementWork(given["node"], asked, sets, Tools(module.run_command, module.get_bin_path), given["timeout"])
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    module.run_command_environ_update = {"LC_ALL": "C"}
-    try:
-        run(module)
-    except PextraError as error:
-        fail(module, list(error.problems), "What was begun is gone on with by another run.")
+    run_on_host(ARGUMENTS, make, failing="the drive cannot be replaced")
 
 
 if __name__ == "__main__":

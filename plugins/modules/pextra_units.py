@@ -101,21 +101,12 @@ actions:
   sample: [enable libvirtd-tls.socket, restart libvirtd.service]
 """
 
-from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._units import (
-    MARKER_DIR,
-    PROPERTIES,
-    Action,
-    Unit,
-    parse_status,
-    plan_units,
-    read_drop_ins,
-    read_file_times,
-    read_reload_times,
-)
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._unit_host import UnitsWork
+from ansible_collections.pextra.cloud.plugins.module_utils._units import Unit
 
 ARGUMENTS = {
     "units": {
@@ -135,70 +126,17 @@ ARGUMENTS = {
 }
 
 
-def make_unit(options: dict[str, Any]) -> Unit:
+def make(module: AnsibleModule) -> UnitsWork:
+    return UnitsWork(module.run_command, [_make_unit(options) for options in module.params["units"]])
+
+
+def _make_unit(options: dict[str, Any]) -> Unit:
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     return Unit(**values)
 
 
-def plan(module: AnsibleModule, units: list[Unit]) -> list[Action]:
-    """Read the units as they are and plan; two systemd calls at most, however many units there are."""
-    names = list(dict.fromkeys(name for unit in units for name in (*unit.sockets, unit.name)))
-    argv = ["systemctl", "show", "--timestamp=us+utc", f"--property={','.join(PROPERTIES)}", "--", *names]
-    code, out, error = module.run_command(argv)
-    if code != 0:
-        module.fail_json(msg=f"systemd does not answer: {error.strip()}. Is it process 1 on this host?")
-    status = parse_status(out, read_reload_times(names), read_drop_ins(names))
-    paths = {path for unit in units for path in (*unit.files, *unit.reload_files)}
-    paths |= {path for item in status.values() for path in item.unit_files}
-    return plan_units(units, status, read_file_times(paths))
-
-
-def apply(module: AnsibleModule, action: Action) -> None:
-    if action.reloaded:
-        # The moment before the reload: what is written while it runs counts as not yet read.
-        MARKER_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
-        pending = MARKER_DIR / f"{action.reloaded}.pending"
-        pending.touch()
-    code, out, error = module.run_command(list(action.argv))
-    if code != 0:
-        fail(module, action, error.strip() or out.strip())
-    if action.reloaded:
-        pending.replace(MARKER_DIR / action.reloaded)
-
-
-def fail(module: AnsibleModule, action: Action, reason: str) -> None:
-    names = [name for name in (action.reloaded, *action.argv[2:]) if name and name.endswith((".service", ".socket"))]
-    argv = ["journalctl", "--no-pager", "--quiet", "--lines=10", "--output=cat"]
-    # Without a unit journalctl would show everybody's lines.
-    log = module.run_command([*argv, *(f"--unit={name}" for name in names)])[1].strip() if names else ""
-    module.fail_json(
-        msg=f"Could not {action.text}: {reason}" + (f"\nThe last lines of its journal:\n{log}" if log else ""),
-        actions=[action.text],
-    )
-
-
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    units = [make_unit(options) for options in module.params["units"]]
-    actions = plan(module, units)
-    if actions and not module.check_mode:
-        for action in actions:
-            apply(module, action)
-        left = plan(module, [replace(unit, is_stale=False) for unit in units])
-        if left:
-            module.fail_json(
-                msg="Units are still not as they should be after: "
-                + "; ".join(action.text for action in actions)
-                + ". What is left: "
-                + "; ".join(action.text for action in left)
-                + ". Look at systemctl status and journalctl of these units.",
-            )
-    texts = [action.text for action in actions]
-    module.exit_json(
-        changed=bool(actions),
-        actions=texts,
-        diff={"before": "", "after": "".join(f"{text}\n" for text in texts)},
-    )
+    run_on_host(ARGUMENTS, make, failing="the units are not as they should be")
 
 
 if __name__ == "__main__":

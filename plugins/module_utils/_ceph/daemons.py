@@ -1,12 +1,14 @@
-"""What of Ceph runs on one host: look, plan, do, and look again."""
+"""What of Ceph runs on one host: its monitor; its manager and its OSDs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from .._errors import CephError, Problem, RefusedError
+from .._errors import Problem
+from .._host_engine import HostPlan
 from .connection import ADMIN, ADMIN_KEYRING, BOOTSTRAP, BOOTSTRAP_KEYRING, connected
 from .host import Run, find_idle_units, start_unit
 from .monitor import has_manager_key, has_store, make_manager_key, make_store, manager_unit, monitor_unit
@@ -14,99 +16,110 @@ from .osd import Present, Step, Wanted, apply_step, osd_unit, plan_osds, read_di
 
 
 @dataclass(frozen=True)
-class Action:
-    """One thing to do. act: does it; None where it shows only when what comes before it is done."""
+class MakeStore:
+    monitor: str
 
-    text: str
-    act: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """osds: number, path and fsid of each OSD of the host, after what was done."""
-
-    actions: tuple[str, ...] = ()
-    osds: tuple[dict[str, Any], ...] = field(default=())
-
-    def as_result(self) -> dict[str, Any]:
-        return {
-            "changed": bool(self.actions),
-            "actions": list(self.actions),
-            "osds": list(self.osds),
-            "diff": {"before": "", "after": "".join(f"{text}\n" for text in self.actions)},
-        }
+    @property
+    def text(self) -> str:
+        return f"make the store of the monitor {self.monitor}"
 
 
-def have_monitor(run: Run, name: str, fsid: str, monitors: Mapping[str, str], *, is_check: bool) -> Outcome:
+@dataclass(frozen=True)
+class MakeManagerKey:
+    manager: str
+
+    @property
+    def text(self) -> str:
+        return f"make the key of the manager {self.manager}"
+
+
+@dataclass(frozen=True)
+class StartUnit:
+    unit: str
+
+    @property
+    def text(self) -> str:
+        return f"start {self.unit}"
+
+
+class MonitorWork:
     """Have a monitor of this name on this host. monitors: the address of each by its name."""
-    unit = monitor_unit(name)
-    actions = []
-    if not has_store(name):
-        actions.append(Action(f"make the store of the monitor {name}", lambda: make_store(run, name, fsid, monitors)))
-    if find_idle_units(run, [unit]):
-        actions.append(Action(f"start {unit}", lambda: start_unit(run, unit)))
-    if not is_check:
-        _do(actions)
-    return Outcome(actions=tuple(action.text for action in actions))
+
+    def __init__(self, run: Run, name: str, fsid: str, monitors: Mapping[str, str]) -> None:
+        self._run, self._name, self._fsid, self._monitors = run, name, fsid, monitors
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        yield
+
+    def plan(self) -> HostPlan[MakeStore | StartUnit]:
+        acts: list[MakeStore | StartUnit] = [] if has_store(self._name) else [MakeStore(self._name)]
+        acts += [StartUnit(unit) for unit in find_idle_units(self._run, [monitor_unit(self._name)])]
+        return HostPlan(acts=tuple(acts))
+
+    def apply(self, acts: Sequence[MakeStore | StartUnit]) -> None:
+        for act in acts:
+            if isinstance(act, MakeStore):
+                make_store(self._run, act.monitor, self._fsid, self._monitors)
+            else:
+                start_unit(self._run, act.unit)
+
+    def describe(self, *, applied: bool) -> Mapping[str, Any]:  # noqa: ARG002
+        return {}
 
 
-def have_daemons(
-    run: Run,
-    fsid: str,
-    manager: str | None,
-    wanted: Sequence[Wanted],
-    *,
-    is_check: bool,
-    timeout_s: int,
-) -> Outcome:
+class DaemonsWork:
     """Have the manager and the OSDs of this host. manager: its name, None for a host that has none."""
-    steps, present = _look(run, fsid, wanted)
-    needs_key = manager is not None and not has_manager_key(manager)
-    done = [f"make the key of the manager {manager}"] if needs_key else []
-    done += [step.text for step in steps]
-    if (steps or needs_key) and not is_check:
-        name, keyring = (BOOTSTRAP, BOOTSTRAP_KEYRING) if manager is None else (ADMIN, ADMIN_KEYRING)
-        with connected(name, keyring, timeout_s) as ceph:
-            if needs_key and manager is not None:
-                make_manager_key(ceph, manager)
-            for step in steps:
-                apply_step(run, ceph, step)
-        left, present = _look(run, fsid, wanted)
-        if left:
-            raise CephError(f"still to be done after all was done: {'; '.join(step.text for step in left)}")
-    paths = {osd.path for osd in wanted}
-    units = [manager_unit(manager)] if manager is not None else []
-    units += [osd_unit(osd.id) for osd in present if osd.path in paths]
-    for unit in find_idle_units(run, units):
-        done.append(f"start {unit}")
-        if not is_check:
-            start_unit(run, unit)
-    found = tuple(
-        {"id": osd.id, "path": osd.path, "fsid": osd.fsid, "is_declared": osd.path in paths} for osd in present
-    )
-    return Outcome(actions=tuple(done), osds=found)
 
+    def __init__(self, run: Run, fsid: str, manager: str | None, wanted: Sequence[Wanted], timeout_s: int) -> None:
+        self._run, self._fsid, self._manager, self._wanted, self._timeout_s = run, fsid, manager, wanted, timeout_s
+        self._paths = {osd.path for osd in wanted}
 
-def _look(run: Run, fsid: str, wanted: Sequence[Wanted]) -> tuple[list[Step], list[Present]]:
-    """Return (what is to be done, the OSDs that are there). Raises RefusedError where something stands against it."""
-    present = read_present()
-    foreign = [
-        Problem(
-            f"osd.{osd.id} of another Ceph ({osd.ceph_fsid}) is on this host",
-            "Remove it with that Ceph's own tools first.",
-        )
-        for osd in present
-        if osd.ceph_fsid not in (None, fsid)
-    ]
-    ours = {osd.path for osd in present}
-    disks = {osd.path: read_disk(run, osd, is_ours=osd.path in ours) for osd in wanted}
-    steps, problems = plan_osds(fsid, wanted, present, disks)
-    if foreign or problems:
-        raise RefusedError([*foreign, *problems])
-    return steps, present
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        yield
 
+    def plan(self) -> HostPlan[MakeManagerKey | Step | StartUnit]:
+        present = read_present()
+        foreign = [
+            Problem(
+                f"osd.{osd.id} of another Ceph ({osd.ceph_fsid}) is on this host",
+                "Remove it with that Ceph's own tools first.",
+            )
+            for osd in present
+            if osd.ceph_fsid not in (None, self._fsid)
+        ]
+        ours = {osd.path for osd in present}
+        disks = {osd.path: read_disk(self._run, osd, is_ours=osd.path in ours) for osd in self._wanted}
+        steps, problems = plan_osds(self._fsid, self._wanted, present, disks)
+        acts: list[MakeManagerKey | Step | StartUnit] = []
+        if self._manager is not None and not has_manager_key(self._manager):
+            acts.append(MakeManagerKey(self._manager))
+        # An OSD that is yet to be made has no number, and so no unit: making it includes its start.
+        acts += [*steps, *(StartUnit(unit) for unit in find_idle_units(self._run, self._units(present)))]
+        return HostPlan(acts=tuple(acts), refusals=(*foreign, *problems))
 
-def _do(actions: Sequence[Action]) -> None:
-    for action in actions:
-        if action.act is not None:
-            action.act()
+    def apply(self, acts: Sequence[MakeManagerKey | Step | StartUnit]) -> None:
+        making = [act for act in acts if not isinstance(act, StartUnit)]
+        if making:
+            name, keyring = (BOOTSTRAP, BOOTSTRAP_KEYRING) if self._manager is None else (ADMIN, ADMIN_KEYRING)
+            with connected(name, keyring, self._timeout_s) as ceph:
+                for act in making:
+                    if isinstance(act, MakeManagerKey):
+                        make_manager_key(ceph, act.manager)
+                    else:
+                        apply_step(self._run, ceph, act)
+        for unit in find_idle_units(self._run, self._units(read_present())):
+            start_unit(self._run, unit)
+
+    def describe(self, *, applied: bool) -> Mapping[str, Any]:  # noqa: ARG002
+        """Number, path and fsid of each OSD of the host."""
+        osds = [
+            {"id": osd.id, "path": osd.path, "fsid": osd.fsid, "is_declared": osd.path in self._paths}
+            for osd in read_present()
+        ]
+        return {"osds": osds}
+
+    def _units(self, present: Sequence[Present]) -> list[str]:
+        units = [manager_unit(self._manager)] if self._manager is not None else []
+        return units + [osd_unit(osd.id) for osd in present if osd.path in self._paths]

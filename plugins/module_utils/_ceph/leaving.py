@@ -6,18 +6,22 @@ after it has been seen that there is a place for every copy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import CephError, ConsentError, Problem, RefusedError
+from .._errors import CephError, Problem
+from .._host_engine import HostPlan
 from .connection import Connection
-from .pools import Health, read_health, read_pools
+from .pools import read_health, read_pools
 from .waiting import wait_for
 
 # Ceph warns from here on (nearfull), and moves nothing more at 90 per cent.
 _MOST_FULL = 0.85
 _SERVED_WITHIN_S = 120
+
+Connect = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,114 +71,156 @@ def find_lack_of_room(leaving: int, osds: Sequence[Osd], copies: int) -> str | N
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leaving:
-    """actions: what was done, or would be. host: of the OSD. is_known: whether Ceph still knows it."""
-
-    is_known: bool
-    host: str = ""
-    actions: tuple[str, ...] = ()
-
-
-def drain(
-    ceph: Connection,
-    number: int,
-    monitors: Sequence[str],
-    *,
-    confirm: str,
-    is_replaced: bool,
-    is_check: bool,
-    timeout_s: int,
-) -> Leaving:
-    """Move the data of an OSD away, if there is a place for it, and else see that Ceph goes on without it.
-
-    is_replaced: another one comes in its place, so that for a while there may be a copy less.
-    Raises ConsentError or RefusedError before anything is changed, and CephError when it takes too long.
-    """
-    osds = read_osds(ceph)
-    found = [osd for osd in osds if osd.id == number]
-    if not found:
-        return Leaving(is_known=False)
-    osd = found[0]
-    if confirm != "DESTROY":
-        raise ConsentError([
-            Problem(f"osd.{number} on {osd.host} would be destroyed. Nothing was changed", "Say -e confirm=DESTROY.")
-        ])  # fmt: skip
-    copies = max((pool.copies for pool in read_pools(ceph).values()), default=1)
-    lack = find_lack_of_room(number, osds, copies)
-    if lack is not None and not is_replaced:
-        raise RefusedError([Problem(f"osd.{number} cannot leave: {lack}. Nothing was changed", "Add an OSD first.")])
-    if osd.is_in:
-        _require_health(ceph, osd, monitors, timeout_s)
-    if lack is not None:
-        _require_readable(ceph, number)
-        _require_ok_to_stop(ceph, number)
-        return Leaving(is_known=True, host=osd.host)
-    actions = (f"move the data of osd.{number} to the others",) if osd.is_in or not _is_safe(ceph, number) else ()
-    if actions and not is_check:
-        if osd.is_in:
-            ceph.ask("osd out", ids=[str(number)])
-        wait_for(f"osd.{number} holds nothing that is needed", lambda: _find_unsafe(ceph, number, monitors), timeout_s)
-    return Leaving(is_known=True, host=osd.host, actions=actions)
-
-
-def purge(ceph: Connection, number: int, *, confirm: str, is_replaced: bool, is_check: bool) -> Leaving:
-    """Let Ceph forget an OSD. It must not run any more, and its data must not be needed."""
-    found = [osd for osd in read_osds(ceph) if osd.id == number]
-    if not found:
-        return Leaving(is_known=False)
-    if confirm != "DESTROY":
-        raise ConsentError([Problem(f"osd.{number} would be forgotten", "Say -e confirm=DESTROY.")])
-    if found[0].is_up and not is_check:
-        raise RefusedError([Problem(f"osd.{number} still runs on {found[0].host}", "Stop it first.")])
-    if not is_replaced and not _is_safe(ceph, number) and not is_check:
-        raise RefusedError([
-            Problem(f"osd.{number} still holds data that is needed", "Run the playbook again: it moves the data away.")
-        ])  # fmt: skip
-    if is_replaced and not is_check:
-        # It was stopped a moment ago: the others agree first on who serves its data.
-        wait_for("the others serve all data", lambda: _find_unreadable(ceph), _SERVED_WITHIN_S)
-    if not is_check:
-        # The manager asks once more whether it is safe; with a copy less for a while it would say no.
-        ceph.ask_manager("osd purge", id=number, yes_i_really_mean_it=True, force=is_replaced)
-    return Leaving(is_known=True, host=found[0].host, actions=(f"let Ceph forget osd.{number}",))
-
-
-def _require_health(ceph: Connection, osd: Osd, monitors: Sequence[str], timeout_s: int) -> None:
+@dataclass(frozen=True)
+class WaitForCopies:
     """All data must have all its copies before one is taken; those of an OSD that is down are lacking anyway."""
 
-    def look() -> str | None:
-        health = read_health(ceph, monitors)
-        return None if health.is_settled or not osd.is_up else _advise(health)
-
-    wait_for("all data has all its copies, before one is taken", look, timeout_s)
+    text: str = "wait until all data has all its copies"
 
 
-def _advise(health: Health) -> str:
-    return f"{health.text}. Mend that first; nothing was changed"
+@dataclass(frozen=True)
+class MoveData:
+    number: int
+    is_in: bool
+
+    @property
+    def text(self) -> str:
+        return f"move the data of osd.{self.number} to the others"
 
 
-def _require_readable(ceph: Connection, number: int) -> None:
-    """What nobody serves may be on this OSD alone, so it must not be destroyed, dead as it may seem."""
+@dataclass(frozen=True)
+class Forget:
+    number: int
+
+    @property
+    def text(self) -> str:
+        return f"let Ceph forget osd.{self.number}"
+
+
+class LeavingWork:
+    """What both ways of leaving share. connect: opens a connection to the monitors.
+
+    is_replaced: another one comes in its place, so that for a while there may be a copy less.
+    """
+
+    def __init__(
+        self, connect: Connect, number: int, monitors: Sequence[str], *, is_replaced: bool, timeout_s: int
+    ) -> None:
+        self._connect, self._number, self._monitors = connect, number, monitors
+        self._is_replaced, self._timeout_s = is_replaced, timeout_s
+        self._host = ""
+        self._is_known = False
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        yield
+
+    def describe(self, *, applied: bool) -> Mapping[str, Any]:  # noqa: ARG002
+        """As it was before anything was done."""
+        return {"host": self._host, "is_known": self._is_known}
+
+    def _find(self, osds: Sequence[Osd]) -> Osd | None:
+        osd = next((osd for osd in osds if osd.id == self._number), None)
+        if osd is not None:
+            self._host, self._is_known = osd.host, True
+        return osd
+
+
+class DrainingWork(LeavingWork):
+    """Move the data of an OSD away, if there is a place for it, and else see that Ceph goes on without it."""
+
+    def plan(self) -> HostPlan[WaitForCopies | MoveData]:
+        with self._connect() as ceph:
+            osds = read_osds(ceph)
+            osd = self._find(osds)
+            if osd is None:
+                return HostPlan()
+            loses = (f"osd.{osd.id} on {osd.host}",)
+            copies = max((pool.copies for pool in read_pools(ceph).values()), default=1)
+            lack = find_lack_of_room(osd.id, osds, copies)
+            if lack is not None and not self._is_replaced:
+                problem = Problem(f"osd.{osd.id} cannot leave: {lack}", "Add an OSD first.")
+                return HostPlan(refusals=(problem,), loses=loses)
+            acts: list[WaitForCopies | MoveData] = []
+            if osd.is_in and _find_unsettled(ceph, osd.is_up, self._monitors) is not None:
+                acts.append(WaitForCopies())
+            if lack is None and (osd.is_in or not _is_safe(ceph, osd.id)):
+                acts.append(MoveData(osd.id, osd.is_in))
+            # Judged when all has settled: until then too much seems to be missing.
+            refusals = _find_dangers(ceph, osd.id) if lack is not None and not acts else ()
+            return HostPlan(acts=tuple(acts), refusals=refusals, loses=loses)
+
+    def apply(self, acts: Sequence[WaitForCopies | MoveData]) -> None:
+        with self._connect() as ceph:
+            is_up = any(osd.id == self._number and osd.is_up for osd in read_osds(ceph))
+            for act in acts:
+                if isinstance(act, WaitForCopies):
+                    wait_for(
+                        "all data has all its copies, before one is taken",
+                        lambda: _find_unsettled(ceph, is_up, self._monitors),
+                        self._timeout_s,
+                    )
+                    continue
+                if act.is_in:
+                    ceph.ask("osd out", ids=[str(act.number)])
+                wait_for(
+                    f"osd.{act.number} holds nothing that is needed",
+                    lambda: _find_unsafe(ceph, self._number, self._monitors),
+                    self._timeout_s,
+                )
+
+
+class PurgingWork(LeavingWork):
+    """Let Ceph forget an OSD. It must not run any more, and its data must not be needed."""
+
+    def plan(self) -> HostPlan[Forget]:
+        with self._connect() as ceph:
+            osd = self._find(read_osds(ceph))
+            if osd is None:
+                return HostPlan()
+            conditions = []
+            if osd.is_up:
+                conditions.append(Problem(f"osd.{osd.id} still runs on {osd.host}", "Stop it first."))
+            if not self._is_replaced and not _is_safe(ceph, osd.id):
+                remedy = "Run the playbook again: it moves the data away."
+                conditions.append(Problem(f"osd.{osd.id} still holds data that is needed", remedy))
+            # In a check the OSD has not been stopped, nor its data moved, by what comes before.
+            return HostPlan(
+                acts=(Forget(osd.id),), conditions=tuple(conditions), loses=(f"osd.{osd.id} on {osd.host}",)
+            )
+
+    def apply(self, acts: Sequence[Forget]) -> None:
+        with self._connect() as ceph:
+            if self._is_replaced:
+                # It was stopped a moment ago: the others agree first on who serves its data.
+                wait_for("the others serve all data", lambda: _find_unreadable(ceph), _SERVED_WITHIN_S)
+            for act in acts:
+                # The manager asks once more whether it is safe; with a copy less for a while it would say no.
+                ceph.ask_manager("osd purge", id=act.number, yes_i_really_mean_it=True, force=self._is_replaced)
+
+
+def _find_unsettled(ceph: Connection, is_up: bool, monitors: Sequence[str]) -> str | None:
+    health = read_health(ceph, monitors)
+    return None if health.is_settled or not is_up else f"{health.text}. Mend that first; nothing was changed"
+
+
+def _find_dangers(ceph: Connection, number: int) -> tuple[Problem, ...]:
+    """What nobody else serves may be on this OSD alone, so it must not be destroyed, dead as it may seem."""
     unreadable = _find_unreadable(ceph)
     if unreadable is not None:
         remedy = "Start the OSDs that are down: what is on them may be the last copy."
-        raise RefusedError([Problem(f"osd.{number} may hold what nobody else has: {unreadable}", remedy)])
+        return (Problem(f"osd.{number} may hold what nobody else has: {unreadable}", remedy),)
+    try:
+        ceph.ask_manager("osd ok-to-stop", ids=[str(number)])
+    except CephError as error:
+        return (Problem(f"without osd.{number} data would stand still: {error}", "Add an OSD first."),)
+    return ()
 
 
 def _find_unreadable(ceph: Connection) -> str | None:
     states = ceph.ask("status")["pgmap"].get("pgs_by_state", ())
     bad = [f"{one['count']} {one['state_name']}" for one in states if not one["state_name"].startswith("active")]
     return f"placement groups are not served: {', '.join(bad)}" if bad else None
-
-
-def _require_ok_to_stop(ceph: Connection, number: int) -> None:
-    try:
-        ceph.ask_manager("osd ok-to-stop", ids=[str(number)])
-    except CephError as error:
-        raise RefusedError([
-            Problem(f"without osd.{number} data would stand still: {error}. Nothing was changed", "Add an OSD first.")
-        ]) from error  # fmt: skip
 
 
 def _is_safe(ceph: Connection, number: int) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from .._errors import CephError
-from .connection import Connection
+from .._host_engine import HostPlan
+from .connection import ADMIN, ADMIN_KEYRING, Connection, connected
 from .waiting import wait_for
 
 _APPLICATION = "rbd"
@@ -208,26 +210,49 @@ def wait_for_health(ceph: Connection, monitors: Sequence[str], timeout_s: float)
     return last[0]
 
 
-def have_pools(
-    ceph: Connection,
-    wanted: Sequence[WantedPool],
-    monitors: Sequence[str],
-    *,
-    is_check: bool,
-    waits: bool,
-    timeout_s: int,
-) -> tuple[list[str], Health]:
-    """Have the pools and their clients. Returns (what was done, how Ceph is).
+class PoolsWork:
+    """Have the pools and their clients. monitors: the names of those that should be in the quorum.
 
     waits: whether to wait until all is well even if nothing had to be done.
     """
-    steps = plan_pools(wanted, read_pools(ceph), read_rights(ceph))
-    if not is_check:
-        for step in steps:
-            apply_step(ceph, step)
-        left = plan_pools(wanted, read_pools(ceph), read_rights(ceph))
-        if left:
-            raise CephError(f"still to be done after all was done: {'; '.join(step.text for step in left)}")
-        if steps or waits:
-            return [step.text for step in steps], wait_for_health(ceph, monitors, timeout_s)
-    return [step.text for step in steps], read_health(ceph, monitors)
+
+    def __init__(self, wanted: Sequence[WantedPool], monitors: Sequence[str], *, waits: bool, timeout_s: int) -> None:
+        self._wanted, self._monitors, self._waits, self._timeout_s = wanted, monitors, waits, timeout_s
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        yield
+
+    def plan(self) -> HostPlan[Step]:
+        if not self._is_there():
+            # In a check, before there is a Ceph that could be asked. A real run fails when it connects.
+            return HostPlan(acts=tuple(plan_pools(self._wanted, {}, {})))
+        with self._connected() as ceph:
+            return HostPlan(acts=tuple(plan_pools(self._wanted, read_pools(ceph), read_rights(ceph))))
+
+    def apply(self, acts: Sequence[Step]) -> None:
+        with self._connected() as ceph:
+            for act in acts:
+                apply_step(ceph, act)
+        self._waits = True
+
+    def describe(self, *, applied: bool) -> Mapping[str, Any]:
+        """How Ceph is."""
+        health = UNKNOWN
+        if applied or self._is_there():
+            with self._connected() as ceph:
+                waits = applied and self._waits
+                health = (
+                    wait_for_health(ceph, self._monitors, self._timeout_s)
+                    if waits
+                    else read_health(ceph, self._monitors)
+                )
+        is_worth_telling = not health.is_well and health is not UNKNOWN
+        warnings = [f"Ceph is not well: {health.text}"] if is_worth_telling else []
+        return {"health": health.as_result(), "warnings": warnings}
+
+    def _is_there(self) -> bool:
+        return Path(ADMIN_KEYRING).exists()
+
+    def _connected(self) -> AbstractContextManager[Connection]:
+        return connected(ADMIN, ADMIN_KEYRING, self._timeout_s)

@@ -27,7 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "_ovsdb": {"_errors"},
     "_switch": {"_errors", "_ovsdb", "_plan"},
     "_node_labels": {"_ovsdb"},
-    "_ceph": {"_errors", "_progress"},
+    "_ceph": {"_errors", "_host_engine", "_progress"},
     "_cloud": {
         "_ceph_keys",
         "_errors",
@@ -46,7 +46,10 @@ LAYERS: dict[str, set[str]] = {
     "_disk_reports": {"_plan"},
     "_disk_takings": {"_plan"},
     "_disk_users": set(),
-    "_disk_replacement": {"_disk_host", "_disk_takings", "_errors", "_plan", "_progress"},
+    "_host_engine": {"_errors"},
+    "_unit_host": {"_errors", "_host_engine", "_units"},
+    "_disk_preparation": {"_disk_host", "_disk_reports", "_disk_takings", "_errors", "_host_engine", "_plan", "_spec"},
+    "_disk_replacement": {"_disk_host", "_disk_takings", "_errors", "_host_engine", "_plan", "_progress", "_spec"},
     "_disk_host": {"_disk_reports", "_disk_takings", "_disk_users", "_errors", "_plan"},
     "_host_facts": {"_kvm", "_spec"},
     "_image_inspection": {"_errors", "_spec"},
@@ -73,7 +76,7 @@ LAYERS: dict[str, set[str]] = {
         "_switch",
     },
     "_engine": {"_cloud", "_errors", "_plan", "_progress", "_registry", "_resource"},
-    "_runner": {"_argspec", "_cloud", "_engine", "_errors", "_plan", "_registry", "_resource", "_spec"},
+    "_runner": {"_argspec", "_cloud", "_engine", "_errors", "_host_engine", "_plan", "_registry", "_resource", "_spec"},
     "_propagation_job": {"_cloud", "_engine", "_errors", "_plan", "_registry", "_resource"},
 }
 # Library: the only layers that may import it.
@@ -94,14 +97,6 @@ DOORS = {
 READ_CHECK_MODE = {
     "plugins/module_utils/_runner.py": "the engine of the resource modules",
     "plugins/modules/pextra_registry.py": "makes the database that the runner works on",
-    "plugins/modules/pextra_disks.py": "runs on each host, without a registry",
-    "plugins/modules/pextra_drive_replace.py": "runs on each host, without a registry",
-    "plugins/modules/pextra_units.py": "runs on each host, without a registry",
-    "plugins/modules/pextra_ceph_monitor.py": "runs on each host of Ceph, without a registry",
-    "plugins/modules/pextra_ceph_daemons.py": "runs on each host of Ceph, without a registry",
-    "plugins/modules/pextra_ceph_osd_leave.py": "asks Ceph's monitors, and needs no registry",
-    "plugins/modules/pextra_ceph_osd_discard.py": "runs on each host of Ceph, without a registry",
-    "plugins/modules/pextra_ceph_pool.py": "asks Ceph's monitors, and needs no registry",
     "plugins/action/pextra_image.py": "copies images to the coordinator before the module runs",
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import have_monitor
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import MonitorWork
 from ansible_collections.pextra.cloud.plugins.module_utils._ceph.host import find_idle_units
 from ansible_collections.pextra.cloud.plugins.module_utils._ceph.monitor import render_address, render_keyring
+from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import converge_on_host
 
 RUNNING = "Id=ceph-mon@a.service\nActiveState=active\nUnitFileState=enabled\n"
 FAILED = "Id=ceph-osd@0.service\nActiveState=failed\nUnitFileState=enabled\n"
@@ -26,11 +27,11 @@ def test_a_check_of_a_bare_host_says_what_would_be_done() -> None:
         asked.append(argv)
         return 0, "Id=ceph-mon@no-such-monitor.service\nActiveState=inactive\nUnitFileState=\n", ""
 
-    outcome = have_monitor(run, "no-such-monitor", "f", {"no-such-monitor": "192.0.2.1"}, is_check=True)
-    assert outcome.actions == (
+    work = MonitorWork(run, "no-such-monitor", "f", {"no-such-monitor": "192.0.2.1"})
+    assert converge_on_host(work, apply=False, confirm=None).plan.actions == [
         "make the store of the monitor no-such-monitor",
         "start ceph-mon@no-such-monitor.service",
-    )
+    ]
     assert [argv[:2] for argv in asked] == [["systemctl", "show"]]
 
 

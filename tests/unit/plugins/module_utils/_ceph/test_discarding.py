@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._ceph import osd as osds
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.discarding import discard_osd, find_osd, stop_osd
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.discarding import DiscardingWork, find_osd
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.host import Run
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import ConsentError
+from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import converge_on_host
 
 ONE, TWO = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
 
@@ -27,38 +28,48 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def host(monkeypatch: pytest.MonkeyPatch, label: str) -> Callable[[Sequence[str]], tuple[int, str, str]]:
+RUNNING = "ActiveState=active\nUnitFileState=enabled\n"
+STOPPED = "ActiveState=inactive\nUnitFileState=disabled\n"
+
+
+def host(monkeypatch: pytest.MonkeyPatch, label: str, *, state: str = RUNNING) -> Run:
     monkeypatch.setattr(osds, "_read_label", lambda _run, _path: {"osd_uuid": label, "whoami": "3"})
-    return lambda argv: (0, "ActiveState=active\nUnitFileState=enabled\n" if "show" in argv else "", "")
+    return lambda argv: (0, state if "show" in argv else "", "")
+
+
+def discard(run: Run, number: int = 3, *, confirm: str = "DESTROY", apply: bool = True) -> list[str]:
+    return converge_on_host(DiscardingWork(run, number, keeps_data=False), apply=apply, confirm=confirm).plan.actions
 
 
 def test_it_goes_with_its_data(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = host(monkeypatch, ONE)
-    done = [f"wipe {disk}", "remove the directory of osd.3"]
-    assert discard_osd(run, 3, confirm="DESTROY", is_check=True) == done
+    done = ["stop ceph-osd@3.service", f"wipe {disk}", "remove the directory of osd.3"]
+    assert discard(run, apply=False) == done
     assert disk.exists()
-    assert discard_osd(run, 3, confirm="DESTROY", is_check=False) == done
+    assert discard(run) == done
     assert not disk.exists()
     assert find_osd(3) is None
-    assert discard_osd(run, 3, confirm="", is_check=False) == []
+    assert discard(run, confirm="") == []
 
 
-def test_without_consent_nothing_goes(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("apply", [True, False])
+def test_without_consent_nothing_goes(disk: Path, monkeypatch: pytest.MonkeyPatch, apply: bool) -> None:
     with pytest.raises(ConsentError, match=r"the data of osd\.3"):
-        discard_osd(host(monkeypatch, ONE), 3, confirm="", is_check=False)
+        discard(host(monkeypatch, ONE), confirm="", apply=apply)
     assert disk.exists()
     assert find_osd(3) is not None
 
 
 def test_another_disk_in_its_place_is_not_wiped(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert discard_osd(host(monkeypatch, TWO), 3, confirm="DESTROY", is_check=False) == [
-        "remove the directory of osd.3"
-    ]
+    run = host(monkeypatch, TWO, state=STOPPED)
+    assert discard(run) == ["remove the directory of osd.3"]
     assert disk.read_bytes() == b"data"
 
 
 def test_a_host_without_it_is_left_alone(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = host(monkeypatch, ONE)
-    assert stop_osd(run, 4, is_check=False) == discard_osd(run, 4, confirm="", is_check=False) == []
-    assert stop_osd(run, 3, is_check=False) == ["stop ceph-osd@3.service"]
+    assert discard(run, 4, confirm="") == []
+    stopping = converge_on_host(DiscardingWork(run, 3, keeps_data=True), apply=False, confirm="")
+    assert stopping.plan.actions == ["stop ceph-osd@3.service"]
+    assert stopping.further == {"path": str(disk)}
     assert disk.exists()

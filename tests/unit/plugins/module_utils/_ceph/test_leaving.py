@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import Connection
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import Osd, drain, find_lack_of_room, purge
+from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import (
+    DrainingWork,
+    Osd,
+    PurgingWork,
+    find_lack_of_room,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import CephError, ConsentError, RefusedError
+from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import HostResult, converge_on_host
 
 NAMES = ["node1", "node2", "node3"]
 
@@ -62,6 +70,8 @@ class Ceph(Connection):
                 "mgrmap": {"available": True},
             }
         self.changed.append(f"{command} {arguments.get('ids') or arguments.get('id')}")
+        if command == "osd out":
+            self.osds = [replace(o, is_in=False) if str(o.id) in arguments["ids"] else o for o in self.osds]
         return ""
 
     def ask_manager(self, command: str, /, **arguments: Any) -> Any:
@@ -73,6 +83,7 @@ class Ceph(Connection):
             return {"safe_to_destroy": [int(number) for number in arguments["ids"] if self.is_safe]}
         if command == "osd purge":
             self.changed.append(f"{command} {arguments['id']}{' --force' if arguments['force'] else ''}")
+            self.osds = [o for o in self.osds if o.id != arguments["id"]]
             return ""
         hosts = sorted({item.host for item in self.osds})
         buckets = [
@@ -87,42 +98,46 @@ class Ceph(Connection):
         return {"nodes": [*buckets, *leaves]}
 
 
-def drained(
-    ceph: Ceph, *, confirm: str = "DESTROY", is_replaced: bool = False, is_check: bool = False
-) -> tuple[str, ...]:
-    return drain(ceph, 0, NAMES, confirm=confirm, is_replaced=is_replaced, is_check=is_check, timeout_s=0).actions
+def drained(ceph: Ceph, *, confirm: str = "DESTROY", is_replaced: bool = False, is_check: bool = False) -> list[str]:
+    work = DrainingWork(lambda: nullcontext(ceph), 0, NAMES, is_replaced=is_replaced, timeout_s=0)
+    return converge_on_host(work, apply=not is_check, confirm=confirm).plan.actions
+
+
+def purged(ceph: Ceph, *, confirm: str = "DESTROY", is_replaced: bool = False, is_check: bool = False) -> HostResult:
+    work = PurgingWork(lambda: nullcontext(ceph), 0, NAMES, is_replaced=is_replaced, timeout_s=0)
+    return converge_on_host(work, apply=not is_check, confirm=confirm)
 
 
 def test_data_is_moved_before() -> None:
     ceph = Ceph([*THREE, osd(3, "node1")])
-    assert drained(ceph) == ("move the data of osd.0 to the others",)
+    assert drained(ceph) == ["move the data of osd.0 to the others"]
     assert ceph.changed == ["osd out ['0']"]
 
 
 def test_a_check_changes_nothing() -> None:
     ceph = Ceph([*THREE, osd(3, "node1")])
-    assert drained(ceph, is_check=True) == ("move the data of osd.0 to the others",)
+    assert drained(ceph, is_check=True) == ["move the data of osd.0 to the others"]
     assert ceph.changed == []
 
 
 def test_what_has_left_already_is_nothing_to_do() -> None:
     ceph = Ceph(THREE[1:])
-    assert drained(ceph, confirm="") == ()
-    assert purge(ceph, 0, confirm="", is_replaced=False, is_check=False).is_known is False
+    assert drained(ceph, confirm="") == []
+    assert purged(ceph, confirm="").further == {"host": "", "is_known": False}
     assert ceph.changed == []
 
 
 def test_a_run_that_was_killed_goes_on() -> None:
     ceph = Ceph([osd(0, "node1", is_in=False), *THREE[1:], osd(3, "node1")])
-    assert drained(ceph) == ()
+    assert drained(ceph) == []
     assert ceph.changed == []
 
 
 @pytest.mark.parametrize(
     ("ceph", "arguments", "error", "why"),
     [
-        (Ceph([*THREE, osd(3, "node1")]), {"confirm": ""}, ConsentError, "osd.0 on node1 would be destroyed"),
-        (Ceph([*THREE, osd(3, "node1")]), {"confirm": "yes"}, ConsentError, "Say -e confirm=DESTROY"),
+        (Ceph([*THREE, osd(3, "node1")]), {"confirm": ""}, ConsentError, "this would destroy osd.0 on node1"),
+        (Ceph([*THREE, osd(3, "node1")]), {"confirm": "yes"}, ConsentError, "set confirm: DESTROY"),
         (Ceph(THREE), {}, RefusedError, "osd.0 cannot leave: 3 copies need 3 hosts"),
         (Ceph(THREE, is_ok_to_stop=False), {"is_replaced": True}, RefusedError, "data would stand still"),
         # Dead as it is, it may have the last copy.
@@ -153,19 +168,30 @@ def test_too_long_is_told() -> None:
 
 def test_a_replaced_one_may_leave_a_copy_less_for_a_while() -> None:
     ceph = Ceph(THREE)
-    assert drained(ceph, is_replaced=True) == ()
+    assert drained(ceph, is_replaced=True) == []
     assert ceph.changed == []
 
 
 def test_ceph_forgets_only_what_does_not_run_and_is_not_needed() -> None:
     down = [osd(0, "node1", is_up=False, is_in=False), *THREE[1:], osd(3, "node1")]
     ceph = Ceph(down)
-    assert purge(ceph, 0, confirm="DESTROY", is_replaced=False, is_check=False).actions == ("let Ceph forget osd.0",)
+    assert purged(ceph).plan.actions == ["let Ceph forget osd.0"]
     assert ceph.changed == ["osd purge 0"]
     ceph = Ceph(down, is_safe=False)
-    assert purge(ceph, 0, confirm="DESTROY", is_replaced=True, is_check=False).actions == ("let Ceph forget osd.0",)
+    assert purged(ceph, is_replaced=True).plan.actions == ["let Ceph forget osd.0"]
     assert ceph.changed == ["osd purge 0 --force"]
     for refused in (Ceph(THREE), Ceph(down, is_safe=False)):
         with pytest.raises(RefusedError):
-            purge(refused, 0, confirm="DESTROY", is_replaced=False, is_check=False)
+            purged(refused)
         assert refused.changed == []
+
+
+def test_a_check_does_not_ask_for_what_earlier_stages_would_have_done() -> None:
+    ceph = Ceph([*THREE, osd(3, "node1")], is_safe=False)
+    result = purged(ceph, is_check=True)
+    assert result.plan.actions == ["let Ceph forget osd.0"]
+    assert [problem.what for problem in result.plan.conditions] == [
+        "osd.0 still runs on node1",
+        "osd.0 still holds data that is needed",
+    ]
+    assert ceph.changed == []
