@@ -12,12 +12,26 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ._mistake import Mistake, shown, suggest
 from ._sizes import parse_size_mib, show_size
 
 Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
+# When a difference takes effect on a running instance: at once, by plugging, by the next start, by making it again with
+# the loss of what it holds, or never: fixed when it was made.
+Effect = Literal["live", "hot_plug", "next_boot", "replace", "fixed"]
+
+
+class Place(Protocol):
+    """Where an option stands in a definition in XML. Values are normalised; None means that it is not there."""
+
+    def read(self, element: Any) -> Any:
+        """Return the value below the element."""
+
+    def write(self, element: Any, value: Any) -> None:
+        """Put the value there and keep everything else; None takes it away."""
+
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +42,8 @@ class Field:
     check: takes a normalised value, returns what is wrong with it (a clause that ends a sentence) or None.
     default: belongs to the call, and is there in each (`state`); create: what a new resource gets that does not say
     it, normalised, and never compared with one that exists. A field has one of the two at most.
+    at: its place in the definition, for options of which nothing else need be known. effect: when a difference of it
+    takes effect.
     """
 
     kind: Kind
@@ -43,6 +59,8 @@ class Field:
     unique: bool = False
     check: Callable[[Any], str | None] | None = None
     no_log: bool | None = None
+    at: Place | None = None
+    effect: Effect | None = None
 
 
 Table = Mapping[str, Field]

@@ -1,0 +1,71 @@
+"""What an instance is made of: aspects, and kinds of device. Each is one file; the walk knows the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..._spec._fields import Field, Table
+
+Hot = Literal["attach", "detach", "update"]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a definition cannot be, and what to do. path: of the option, below the instance."""
+
+    path: str
+    what: str
+    remedy: str
+
+
+def nothing_against(_definition: Any) -> Sequence[Refusal]:
+    return ()
+
+
+def nothing_wrong(_values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aspect:
+    """What concerns no device. Each row of the table has its place below the domain, and its effect.
+
+    refuse: looks at the definition as it would become. find_mistakes: looks at the instance's options alone, before
+    anything is known of it, and returns pairs of a path and what is wrong there.
+    """
+
+    option: str
+    help: str
+    table: Table
+    refuse: Callable[[Any], Sequence[Refusal]] = nothing_against
+    find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
+
+    @property
+    def field(self) -> Field:
+        return Field(kind="dict", table=self.table, help=self.help)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A kind of device of which an instance has one at most.
+
+    Each row of the table has its place below the device's element, `tag`. The row `model` is always there, and its
+    choice `none` means that the instance has no such device. hot: what a running guest takes; everything else waits for
+    its next start. slots: the PCIe root ports that one takes. claims: which elements of the tag are ours.
+    """
+
+    option: str
+    help: str
+    tag: str
+    table: Table
+    hot: frozenset[Hot] = frozenset()
+    slots: int = 0
+    claims: Callable[[Any], bool] = lambda _element: True
+    refuse: Callable[[Any], Sequence[Refusal]] = nothing_against
+    find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
+
+    @property
+    def field(self) -> Field:
+        return Field(kind="dict", table=self.table, help=self.help)
