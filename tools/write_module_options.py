@@ -106,10 +106,16 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _document(table: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import REQUIRED, show_made
+
     documented = {}
     for name, field in table.items():
         argument = arguments[name]
         entry: dict[str, Any] = {"description": re.split(r"(?<=[.]) (?=[A-Z])", field.help)}
+        if field.create is REQUIRED:
+            entry["description"].append("Needed for a new one.")
+        elif field.create is not None and (made := show_made(field)) is not None:
+            entry["description"].append(f"A new one gets V({made}) unless it is given.")
         entry["type"] = argument["type"]
         for key in ("elements", "required", "choices", "default"):
             if key in argument:

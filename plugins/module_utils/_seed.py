@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import pycdlib
+import yaml
+
+NAMES = ("meta-data", "user-data", "network-config")
 
 
 def build_seed(files: Mapping[str, str]) -> bytes:
@@ -19,3 +23,27 @@ def build_seed(files: Mapping[str, str]) -> bytes:
     image.write_fp(output)
     image.close()
     return output.getvalue()
+
+
+def read_seed(content: bytes) -> dict[str, str]:
+    """Return the files of such an image. Raises ValueError if it is none."""
+    image = pycdlib.PyCdlib()
+    try:
+        image.open_fp(io.BytesIO(content))
+        files = {}
+        for name in NAMES:
+            output = io.BytesIO()
+            image.get_file_from_iso_fp(output, joliet_path=f"/{name}")
+            files[name] = output.getvalue().decode()
+        image.close()
+    except (pycdlib.pycdlibexception.PyCdlibException, UnicodeDecodeError) as error:
+        raise ValueError(f"this is no seed: {error}") from error
+    return files
+
+
+def read_yaml(text: str) -> Any:
+    """Return what YAML says. Raises ValueError."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error

@@ -48,15 +48,17 @@ options:
   anti_affinity:
     description:
       - Instances with the same word are never placed on one node.
+      - An empty text is none.
     type: str
   vcpus:
     description:
       - The number of virtual CPUs.
+      - A new one gets V(1) unless it is given.
     type: int
-    default: 1
   memory:
     description:
-      - The memory. 512 MiB unless given.
+      - The memory.
+      - A new one gets V(512 MiB) unless it is given.
     type: str
   image:
     description:
@@ -71,8 +73,8 @@ options:
       pool:
         description:
           - The storage pool of the root volume.
+          - Needed for a new one.
         type: str
-        required: true
       size:
         description:
           - Its size, at least the image's.
@@ -91,6 +93,7 @@ options:
   volumes:
     description:
       - Further volumes, made empty, or units of iSCSI targets as they are.
+      - 'The list is all of them: one that is not in it any more is detached, and its data stays.'
     type: list
     elements: dict
     suboptions:
@@ -102,8 +105,8 @@ options:
       pool:
         description:
           - The storage pool of the volume.
+          - Needed for a new one.
         type: str
-        required: true
       size:
         description:
           - Its size.
@@ -119,28 +122,41 @@ options:
   nics:
     description:
       - The NICs, in order.
+      - 'The list is all of them: one that is not in it any more is unplugged.'
     type: list
     elements: dict
     suboptions:
+      name:
+        description:
+          - 'The name of the NIC, by which it is known: its MAC address and its addresses stay with it when
+            others come and go.'
+          - V(nic0), V(nic1) and so on, by their order, unless given.
+        type: str
       port_group:
         description:
           - The port group it attaches to.
+          - Needed for a new one.
         type: str
-        required: true
       mac:
         description:
           - The MAC address.
-          - Derived from the instance's identifier unless given.
+          - Derived from the identifier of the instance and the name of the NIC unless given.
         type: str
       addresses:
         description:
           - The addresses that cloud-init gives it, with prefix lengths.
-          - By DHCP unless given.
+          - By DHCP if there are none.
         type: list
         elements: str
       gateway:
         description:
           - The default gateway.
+          - An empty text is none.
+        type: str
+      gateway6:
+        description:
+          - The default gateway of IPv6, beside one of IPv4.
+          - An empty text is none.
         type: str
       nameservers:
         description:
@@ -155,11 +171,12 @@ options:
       hostname:
         description:
           - The guest's host name.
-          - The instance's name unless given.
+          - An empty text is the name of the instance.
         type: str
       users:
         description:
           - The users to make in the guest.
+          - The list is all of them.
         type: list
         elements: dict
         suboptions:
@@ -176,8 +193,8 @@ options:
           sudo:
             description:
               - Whether the user may become root without a password.
+              - A new one gets V(false) unless it is given.
             type: bool
-            default: false
           hashed_password:
             description:
               - The password as a crypt hash.
@@ -191,8 +208,8 @@ options:
   autostart:
     description:
       - Whether it starts with its node.
+      - A new one gets V(true) unless it is given.
     type: bool
-    default: true
   power:
     description:
       - The power state.
@@ -250,15 +267,17 @@ options:
       anti_affinity:
         description:
           - Instances with the same word are never placed on one node.
+          - An empty text is none.
         type: str
       vcpus:
         description:
           - The number of virtual CPUs.
+          - A new one gets V(1) unless it is given.
         type: int
-        default: 1
       memory:
         description:
-          - The memory. 512 MiB unless given.
+          - The memory.
+          - A new one gets V(512 MiB) unless it is given.
         type: str
       image:
         description:
@@ -273,8 +292,8 @@ options:
           pool:
             description:
               - The storage pool of the root volume.
+              - Needed for a new one.
             type: str
-            required: true
           size:
             description:
               - Its size, at least the image's.
@@ -294,6 +313,7 @@ options:
       volumes:
         description:
           - Further volumes, made empty, or units of iSCSI targets as they are.
+          - 'The list is all of them: one that is not in it any more is detached, and its data stays.'
         type: list
         elements: dict
         suboptions:
@@ -305,8 +325,8 @@ options:
           pool:
             description:
               - The storage pool of the volume.
+              - Needed for a new one.
             type: str
-            required: true
           size:
             description:
               - Its size.
@@ -322,28 +342,41 @@ options:
       nics:
         description:
           - The NICs, in order.
+          - 'The list is all of them: one that is not in it any more is unplugged.'
         type: list
         elements: dict
         suboptions:
+          name:
+            description:
+              - 'The name of the NIC, by which it is known: its MAC address and its addresses stay with
+                it when others come and go.'
+              - V(nic0), V(nic1) and so on, by their order, unless given.
+            type: str
           port_group:
             description:
               - The port group it attaches to.
+              - Needed for a new one.
             type: str
-            required: true
           mac:
             description:
               - The MAC address.
-              - Derived from the instance's identifier unless given.
+              - Derived from the identifier of the instance and the name of the NIC unless given.
             type: str
           addresses:
             description:
               - The addresses that cloud-init gives it, with prefix lengths.
-              - By DHCP unless given.
+              - By DHCP if there are none.
             type: list
             elements: str
           gateway:
             description:
               - The default gateway.
+              - An empty text is none.
+            type: str
+          gateway6:
+            description:
+              - The default gateway of IPv6, beside one of IPv4.
+              - An empty text is none.
             type: str
           nameservers:
             description:
@@ -358,11 +391,12 @@ options:
           hostname:
             description:
               - The guest's host name.
-              - The instance's name unless given.
+              - An empty text is the name of the instance.
             type: str
           users:
             description:
               - The users to make in the guest.
+              - The list is all of them.
             type: list
             elements: dict
             suboptions:
@@ -379,8 +413,8 @@ options:
               sudo:
                 description:
                   - Whether the user may become root without a password.
+                  - A new one gets V(false) unless it is given.
                 type: bool
-                default: false
               hashed_password:
                 description:
                   - The password as a crypt hash.
@@ -394,8 +428,8 @@ options:
       autostart:
         description:
           - Whether it starts with its node.
+          - A new one gets V(true) unless it is given.
         type: bool
-        default: true
       power:
         description:
           - The power state.

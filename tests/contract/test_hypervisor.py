@@ -25,6 +25,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     DomainModel,
     Interface,
     Labels,
+    NicLabel,
     VolumeLabel,
     edit_domain,
     parse_domain,
@@ -60,7 +61,7 @@ def make(name: str = "web", **changes: Any) -> DomainModel:
             seed="a" * 64,
             tags=("a", "b"),
             volumes=(VolumeLabel(name="root", pool="local", size=64), VolumeLabel(name="data", pool="local", size=64)),
-            addresses=(("172.20.0.5/24", "fd00::5/64"),),
+            nics=(NicLabel(name="nic0", addresses=("172.20.0.5/24", "fd00::5/64")),),
         ),
     )
     return replace(model, **changes)

@@ -27,7 +27,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import (
     plan_vms,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import KINDS, volume_place
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import Seed
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm, complete_new
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     Disk,
     DomainModel,
@@ -95,6 +96,11 @@ RAW_COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.raw": "tiny", "img-BBBBBBBBBBBBBBBBBBBB
 UNFINISHED = ("half written", "half filled")
 
 
+def whole(**values: Any) -> Vm:
+    """Return an instance as a document states it: what is not said is what a new one gets."""
+    return complete_new(Vm(**values))
+
+
 class ImpossibleError(AssertionError):
     """A node would have refused this."""
 
@@ -145,6 +151,7 @@ class Model:
     members: list[Row] = field(default_factory=lambda: [*NODES, *POOLS.values(), TINY, HUGE, *VSWITCHES, *PORT_GROUPS])
     down: dict[str, Problem] = field(default_factory=dict)
     made: int = 0
+    seeds: dict[str, Seed] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Model:
@@ -195,9 +202,14 @@ class Model:
             clusters=(CLUSTER,),
             members=(*self.members, *self.rows.values()),
         )
-        return VmHave(hierarchy, states, domains, foreign, dict(self.down))
+        return VmHave(hierarchy, states, domains, foreign, dict(self.down), self.seeds)
 
     def plan(self, *wants: Vm, **consent: bool) -> Plan:
+        """Plan what a document states, which is whole."""
+        return plan_vms([complete_new(want) for want in wants], self.have, Consent(**consent))
+
+    def call(self, *wants: Vm, **consent: bool) -> Plan:
+        """Plan what a module call states, which names what it changes and nothing else."""
         return plan_vms(wants, self.have, Consent(**consent))
 
     # What applying makes of it

@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import netaddr
-
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
 from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
 from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
-from .._spec.cloud_init import digest_of, render_seed
-from .._spec.vm import Nic, Root, Vm, Volume
+from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
+from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_missing, name_nics
 from .._xml.attachment import parse_attachments
-from .._xml.domain import Disk, DomainModel, Interface, Labels, VolumeLabel, convert_domain
+from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel, convert_domain
 from ._disks import disk_of
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
@@ -64,6 +62,8 @@ class VmHave:
     domains: Mapping[str, Sequence[Domain]]
     foreign: Mapping[str, frozenset[str]]
     down: Mapping[str, Problem]
+    # By UUID, of the instances of which a call names a part of what cloud-init is told.
+    seeds: Mapping[str, Seed] = field(default_factory=dict, repr=False)
 
     def rows(self, kind: str, cluster_id: str) -> list[Row]:
         return [row for row in self.hierarchy.members if row.kind == kind and row.scope == cluster_id]
@@ -196,9 +196,16 @@ def _plan_one(want: Vm, context: _Context) -> Work:
     current, leftovers = _pick(row, domains, context)
     if want.state == "absent":
         return _plan_absence(want, row, current, leftovers, context)
+    if current is None:
+        want = complete_new(want)
+        missing = find_missing(want, "")
+        if missing:
+            raise _RefusedError("; ".join(f"{mistake.path} {mistake.problem}" for mistake in missing))
+    else:
+        want = _with_kept_parts(want, current)
     if want.root is not None:
         _root_pool(want.root, context)
-    for volume in want.volumes:
+    for volume in want.volumes or ():
         _volume_pool(volume, context)
     for name, foreign in context.have.foreign.items():
         if want.name in foreign and current is None:
@@ -216,6 +223,54 @@ def _plan_one(want: Vm, context: _Context) -> Work:
     moved_to = {step.data["target"] for step in work.steps if step.act == "move"}
     clean = tuple(_undefine_leftover(left) for left in leftovers if left.node not in moved_to)
     return replace(work, steps=(*work.steps, *clean))
+
+
+def _with_kept_parts(want: Vm, current: Domain) -> Vm:
+    """Return the parts that are named with what is kept of them: a volume's pool and size, a NIC's port group and MAC.
+
+    What is not named at all stays None.
+    """
+    labels = {label.name: label for label in current.config.labels.volumes}
+    root, volumes, nics = want.root, want.volumes, want.nics
+    if root is None and want.image is not None and "root" in labels:
+        root = Root()
+    if root is not None and (label := labels.get("root")) is not None:
+        is_same = root.pool in ("", label.pool)
+        root = replace(
+            root,
+            pool=root.pool or label.pool,
+            mode=root.mode or (current.config.labels.root_mode if is_same else None),
+        )
+    if volumes is not None:
+        volumes = tuple(_keep_volume(volume, labels.get(volume.name)) for volume in volumes)
+    if nics is not None:
+        held = {label.name: one for label, one in _named_nics(current.config)}
+        nics = tuple(_keep_nic(nic, held.get(nic.name or "")) for nic in name_nics(nics))
+    return replace(want, root=root, volumes=volumes, nics=nics)
+
+
+def _named_nics(model: DomainModel) -> list[tuple[NicLabel, Interface]]:
+    """Return the NICs with their labels. By hand there may be more of the one or of the other."""
+    return list(zip(model.labels.nics, model.interfaces, strict=False))
+
+
+def _keep_volume(volume: Volume, label: VolumeLabel | None) -> Volume:
+    if label is None:
+        if not volume.pool or (volume.size is None and volume.unit is None):
+            what = "size" if volume.pool else "pool"
+            raise _RefusedError(f"its volume {volume.name} is new, and its {what} is missing", f"Set its {what}.")
+        return volume
+    unit = volume.unit if volume.unit is not None or volume.size is not None else label.unit
+    size = volume.size if volume.size is not None or unit is not None else label.size
+    return replace(volume, pool=volume.pool or label.pool, size=size, unit=unit)
+
+
+def _keep_nic(nic: Nic, interface: Interface | None) -> Nic:
+    if interface is None:
+        if not nic.port_group:
+            raise _RefusedError(f"its NIC {nic.name} is new, and its port group is missing", "Set its port_group.")
+        return nic
+    return replace(nic, mac=nic.mac or interface.mac)
 
 
 def _undefine_leftover(left: Domain) -> Step:
@@ -279,13 +334,13 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
         members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
         reasons = {name: _unsuitable(want, name, context) for name in members}
         candidates = [name for name, problems in reasons.items() if not problems]
-        needed = want.memory if want.power != "stopped" else 0
-        found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity)
+        needed = (want.memory or 0) if want.power != "stopped" else 0
+        found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity or None)
         if found is None:
             raise _RefusedError(_why_nowhere(want, reasons, context))
         node = found
     capacity = context.capacities[node]
-    capacity.take(want.memory, runs=want.power != "stopped")
+    capacity.take(want.memory or 0, runs=want.power != "stopped")
     if want.anti_affinity:
         capacity.groups.add(want.anti_affinity)
     return node
@@ -318,7 +373,7 @@ def _why_nowhere(want: Vm, reasons: Mapping[str, Sequence[str]], context: _Conte
         capacity = context.capacities[name]
         if problems:
             parts.append(f"{name}: {'; '.join(problems)}")
-        elif capacity.free < want.memory:
+        elif capacity.free < (want.memory or 0):
             parts.append(f"{name}: {capacity.free} MiB of memory free, {want.memory} needed")
         else:
             parts.append(f"{name}: holds another instance of anti-affinity {want.anti_affinity}")
@@ -337,23 +392,22 @@ def _require_suitable(problems: Sequence[str], node: str) -> None:
         )
 
 
-def _unsuitable(want: Vm, node: str, context: _Context, *, is_new: bool = True) -> list[str]:
+def _unsuitable(want: Vm, node: str, context: _Context, current: Domain | None = None) -> list[str]:
     """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
     state = context.have.nodes[node]
     problems = []
-    for name in dict.fromkeys(_pools_of(want)):
+    for name in dict.fromkeys(_pools_of(want, current)):
         pool = _pool(name, context)
         if pool.name not in state.volumes:
             problems.append(f"storage pool {pool.name} is not available there")
-    for nic in want.nics:
-        vswitch = _vswitch(nic, context)
+    for port_group, vswitch in _networks_of(want, current, context):
         if vswitch not in state.networks:
-            problems.append(f"port group {nic.port_group} needs {vswitch}, which is not there")
-    for volume in want.volumes:
-        pool = _pool(volume.pool, context)
+            problems.append(f"port group {port_group} needs {vswitch}, which is not there")
+    for volume in want.volumes or ():
+        pool = _volume_pool(volume, context)
         if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
             problems.append(f"storage pool {pool.name} has no unit {volume.unit} there")
-    return problems + (_unsuitable_image(want, state, context) if is_new else [])
+    return problems + (_unsuitable_image(want, state, context) if current is None else [])
 
 
 def _unsuitable_image(want: Vm, here: NodeState, context: _Context) -> list[str]:
@@ -363,7 +417,7 @@ def _unsuitable_image(want: Vm, here: NodeState, context: _Context) -> list[str]
     """
     if want.image is None or want.root is None:
         return []
-    image, pool = _image(want.image, context), _pool(want.root.pool, context)
+    image, pool = _image(want.image, context), _root_pool(want.root, context)
     if pool.name not in here.volumes:
         return []
     if _copy_of(image, pool) not in here.volumes[pool.name]:
@@ -379,8 +433,30 @@ def _copy_of(image: Row, pool: Row) -> str:
     return image_volume(image.id, image_format(pool.attributes["type"], image.attributes["format"]))
 
 
-def _pools_of(want: Vm) -> list[str]:
-    return [*([want.root.pool] if want.root else []), *(volume.pool for volume in want.volumes)]
+def _pools_of(want: Vm, current: Domain | None) -> list[str]:
+    """Return the pools of an instance as it will be."""
+    labels = current.config.labels if current is not None else None
+    if want.root is not None:
+        root = [want.root.pool]
+    else:
+        root = [labels.root.pool] if labels is not None and labels.root is not None else []
+    if want.volumes is not None:
+        further = [volume.pool for volume in want.volumes]
+    else:
+        further = [label.pool for label in labels.volumes if label.name != "root"] if labels is not None else []
+    return [*root, *further]
+
+
+def _networks_of(want: Vm, current: Domain | None, context: _Context) -> list[tuple[str, str]]:
+    """Return (port group, vSwitch) of each NIC of an instance as it will be."""
+    held = {one.mac: one for one in current.config.interfaces} if current is not None else {}
+    if want.nics is None:
+        return [(one.port_group, one.network) for one in held.values()]
+    kept = [None if nic.port_group else held.get(nic.mac or "") for nic in want.nics]
+    return [
+        (one.port_group, one.network) if one is not None else (nic.port_group, _vswitch(nic, context))
+        for nic, one in zip(want.nics, kept, strict=True)
+    ]
 
 
 def _pool(reference: str, context: _Context) -> Row:
@@ -466,26 +542,106 @@ def _organization(want: Vm, context: _Context) -> str:
 def model_of(
     want: Vm, instance_id: str, context: _Context, found: Domain | None
 ) -> tuple[DomainModel, dict[str, str] | None]:
-    """Return the domain as declared, and the files of its seed (None: it has none)."""
+    """Return the domain as declared, and the files of its seed (None: it has none, or keeps the one it has).
+
+    What is not named is as it was found.
+    """
     current = found.config if found else None
-    macs = [_canonical_mac(nic.mac or mac_of(instance_id, str(index))) for index, nic in enumerate(want.nics)]
+    image = _image_name(want, context) if want.image else current.labels.image if current else None
     disks: list[Disk] = []
     volumes: list[VolumeLabel] = []
-    had = {volume.name: volume for volume in current.labels.volumes} if current else {}
-    seed: dict[str, str] | None = None
     if want.root is not None:
         pool = _root_pool(want.root, context)
-        size = want.root.size
-        if size is None:
-            is_kept = current is not None and current.labels.image == _image_name(want, context) and "root" in had
-            size = had["root"].size if is_kept else _image_size_mib(want, context)
-        volumes.append(VolumeLabel(name="root", pool=pool.name, size=size))
+        label = VolumeLabel(name="root", pool=pool.name, size=_root_size(want.root, want, image, current, context))
+        volumes.append(label)
         name = root_volume(want.name, instance_id, volume_format(pool.attributes["type"]))
         disks.append(disk_of(pool, _checked(name, pool), target="vda", serial="root"))
-        if want.image is not None:
-            seed = render_seed(want, instance_id, macs)
-    targets = _targets(want, found)
-    for volume in want.volumes:
+    elif current is not None:
+        _keep_disks(current, disks, volumes, is_root=True)
+    if want.volumes is not None:
+        _add_volumes(want, want.volumes, instance_id, context, found, disks, volumes)
+    elif current is not None:
+        _keep_disks(current, disks, volumes, is_root=False)
+    nics, interfaces = _nics_of(want, instance_id, context, current)
+    seed, digest = None, None
+    root = next((label for label in volumes if label.name == "root"), None)
+    if image is not None and root is not None:
+        seed = _seed_files(want, instance_id, interfaces, context, current)
+        digest = digest_of(seed) if seed is not None else current.labels.seed if current is not None else None
+    kept_seed = _disk_of("seed", current) if current is not None else None
+    if digest is not None and root is not None and (seed is not None or kept_seed is None):
+        pool = _pool(root.pool, context)
+        name = _checked(seed_volume(want.name, instance_id, digest), pool)
+        disks.append(disk_of(pool, name, target="vdz", serial="seed", volume_format="raw", read_only=True))
+    elif digest is not None and kept_seed is not None:
+        disks.append(kept_seed)
+    was = current.labels if current is not None else None
+    mode = was.root_mode if was is not None else None
+    if want.root is not None:
+        mode = root_mode(_root_pool(want.root, context).attributes["type"], want.root.mode)
+    labels = Labels(
+        id=instance_id,
+        cluster=context.cluster.id,
+        organization=was.organization
+        if was is not None and want.organization is None
+        else _organization(want, context),
+        image=image,
+        root_mode=mode,
+        anti_affinity=(was.anti_affinity if was else None)
+        if want.anti_affinity is None
+        else want.anti_affinity or None,
+        seed=digest,
+        tags=want.tags if want.tags is not None else was.tags if was else (),
+        volumes=tuple(volumes),
+        nics=nics,
+    )
+    model = DomainModel(
+        name=want.name,
+        uuid=uuid_of(instance_id),
+        memory=want.memory if want.memory is not None else current.memory if current else 0,
+        vcpus=want.vcpus if want.vcpus is not None else current.vcpus if current else 0,
+        disks=tuple(disks),
+        interfaces=interfaces,
+        # An empty one takes it away; libvirt keeps no empty description.
+        description=current.description
+        if current is not None and want.description is None
+        else want.description or None,
+        labels=labels,
+        held_back=current.held_back if current is not None and want.memory is None else 0,
+    )
+    return model, seed
+
+
+def _root_size(root: Root, want: Vm, image: str | None, current: DomainModel | None, context: _Context) -> int:
+    """Return the size of the root volume in MiB."""
+    if root.size is not None:
+        return root.size
+    label = current.labels.root if current is not None else None
+    if current is not None and label is not None and current.labels.image == image:
+        return label.size
+    return _image_size_mib(want, context)
+
+
+def _keep_disks(current: DomainModel, disks: list[Disk], volumes: list[VolumeLabel], *, is_root: bool) -> None:
+    """Take over the root volume, or the further ones, as they are."""
+    for label in current.labels.volumes:
+        if (label.name == "root") is is_root:
+            volumes.append(label)
+            disk = _disk_of(label.name, current)
+            disks += [disk] if disk is not None else []
+
+
+def _add_volumes(
+    want: Vm,
+    wanted: Sequence[Volume],
+    instance_id: str,
+    context: _Context,
+    found: Domain | None,
+    disks: list[Disk],
+    volumes: list[VolumeLabel],
+) -> None:
+    targets = _targets(wanted, found)
+    for volume in wanted:
         pool = _volume_pool(volume, context)
         target = targets[volume.name]
         volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit))
@@ -495,43 +651,59 @@ def model_of(
             continue
         name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
         disks.append(disk_of(pool, _checked(name, pool), target=target, serial=volume.name))
-    digest = digest_of(seed) if seed is not None else None
-    if digest is not None and want.root is not None:
-        pool = _pool(want.root.pool, context)
-        name = _checked(seed_volume(want.name, instance_id, digest), pool)
-        disks.append(disk_of(pool, name, target="vdz", serial="seed", volume_format="raw", read_only=True))
-    interfaces = tuple(
-        Interface(mac=mac, network=_vswitch(nic, context), port_group=_port_group(nic, context).name)
-        for nic, mac in zip(want.nics, macs, strict=True)
-    )
-    labels = Labels(
-        id=instance_id,
-        cluster=context.cluster.id,
-        organization=current.labels.organization
-        if current is not None and want.organization is None
-        else _organization(want, context),
-        image=_image_name(want, context),
-        root_mode=root_mode(_pool(want.root.pool, context).attributes["type"], want.root.mode) if want.root else None,
-        anti_affinity=want.anti_affinity,
-        seed=digest,
-        tags=want.tags,
-        volumes=tuple(volumes),
-        addresses=tuple(tuple(nic.addresses or ()) for nic in want.nics),
-    )
-    model = DomainModel(
-        name=want.name,
-        uuid=uuid_of(instance_id),
-        memory=want.memory,
-        vcpus=want.vcpus,
-        disks=tuple(disks),
-        interfaces=interfaces,
-        # An empty one takes it away; libvirt keeps no empty description.
-        description=current.description
-        if current is not None and want.description is None
-        else want.description or None,
-        labels=labels,
-    )
-    return model, seed
+
+
+def _nics_of(
+    want: Vm, instance_id: str, context: _Context, current: DomainModel | None
+) -> tuple[tuple[NicLabel, ...], tuple[Interface, ...]]:
+    """Return the labels of the NICs and the NICs themselves, in order."""
+    if want.nics is None:
+        return (current.labels.nics, current.interfaces) if current is not None else ((), ())
+    held = {one.mac: one for one in current.interfaces} if current is not None else {}
+    known = {label.name: label for label, _ in _named_nics(current)} if current is not None else {}
+    labels, interfaces = [], []
+    for nic in name_nics(want.nics):
+        name = nic.name or ""
+        mac = canonical_mac(nic.mac) if nic.mac else mac_of(instance_id, _mac_word(name))
+        kept = known.get(name)
+        addresses = nic.addresses if nic.addresses is not None else kept.addresses if kept is not None else ()
+        labels.append(NicLabel(name=name, addresses=tuple(addresses)))
+        before = held.get(mac)
+        if not nic.port_group and before is not None:
+            interfaces.append(before)
+        else:
+            interfaces.append(
+                Interface(mac=mac, network=_vswitch(nic, context), port_group=_port_group(nic, context).name)
+            )
+    return tuple(labels), tuple(interfaces)
+
+
+def _mac_word(name: str) -> str:
+    """Return what a MAC is derived from: the number alone of a NIC that is named by its order."""
+    number = name.removeprefix("nic")
+    return number if name != number and number.isdecimal() and number == str(int(number)) else name
+
+
+def _seed_files(
+    want: Vm, instance_id: str, interfaces: Sequence[Interface], context: _Context, current: DomainModel | None
+) -> dict[str, str] | None:
+    """Return the files of the seed; None if it stays as it is."""
+    if current is not None and want.nics is None and want.cloud_init is None and current.labels.seed is not None:
+        return None
+    if current is None or current.labels.seed is None:
+        if current is not None and want.nics is None:
+            # It was never told of its NICs: of them its labels know the addresses.
+            known = (Nic(name=label.name, addresses=label.addresses) for label, _ in _named_nics(current))
+            want = replace(want, nics=tuple(known))
+        want = complete_new(want)
+    before = context.have.seeds.get(current.uuid) if current is not None else None
+    try:
+        return render_seed(want, instance_id, [one.mac for one in interfaces], before)
+    except UnknownSeedError as error:
+        raise _RefusedError(
+            "what cloud-init is told is named in part, and the rest of it cannot be read from its seed",
+            "Name all of nics and cloud_init, or bring the seed's storage pool back.",
+        ) from error
 
 
 def _take_unit(unit: str, pool: Row, want: Vm, context: _Context) -> None:
@@ -544,12 +716,7 @@ def _take_unit(unit: str, pool: Row, want: Vm, context: _Context) -> None:
         )
 
 
-def _canonical_mac(text: str) -> str:
-    """People write MACs with dashes and capitals too; libvirt shows one form."""
-    return str(netaddr.EUI(text, dialect=netaddr.mac_unix_expanded))
-
-
-def _targets(want: Vm, found: Domain | None) -> dict[str, str]:
+def _targets(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]:
     """Return the device names of the further volumes. One keeps its name when others come and go."""
     if found is None:
         held, used = {}, set()
@@ -560,7 +727,7 @@ def _targets(want: Vm, found: Domain | None) -> dict[str, str]:
         used = {*found.config.targets, *(found.live.targets if found.live else ())}
     targets: dict[str, str] = {}
     free = (f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy" if f"vd{letter}" not in used)
-    for volume in want.volumes:
+    for volume in wanted:
         target = held.get(volume.name) or next(free, None)
         if target is None:
             raise _RefusedError(f"there is no device name left for volume {volume.name}: vdb to vdy are in use")
@@ -589,13 +756,13 @@ def _image_size_mib(want: Vm, context: _Context) -> int:
     return -(-int(_image(want.image, context).attributes["virtual_size"]) // 1024**2)
 
 
-def _attributes(want: Vm, node_id: str, model: DomainModel) -> dict[str, Any]:
+def _attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
     """Return what the registry keeps of an instance."""
     kept = {
         "node": node_id,
         "organization": model.labels.organization,
-        "anti_affinity": want.anti_affinity,
-        "memory": want.memory,
+        "anti_affinity": model.labels.anti_affinity,
+        "memory": model.memory,
         "image": model.labels.image,
     }
     return {key: value for key, value in kept.items() if value is not None}
@@ -610,7 +777,7 @@ def _plan_creation(
     model, seed = model_of(want, instance_id, context, None)
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
-    settled = _attributes(want, state.row.id, model)
+    settled = _attributes(state.row.id, model)
     attributes = settled if power == "stopped" else settled | {"power": power}
     again, here = _begin_again(row, model, state, context)
     made = _volume_steps(want, model, here, context)
@@ -638,7 +805,7 @@ def _plan_creation(
         Change("vcpus", None, want.vcpus),
         Change("memory", None, want.memory),
         *(_change_of_volume(None, volume) for volume in model.labels.volumes),
-        *(Change(f"nics.{index}.port_group", None, nic.port_group) for index, nic in enumerate(model.interfaces)),
+        *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in _named_nics(model)),
         Change("power", None, power),
     ]
     return tuple(steps), tuple(changes)
@@ -745,8 +912,9 @@ def _seed_step(model: DomainModel, seed: Mapping[str, str], context: _Context) -
 def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, context: _Context) -> Work:
     model, seed = model_of(want, instance_id, context, current)
     changes = _compare(current.config, model)
+    autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)
-    target = _target_of_move(want, current, context)
+    target = _target_of_move(want, current, model, context)
     here = context.have.nodes[current.node]
     _require_volumes(current, here, but_root=replaced)
     if target is None:
@@ -757,8 +925,8 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         raise _RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
 
     power = _plan_power(want, row, current, model, context, replaced)
-    _account(want, current, target or current.node, power.wanted, context)
-    settled = _attributes(want, context.have.nodes[target or current.node].row.id, model)
+    _account(model, current, target or current.node, power.wanted, context)
+    settled = _attributes(context.have.nodes[target or current.node].row.id, model)
     attributes = settled | ({"power": power.wanted} if want.power is None and power.steps else {})
     if target is not None:
         attributes["origin"] = here.row.id
@@ -778,18 +946,19 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
     if row is None:
         changes.append(Change("registered", "no", "yes"))
     if current.live is not None and power.keeps_running:
-        steps += _live_steps(current.live, model)
-        changes += _live_changes(current.live, model, changes)
-    if current.autostart != want.autostart:
-        changes.append(Change("autostart", current.autostart, want.autostart))
+        wanted_live = _as_far_as_named(want, current.live, model)
+        steps += _live_steps(current.live, wanted_live)
+        changes += _live_changes(current.live, wanted_live, changes)
+    if current.autostart != autostart:
+        changes.append(Change("autostart", current.autostart, autostart))
     if target is not None:
         changes.append(Change("node", current.node, target))
-        steps.append(_move_step(want, current, model, target, context))
+        steps.append(_move_step(want, current, model, target, context, autostart=autostart))
         # From here on it is on the other node.
         steps += [replace(step, data={**step.data, "on": target}) for step in power.steps]
     else:
-        if current.autostart != want.autostart:
-            steps.append(Step("autostart", "set autostart", {"autostart": want.autostart}))
+        if current.autostart != autostart:
+            steps.append(Step("autostart", "set autostart", {"autostart": autostart}))
         steps += power.steps
     if attributes != settled:
         text = "note that it has moved" if target is not None else f"note that it is {power.wanted}"
@@ -806,6 +975,15 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         pending=power.pending,
         loses=loses,
     )
+
+
+def _as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
+    """Return the model for a running guest, in which what the call does not name is as it runs."""
+    if want.nics is None:
+        model = replace(model, interfaces=live.interfaces)
+    if want.volumes is None:
+        model = replace(model, disks=live.disks)
+    return model
 
 
 @dataclass(frozen=True)
@@ -828,7 +1006,14 @@ def _plan_power(
     if replaced or not is_active or wanted == "stopped":
         now = "stopped" if replaced else current.power
         return _Power(wanted, tuple(_power_steps(now, wanted, context)), keeps_running=False)
-    waiting = tuple(_waiting_for_restart(current.live, model)) if current.live is not None else ()
+    named = {
+        "memory": want.memory is not None,
+        "vcpus": want.vcpus is not None,
+        "cloud_init": want.cloud_init is not None or want.nics is not None,
+    }
+    known = _waiting_for_restart(current.live, model) if current.live is not None else []
+    # A call that does not name it neither tells of it nor restarts for it.
+    waiting = tuple(change for change in known if named.get(change.field, True))
     if waiting and context.consent.allow_restart:
         steps = [*_stop_steps(current.power, context), *_power_steps("stopped", wanted, context)]
         return _Power(wanted, tuple(steps), keeps_running=False, changes=waiting)
@@ -874,7 +1059,7 @@ def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
     for name in ("memory", "vcpus"):
         if getattr(before, name) != getattr(after, name):
             changes.append(Change(name, getattr(before, name), getattr(after, name), "next_boot"))
-    if before.held_back and before.memory == after.memory:
+    if before.held_back != after.held_back and before.memory == after.memory:
         changes.append(Change("memory", before.memory - before.held_back, after.memory, "next_boot"))
     if before.description != after.description:
         changes.append(Change("description", before.description, after.description))
@@ -898,8 +1083,11 @@ def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
         changes.append(Change("cloud_init", old.seed and old.seed[:12], new.seed and new.seed[:12], "next_boot"))
     changes += _compare_volumes(old, new)
     changes += _compare_disks(before, after)
-    changes += _compare_interfaces(before, after)
-    return changes
+    interfaces = _compare_interfaces(before, after)
+    was, is_ = (tuple(label.name for label in labels.nics) for labels in (old, new))
+    if not interfaces and was != is_:
+        interfaces.append(Change("nics", was, is_))
+    return changes + interfaces
 
 
 def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
@@ -958,13 +1146,14 @@ def _change_of_volume(was: VolumeLabel | None, is_: VolumeLabel | None) -> Chang
 def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]:
     old = {interface.mac: interface for interface in before.interfaces}
     new = {interface.mac: interface for interface in after.interfaces}
+    names = {one.mac: label.name for model in (before, after) for label, one in _named_nics(model)}
     changes = []
     for mac in [*old, *(mac for mac in new if mac not in old)]:
         was, is_ = old.get(mac), new.get(mac)
         if was != is_:
             changes.append(
                 Change(
-                    f"nics.{mac}.port_group",
+                    f"nics.{names.get(mac, mac)}.port_group",
                     was and f"{was.port_group} ({was.network})",
                     is_ and f"{is_.port_group} ({is_.network})",
                 )
@@ -1106,7 +1295,7 @@ def _replace_root(
 # Moving
 
 
-def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
+def _target_of_move(want: Vm, current: Domain, model: DomainModel, context: _Context) -> str | None:
     """Return the node that the instance must move to, or None. Refuses what cannot move."""
     if want.node is None:
         return None
@@ -1116,21 +1305,21 @@ def _target_of_move(want: Vm, current: Domain, context: _Context) -> str | None:
     if target in context.have.down:
         raise _FailedError(context.have.down[target])
     problems = []
-    for name in dict.fromkeys(_pools_of(want)):
+    for name in dict.fromkeys(_pools_of(want, current)):
         pool = _pool(name, context)
         if not pool.attributes.get("shared"):
             problems.append(f"storage pool {pool.name} is not shared between nodes")
     problems += _find_bound(current, target, context)
-    problems += _unsuitable(want, target, context, is_new=False)
+    problems += _unsuitable(want, target, context, current)
     here, there = context.have.nodes[current.node], context.have.nodes[target]
     if here.virt_type != there.virt_type and current.power != "stopped":
         problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
     capacity = context.capacities[target]
     runs = (want.power or current.power) != "stopped"
-    if runs and capacity.free < want.memory:
-        problems.append(f"{target} has {capacity.free} MiB of memory free, {want.memory} needed")
-    if want.anti_affinity in capacity.groups:
-        problems.append(f"{target} holds another instance of anti-affinity {want.anti_affinity}")
+    if runs and capacity.free < model.memory:
+        problems.append(f"{target} has {capacity.free} MiB of memory free, {model.memory} needed")
+    if model.labels.anti_affinity in capacity.groups:
+        problems.append(f"{target} holds another instance of anti-affinity {model.labels.anti_affinity}")
     if problems:
         raise _RefusedError(
             f"it cannot move from {current.node} to {target}: {'; '.join(problems)}",
@@ -1168,26 +1357,31 @@ def _pool_of(disk: Disk, context: _Context) -> Row | None:
     )
 
 
-def _account(want: Vm, current: Domain, node: str, power: str, context: _Context) -> None:
+def _account(model: DomainModel, current: Domain, node: str, power: str, context: _Context) -> None:
     """Count an instance as it will be, instead of as it is."""
     before, after = context.capacities[current.node], context.capacities[node]
     before.take(-current.config.memory, runs=current.power != "stopped")
-    after.take(want.memory, runs=power != "stopped")
+    after.take(model.memory, runs=power != "stopped")
     if node != current.node and current.config.labels.anti_affinity is not None:
         before.groups.discard(current.config.labels.anti_affinity)
-    if want.anti_affinity is not None:
-        after.groups.add(want.anti_affinity)
+    if model.labels.anti_affinity is not None:
+        after.groups.add(model.labels.anti_affinity)
 
 
-def _move_step(want: Vm, current: Domain, model: DomainModel, target: str, context: _Context) -> Step:
+def _move_step(
+    want: Vm, current: Domain, model: DomainModel, target: str, context: _Context, *, autostart: bool
+) -> Step:
     is_active = current.power != "stopped"
     attached = tuple(one.disk for one in parse_attachments(current.xml))
-    rows = [*(_pool(name, context) for name in _pools_of(want)), *(_pool_of(disk, context) for disk in attached)]
+    rows: list[Row | None] = [
+        *(_pool(name, context) for name in _pools_of(want, current)),
+        *(_pool_of(disk, context) for disk in attached),
+    ]
     pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
     there = context.have.nodes[target].virt_type
     xml = current.xml if context.have.nodes[current.node].virt_type == there else convert_domain(current.xml, there)
     data = {"target": target, "model": model, "xml": xml, "live": is_active, "pools": pools, "attached": attached}
-    return Step("move", f"move {'live ' if is_active else ''}to {target}", data | {"autostart": want.autostart})
+    return Step("move", f"move {'live ' if is_active else ''}to {target}", data | {"autostart": autostart})
 
 
 # Power

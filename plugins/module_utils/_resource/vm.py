@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from .._cloud import Cloud
-from .._errors import HypervisorError, NotFoundError, Problem
+from .._errors import HypervisorError, NotFoundError, PextraError, Problem
 from .._hypervisor import DomainRecord, Hypervisor
 from .._ids import uuid_of
 from .._plan._rows import Row
@@ -19,9 +19,10 @@ from .._plan.hierarchy import find_cluster
 from .._plan.placement import Capacity
 from .._plan.vm import Consent, Domain, NodeState, VmHave, plan_vms
 from .._pool_kinds import KINDS
-from .._seed import build_seed
+from .._seed import build_seed, read_seed, read_yaml
 from .._spec._mistake import Mistake
-from .._spec.vm import FIELDS, Vm, find_mistakes_within, parse_vm
+from .._spec.cloud_init import Seed, parse_seed
+from .._spec.vm import FIELDS, Vm, find_mistakes_within, names_part_of_seed, parse_vm
 from .._xml.domain import (
     URI,
     edit_domain,
@@ -34,6 +35,7 @@ from .._xml.domain import (
 from ._base import Options
 from ._hierarchy import read_hierarchy
 from ._instance_volumes import make_volume, write_small_volume
+from ._pool_blocks import read_blocks
 
 _MIB = 1024**2
 _STOP_TIMEOUT_S = 90.0
@@ -77,7 +79,8 @@ class VmResource:
             foreign[name] = others
             nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes)
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
-        return VmHave(hierarchy, nodes, domains, foreign, down)
+        have = VmHave(hierarchy, nodes, domains, foreign, down)
+        return replace(have, seeds=_read_seeds(cloud, wants, have))
 
     def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
         consent = Consent(bool(options["allow_restart"]), bool(options["force_stop"]), bool(options["remove_volumes"]))
@@ -263,7 +266,7 @@ def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], name
     if domain is None:
         return item
     model = domain.config
-    addresses = model.labels.addresses
+    nics = model.labels.nics
     return item | {
         "vcpus": model.vcpus,
         "memory": model.memory,
@@ -282,14 +285,44 @@ def _describe(row: Row, domain: Domain | None, down: Mapping[str, Problem], name
         ],
         "nics": [
             {
+                "name": nics[index].name if index < len(nics) else None,
                 "mac": nic.mac,
                 "vswitch": nic.network,
                 "port_group": nic.port_group,
-                "addresses": list(addresses[index]) if index < len(addresses) else [],
+                "addresses": list(nics[index].addresses) if index < len(nics) else [],
             }
             for index, nic in enumerate(model.interfaces)
         ],
     }
+
+
+def _read_seeds(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> dict[str, Seed]:
+    """Read what cloud-init was told, by UUID, where a call names a part of that and the rest is to stay."""
+    names = {want.name for want in wants if want.state == "present" and names_part_of_seed(want)}
+    seeds = {}
+    for domains in have.domains.values() if names else ():
+        for domain in domains:
+            disk = next((disk for disk in domain.config.disks if disk.serial == "seed"), None)
+            root = domain.config.labels.root
+            if domain.config.name in names and disk is not None and root is not None:
+                pool = next(
+                    (row for row in have.rows("pool", domain.config.labels.cluster) if row.name == root.pool), None
+                )
+                # What cannot be read is refused where it is needed, with what to do.
+                with contextlib.suppress(PextraError, ValueError):
+                    seeds[domain.config.uuid] = _read_seed(cloud, domain, pool, disk.volume)
+    return seeds
+
+
+def _read_seed(cloud: Cloud, domain: Domain, pool: Row | None, volume: str) -> Seed:
+    if pool is None:
+        raise ValueError("its storage pool is not known")
+    hypervisor = cloud.hypervisor(domain.node)
+    size = hypervisor.volume_size(pool.name, volume)
+    content = bytearray(size)
+    for offset, data in read_blocks(cloud, domain.node, pool, volume, size, f"instance {domain.config.name}"):
+        content[offset : offset + len(data)] = data
+    return parse_seed(read_seed(bytes(content)), read_yaml)
 
 
 def _require_same_volumes(target: Hypervisor, work: Work, data: Mapping[str, Any]) -> None:

@@ -117,6 +117,18 @@ def check_address(value: str) -> str | None:
     return f"{shown(value)} is not an IP address"
 
 
+def check_address_or_none(value: str) -> str | None:
+    return check_address(value) if value else None
+
+
+def check_hostname_or_none(value: str) -> str | None:
+    return check_hostname(value) if value else None
+
+
+def check_name_or_none(value: str) -> str | None:
+    return check_name(value) if value else None
+
+
 def check_address_with_prefix(value: str) -> str | None:
     """An address of a guest's NIC, such as 172.20.0.11/24."""
     import netaddr
@@ -162,6 +174,9 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_sha256: rf"^{_SHA256.pattern}$",
     check_mac: r"^[0-9A-Fa-f:.-]+$",
     check_address: rf"^{_ADDRESS.pattern}$",
+    check_address_or_none: rf"^({_ADDRESS.pattern})?$",
+    check_hostname_or_none: "^(" + _HOSTNAME.pattern.replace(r"\Z", "$") + "|)$",
+    check_name_or_none: rf"^({_NAME.pattern})?$",
     check_address_with_prefix: rf"^{_ADDRESS.pattern}/{_PREFIX.pattern}$",
     check_node_address: rf"^{_ADDRESS.pattern}$",
 }

@@ -33,6 +33,13 @@ class Place(Protocol):
         """Put the value there and keep everything else; None takes it away."""
 
 
+class _Required:
+    """Has one value, REQUIRED."""
+
+
+# For `create`: a new resource cannot do without it, and a call for one that exists need not say it.
+REQUIRED = _Required()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
@@ -41,7 +48,7 @@ class Field:
     kind: `size` is text such as `2 GiB`, normalised to an int of MiB; `dict` needs `table`; `list` needs `element`.
     check: takes a normalised value, returns what is wrong with it (a clause that ends a sentence) or None.
     default: belongs to the call, and is there in each (`state`); create: what a new resource gets that does not say
-    it, normalised, and never compared with one that exists. A field has one of the two at most.
+    it, normalised, or REQUIRED; it is never compared with one that exists. A field has one of the two at most.
     at: its place in the definition, for options of which nothing else need be known. effect: when a difference of it
     takes effect.
     """
@@ -61,6 +68,11 @@ class Field:
     no_log: bool | None = None
     at: Place | None = None
     effect: Effect | None = None
+
+    @property
+    def made(self) -> Any:
+        """What a new resource gets that does not say it; None also where it has to."""
+        return self.default if self.create is None or self.create is REQUIRED else self.create
 
 
 Table = Mapping[str, Field]
@@ -96,9 +108,9 @@ def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple
     for key, field in table.items():
         value = raw.get(key)
         if value is None:
-            if field.required:
+            if field.required or (whole and field.create is REQUIRED):
                 mistakes.append(Mistake(join(path, key), f"is missing; write {_WORDS[field.kind]}: {field.help}"))
-            values[key] = field.create if whole and field.default is None else field.default
+            values[key] = field.made if whole else field.default
             continue
         values[key], found = parse_value(field, value, join(path, key), whole=whole)
         mistakes += found
@@ -112,7 +124,7 @@ def created(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _created_value(field: Field, value: Any) -> Any:
     if value is None:
-        return field.default if field.create is None else field.create
+        return field.made
     if field.table is not None and isinstance(value, Mapping):
         return created(field.table, value)
     if field.element is not None and field.element.table is not None and isinstance(value, Sequence):
@@ -141,6 +153,16 @@ def parse_value(field: Field, value: object, path: str, *, whole: bool = False) 
     if problem is None and isinstance(parsed, int | float) and not isinstance(parsed, bool):
         problem = _out_of_range(field, parsed)
     return (None, [Mistake(path, problem)]) if problem else (parsed, [])
+
+
+def show_made(field: Field) -> str | None:
+    """Return, for people, what a new resource gets that does not say it; None for nothing."""
+    value = field.made
+    if value in (None, (), "") or field.kind == "dict":
+        return None
+    if field.kind == "size":
+        return show_size(int(value))
+    return str(value).lower() if field.kind == "bool" else str(value)
 
 
 def join(path: str, key: str) -> str:

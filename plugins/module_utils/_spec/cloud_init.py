@@ -4,21 +4,66 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from .vm import CloudInit, Vm
+from .vm import CloudInit, Nic, User, Vm, name_nics
 
 
-def render_seed(vm: Vm, instance_id: str, macs: Sequence[str]) -> dict[str, str]:
-    """Return the seed's files by name; macs are the NICs', in order."""
+@dataclass(frozen=True)
+class Seed:
+    """What a guest was told before. network: the configuration of each NIC, by its name."""
+
+    files: Mapping[str, str] = field(repr=False)
+    hostname: str = ""
+    network: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+
+def parse_seed(files: Mapping[str, str], read_yaml: Callable[[str], Any]) -> Seed:
+    """Return what the files of a seed of ours say. Raises ValueError if they are not of ours."""
+    try:
+        network = read_yaml(files["network-config"])["ethernets"] or {}
+        return Seed(files, str(read_yaml(files["meta-data"])["local-hostname"]), dict(network))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no seed of an instance: {error}") from error
+
+
+class UnknownSeedError(Exception):
+    """Something is not said, and was to stay as it is, and how it is is not known."""
+
+
+def render_seed(vm: Vm, instance_id: str, macs: Sequence[str], before: Seed | None = None) -> dict[str, str]:
+    """Return the seed's files by name; macs are the NICs', in order.
+
+    What is None stays as it was `before`. Raises UnknownSeedError if that is needed and not given.
+    """
     init = vm.cloud_init or CloudInit()
-    hostname = init.hostname or vm.name
+    hostname = (init.hostname if init.hostname is not None else _need(before).hostname) or vm.name
+    if init.user_data is not None:
+        user_data = init.user_data
+    elif init.users is not None:
+        user_data = _user_data(init.users, hostname)
+    else:
+        old = _need(before)
+        first = f"#cloud-config\nhostname: {_scalar(old.hostname)}\n"
+        user_data = old.files["user-data"]
+        if user_data.startswith(first):
+            user_data = f"#cloud-config\nhostname: {_scalar(hostname)}\n{user_data[len(first) :]}"
     return {
         "meta-data": _to_yaml({"instance-id": instance_id, "local-hostname": hostname}),
-        "user-data": init.user_data if init.user_data is not None else _user_data(init, hostname),
-        "network-config": _to_yaml(_network(vm, macs)),
+        "user-data": user_data,
+        "network-config": _need(before).files["network-config"]
+        if vm.nics is None
+        else _to_yaml(_network(name_nics(vm.nics), macs, before)),
     }
+
+
+def _need(before: Seed | None) -> Seed:
+    if before is None:
+        raise UnknownSeedError
+    return before
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -26,10 +71,10 @@ def digest_of(files: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()
 
 
-def _user_data(init: CloudInit, hostname: str) -> str:
+def _user_data(wanted: Sequence[User], hostname: str) -> str:
     config: dict[str, Any] = {"hostname": hostname}
     users = []
-    for user in init.users:
+    for user in wanted:
         entry: dict[str, Any] = {"name": user.name, "lock_passwd": user.hashed_password is None}
         if user.ssh_authorized_keys:
             entry["ssh_authorized_keys"] = list(user.ssh_authorized_keys)
@@ -43,21 +88,47 @@ def _user_data(init: CloudInit, hostname: str) -> str:
     return "#cloud-config\n" + _to_yaml(config)
 
 
-def _network(vm: Vm, macs: Sequence[str]) -> dict[str, Any]:
-    """cloud-init's network configuration, version 2."""
+def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None) -> dict[str, Any]:
+    """cloud-init's network configuration, version 2.
+
+    The default route of IPv6 is `gateway6`: of a route to ::/0 several renderers of cloud-init 22.4 make one to ::/64.
+    """
     ethernets: dict[str, Any] = {}
-    for index, (nic, mac) in enumerate(zip(vm.nics, macs, strict=True)):
+    for nic, mac in zip(nics, macs, strict=True):
+        said = (nic.addresses, nic.gateway, nic.nameservers)
+        old = _old_entry(before, nic.name or "") if None in said else {}
+        addresses = nic.addresses if nic.addresses is not None else old.get("addresses", ())
+        gateway = nic.gateway if nic.gateway is not None else _old_gateway(old)
+        gateway6 = nic.gateway6 if nic.gateway6 is not None else old.get("gateway6", "")
+        if ":" in gateway:
+            gateway, gateway6 = "", gateway
+        nameservers = (
+            nic.nameservers if nic.nameservers is not None else old.get("nameservers", {}).get("addresses", ())
+        )
         entry: dict[str, Any] = {"match": {"macaddress": mac}}
-        if nic.addresses:
-            entry["addresses"] = list(nic.addresses)
+        if addresses:
+            entry["addresses"] = list(addresses)
         else:
             entry["dhcp4"] = True
-        if nic.gateway:
-            entry["routes"] = [{"to": "::/0" if ":" in nic.gateway else "0.0.0.0/0", "via": nic.gateway}]
-        if nic.nameservers:
-            entry["nameservers"] = {"addresses": list(nic.nameservers)}
-        ethernets[f"nic{index}"] = entry
+        if gateway:
+            entry["routes"] = [{"to": "0.0.0.0/0", "via": gateway}]
+            if not any(ip_address(gateway) in ip_interface(text).network for text in addresses):
+                entry["routes"][0]["on-link"] = True
+        if gateway6:
+            entry["gateway6"] = gateway6
+        if nameservers:
+            entry["nameservers"] = {"addresses": list(nameservers)}
+        ethernets[nic.name or ""] = entry
     return {"version": 2, "ethernets": ethernets}
+
+
+def _old_entry(before: Seed | None, name: str) -> Mapping[str, Any]:
+    """Return what a NIC was told before, nothing for one that is new."""
+    return _need(before).network.get(name, {})
+
+
+def _old_gateway(old: Mapping[str, Any]) -> str:
+    return str(next((route["via"] for route in old.get("routes", ())), ""))
 
 
 def _to_yaml(value: Mapping[str, Any]) -> str:

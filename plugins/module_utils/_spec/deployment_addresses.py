@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 
 from ._mistake import Mistake
 from .deployment_elements import Declared
@@ -43,7 +43,8 @@ def find_address_mistakes(
         vm = element.spec
         if vm.state != "present":
             continue
-        for number, nic in enumerate(vm.nics):
+        mistakes += _find_second_routes(vm.nics or (), element.path)
+        for number, nic in enumerate(vm.nics or ()):
             path = f"{element.path}.nics[{number}]"
             network = networks.get((vm.cluster, nic.port_group), (vm.cluster, nic.port_group, "unknown"))
             mistakes += _find_mac_mistakes(nic, path, vm.name, macs)
@@ -70,15 +71,57 @@ def _find_mac_mistakes(nic: Nic, path: str, instance: str, macs: dict[str, str])
 
 
 def _find_gateway_mistakes(nic: Nic, path: str, interfaces: Sequence[Interface]) -> list[Mistake]:
-    if nic.gateway is None or not interfaces:
-        return []
-    gateway = ip_address(nic.gateway)
+    mistakes = []
+    for key, text in (("gateway", nic.gateway), ("gateway6", nic.gateway6)):
+        problem = _judge_gateway(ip_address(text), interfaces) if text and interfaces else None
+        mistakes += [Mistake(f"{path}.{key}", problem)] if problem else []
+    return mistakes
+
+
+def _judge_gateway(gateway: IPv4Address | IPv6Address, interfaces: Sequence[Interface]) -> str | None:
+    """Return what is wrong with a gateway.
+
+    A router of IPv6 is often known by its link-local address. One outside of all subnets is reached on the link where
+    an address stands alone (a /32 or /128), as providers hand them out.
+    """
+    if gateway.is_multicast or gateway.is_loopback or gateway.is_unspecified:
+        return f"{gateway} is not an address of a router"
     if any(gateway == interface.ip for interface in interfaces):
-        return [Mistake(f"{path}.gateway", f"{gateway} is the instance's own address")]
-    if any(gateway in interface.network for interface in interfaces):
-        return []
-    subnets = ", ".join(str(interface.network) for interface in interfaces)
-    return [Mistake(f"{path}.gateway", f"{gateway} is not in the subnet of its addresses ({subnets})")]
+        return f"{gateway} is the instance's own address"
+    mine = [interface for interface in interfaces if interface.version == gateway.version]
+    if not mine:
+        return f"{gateway} is of another family than its addresses"
+    if gateway.version == 6 and gateway.is_link_local:
+        return None
+    for interface in mine:
+        network = interface.network
+        if gateway in network:
+            is_end = network.version == 4 and network.prefixlen < 31
+            if is_end and gateway in (network.network_address, network.broadcast_address):
+                return f"{gateway} is the network's own or its broadcast address, not a router's"
+            return None
+    if any(interface.network.prefixlen == interface.max_prefixlen for interface in mine):
+        return None
+    return (
+        f"{gateway} is not in the subnet of its addresses ({', '.join(str(interface.network) for interface in mine)})"
+    )
+
+
+def _find_second_routes(nics: Sequence[Nic], path: str) -> list[Mistake]:
+    """A guest has one default route of each family; which of two wins is chance."""
+    first: dict[int, str] = {}
+    mistakes = []
+    for number, nic in enumerate(nics):
+        for key, text in (("gateway", nic.gateway), ("gateway6", nic.gateway6)):
+            if not text:
+                continue
+            here, version = f"{path}.nics[{number}].{key}", ip_address(text).version
+            other = first.setdefault(version, here)
+            if other != here:
+                mistakes.append(
+                    Mistake(here, f"{text} is a second default gateway of IPv{version}; the first is {other}")
+                )
+    return mistakes
 
 
 def _find_repeated(uses: Sequence[_Use]) -> list[Mistake]:
@@ -95,11 +138,13 @@ def _find_repeated(uses: Sequence[_Use]) -> list[Mistake]:
 def _find_overlaps(uses: Sequence[_Use]) -> list[Mistake]:
     """Subnets of different prefix lengths either lie apart or one in the other; the latter is a slip.
 
+    An address that stands alone (a /32 or /128) is none: so an address is held that moves from guest to guest.
     The one with fewer addresses in use is taken to be wrong.
     """
     members: dict[object, list[_Use]] = {}
     for use in uses:
-        members.setdefault(use.interface.network, []).append(use)
+        if use.interface.network.prefixlen < use.interface.max_prefixlen:
+            members.setdefault(use.interface.network, []).append(use)
     ordered = sorted(
         members.items(),
         key=lambda item: (

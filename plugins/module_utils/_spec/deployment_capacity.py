@@ -29,7 +29,7 @@ def find_capacity_mistakes(
         ]
         found = _find_single(cluster, running, usable, reach)
         found += _find_pinned(running, usable)
-        total = sum(element.spec.memory for element in running)
+        total = sum(element.spec.memory or 0 for element in running)
         everything, largest = sum(usable.values()), max(usable.values())
         counted = f"{len(running)} running instances with {_show(total)} together"
         if total > everything and not found:
@@ -64,13 +64,13 @@ def _find_single(
     mistakes = []
     for element in running:
         candidates = find_candidates(element.spec, reach) & usable.keys()
-        if not candidates or element.spec.memory <= max(usable[node] for node in candidates):
+        if not candidates or (element.spec.memory or 0) <= max(usable[node] for node in candidates):
             continue
         largest = max(sorted(candidates), key=lambda node: usable[node])
         limits = f"the largest node of {cluster} that can run it, {largest}, has {_show(usable[largest])}"
         if element.spec.node == largest:
             limits = f"its node {largest} has {_show(usable[largest])}"
-        mistakes.append(Mistake(f"{element.path}.memory", f"{_show(element.spec.memory)} does not fit: {limits}"))
+        mistakes.append(Mistake(f"{element.path}.memory", f"{_show(element.spec.memory or 0)} does not fit: {limits}"))
     return mistakes
 
 
@@ -78,11 +78,11 @@ def _find_pinned(running: Sequence[Declared[Vm]], usable: Mapping[str, int]) -> 
     pinned: dict[str, list[Declared[Vm]]] = {}
     for element in running:
         node = element.spec.node
-        if node is not None and element.spec.memory <= usable.get(node, 0):
+        if node is not None and (element.spec.memory or 0) <= usable.get(node, 0):
             pinned.setdefault(node, []).append(element)
     mistakes = []
     for node, elements in pinned.items():
-        total = sum(element.spec.memory for element in elements)
+        total = sum(element.spec.memory or 0 for element in elements)
         if total > usable[node]:
             problem = f"{len(elements)} instances are pinned to {node} with {_show(total)} together; it has "
             mistakes.append(Mistake(f"{elements[-1].path}.node", problem + _show(usable[node])))

@@ -199,10 +199,10 @@ def complete_instances(
             found += index.find_mistakes("image", spec.image, f"{path}.image", cluster)
             if spec.root:
                 found += index.find_mistakes("pool", spec.root.pool, f"{path}.root.pool", cluster)
-            for number, volume in enumerate(spec.volumes):
+            for number, volume in enumerate(spec.volumes or ()):
                 here = element_path(f"{path}.volumes", number, {"name": volume.name})
                 found += index.find_mistakes("pool", volume.pool, f"{here}.pool", cluster)
-            for number, nic in enumerate(spec.nics):
+            for number, nic in enumerate(spec.nics or ()):
                 found += index.find_mistakes("port_group", nic.port_group, f"{path}.nics[{number}].port_group", cluster)
         else:
             spec = replace(spec, cluster=cluster)

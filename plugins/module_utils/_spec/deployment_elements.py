@@ -108,7 +108,7 @@ def parse_elements(
 def read_value(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:
     """Read a single value; what is not given is None."""
     if value is None:
-        return (field.default if field.create is None else field.create), []
+        return field.made, []
     return parse_value(field, value, path, whole=True)
 
 

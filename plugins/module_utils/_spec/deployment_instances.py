@@ -11,7 +11,7 @@ from ._mistake import Mistake, shown
 from ._references import Known, find_reference_mistake
 from .deployment_elements import Declared, Written
 from .deployment_variables import INSTANCE
-from .vm import FIELDS, Vm, find_mistakes_within, make_vm
+from .vm import FIELDS, Vm, find_missing, find_mistakes_within, make_vm
 
 VARIABLE = "pextra_instances"
 
@@ -76,7 +76,7 @@ def parse_instances(
         found += wrong
         if not found:
             spec = make_vm(**{key: values[key] for key in FIELDS})
-            found += find_mistakes_within(spec, path) if spec.state == "present" else []
+            found += [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
             if not found:
                 declared.append(Declared(path, spec))
         mistakes += found

@@ -58,7 +58,7 @@ def find_candidates(vm: Vm, reach: Reach) -> frozenset[str]:
     candidates = reach.nodes.get(vm.cluster or "", frozenset())
     for pool in _pools_of(vm):
         candidates &= reach.pools.get((vm.cluster, pool), candidates)
-    for nic in vm.nics:
+    for nic in vm.nics or ():
         candidates &= reach.port_groups.get((vm.cluster, nic.port_group), candidates)
     if vm.node is not None and not is_id(vm.node):
         candidates &= {vm.node}
@@ -87,7 +87,7 @@ def find_placement_mistakes(instances: Sequence[Declared[Vm]], reach: Reach) -> 
             mistakes += _find_pinned_mistakes(element, vm.node, reach)
         elif not find_candidates(vm, reach):
             needed = [f'the storage pool "{pool}"' for pool in _pools_of(vm)]
-            needed += [f'the port group "{name}"' for name in dict.fromkeys(nic.port_group for nic in vm.nics)]
+            needed += [f'the port group "{name}"' for name in dict.fromkeys(nic.port_group for nic in vm.nics or ())]
             if needed:
                 mistakes.append(Mistake(element.path, f"no node has all that it needs: {', '.join(needed)}"))
     for (cluster, word), members in groups.items():
@@ -102,14 +102,14 @@ def _find_pinned_mistakes(element: Declared[Vm], node: str, reach: Reach) -> lis
     places = [("root.pool", vm.root.pool)] if vm.root else []
     places += [
         (f"{element_path('volumes', number, {'name': volume.name})}.pool", volume.pool)
-        for number, volume in enumerate(vm.volumes)
+        for number, volume in enumerate(vm.volumes or ())
     ]
     for place, pool in places:
         there = reach.pools.get((vm.cluster, pool))
         if there is not None and node not in there:
             problem = f'the storage pool "{pool}" is not on {node}, the node of this instance'
             mistakes.append(Mistake(f"{element.path}.{place}", f"{problem}; it is on {_list(there)}"))
-    for number, nic in enumerate(vm.nics):
+    for number, nic in enumerate(vm.nics or ()):
         there = reach.port_groups.get((vm.cluster, nic.port_group))
         if there is not None and node not in there:
             problem = f'the vSwitch of "{nic.port_group}" is not on {node}, the node of this instance'
@@ -141,7 +141,7 @@ def _find_affinity_mistakes(cluster: str, word: str, members: Sequence[Declared[
 
 def _pools_of(vm: Vm) -> tuple[str, ...]:
     pools = [vm.root.pool] if vm.root else []
-    return tuple(dict.fromkeys(pools + [volume.pool for volume in vm.volumes]))
+    return tuple(dict.fromkeys(pools + [volume.pool for volume in vm.volumes or ()]))
 
 
 def _are_names(nodes: Sequence[str] | None) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ._fields import Field, Table
-from ._sizes import show_size
+from ._fields import REQUIRED, Field, Table, show_made
 from .deployment_variables import DOCUMENT, HOST, ROLE_FAMILIES, ROLE_VARIABLES
 from .json_schema import strip_markup
 
@@ -67,15 +66,13 @@ def _name_type(field: Field) -> str:
 
 def _describe(field: Field) -> str:
     text = _format(field.help)
-    if field.required:
+    if field.required or field.create is REQUIRED:
         text = f"**Required.** {text}"
     if field.choices:
         text += f" One of {', '.join(f'`{choice}`' for choice in field.choices)}."
     if field.kind in ("int", "float") and field.minimum is not None and str(field.minimum) not in text:
         text += f" From {field.minimum} to {field.maximum}."
-    if field.default not in (None, ()):
-        default = show_size(field.default) if field.kind == "size" else str(field.default)
-        default = default.lower() if field.kind == "bool" else default
-        if f"{default} unless" not in text.replace("`", ""):
-            text += f" `{default}` unless given."
+    made = show_made(field)
+    if made is not None and f"{made} unless" not in text.replace("`", ""):
+        text += f" `{made}` unless given."
     return text.replace("|", "\\|")

@@ -79,7 +79,7 @@ def find_type_mistakes(
             continue
         if vm.root is not None:
             mistakes += _find_root_mistakes(instance.path, vm.root, types.get((vm.cluster, vm.root.pool)))
-        for number, volume in enumerate(vm.volumes):
+        for number, volume in enumerate(vm.volumes or ()):
             path = element_path(f"{instance.path}.volumes", number, {"name": volume.name})
             mistakes += _find_volume_mistakes(path, volume, types.get((vm.cluster, volume.pool)))
             if volume.unit is not None:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from ._checks import PATTERNS
-from ._fields import Field, Table
+from ._fields import REQUIRED, Field, Table
 from ._sizes import show_size
 from .deployment_variables import DOCUMENT, HOST, ROLE_FAMILIES, ROLE_VARIABLES
 
@@ -60,7 +60,7 @@ def _describe_value(field: Field) -> dict[str, Any]:
     alternatives: list[dict[str, Any]] = [exact]
     if exact != {"type": "string"}:
         alternatives.append({"$ref": "#/$defs/template"})
-    if not field.required:
+    if not field.required and field.create is not REQUIRED:
         # Not given.
         alternatives.append({"type": "null"})
     return {**schema, **(exact if len(alternatives) == 1 else {"anyOf": alternatives})}
@@ -90,12 +90,12 @@ def _describe_table(table: Table) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: _describe_value(field) for name, field in table.items()},
-        "required": [name for name, field in table.items() if field.required],
+        "required": [name for name, field in table.items() if field.required or field.create is REQUIRED],
         "additionalProperties": False,
     }
 
 
 def _describe_default(field: Field) -> Any:
-    if field.default is None or field.default == ():
+    if field.made in (None, (), "") or field.kind == "dict":
         return None
-    return show_size(field.default) if field.kind == "size" else field.default
+    return show_size(field.made) if field.kind == "size" else field.made

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
+
+import netaddr
 
 from ._checks import (
     check_address,
+    check_address_or_none,
     check_address_with_prefix,
     check_device_name,
     check_hostname,
+    check_hostname_or_none,
     check_mac,
     check_name,
+    check_name_or_none,
     check_tag,
     check_unit,
 )
 from ._common import CLUSTER, DESCRIPTION, STATE, parse_spec
-from ._fields import Field, element_path
+from ._fields import REQUIRED, Field, created, element_path, join
 from ._mistake import Mistake
 
 ROOT = {
-    "pool": Field(kind="str", required=True, help="The storage pool of the root volume."),
+    "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the root volume."),
     "size": Field(
         kind="size", help="Its size, at least the image's. It may grow later. As large as the image unless given."
     ),
@@ -37,7 +42,7 @@ VOLUME = {
     "name": Field(
         kind="str", required=True, check=check_device_name, help="The name of the device, 3 to 32 characters."
     ),
-    "pool": Field(kind="str", required=True, help="The storage pool of the volume."),
+    "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the volume."),
     "size": Field(
         kind="size",
         help="Its size. It may grow later, unless the pool is of the type V(lvm) or V(zfs). Needed for every volume "
@@ -52,20 +57,38 @@ VOLUME = {
 }
 
 NIC = {
-    "port_group": Field(kind="str", required=True, help="The port group it attaches to."),
+    "name": Field(
+        kind="str",
+        check=check_device_name,
+        help="The name of the NIC, by which it is known: its MAC address and its addresses stay with it when others "
+        "come and go. V(nic0), V(nic1) and so on, by their order, unless given.",
+    ),
+    "port_group": Field(kind="str", create=REQUIRED, help="The port group it attaches to."),
     "mac": Field(
-        kind="str", check=check_mac, help="The MAC address. Derived from the instance's identifier unless given."
+        kind="str",
+        check=check_mac,
+        help="The MAC address. Derived from the identifier of the instance and the name of the NIC unless given.",
     ),
     "addresses": Field(
         kind="list",
         element=Field(kind="str", check=check_address_with_prefix, help="An address with its prefix length."),
         unique=True,
-        help="The addresses that cloud-init gives it, with prefix lengths. By DHCP unless given.",
+        create=(),
+        help="The addresses that cloud-init gives it, with prefix lengths. By DHCP if there are none.",
     ),
-    "gateway": Field(kind="str", check=check_address, help="The default gateway."),
+    "gateway": Field(
+        kind="str", check=check_address_or_none, create="", help="The default gateway. An empty text is none."
+    ),
+    "gateway6": Field(
+        kind="str",
+        check=check_address_or_none,
+        create="",
+        help="The default gateway of IPv6, beside one of IPv4. An empty text is none.",
+    ),
     "nameservers": Field(
         kind="list",
         element=Field(kind="str", check=check_address, help="The address of a name server."),
+        create=(),
         help="The name servers.",
     ),
 }
@@ -78,7 +101,7 @@ USER = {
         help="The public keys that may log in.",
         no_log=False,
     ),
-    "sudo": Field(kind="bool", default=False, help="Whether the user may become root without a password."),
+    "sudo": Field(kind="bool", create=False, help="Whether the user may become root without a password."),
     "hashed_password": Field(
         kind="str", no_log=True, help="The password as a crypt hash. No password log-in unless given."
     ),
@@ -86,10 +109,16 @@ USER = {
 
 CLOUD_INIT = {
     "hostname": Field(
-        kind="str", check=check_hostname, help="The guest's host name. The instance's name unless given."
+        kind="str",
+        check=check_hostname_or_none,
+        create="",
+        help="The guest's host name. An empty text is the name of the instance.",
     ),
     "users": Field(
-        kind="list", element=Field(kind="dict", table=USER, help="A user."), help="The users to make in the guest."
+        kind="list",
+        element=Field(kind="dict", table=USER, help="A user."),
+        create=(),
+        help="The users to make in the guest. The list is all of them.",
     ),
     "user_data": Field(
         kind="str",
@@ -111,25 +140,35 @@ FIELDS = {
         help="The node it runs on. Chosen once by free memory unless given. Changing it moves it.",
     ),
     "anti_affinity": Field(
-        kind="str", check=check_name, help="Instances with the same word are never placed on one node."
+        kind="str",
+        check=check_name_or_none,
+        create="",
+        help="Instances with the same word are never placed on one node. An empty text is none.",
     ),
-    "vcpus": Field(kind="int", default=1, minimum=1, maximum=512, help="The number of virtual CPUs."),
-    "memory": Field(
-        kind="size", default=512, minimum=32, maximum=16 * 1024**2, help="The memory. 512 MiB unless given."
-    ),
+    "vcpus": Field(kind="int", create=1, minimum=1, maximum=512, help="The number of virtual CPUs."),
+    "memory": Field(kind="size", create=512, minimum=32, maximum=16 * 1024**2, help="The memory."),
     "image": Field(kind="str", help="The image that the root volume begins from, by name or identifier."),
     "root": Field(kind="dict", table=ROOT, help="The root volume. Without it the instance has none."),
     "volumes": Field(
         kind="list",
         element=Field(kind="dict", table=VOLUME, help="A volume."),
-        default=(),
-        help="Further volumes, made empty, or units of iSCSI targets as they are.",
+        create=(),
+        help="Further volumes, made empty, or units of iSCSI targets as they are. The list is all of them: one that is "
+        "not in it any more is detached, and its data stays.",
     ),
     "nics": Field(
-        kind="list", element=Field(kind="dict", table=NIC, help="A NIC."), default=(), help="The NICs, in order."
+        kind="list",
+        element=Field(kind="dict", table=NIC, help="A NIC."),
+        create=(),
+        help="The NICs, in order. The list is all of them: one that is not in it any more is unplugged.",
     ),
-    "cloud_init": Field(kind="dict", table=CLOUD_INIT, help="What cloud-init in the guest is told."),
-    "autostart": Field(kind="bool", default=True, help="Whether it starts with its node."),
+    "cloud_init": Field(
+        kind="dict",
+        table=CLOUD_INIT,
+        create={"hostname": "", "users": (), "user_data": None},
+        help="What cloud-init in the guest is told.",
+    ),
+    "autostart": Field(kind="bool", create=True, help="Whether it starts with its node."),
     "power": Field(
         kind="str",
         choices=("running", "stopped", "paused"),
@@ -140,7 +179,7 @@ FIELDS = {
         kind="list",
         element=Field(kind="str", check=check_tag, help="A tag."),
         unique=True,
-        default=(),
+        create=(),
         help="Words to group instances by.",
     ),
     "state": STATE,
@@ -149,29 +188,33 @@ FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Root:
-    """size is in MiB."""
+    """size is in MiB. An empty pool is not named."""
 
-    pool: str
+    pool: str = ""
     size: int | None = None
     mode: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """size is in MiB, None for a unit of a target."""
+    """size is in MiB, None for a unit of a target. An empty pool is not named."""
 
     name: str
-    pool: str
+    pool: str = ""
     size: int | None = None
     unit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nic:
-    port_group: str
+    """An empty gateway is none; an empty port group is not named."""
+
+    name: str | None = None
+    port_group: str = ""
     mac: str | None = None
     addresses: tuple[str, ...] | None = None
     gateway: str | None = None
+    gateway6: str | None = None
     nameservers: tuple[str, ...] | None = None
 
 
@@ -179,7 +222,7 @@ class Nic:
 class User:
     name: str
     ssh_authorized_keys: tuple[str, ...] | None = None
-    sudo: bool = False
+    sudo: bool | None = None
     hashed_password: str | None = None
 
     def __repr__(self) -> str:
@@ -188,8 +231,10 @@ class User:
 
 @dataclass(frozen=True, kw_only=True)
 class CloudInit:
+    """An empty hostname is the instance's name. user_data comes before users."""
+
     hostname: str | None = None
-    users: tuple[User, ...] = ()
+    users: tuple[User, ...] | None = None
     user_data: str | None = None
 
     def __repr__(self) -> str:
@@ -198,24 +243,24 @@ class CloudInit:
 
 @dataclass(frozen=True, kw_only=True)
 class Vm:
-    """memory is in MiB."""
+    """memory is in MiB. None is not managed; what a new instance gets instead, `complete_new` says."""
 
     name: str
     cluster: str | None = None
     organization: str | None = None
     node: str | None = None
     anti_affinity: str | None = None
-    vcpus: int = 1
-    memory: int = 512
+    vcpus: int | None = None
+    memory: int | None = None
     image: str | None = None
     root: Root | None = None
-    volumes: tuple[Volume, ...] = ()
-    nics: tuple[Nic, ...] = ()
+    volumes: tuple[Volume, ...] | None = None
+    nics: tuple[Nic, ...] | None = None
     cloud_init: CloudInit | None = None
-    autostart: bool = True
+    autostart: bool | None = None
     power: str | None = None
     description: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
     state: str = "present"
 
 
@@ -224,44 +269,112 @@ def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake
     return parse_spec(FIELDS, make_vm, raw, path)
 
 
+def name_nics(nics: Sequence[Nic]) -> tuple[Nic, ...]:
+    """Return NICs that all have their names: by their order, those that were given none."""
+    return tuple(replace(nic, name=nic.name or f"nic{index}") for index, nic in enumerate(nics))
+
+
+def complete_new(vm: Vm) -> Vm:
+    """Return what a new instance gets: what is not said is as its rows say (`create`)."""
+    values = created(FIELDS, {key: _plain(getattr(vm, key)) for key in FIELDS})
+    return make_vm(**values)
+
+
+def _plain(value: Any) -> Any:
+    """Return a part of a spec as the mappings that it was made of."""
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    if is_dataclass(value):
+        return {key.name: _plain(getattr(value, key.name)) for key in fields(value)}
+    return value
+
+
+def names_part_of_seed(vm: Vm) -> bool:
+    """Tell whether what cloud-init is told is named, and not all of it, so that the rest has to be known."""
+    if vm.nics is None and vm.cloud_init is None:
+        return False
+    if vm.nics is None or vm.cloud_init is None or vm.cloud_init.hostname is None:
+        return True
+    if vm.cloud_init.users is None and vm.cloud_init.user_data is None:
+        return True
+    return any(None in (nic.addresses, nic.gateway, nic.gateway6, nic.nameservers) for nic in vm.nics)
+
+
 def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
-    """Check what no single field can tell: image and root belong together, device names are unique."""
+    """Check what no single field can tell: names and addresses of devices are unique."""
     mistakes = []
-    if vm.image is not None and vm.root is None:
-        mistakes.append(Mistake(f"{path}.root", "is missing; an instance with an image needs root: {pool: ...}"))
-    if vm.root is not None and vm.image is None and vm.root.size is None:
-        mistakes.append(Mistake(f"{path}.root.size", "is missing; without an image the root volume needs a size"))
-    names = [volume.name for volume in vm.volumes]
+    volumes, nics = vm.volumes or (), name_nics(vm.nics or ())
+    names = [volume.name for volume in volumes]
     for index, name in enumerate(names):
         if name in names[:index] or name in ("root", "seed"):
             here = element_path(f"{path}.volumes", index, {"name": name})
             mistakes.append(Mistake(f"{here}.name", f'"{name}" is taken by another device of it'))
-    for index, volume in enumerate(vm.volumes):
+    for index, volume in enumerate(volumes):
         here = element_path(f"{path}.volumes", index, {"name": volume.name})
+        if volume.size is not None and volume.unit is not None:
+            mistakes.append(Mistake(f"{here}.size", "a unit has its own size; leave it out"))
+        if volume.unit is not None and any(
+            (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
+        ):
+            mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
+    known = [nic.name for nic in nics]
+    macs = [canonical_mac(nic.mac) if nic.mac else None for nic in nics]
+    for index, nic in enumerate(nics):
+        if nic.name in known[:index]:
+            mistakes.append(Mistake(f"{path}.nics[{index}].name", f'"{nic.name}" is the name of another NIC of it'))
+        if nic.mac and macs.count(macs[index]) > 1:
+            mistakes.append(Mistake(f"{path}.nics[{index}].mac", f'"{nic.mac}" is given twice'))
+        if nic.gateway and nic.gateway6 and ":" in nic.gateway:
+            problem = f'"{nic.gateway}" is of IPv6, and gateway6 is given as well; write the one of IPv4, or none'
+            mistakes.append(Mistake(f"{path}.nics[{index}].gateway", problem))
+        if nic.gateway6 and ":" not in nic.gateway6:
+            problem = f'"{nic.gateway6}" is no address of IPv6; write it as gateway'
+            mistakes.append(Mistake(f"{path}.nics[{index}].gateway6", problem))
+    return mistakes
+
+
+def find_missing(vm: Vm, path: str) -> list[Mistake]:
+    """Check that a new instance, or a document's, has all that it cannot do without."""
+    mistakes = []
+    if vm.image is not None and vm.root is None:
+        mistakes.append(Mistake(join(path, "root"), "is missing; an instance with an image needs root: {pool: ...}"))
+    if vm.root is not None and not vm.root.pool:
+        mistakes.append(Mistake(join(path, "root.pool"), "is missing; write the storage pool of the root volume"))
+    if vm.root is not None and vm.image is None and vm.root.size is None:
+        mistakes.append(Mistake(join(path, "root.size"), "is missing; without an image the root volume needs a size"))
+    for index, volume in enumerate(vm.volumes or ()):
+        here = element_path(join(path, "volumes"), index, {"name": volume.name})
+        if not volume.pool:
+            mistakes.append(Mistake(f"{here}.pool", "is missing; write the storage pool of the volume"))
         if volume.size is None and volume.unit is None:
             problem = "is missing; write the size of the volume, or the unit of a pool of type iscsi"
             mistakes.append(Mistake(f"{here}.size", problem))
-        elif volume.size is not None and volume.unit is not None:
-            mistakes.append(Mistake(f"{here}.size", "a unit has its own size; leave it out"))
-        if volume.unit is not None and any(
-            (other.pool, other.unit) == (volume.pool, volume.unit) for other in vm.volumes[:index]
-        ):
-            mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
-    macs = [nic.mac.lower() for nic in vm.nics if nic.mac]
-    for index, nic in enumerate(vm.nics):
-        if nic.mac and macs.count(nic.mac.lower()) > 1:
-            mistakes.append(Mistake(f"{path}.nics[{index}].mac", f'"{nic.mac}" is given twice'))
+    for index, nic in enumerate(vm.nics or ()):
+        if not nic.port_group:
+            here = join(path, f"nics[{index}].port_group")
+            mistakes.append(Mistake(here, "is missing; write the port group that it attaches to"))
     return mistakes
+
+
+def canonical_mac(text: str) -> str:
+    """People write MACs with dashes and capitals too; libvirt shows one form."""
+    return str(netaddr.EUI(text, dialect=netaddr.mac_unix_expanded))
 
 
 def make_vm(**values: Any) -> Vm:
     """Return the spec of the values that `parse` has normalised by FIELDS."""
     if values["root"] is not None:
-        values["root"] = Root(**values["root"])
-    values["volumes"] = tuple(Volume(**volume) for volume in values["volumes"])
-    values["nics"] = tuple(Nic(**nic) for nic in values["nics"])
+        values["root"] = Root(**_given(values["root"]))
+    if values["volumes"] is not None:
+        values["volumes"] = tuple(Volume(**_given(volume)) for volume in values["volumes"])
+    if values["nics"] is not None:
+        values["nics"] = tuple(Nic(**_given(nic)) for nic in values["nics"])
     if values["cloud_init"] is not None:
         init = dict(values["cloud_init"])
-        init["users"] = tuple(User(**user) for user in init["users"] or ())
+        init["users"] = None if init["users"] is None else tuple(User(**user) for user in init["users"])
         values["cloud_init"] = CloudInit(**init)
     return Vm(**values)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -74,6 +74,14 @@ class VolumeLabel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NicLabel:
+    """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Labels:
     """What libvirt has no field for. `image` is the name, which stays when the image is renewed."""
 
@@ -86,7 +94,11 @@ class Labels:
     seed: str | None = None
     tags: tuple[str, ...] = ()
     volumes: tuple[VolumeLabel, ...] = ()
-    addresses: tuple[tuple[str, ...], ...] = ()
+    nics: tuple[NicLabel, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(nic.addresses for nic in self.nics)
 
     @property
     def root(self) -> VolumeLabel | None:
@@ -289,8 +301,11 @@ def _labels(labels: Labels) -> ET.Element:
     for volume in labels.volumes:
         child = ET.SubElement(element, f"{{{URI}}}volume", name=volume.name, pool=volume.pool)
         child.set(*(("unit", volume.unit) if volume.unit is not None else ("size", str(volume.size))))
-    for addresses in labels.addresses:
-        ET.SubElement(element, f"{{{URI}}}nic", addresses=" ".join(addresses))
+    for index, nic in enumerate(labels.nics):
+        child = ET.SubElement(element, f"{{{URI}}}nic", addresses=" ".join(nic.addresses))
+        # What is called by its order has been written without a name from the beginning.
+        if nic.name != f"nic{index}":
+            child.set("name", nic.name)
     return element
 
 
@@ -313,7 +328,10 @@ def _parse_labels(element: ET.Element) -> Labels:
             )
             for volume in element.findall(f"{{{URI}}}volume")
         ),
-        addresses=tuple(tuple(nic.get("addresses", "").split()) for nic in element.findall(f"{{{URI}}}nic")),
+        nics=tuple(
+            NicLabel(name=nic.get("name") or f"nic{index}", addresses=tuple(nic.get("addresses", "").split()))
+            for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
+        ),
     )
 
 

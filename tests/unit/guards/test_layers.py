@@ -11,9 +11,10 @@ import pytest
 from guards.project import MODULE_UTILS, ROOT, files, parsed, shown
 
 COLLECTION = "ansible_collections.pextra.cloud.plugins.module_utils."
-PURE = {"_spec", "_plan", "_xml", "_errors", "_ids", "_names", "_pool_kinds"}
+PURE = {"_nouns", "_spec", "_plan", "_xml", "_errors", "_ids", "_names", "_pool_kinds"}
 # Layer (a folder or a file of module_utils): which others it may import. What is not listed may import none.
 LAYERS: dict[str, set[str]] = {
+    "_nouns": PURE,
     "_spec": PURE,
     "_plan": PURE,
     "_xml": PURE,
@@ -85,6 +86,7 @@ DOORS = {
     "peewee": {"_registry"},
     "playhouse": {"_registry"},
     "pycdlib": {"_seed"},
+    "yaml": {"_seed"},
     "rbd": {"_rbd"},
     "netaddr": {"_spec", "_plan", "_xml", "_image_fetch"},
     "ansible": {"_runner", "_image_fetch"},

@@ -93,7 +93,7 @@ def _make(element: Any, path: str) -> Any:
 def _prune(element: Any, path: str) -> None:
     """Remove what a value has left empty, from the innermost element outwards."""
     while path:
-        parent, _, name = path.rpartition("/")
+        parent = path.rpartition("/")[0]
         above, found = _find(element, parent), _find(element, path)
         if found is None or len(found) or found.attrib or (found.text or "").strip():
             return

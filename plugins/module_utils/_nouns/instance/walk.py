@@ -63,8 +63,8 @@ Act = AttachDevice | DetachDevice | UpdateDevice
 
 @dataclass(frozen=True, kw_only=True)
 class Walked:
-    """changes: of the definition. drift: what the running guest alone has otherwise, and acts mend at once. pending: what
-    it gets by its next start.
+    """changes: of the definition. drift: what the running guest alone has otherwise, and what acts mend at once.
+    pending: what it gets by its next start.
     """
 
     changes: tuple[Change, ...] = ()

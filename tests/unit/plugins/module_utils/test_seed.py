@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 import pycdlib
-from ansible_collections.pextra.cloud.plugins.module_utils._seed import build_seed
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._seed import build_seed, read_seed
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import render_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Vm, complete_new
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +32,9 @@ def read(image: bytes, key: str) -> dict[str, bytes]:
 
 
 def test_a_seed() -> None:
-    files = render_seed(Vm(name="web", cloud_init=CloudInit(user_data="#!/bin/sh\necho ü\n")), "inst-1", [])
+    files = render_seed(
+        complete_new(Vm(name="web", cloud_init=CloudInit(user_data="#!/bin/sh\necho ü\n"))), "inst-1", []
+    )
     image = build_seed(files)
     expected = {name: text.encode() for name, text in files.items()}
     assert set(expected) == {"meta-data", "user-data", "network-config"}
@@ -53,3 +56,16 @@ def test_any_content(text: str) -> None:
         "user-data": text.encode(),
         "meta-data": b"",
     }
+
+
+def test_a_seed_is_read_back() -> None:
+    files = render_seed(complete_new(Vm(name="web", cloud_init=CloudInit(user_data="ü\n" * 3000))), "inst-1", [])
+    assert read_seed(build_seed(files)) == files
+    # On a block device it has zeros behind it.
+    assert read_seed(build_seed(files).ljust(2 * 1024**2, b"\0")) == files
+
+
+def test_what_is_no_seed_is_told() -> None:
+    for content in (b"", b"x" * 100_000):
+        with pytest.raises(ValueError, match="no seed"):
+            read_seed(content)

@@ -11,64 +11,14 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import edit_domain
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from instance_model import Guest, Model
+from instance_model import Guest, Model, whole
+from instance_specs import NAMES, specs
 
-NAMES = ("web-1", "web-2", "db")
-SIZES = st.sampled_from([64, 256, 1024])
 FIELDS = (
     *("node", "node", "nics", "nics", "anti_affinity", "vcpus", "memory", "cloud_init", "autostart", "power"),
     *("volumes", "size", "description", "tags", "state", "image"),
 )
-NODES = st.sampled_from([None, "node1", "node2", "node3"])
 CONSENT = {"allow_restart": True, "force_stop": True, "remove_volumes": True}
-
-
-@st.composite
-def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
-    # Mostly what can be changed and moved: the rest is refused, and of that there are tables.
-    pool = draw(st.sampled_from(["local", "vg0", "tank", "ceph", "ceph", "shared", "shared", "shared"]))
-    pools = st.just(pool)
-    image = draw(st.sampled_from([None, "tiny", "tiny", "tiny", "huge"]))
-    root = draw(
-        st.builds(
-            Root,
-            pool=pools,
-            size=st.sampled_from([None, 2048, 3072] if image else [1024, 2048]),
-            mode=st.just("copy" if name == "db" else None),
-        )
-    )
-    volumes = draw(
-        st.lists(
-            st.builds(Volume, name=st.sampled_from(["data", "logs", "seed-x"]), pool=pools, size=SIZES),
-            unique_by=lambda volume: volume.name,
-            max_size=3,
-        )
-    )
-    if draw(st.integers(0, 3)) == 0:
-        # Each instance its own: two on one unit are refused.
-        volumes.append(Volume(name="san", pool="san", unit=f"unit:0:0:{NAMES.index(name) + 1}"))
-    nic = st.builds(
-        Nic,
-        port_group=st.sampled_from(["Production", "DMZ", "Backup"]),
-        addresses=st.sampled_from([None, ("172.20.0.5/24",), ("172.20.0.6/24", "2001:db8::6/64")]),
-    )
-    return Vm(
-        name=name,
-        node=draw(NODES),
-        anti_affinity=draw(st.sampled_from([None, None, "web"])),
-        vcpus=draw(st.integers(1, 2)),
-        memory=draw(st.sampled_from([64, 128])),
-        image=image,
-        root=root,
-        volumes=tuple(volumes),
-        nics=tuple(draw(st.lists(nic, min_size=draw(st.integers(0, 1)), max_size=3))),
-        cloud_init=draw(st.sampled_from([None, CloudInit(hostname="other")])),
-        autostart=draw(st.booleans()),
-        power=draw(st.sampled_from([None, None, "running", "stopped", "paused"])),
-        description=draw(st.sampled_from([None, "", "a <b> & 'c'"])),
-        tags=draw(st.sampled_from([(), ("front", "back")])),
-        state=draw(st.sampled_from(["present"] * 5 + ["absent"])) if absent else "present",
-    )
 
 
 @st.composite
@@ -161,7 +111,7 @@ def test_a_killed_run_is_finished_by_the_next(situation: tuple[Model, list[Vm]],
     _cut_everywhere(start, wants, consent)
 
 
-DB = Vm(
+DB = whole(
     name="db",
     node="node1",
     image="tiny",
@@ -169,7 +119,7 @@ DB = Vm(
     volumes=(Volume(name="data", pool="shared", size=64),),
     nics=(Nic(port_group="Production"),),
 )
-BARE = Vm(name="web-1", power="stopped")
+BARE = whole(name="web-1", power="stopped")
 
 
 @pytest.mark.parametrize("power", ["running", "paused", "stopped"])
@@ -205,7 +155,7 @@ def test_every_kind_of_change_can_be_killed(power: str, change: dict[str, Any], 
 
 @pytest.mark.parametrize("power", [None, "running", "paused", "stopped"])
 def test_creation_can_be_killed(power: str | None) -> None:
-    _cut_everywhere(Model.fresh(), [replace(DB, power=power), BARE, Vm(name="web-2", power=power)], {})
+    _cut_everywhere(Model.fresh(), [replace(DB, power=power), BARE, whole(name="web-2", power=power)], {})
 
 
 @pytest.mark.parametrize("mode", [None, "copy"])

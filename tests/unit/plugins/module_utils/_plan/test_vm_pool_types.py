@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm, Volume
-from instance_model import CEPH, CLUSTER, Model, acts, step_of
+from instance_model import CEPH, CLUSTER, Model, acts, step_of, whole
 
 UNIT = Volume(name="san", pool="san", unit="unit:0:0:1")
-WEB = Vm(name="web", node="node1", image="tiny", root=Root(pool="ceph"), nics=(Nic(port_group="Production"),))
+WEB = whole(name="web", node="node1", image="tiny", root=Root(pool="ceph"), nics=(Nic(port_group="Production"),))
 
 
 @pytest.fixture

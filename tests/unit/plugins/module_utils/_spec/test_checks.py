@@ -15,6 +15,9 @@ Check = Callable[[str], str | None]
 
 PASS: list[tuple[Check, list[str]]] = [
     (checks.check_name, ["a", "mtl-1", "Debian_12.qcow2", "x" * 63, "1e3", "no"]),
+    (checks.check_name_or_none, ["", "a", "mtl-1"]),
+    (checks.check_hostname_or_none, ["", "a", "node1.example.com"]),
+    (checks.check_address_or_none, ["", "172.20.0.1", "fe80::1"]),
     (checks.check_hostname, ["a", "web-1", "node1.example.com", "x" * 63]),
     (checks.check_vswitch_name, ["svswitch1", "svswitch10"]),
     (checks.check_interface, ["eth0", "enp3s0f1", "bond0.42"]),
@@ -32,6 +35,9 @@ PASS: list[tuple[Check, list[str]]] = [
 ]
 FAIL: list[tuple[Check, list[str]]] = [
     (checks.check_name, ["", "-a", "a-", "../a", "a..b", "a/b", "a b", "a\n", "x" * 64, "a\0b", "<a>", "{{ a }}"]),
+    (checks.check_name_or_none, ["-a", "a b", " "]),
+    (checks.check_hostname_or_none, ["Web", "a..b", " "]),
+    (checks.check_address_or_none, ["172.20.0", "x", " "]),
     (checks.check_hostname, ["", "Web", "web_1", "-web", "web-", "a..b", "a\nb", "web\n", "x" * 64, "a." * 127 + "aa"]),
     (checks.check_vswitch_name, ["svswitch0", "svswitch", "svswitch01", "br0", "svswitch1\n", "Svswitch1"]),
     (checks.check_interface, ["", "-i", "a/b", "x" * 16, "eth0\n", "--all", "eth 0"]),

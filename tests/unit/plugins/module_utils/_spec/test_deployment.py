@@ -46,12 +46,22 @@ def test_what_is_left_out_is_filled_in() -> None:
             "name": "db",
             "cluster": "mtl-1",
             "organization": "acme",
+            "anti_affinity": "",
             "vcpus": 1,
             "memory": "512 MiB",
             "image": "tiny",
             "root": {"pool": "local", "size": "1 GiB"},
             "volumes": [],
-            "nics": [{"port_group": "Production", "addresses": ["172.20.0.5/24"]}],
+            "nics": [
+                {
+                    "port_group": "Production",
+                    "addresses": ["172.20.0.5/24"],
+                    "gateway": "",
+                    "gateway6": "",
+                    "nameservers": [],
+                }
+            ],
+            "cloud_init": {"hostname": "", "users": []},
             "autostart": True,
             "power": "running",
             "tags": [],

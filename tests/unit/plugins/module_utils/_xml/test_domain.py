@@ -16,6 +16,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     DomainModel,
     Interface,
     Labels,
+    NicLabel,
     VolumeLabel,
     convert_domain,
     edit_domain,
@@ -91,7 +92,10 @@ def models(draw: st.DrawFn, name: st.SearchStrategy[str] = NAMES) -> DomainModel
             volumes=tuple(
                 draw(st.lists(st.builds(VolumeLabel, name=NASTY, pool=NASTY, size=st.integers(0, 2**40)), max_size=3))
             ),
-            addresses=tuple(draw(st.lists(st.lists(WORDS, max_size=2).map(tuple), max_size=3))),
+            nics=tuple(
+                NicLabel(name=f"nic{index}" if index % 2 else f"lan{index}", addresses=addresses)
+                for index, addresses in enumerate(draw(st.lists(st.lists(WORDS, max_size=2).map(tuple), max_size=3)))
+            ),
         ),
     )
 

@@ -1,0 +1,7 @@
+"""The devices of an instance, one file each. Written by tools/write_instance_kinds.py."""
+
+from __future__ import annotations
+
+from ..kinds import Device
+
+DEVICES: tuple[Device, ...] = ()

@@ -1,0 +1,59 @@
+"""Instances of every kind, for properties of their planner."""
+
+from __future__ import annotations
+
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
+from hypothesis import strategies as st
+from instance_model import whole
+
+NAMES = ("web-1", "web-2", "db")
+SIZES = st.sampled_from([64, 256, 1024])
+NODES = st.sampled_from([None, "node1", "node2", "node3"])
+
+
+@st.composite
+def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
+    # Mostly what can be changed and moved: the rest is refused, and of that there are tables.
+    pool = draw(st.sampled_from(["local", "vg0", "tank", "ceph", "ceph", "shared", "shared", "shared"]))
+    pools = st.just(pool)
+    image = draw(st.sampled_from([None, "tiny", "tiny", "tiny", "huge"]))
+    root = draw(
+        st.builds(
+            Root,
+            pool=pools,
+            size=st.sampled_from([None, 2048, 3072] if image else [1024, 2048]),
+            mode=st.just("copy" if name == "db" else None),
+        )
+    )
+    volumes = draw(
+        st.lists(
+            st.builds(Volume, name=st.sampled_from(["data", "logs", "seed-x"]), pool=pools, size=SIZES),
+            unique_by=lambda volume: volume.name,
+            max_size=3,
+        )
+    )
+    if draw(st.integers(0, 3)) == 0:
+        # Each instance its own: two on one unit are refused.
+        volumes.append(Volume(name="san", pool="san", unit=f"unit:0:0:{NAMES.index(name) + 1}"))
+    nic = st.builds(
+        Nic,
+        port_group=st.sampled_from(["Production", "DMZ", "Backup"]),
+        addresses=st.sampled_from([None, ("172.20.0.5/24",), ("172.20.0.6/24", "2001:db8::6/64")]),
+    )
+    return whole(
+        name=name,
+        node=draw(NODES),
+        anti_affinity=draw(st.sampled_from([None, None, "web"])),
+        vcpus=draw(st.integers(1, 2)),
+        memory=draw(st.sampled_from([64, 128])),
+        image=image,
+        root=root,
+        volumes=tuple(volumes),
+        nics=tuple(draw(st.lists(nic, min_size=draw(st.integers(0, 1)), max_size=3))),
+        cloud_init=draw(st.sampled_from([None, CloudInit(hostname="other")])),
+        autostart=draw(st.booleans()),
+        power=draw(st.sampled_from([None, None, "running", "stopped", "paused"])),
+        description=draw(st.sampled_from([None, "", "a <b> & 'c'"])),
+        tags=draw(st.sampled_from([(), ("front", "back")])),
+        state=draw(st.sampled_from(["present"] * 5 + ["absent"])) if absent else "present",
+    )
