@@ -6,10 +6,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ._ceph_keys import read_key
-from ._errors import PextraError, Problem, UnreachableError
+from ._errors import HypervisorError, PextraError, Problem, UnreachableError
 from ._plan._rows import Row
 from ._pool_kinds import CEPH_PORT
 from ._registry.store import Registry
@@ -22,7 +22,26 @@ if TYPE_CHECKING:
     from ._switch import Switch
 
 Result = TypeVar("Result")
-Connection = TypeVar("Connection")
+_CLOSED_AT_ONCE = 32
+
+
+class Connection(Protocol):
+    """To a daemon of a node."""
+
+    @property
+    def frozen(self) -> Problem | None:
+        """What to say when the daemon was found frozen; it is not asked again."""
+        ...
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nothing more can be done over this connection."""
+        ...
+
+    def close(self) -> None: ...
+
+
+Opened = TypeVar("Opened", bound=Connection)
 
 
 class NodeEntry(NamedTuple):
@@ -57,6 +76,7 @@ class Cloud:
         self._hypervisors: dict[str, Hypervisor] = {}
         self._databases: dict[str, Ovsdb] = {}
         self._ceph_pools: dict[str, CephPool] = {}
+        self._silent_ceph: dict[str, tuple[Problem, ...]] = {}
         self.unreachable: dict[str, Problem] = {}
         self.nodes: dict[str, NodeEntry] = {}
         self.refresh_nodes()
@@ -65,12 +85,10 @@ class Cloud:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hypervisor in self._hypervisors.values():
-            hypervisor.close()
-        for database in self._databases.values():
-            database.close()
-        for pool in self._ceph_pools.values():
-            pool.close()
+        opened = (*self._hypervisors.values(), *self._databases.values(), *self._ceph_pools.values())
+        if opened:
+            with ThreadPoolExecutor(max_workers=min(_CLOSED_AT_ONCE, len(opened))) as threads:
+                list(threads.map(lambda connection: connection.close(), opened))
 
     def refresh_nodes(self) -> None:
         """Read the registered nodes again, by name."""
@@ -96,7 +114,7 @@ class Cloud:
         self._keep(self._hypervisors, fresh, hypervisors)
         self._keep(self._databases, fresh, databases)
 
-    def _keep(self, opened: dict[str, Connection], names: Sequence[str], futures: Sequence[Future[Connection]]) -> None:
+    def _keep(self, opened: dict[str, Opened], names: Sequence[str], futures: Sequence[Future[Opened]]) -> None:
         for name, future in zip(names, futures, strict=True):
             try:
                 opened[name] = future.result()
@@ -129,9 +147,13 @@ class Cloud:
 
         return Ovsdb.connect(node, self._address(node))
 
-    def _connected(self, node: str, opened: dict[str, Connection], open_: Callable[[str], Connection]) -> Connection:
+    def _connected(self, node: str, opened: dict[str, Opened], open_: Callable[[str], Opened]) -> Opened:
         with self._lock_of(node):
+            if node in opened and (frozen := opened[node].frozen) is not None:
+                self.unreachable.setdefault(node, frozen)
             self._refuse_unreachable(node)
+            if node in opened and opened[node].is_given_up:
+                opened.pop(node).close()
             if node not in opened:
                 try:
                     opened[node] = open_(node)
@@ -141,10 +163,18 @@ class Cloud:
             return opened[node]
 
     def ceph_pool(self, pool: Row) -> CephPool:
-        """Return the connection to a storage pool of type rbd, as a client of Ceph. Raises PextraError."""
+        """Return the connection to a storage pool of type rbd, as a client of Ceph. Raises PextraError, at once
+        after the first time.
+        """
         with self._lock_of(pool.id):
+            if pool.id in self._silent_ceph:
+                raise HypervisorError(self._silent_ceph[pool.id])
             if pool.id not in self._ceph_pools:
-                self._ceph_pools[pool.id] = _connect_ceph(pool)
+                try:
+                    self._ceph_pools[pool.id] = _connect_ceph(pool)
+                except HypervisorError as error:
+                    self._silent_ceph[pool.id] = error.problems
+                    raise
             return self._ceph_pools[pool.id]
 
     def on_each(self, nodes: Iterable[str], read: Callable[[str], Result]) -> dict[str, Result]:

@@ -7,28 +7,48 @@ several threads.
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
 import socket
-import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import libvirt
 
-from ._errors import HypervisorError, NotFoundError, Problem, UnreachableError
+from . import _hung_nodes
+from ._bounded import TooLateError, begin, bounded, wait
+from ._errors import HypervisorError, NotFoundError, PextraError, Problem, UnreachableError
+from ._migration import LOOK_EVERY_S, Migration
+from ._watch import ANSWER_S, Call, Watch, shut_sockets
 
 if TYPE_CHECKING:
     from ._disk_blocks import Blocks
 
 TLS_PORT = 16514
 _CONNECT_TIMEOUT_S = 5.0
-_KEEPALIVE_INTERVAL_S = 5
-_KEEPALIVE_COUNT = 4
-_KEEPALIVE_AFTER_S = 1.0
+_DAEMON = "libvirtd"
+# What libvirt answers from what it knows. It waits itself for 30 s for a guest that something else is done with.
+_CALL_LIMIT_S = 45.0
+_CLOSE_LIMIT_S = 2.0
+# A guest that runs takes a moment to let go of a device; one that does not listen, or uses it, takes for ever.
+_RELEASE_LIMIT_S = 20.0
+_RELEASE_POLL_S = 0.25
+# What it asks a guest's QEMU, or has QEMU do.
+_GUEST_LIMIT_S = 60.0
+_START_LIMIT_S = 300.0
+# A part of a transfer, which a slow disk may hold up.
+_TRANSFER_LIMIT_S = 60.0
+# What makes or fills a volume: as long as the slowest disk takes for it.
+_VOLUME_LIMIT_S = 300.0
+_SLOWEST_BYTES_PER_S = 8 * 1024**2
 POOL_START_TIMEOUT_S = 60.0
+_LOOK_AT_BOTH = "Look at it on both nodes (virsh list --all; virsh domjobinfo), then run again."
+_PART = 256 * 1024
 _DEVICE_TIMEOUT_S = 20.0
 _DEVICE_POLL_S = 0.1
 _NO_ZPOOL = "Make it, or take the node off the pool's nodes."
@@ -45,6 +65,8 @@ _NOT_FOUND = {
     libvirt.VIR_ERR_NO_DOMAIN_METADATA,
     libvirt.VIR_ERR_NO_SECRET,
 }
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_DEVICE = {errno.ENOENT, errno.ENXIO, errno.ENODEV}
 _POWER: dict[int, Power] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
     libvirt.VIR_DOMAIN_BLOCKED: "running",
@@ -104,13 +126,15 @@ class HostRecord(NamedTuple):
 class Hypervisor:
     """An open connection to one node's libvirt. Open it with `connect`."""
 
-    def __init__(self, node: str, connection: libvirt.virConnect, *, is_local: bool = False) -> None:
+    def __init__(self, node: str, connection: libvirt.virConnect, uri: str, *, is_local: bool = False) -> None:
         """is_local: it runs on this host, so that a volume's path can be opened here."""
         self.node = node
         self.is_local = is_local
         self._connection = connection
         # Storage pools that were defined and not started yet, by UUID.
         self._defined: dict[str, Any] = {}
+        self._left_alone = 0
+        self._watch = Watch(lambda: _answers(uri), lambda: _shut(uri), lambda: _note_hung(node, uri, None))
 
     # Connection
 
@@ -127,32 +151,119 @@ class Hypervisor:
     def open(cls, node: str, uri: str) -> Hypervisor:
         """Connect to any libvirt URI. Raises UnreachableError."""
         _silence_libvirt()
-        # A local socket breaks at once, so it needs no keepalive; and with an event loop every call costs more.
-        is_remote = urlsplit(uri).hostname is not None
+        limit_s = _hung_nodes.opening_bound(node, _DAEMON)
         try:
-            if is_remote:
-                _start_event_loop()
-                connection = libvirt.open(uri)
-                connection.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
-            else:
-                with _loop_lock:  # must not see half an event loop
-                    connection = libvirt.open(uri)
+            connection = bounded(lambda: libvirt.open(uri), limit_s, libvirt.libvirtError)
+        except TooLateError as error:
+            _shut(uri)  # lets the thread end
+            raise UnreachableError([_note_hung(node, uri, limit_s)]) from error
         except libvirt.libvirtError as error:
             raise UnreachableError([_explain_connect(node, error)]) from error
-        return cls(node, connection, is_local=not is_remote)
+        _hung_nodes.forget(node, _DAEMON)
+        return cls(node, connection, uri, is_local=urlsplit(uri).hostname is None)
 
     def close(self) -> None:
-        with contextlib.suppress(libvirt.libvirtError):
+        if self._left_alone:
+            # A thread is still in a call: what it uses must not be freed. Its call ends with the connection.
+            self._watch.shut()
+            self._connection._o = None
+            return
+        with contextlib.suppress(libvirt.libvirtError), self._watch.watched("close", _CLOSE_LIMIT_S):
             self._connection.close()
 
+    @property
+    def frozen(self) -> Problem | None:
+        """What is to be said of a daemon that was found frozen: every call raises it from then on."""
+        return self._watch.frozen
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether every further call fails: the daemon is frozen, or, while it answers, a call was stuck."""
+        return self._watch.is_given_up
+
     @contextlib.contextmanager
-    def _errors(self, doing: str, resource: str | None = None) -> Iterator[None]:
+    def _errors(self, doing: str, resource: str | None = None, *, limit_s: float = _CALL_LIMIT_S) -> Iterator[Call]:
+        """Make errors of libvirt ours, and watch that it answers: what is called within, or each part of it of which
+        `go_on` is told, may take limit_s.
+        """
+        self._refuse_given_up(doing, resource)
         try:
-            yield
+            with self._watch.watched(doing, limit_s) as call:
+                yield call
         except libvirt.libvirtError as error:
+            self._refuse_given_up(doing, resource, error)
             kind = NotFoundError if error.get_error_code() in _NOT_FOUND else HypervisorError
             text = (error.get_error_message() or str(error)).strip()
-            raise kind([Problem(f"{doing}: {text}", _remedy(error), self.node, resource)]) from error
+            raise kind([Problem(f"{doing}: {text}", self._remedy(error), self.node, resource)]) from error
+
+    def _refuse_given_up(self, doing: str, resource: str | None, error: Exception | None = None) -> None:
+        if self._watch.frozen is not None:
+            raise UnreachableError([self._watch.frozen]) from error
+        if self._watch.stuck is not None:
+            problem = Problem(
+                f"{doing}: given up, while libvirtd answers: {self._watch.stuck}",
+                f"Look at what that waits for: on {self.node}, systemctl status libvirtd; then run again.",
+                self.node,
+                resource,
+            )
+            raise HypervisorError([problem]) from error
+
+    def _remedy(self, error: libvirt.libvirtError) -> str:
+        if _errno_of(error) in _FULL:
+            return "The disk is full: free space, or use another storage pool."
+        if not self._connection.isAlive():
+            return "The connection broke: check the node, then run again."
+        return ""
+
+    @contextlib.contextmanager
+    def _unless_lost(self) -> Iterator[None]:
+        """Pass over what cannot be read, unless it is the connection that broke."""
+        try:
+            yield
+        except libvirt.libvirtError:
+            if self.is_given_up or not self._connection.isAlive():
+                raise
+
+    def _slowly(self, call: Callable[[], Result], limit_s: float, late: Problem) -> Result:
+        """Return what `call` returns, or raise `late` when it takes longer, and leave it alone: others can go on
+        meanwhile. For what waits for more than libvirtd itself.
+        """
+        try:
+            return bounded(call, limit_s, PextraError, libvirt.libvirtError)
+        except TooLateError as error:
+            self._left_alone += 1
+            raise HypervisorError([late]) from error
+
+    def _of_volume(self, doing: str, resource: str, call: Callable[[], object], size_bytes: int) -> None:
+        """Do what may read or write this many bytes on the node, of which libvirt tells nothing meanwhile."""
+        limit_s = _VOLUME_LIMIT_S + size_bytes / _SLOWEST_BYTES_PER_S
+
+        def work() -> None:
+            with self._errors(doing, resource, limit_s=math.inf):
+                call()
+
+        late = Problem(
+            f"{doing}: not done within {limit_s:.0f} s, while libvirtd answers, and goes on",
+            "Its storage may hang: look at the server, or the disk; then run again.",
+            self.node,
+            resource,
+        )
+        self._slowly(work, limit_s, late)
+
+    def _of_guest(self, doing: str, resource: str, call: Callable[[], object], limit_s: float = _GUEST_LIMIT_S) -> None:
+        """Do what libvirt needs a guest's QEMU for, which may be frozen by itself."""
+
+        def work() -> None:
+            with self._errors(doing, resource, limit_s=math.inf):
+                call()
+
+        late = Problem(
+            f"{doing}: not done within {limit_s:g} s, while libvirtd answers: its QEMU may be frozen",
+            f"On {self.node}: virsh list, and look at the process of its QEMU. The next run goes on.",
+            self.node,
+            resource,
+        )
+        self._slowly(work, limit_s, late)
 
     # Host
 
@@ -161,15 +272,16 @@ class Hypervisor:
         with self._errors("read the host"):
             info = self._connection.getInfo()
             free = 0
-            with contextlib.suppress(libvirt.libvirtError):  # the test driver does not know
+            with _passing_over(libvirt.VIR_ERR_NO_SUPPORT):  # the test driver does not know
                 free = self._connection.getFreeMemory() // 1024**2
             return HostRecord(self._connection.getHostname(), info[2], info[1], free, self._connection.getLibVersion())
 
     def supports_kvm(self) -> bool:
         """Tell whether this libvirt offers KVM."""
         try:
-            self._connection.getDomainCapabilities(None, None, None, "kvm", 0)
-        except libvirt.libvirtError:
+            with self._errors("read what it supports"):
+                self._connection.getDomainCapabilities(None, None, None, "kvm", 0)
+        except HypervisorError:
             return False
         return True
 
@@ -177,7 +289,7 @@ class Hypervisor:
 
     def domains(self) -> list[DomainRecord]:
         """Read all domains: five list calls, and one call per domain and kind of XML."""
-        with self._errors("list instances"):
+        with self._errors("list instances") as call:
             autostarted = {
                 domain.UUIDString()
                 for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
@@ -195,6 +307,7 @@ class Hypervisor:
             }
             records = []
             for domain in self._connection.listAllDomains():
+                call.go_on()
                 record = self._read_domain(domain, active, autostarted, transient)
                 if record is not None:
                     records.append(record)
@@ -216,10 +329,11 @@ class Hypervisor:
 
     def live_domain_xml(self) -> list[str]:
         """Read the live XML of the running and paused domains only."""
-        with self._errors("list running instances"):
+        with self._errors("list running instances") as call:
             texts = []
             for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-                with contextlib.suppress(libvirt.libvirtError):  # stopped since it was listed
+                call.go_on()
+                with _passing_over(libvirt.VIR_ERR_NO_DOMAIN):  # stopped since it was listed
                     texts.append(domain.XMLDesc(0))
             return texts
 
@@ -255,58 +369,81 @@ class Hypervisor:
 
     def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
         """Start it; running already is fine."""
-        with self._errors("start the instance", resource):
-            domain = self._connection.lookupByUUIDString(uuid)
+
+        def start() -> None:
+            domain = self._domain(uuid)
             if not domain.isActive():
                 domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
 
+        self._of_guest("start the instance", resource, start, _START_LIMIT_S)
+
     def resume_domain(self, uuid: str, resource: str) -> None:
-        with self._errors("resume the instance", resource):
-            self._connection.lookupByUUIDString(uuid).resume()
+        self._of_guest("resume the instance", resource, lambda: self._domain(uuid).resume())
 
     def suspend_domain(self, uuid: str, resource: str) -> None:
-        with self._errors("pause the instance", resource):
-            self._connection.lookupByUUIDString(uuid).suspend()
+        self._of_guest("pause the instance", resource, lambda: self._domain(uuid).suspend())
 
     def request_shutdown(self, uuid: str, resource: str) -> None:
         """Press the power button; the guest decides."""
-        with self._errors("stop the instance", resource):
-            domain = self._connection.lookupByUUIDString(uuid)
+
+        def stop() -> None:
+            domain = self._domain(uuid)
             if domain.isActive():
                 domain.shutdown()
 
+        self._of_guest("stop the instance", resource, stop)
+
     def force_stop(self, uuid: str, resource: str) -> None:
         """Pull the plug; stopped already is fine."""
-        with self._errors("force the instance off", resource):
-            domain = self._connection.lookupByUUIDString(uuid)
+
+        def force() -> None:
+            domain = self._domain(uuid)
             if domain.isActive():
                 domain.destroy()
 
+        self._of_guest("force the instance off", resource, force)
+
     def attach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
-        with self._errors("attach a device", resource):
-            self._connection.lookupByUUIDString(uuid).attachDeviceFlags(xml, _affect(live, config))
+        flags = _affect(live, config)
+        self._of_guest("attach a device", resource, lambda: self._domain(uuid).attachDeviceFlags(xml, flags))
 
     def detach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
-        with self._errors("detach a device", resource):
-            self._connection.lookupByUUIDString(uuid).detachDeviceFlags(xml, _affect(live, config))
+        flags = _affect(live, config)
+        self._of_guest("detach a device", resource, lambda: self._domain(uuid).detachDeviceFlags(xml, flags))
+
+    def await_release(self, uuid: str, mark: str, what: str, resource: str) -> None:
+        """Wait until the guest has let go of a device, by which detaching ends. mark: what of it is in the XML.
+
+        Raises HypervisorError if it does not; what does not run has let go of everything.
+        """
+        deadline = time.monotonic() + _RELEASE_LIMIT_S
+        with contextlib.suppress(NotFoundError):
+            while mark in self.live_xml_of(uuid):
+                if time.monotonic() >= deadline:
+                    problem = Problem(
+                        f"the guest did not let go of {what} within {_RELEASE_LIMIT_S:g} s",
+                        "See that nothing in the guest uses it, or stop the instance; then run again.",
+                        self.node,
+                        resource,
+                    )
+                    raise HypervisorError([problem])
+                time.sleep(_RELEASE_POLL_S)
 
     def update_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
-        with self._errors("change a device", resource):
-            self._connection.lookupByUUIDString(uuid).updateDeviceFlags(xml, _affect(live, config))
+        flags = _affect(live, config)
+        self._of_guest("change a device", resource, lambda: self._domain(uuid).updateDeviceFlags(xml, flags))
 
     def resize_disk(self, uuid: str, target: str, size_bytes: int, resource: str) -> None:
         """Let the running guest see a larger disk."""
-        with self._errors("grow a disk", resource):
-            self._connection.lookupByUUIDString(uuid).blockResize(
-                target, size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
-            )
+        flags = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
+        self._of_guest("grow a disk", resource, lambda: self._domain(uuid).blockResize(target, size_bytes, flags))
 
     def limit_disk(
         self, uuid: str, target: str, tuning: Mapping[str, int], resource: str, *, live: bool, config: bool
     ) -> None:
         """Limit a disk's input and output, at once and for good. tuning: libvirt's names; 0 is no limit."""
-        with self._errors("limit a disk", resource):
-            self._connection.lookupByUUIDString(uuid).setBlockIoTune(target, dict(tuning), _affect(live, config))
+        limits, flags = dict(tuning), _affect(live, config)
+        self._of_guest("limit a disk", resource, lambda: self._domain(uuid).setBlockIoTune(target, limits, flags))
 
     def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
         with self._errors("write the instance's metadata", resource):
@@ -337,9 +474,59 @@ class Hypervisor:
             libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{host}",
             libvirt.VIR_MIGRATE_PARAM_TLS_DESTINATION: address,
         }
-        with self._errors(f"move it to {target.node}", resource):
-            domain = self._connection.lookupByUUIDString(uuid)
-            domain.migrate3(target._connection, parameters, flags)
+        doing = f"move it to {target.node}"
+        with self._errors(doing, resource):
+            domain = self._domain(uuid)
+            migration = Migration(domain)
+
+        def work() -> None:
+            # Both ends are watched, and the one that freezes is given up.
+            with target._watch.watched(doing, math.inf), self._errors(doing, resource, limit_s=math.inf):
+                domain.migrate3(target._connection, parameters, flags)
+
+        def leave_to_people() -> None:
+            # libvirt would let it go on here, and it may run there already. Without us it is left paused.
+            if migration.is_handing_over:
+                self._watch.drop(f"it was to {doing}, which froze")
+
+        with target._watch.before_giving_up(leave_to_people):
+            try:
+                self._watch_migration(
+                    begin(work, PextraError, libvirt.libvirtError), migration, target, doing, resource
+                )
+            except PextraError as error:
+                if target.frozen is not None and migration.is_handing_over:
+                    raise HypervisorError([_explain_lost_move(self.node, target.node, resource)]) from error
+                if migration.why is None:
+                    raise
+                what, remedy = migration.why
+                raise HypervisorError([Problem(f"{doing}: {what}", remedy, self.node, resource)]) from error
+
+    def _watch_migration(
+        self, outcome: Future[None], migration: Migration, target: Hypervisor, doing: str, resource: str
+    ) -> None:
+        while True:
+            try:
+                return wait(outcome, LOOK_EVERY_S)
+            except TooLateError as error:
+                if migration.is_late:
+                    self._left_alone += 1
+                    target._left_alone += 1
+                    raise HypervisorError(
+                        [
+                            Problem(
+                                f"{doing}: it was to be stopped, and does not end", _LOOK_AT_BOTH, self.node, resource
+                            )
+                        ]
+                    ) from error
+            with contextlib.suppress(NotFoundError), self._errors(doing, resource):  # it has just left
+                if target.frozen is None:
+                    migration.look()
+                else:
+                    migration.stop(f"{target.node} froze meanwhile, and it goes on where it was", target.frozen.remedy)
+
+    def _domain(self, uuid: str) -> Any:
+        return self._connection.lookupByUUIDString(uuid)
 
     # Storage pools and volumes
 
@@ -354,10 +541,10 @@ class Hypervisor:
             "It may be waiting for a server: look for mounts that hang.",
             self.node,
         )
-        return _bounded(self._read_pools, _POOLS_TIMEOUT_S, late)
+        return self._slowly(self._read_pools, _POOLS_TIMEOUT_S, late)
 
     def _read_pools(self) -> list[PoolRecord]:
-        with self._errors("list storage pools"):
+        with self._errors("list storage pools", limit_s=math.inf):
             autostarted = {
                 pool.UUIDString()
                 for pool in self._connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_AUTOSTART)
@@ -407,7 +594,7 @@ class Hypervisor:
         where = (self.node, resource)
 
         def start() -> None:
-            with self._errors("start the storage pool", resource):
+            with self._errors("start the storage pool", resource, limit_s=math.inf):
                 pool = self._defined.pop(uuid, None) or self._connection.storagePoolLookupByUUIDString(uuid)
                 if not pool.isActive():  # libvirt refuses to build an active pool
                     if build:
@@ -426,7 +613,7 @@ class Hypervisor:
             self.node,
             resource,
         )
-        _bounded(start, timeout_s, late)
+        self._slowly(start, timeout_s, late)
 
     def set_pool_autostart(self, uuid: str, resource: str) -> None:
         with self._errors("set the storage pool's autostart", resource):
@@ -434,11 +621,22 @@ class Hypervisor:
 
     def remove_pool(self, uuid: str, resource: str) -> None:
         """Stop and undefine it; its directory and what is in it stay. Gone already is fine."""
-        with contextlib.suppress(NotFoundError), self._errors("remove the storage pool", resource):
-            pool = self._connection.storagePoolLookupByUUIDString(uuid)
-            if pool.isActive():
-                pool.destroy()
-            pool.undefine()
+
+        def remove() -> None:
+            with self._errors("remove the storage pool", resource, limit_s=math.inf):
+                pool = self._connection.storagePoolLookupByUUIDString(uuid)
+                if pool.isActive():
+                    pool.destroy()
+                pool.undefine()
+
+        late = Problem(
+            f"stopping the storage pool took more than {POOL_START_TIMEOUT_S:g} s, and goes on",
+            "Its source may hang: look at the server, then run again.",
+            self.node,
+            resource,
+        )
+        with contextlib.suppress(NotFoundError):
+            self._slowly(remove, POOL_START_TIMEOUT_S, late)
 
     def volume_names(self, pool: str) -> set[str]:
         """Names of the volumes that libvirt knows in a pool; one call."""
@@ -450,19 +648,30 @@ class Hypervisor:
 
         For the format libvirt looks into a volume; what a caller relies on is the format that was stated.
         """
-        with self._errors("list volumes", f"pool {pool}"):
+        with self._errors("list volumes", f"pool {pool}") as call:
             found = {}
             for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
                 name = volume.name()
                 if concerns(name):
-                    with contextlib.suppress(libvirt.libvirtError):  # gone since it was listed
+                    call.go_on()
+                    with self._unless_lost():  # gone since it was listed
                         found[name] = str(volume.XMLDesc())
             return found
 
     def refresh_pool(self, pool: str) -> None:
         """Let libvirt look again: needed where another node has written."""
-        with self._errors("refresh the storage pool", f"pool {pool}"):
-            self._connection.storagePoolLookupByName(pool).refresh()
+
+        def refresh() -> None:
+            with self._errors("refresh the storage pool", f"pool {pool}", limit_s=math.inf):
+                self._connection.storagePoolLookupByName(pool).refresh()
+
+        late = Problem(
+            f"refreshing the storage pool took more than {POOL_START_TIMEOUT_S:g} s, and goes on",
+            "Its source may hang: look at the server, then run again.",
+            self.node,
+            f"pool {pool}",
+        )
+        self._slowly(refresh, POOL_START_TIMEOUT_S, late)
 
     def volume_size(self, pool: str, name: str) -> int:
         """Virtual size in bytes. Raises NotFoundError."""
@@ -478,17 +687,14 @@ class Hypervisor:
 
     def backing_paths(self, pool: str) -> dict[str, str]:
         """Return the backing files of a pool's volumes, by the volume's name; a call for each volume."""
-        with self._errors("list volumes", f"pool {pool}"):
+        with self._errors("list volumes", f"pool {pool}") as call:
             found = {}
             for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
-                try:
+                call.go_on()
+                with _passing_over(libvirt.VIR_ERR_NO_STORAGE_VOL):  # gone since it was listed
                     path = ET.fromstring(volume.XMLDesc()).findtext("backingStore/path")
-                except libvirt.libvirtError as error:
-                    if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:  # gone since it was listed
-                        continue
-                    raise
-                if path:
-                    found[volume.name()] = path
+                    if path:
+                        found[volume.name()] = path
             return found
 
     def volume_path(self, pool: str, name: str) -> str:
@@ -496,10 +702,15 @@ class Hypervisor:
             return str(self._volume(pool, name).path())
 
     def create_volume(self, pool: str, xml: str, resource: str) -> None:
-        with self._errors("create a volume", resource):
+
+        def create() -> None:
             volume = self._connection.storagePoolLookupByName(pool).createXML(xml)
             if volume.path().startswith("/dev/"):
                 self._wait_for_device(volume)
+
+        # Space that is allocated is written on some file systems.
+        allocated = ET.fromstring(xml).findtext("allocation") or "0"
+        self._of_volume("create a volume", resource, create, int(allocated))
 
     def _wait_for_device(self, volume: Any) -> None:
         """Wait until the node has the device: udev makes it a moment after the volume, and libvirt does not wait."""
@@ -510,7 +721,7 @@ class Hypervisor:
                 volume.download(stream, 0, 1)
             except libvirt.libvirtError as error:
                 # There is no such file, and then for a moment no such device (zvols).
-                if "No such " not in str(error) or time.monotonic() >= deadline:
+                if _errno_of(error) not in _NO_DEVICE or time.monotonic() >= deadline:
                     raise
                 time.sleep(_DEVICE_POLL_S)
             else:
@@ -522,18 +733,24 @@ class Hypervisor:
         """Create a full copy of a volume of the same node."""
         with self._errors("copy a volume", resource):
             origin = self._volume(source_pool, source)
-            self._connection.storagePoolLookupByName(pool).createXMLFrom(xml, origin)
+            size = int(origin.info()[1])
+        self._of_volume(
+            "copy a volume",
+            resource,
+            lambda: self._connection.storagePoolLookupByName(pool).createXMLFrom(xml, origin),
+            size,
+        )
 
     def grow_volume(self, pool: str, name: str, size_bytes: int, resource: str, *, allocate: bool = False) -> None:
         """Make it larger. allocate: take the space at once, which only raw volumes can."""
-        with self._errors("grow a volume", resource):
-            flags = libvirt.VIR_STORAGE_VOL_RESIZE_ALLOCATE if allocate else 0
-            self._volume(pool, name).resize(size_bytes, flags)
+        flags = libvirt.VIR_STORAGE_VOL_RESIZE_ALLOCATE if allocate else 0
+        written = size_bytes if allocate else 0
+        self._of_volume("grow a volume", resource, lambda: self._volume(pool, name).resize(size_bytes, flags), written)
 
     def shrink_volume(self, pool: str, name: str, size_bytes: int, resource: str) -> None:
         """Cut it off; what lies beyond is lost."""
-        with self._errors("shrink a volume", resource):
-            self._volume(pool, name).resize(size_bytes, libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK)
+        flags = libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK
+        self._of_volume("shrink a volume", resource, lambda: self._volume(pool, name).resize(size_bytes, flags), 0)
 
     def delete_volume(
         self, pool: str, name: str, resource: str, *, wipe: bool = False, with_snapshots: bool = False
@@ -543,11 +760,14 @@ class Hypervisor:
         wipe: write zeros first, where the next volume would show what this one held. with_snapshots: of an image of
         Ceph; it is refused while a clone hangs on one.
         """
-        with contextlib.suppress(NotFoundError), self._errors("delete a volume", resource):
-            volume = self._volume(pool, name)
+        with contextlib.suppress(NotFoundError):
+            with self._errors("delete a volume", resource):
+                volume = self._volume(pool, name)
+                size = int(volume.info()[1]) if wipe else 0
             if wipe:
-                volume.wipe()
-            volume.delete(libvirt.VIR_STORAGE_VOL_DELETE_WITH_SNAPSHOTS if with_snapshots else 0)
+                self._of_volume("wipe a volume", resource, volume.wipe, size)
+            flags = libvirt.VIR_STORAGE_VOL_DELETE_WITH_SNAPSHOTS if with_snapshots else 0
+            self._of_volume("delete a volume", resource, lambda: volume.delete(flags), 0)
 
     def upload_volume(
         self,
@@ -560,39 +780,23 @@ class Hypervisor:
         progress: Callable[[int], None] | None = None,
     ) -> None:
         """Fill a volume with `length` bytes from `read`, over the connection."""
-        with self._errors("upload a volume", resource):
-            stream = self._connection.newStream()
-            try:
-                self._volume(pool, name).upload(stream, 0, length)
-                sent = 0
-                while chunk := read(256 * 1024):
-                    while chunk:
-                        taken = stream.send(chunk)
-                        sent += taken
-                        chunk = chunk[taken:]
-                    if progress is not None:
-                        progress(sent)
-                stream.finish()
-            except BaseException:
-                with contextlib.suppress(libvirt.libvirtError):
-                    stream.abort()
-                raise
+        with self._stream("upload a volume", resource) as stream:
+            stream.begin(lambda inner: self._volume(pool, name).upload(inner, 0, length))
+            sent = 0
+            while chunk := read(_PART):
+                stream.send(chunk)
+                sent += len(chunk)
+                if progress is not None:
+                    progress(sent)
 
     def download_volume(
         self, pool: str, name: str, write: Callable[[bytes], object], length: int, resource: str
     ) -> None:
         """Hand the first `length` bytes of a volume to `write`, over the connection."""
-        with self._errors("download a volume", resource):
-            stream = self._connection.newStream()
-            try:
-                self._volume(pool, name).download(stream, 0, length)
-                while chunk := stream.recv(256 * 1024):
-                    write(chunk)
-                stream.finish()
-            except BaseException:
-                with contextlib.suppress(libvirt.libvirtError):
-                    stream.abort()
-                raise
+        with self._stream("download a volume", resource) as stream:
+            stream.begin(lambda inner: self._volume(pool, name).download(inner, 0, length))
+            while chunk := stream.receive():
+                write(chunk)
 
     def fill_volume(
         self,
@@ -614,38 +818,45 @@ class Hypervisor:
         """
         with self._errors("fill a volume", resource):
             volume = self._volume(pool, name)
-            if is_blank:
-                self._fill_parts(volume, blocks, progress)
-            else:
-                self._fill_all(volume, blocks, begin, size, progress)
+        if is_blank:
+            self._fill_parts(volume, blocks, resource, progress)
+        else:
+            self._fill_all(volume, blocks, begin, size, resource, progress)
 
     def _fill_all(
-        self, volume: Any, blocks: Blocks, begin: int, size: int, progress: Callable[[int], None] | None
+        self,
+        volume: Any,
+        blocks: Blocks,
+        begin: int,
+        size: int,
+        resource: str,
+        progress: Callable[[int], None] | None,
     ) -> None:
         """One stream; the node's libvirt writes the zeros, so that they do not travel."""
-        with _sending(self._connection) as stream:
-            volume.upload(stream, begin, size - begin, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+        flags = libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM
+        with self._stream("fill a volume", resource) as stream:
+            stream.begin(lambda inner: volume.upload(inner, begin, size - begin, flags))
             done = begin
             for offset, data in blocks:
                 if offset > done:
-                    stream.sendHole(offset - done)
-                _send(stream, data)
+                    stream.skip(offset - done)
+                stream.send(data)
                 done = offset + len(data)
                 if progress is not None:
                     progress(done)
             if size > done:
-                stream.sendHole(size - done)
+                stream.skip(size - done)
 
-    def _fill_parts(self, volume: Any, blocks: Blocks, progress: Callable[[int], None] | None) -> None:
+    def _fill_parts(self, volume: Any, blocks: Blocks, resource: str, progress: Callable[[int], None] | None) -> None:
         """A stream for each run of blocks."""
         source = iter(blocks)
         block = next(source, None)
         while block is not None:
-            with _sending(self._connection) as stream:
-                end = block[0]
-                volume.upload(stream, end, 0)
+            with self._stream("fill a volume", resource) as stream:
+                start = end = block[0]
+                stream.begin(partial(_upload_from, volume, start))
                 while block is not None and block[0] == end:
-                    _send(stream, block[1])
+                    stream.send(block[1])
                     end += len(block[1])
                     if progress is not None:
                         progress(end)
@@ -653,24 +864,29 @@ class Hypervisor:
 
     def read_volume(self, pool: str, name: str, size: int, resource: str) -> Iterator[bytes]:
         """Yield the first `size` bytes of a volume, over the connection."""
-        with self._errors("read a volume", resource):
-            stream = self._connection.newStream()
-            try:
-                self._volume(pool, name).download(stream, 0, size)
-                while chunk := stream.recv(256 * 1024):
-                    yield chunk
-                stream.finish()
-            except BaseException:
-                with contextlib.suppress(libvirt.libvirtError):
-                    stream.abort()
-                raise
+        with self._stream("read a volume", resource) as stream:
+            stream.begin(lambda inner: self._volume(pool, name).download(inner, 0, size))
+            while chunk := stream.receive():
+                yield chunk
+
+    @contextlib.contextmanager
+    def _stream(self, doing: str, resource: str) -> Iterator[_Stream]:
+        """Open a stream; finish it in the end, or abort it. Its parts are watched, not what is done between them."""
+        stream = _Stream(self._connection, lambda: self._errors(doing, resource, limit_s=_TRANSFER_LIMIT_S))
+        try:
+            yield stream
+            stream.finish()
+        except BaseException:
+            stream.abort()
+            raise
 
     def volume_sizes(self, pool: str) -> dict[str, int]:
         """Return the virtual sizes, in bytes, of a pool's volumes; a call for each of them."""
-        with self._errors("list volumes", f"pool {pool}"):
+        with self._errors("list volumes", f"pool {pool}") as call:
             sizes = {}
             for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
-                with contextlib.suppress(libvirt.libvirtError):  # gone since it was listed
+                call.go_on()
+                with self._unless_lost():  # gone since it was listed
                     sizes[volume.name()] = int(volume.info()[1])
             return sizes
 
@@ -707,12 +923,11 @@ class Hypervisor:
         """
 
         def ask() -> str:
-            with self._errors("look for the source"):
+            with self._errors("look for the source", limit_s=math.inf):
                 return str(self._connection.findStoragePoolSources(pool_type, xml))
 
-        return _bounded(
-            ask, timeout_s, Problem(f"looking for the source took more than {timeout_s:g} s", "", self.node)
-        )
+        late = Problem(f"looking for the source took more than {timeout_s:g} s", "", self.node)
+        return self._slowly(ask, timeout_s, late)
 
     # Networks
 
@@ -773,41 +988,59 @@ class Hypervisor:
             network.undefine()
 
 
-@contextlib.contextmanager
-def _sending(connection: libvirt.virConnect) -> Iterator[Any]:
-    stream = connection.newStream()
-    try:
-        yield stream
-        stream.finish()
-    except BaseException:
-        with contextlib.suppress(libvirt.libvirtError):
-            stream.abort()
-        raise
+def _upload_from(volume: Any, offset: int, stream: Any) -> None:
+    volume.upload(stream, offset, 0)
 
 
-def _send(stream: Any, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[stream.send(bytes(view[: 256 * 1024])) :]
+class _Stream:
+    """libvirt's stream, of which each call is watched."""
+
+    def __init__(
+        self, connection: libvirt.virConnect, errors: Callable[[], contextlib.AbstractContextManager[Call]]
+    ) -> None:
+        self._errors = errors
+        with errors():
+            self._inner = connection.newStream()
+
+    def begin(self, call: Callable[[Any], object]) -> None:
+        """Let libvirt open what the stream goes to or comes from."""
+        with self._errors():
+            call(self._inner)
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        with self._errors() as call:
+            while view:
+                view = view[self._inner.send(bytes(view[:_PART])) :]
+                call.go_on()
+
+    def skip(self, length: int) -> None:
+        """Send that there is nothing for so many bytes."""
+        with self._errors():
+            self._inner.sendHole(length)
+
+    def receive(self) -> bytes:
+        """Return what comes next; nothing at the end."""
+        with self._errors():
+            return bytes(self._inner.recv(_PART))
+
+    def finish(self) -> None:
+        with self._errors():
+            self._inner.finish()
+
+    def abort(self) -> None:
+        with contextlib.suppress(PextraError), self._errors():
+            self._inner.abort()
 
 
-def _bounded(call: Callable[[], Result], timeout_s: float, late: Problem) -> Result:
-    """Return what `call` returns, or raise `late` when it takes too long. libvirt's calls cannot be cancelled: the
-    thread is left alone, and ends with the process.
-    """
-    outcome: Future[Result] = Future()
-
-    def work() -> None:
-        try:
-            outcome.set_result(call())
-        except (HypervisorError, libvirt.libvirtError) as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=work, name="libvirt-bounded", daemon=True).start()
-    try:
-        return outcome.result(timeout_s)
-    except TimeoutError as error:
-        raise HypervisorError([late]) from error
+def _explain_lost_move(source: str, target: str, resource: str) -> Problem:
+    return Problem(
+        f"move it to {target}: that node froze while it took over, and nobody knows whether it runs there",
+        f"It is paused on {source}. Look at {target} first: if it does not run there, resume it on {source} (virsh "
+        "resume); never let it run on both.",
+        source,
+        resource,
+    )
 
 
 def _affect(live: bool, config: bool) -> int:
@@ -858,37 +1091,52 @@ def _explain_connect(node: str, error: libvirt.libvirtError) -> Problem:
     return Problem(f"libvirt cannot be reached: {text}", "On the node: systemctl status libvirtd.", node)
 
 
-def _remedy(error: libvirt.libvirtError) -> str:
-    text = str(error).lower()
-    if "no space left" in text:
-        return "The disk is full: free space, or use another storage pool."
-    if any(mark in text for mark in ("keepalive", "closed", "end of file", "broken pipe")):
-        return "The connection broke: check the node, then run again."
-    return ""
+def _errno_of(error: libvirt.libvirtError) -> int | None:
+    """Return the operating system's reason, where that is what libvirt reports; its text is of some language."""
+    return error.get_int1() if error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR else None
+
+
+@contextlib.contextmanager
+def _passing_over(*codes: int) -> Iterator[None]:
+    """Take these errors of libvirt's for an answer, and no other."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in codes:
+            raise
+
+
+def _answers(uri: str) -> bool:
+    """Whether a second connection opens. Called in a thread that is left alone if it hangs."""
+    try:
+        libvirt.open(uri).close()
+    except libvirt.libvirtError:
+        return False
+    return True
+
+
+def _shut(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.hostname is not None:
+        shut_sockets(parts.hostname, parts.port or TLS_PORT)
+    elif not parts.scheme.startswith("test"):
+        shut_sockets(None, 0)
+
+
+def _note_hung(node: str, uri: str, opening_s: float | None) -> Problem:
+    """Note that libvirtd is frozen, and say it. opening_s: how long opening was waited for; None: it had been open."""
+    _hung_nodes.remember(node, _DAEMON)
+    parts = urlsplit(uri)
+    where = f"{parts.hostname} port {parts.port or TLS_PORT}" if parts.hostname else "its local socket"
+    how_long = f"within {ANSWER_S if opening_s is None else opening_s:g} s"
+    then = "opens no connection" if opening_s is None else "takes the connection, and does not answer"
+    return Problem(
+        f"libvirtd is frozen or overloaded: {where} {then} {how_long}",
+        f"On {node}: systemctl status libvirtd. Then run again.",
+        node,
+    )
 
 
 def _silence_libvirt() -> None:
     """libvirt otherwise prints every error to standard error, where Ansible takes it for output."""
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
-
-
-_loop_lock = threading.Lock()
-_loop_thread: threading.Thread | None = None
-
-
-def _start_event_loop() -> None:
-    """Keepalive needs libvirt's event loop; one thread serves all connections."""
-    global _loop_thread  # noqa: PLW0603 - libvirt's event loop is one per process
-    with _loop_lock:
-        if _loop_thread is not None:
-            return
-        libvirt.virEventRegisterDefaultImpl()
-
-        def run() -> None:
-            while True:
-                libvirt.virEventRunDefaultImpl()
-
-        # While it runs, each call costs more. Who is done by then needs no keepalive.
-        _loop_thread = threading.Timer(_KEEPALIVE_AFTER_S, run)
-        _loop_thread.name, _loop_thread.daemon = "libvirt-events", True
-        _loop_thread.start()

@@ -15,10 +15,12 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ._errors import Problem, SwitchError, UnreachableError
+from ._hung_nodes import forget, opening_bound, remember
 
 PORT = 6640
 SOCKET = "/run/openvswitch/db.sock"
@@ -27,8 +29,9 @@ CA_FILE = "/etc/pki/pextra/ca.pem"
 CRL_FILE = "/etc/pki/pextra/crl.pem"
 CERTIFICATE_FILE = "/etc/pki/pextra/cert.pem"
 KEY_FILE = "/etc/pki/pextra/key.pem"
+_DAEMON = "ovsdb"
 _CONNECT_TIMEOUT_S = 5.0
-_REQUEST_TIMEOUT_S = 30.0
+_REQUEST_TIMEOUT_S = 12.0
 _ALERT_TIMEOUT_S = 1.0
 _CHUNK = 256 * 1024
 
@@ -42,6 +45,7 @@ class Ovsdb:
     def __init__(self, node: str, connection: socket.socket) -> None:
         self.node = node
         self._socket: socket.socket | None = connection
+        self.frozen: Problem | None = None
         self._lock = threading.Lock()
         self._buffer = b""
         self._serial = 0
@@ -58,17 +62,23 @@ class Ovsdb:
         """Connect and ask something harmless: with TLS 1.3 a refused client hears of it only when it first reads."""
         connection = connect()
         database = cls(node, connection)
-        connection.settimeout(_CONNECT_TIMEOUT_S)
         try:
-            databases = database._request("list_dbs", [])
+            databases = database._request("list_dbs", [], min(_CONNECT_TIMEOUT_S, opening_bound(node, _DAEMON)))
         except (OSError, EOFError) as error:
             database.close()
+            if isinstance(error, TimeoutError):
+                remember(node, _DAEMON)
             raise UnreachableError([_explain_greeting(node, connect, error)]) from error
+        forget(node, _DAEMON)
         if DATABASE not in databases:
             database.close()
             raise UnreachableError([Problem(f"its OVSDB has no database {DATABASE}", _start_ovs(node), node)])
-        connection.settimeout(_REQUEST_TIMEOUT_S)
         return database
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was closed, by an error or in the end."""
+        return self._socket is None
 
     def close(self) -> None:
         if self._socket is not None:
@@ -84,14 +94,26 @@ class Ovsdb:
         Raises SwitchError if one is refused, UnreachableError if the connection broke: then nobody knows whether
         it was carried out, and the next run finds out.
         """
+        # The server itself waits for what it is asked to wait for.
+        timeout_s = _REQUEST_TIMEOUT_S + sum(operation.get("timeout", 0) for operation in operations) / 1000
         with self._lock:
+            if self.frozen is not None:
+                raise UnreachableError([self.frozen])
             try:
-                results = self._request("transact", [DATABASE, *operations])
+                results = self._request("transact", [DATABASE, *operations], timeout_s)
+            except TimeoutError as error:
+                self.close()
+                remember(self.node, _DAEMON)
+                self.frozen = Problem(
+                    f"Open vSwitch's database is frozen or overloaded: nothing came within {timeout_s:g} s",
+                    f"On {self.node}: systemctl status ovsdb-server pextra-ovsdb-tls. Then then run again.",
+                    self.node,
+                )
+                raise UnreachableError([self.frozen]) from error
             except (OSError, EOFError) as error:
                 self.close()
-                why = f"no answer within {_REQUEST_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error)
                 problem = Problem(
-                    f"{doing}: the connection to OVSDB broke ({why})",
+                    f"{doing}: the connection to OVSDB broke ({error})",
                     "Check the node, then run again.",
                     self.node,
                     resource,
@@ -103,14 +125,17 @@ class Ovsdb:
                 raise SwitchError([_explain_refusal(doing, result, self.node, resource)])
         return list(results)
 
-    def _request(self, method: str, params: Sequence[Any]) -> Any:
+    def _request(self, method: str, params: Sequence[Any], timeout_s: float) -> Any:
+        """Ask, and return the answer. Raises TimeoutError when it has not all come in time."""
         connection = self._socket
         if connection is None:
             raise ConnectionError("it was closed after an error")
+        deadline = time.monotonic() + timeout_s
+        connection.settimeout(timeout_s)
         self._serial += 1
         _send(connection, {"method": method, "params": params, "id": self._serial})
         while True:
-            message = self._receive(connection)
+            message = self._receive(connection, deadline)
             if message.get("method") == "echo":
                 _send(connection, {"result": message["params"], "error": None, "id": message["id"]})
             elif message.get("id") == self._serial:
@@ -118,7 +143,7 @@ class Ovsdb:
                     raise SwitchError([Problem(f"OVSDB refused {method}: {message['error']}", "", self.node)])
                 return message["result"]
 
-    def _receive(self, connection: socket.socket) -> dict[str, Any]:
+    def _receive(self, connection: socket.socket, deadline: float) -> dict[str, Any]:
         decoder = json.JSONDecoder()
         while True:
             # Parsing is tried only where a message may end, so that a long one is not parsed at every chunk.
@@ -128,6 +153,10 @@ class Ovsdb:
                     message, end = decoder.raw_decode(text)
                     self._buffer = text[end:].encode()
                     return dict(message)
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("it did not come in time")
+            connection.settimeout(left_s)
             chunk = connection.recv(_CHUNK)
             if not chunk:
                 raise EOFError("the other side closed it")
@@ -190,10 +219,13 @@ def connect_tls(
             node,
         )
         raise UnreachableError([problem]) from error
+    plain.settimeout(min(_CONNECT_TIMEOUT_S, opening_bound(node, _DAEMON)))
     try:
         return context.wrap_socket(plain, server_hostname=address)
     except (OSError, EOFError) as error:
         plain.close()
+        if isinstance(error, TimeoutError):
+            remember(node, _DAEMON)
         raise UnreachableError([_explain_handshake(node, error)]) from error
 
 
@@ -259,8 +291,8 @@ def _explain_handshake(node: str, error: Exception) -> Problem:
         )
     if isinstance(error, TimeoutError):
         return Problem(
-            f"its OVSDB port took the connection but did not greet within {_CONNECT_TIMEOUT_S:g} s",
-            f"On {node}: systemctl status pextra-ovsdb-tls.",
+            "stunnel before Open vSwitch's database is frozen or overloaded: it takes the connection, and is silent",
+            f"On {node}: systemctl status pextra-ovsdb-tls. Then run again.",
             node,
         )
     return _refused(node, error)
@@ -268,7 +300,11 @@ def _explain_handshake(node: str, error: Exception) -> Problem:
 
 def _explain_greeting(node: str, connect: Callable[[], socket.socket], error: Exception) -> Problem:
     if isinstance(error, TimeoutError):
-        return Problem(f"its ovsdb-server does not answer within {_CONNECT_TIMEOUT_S:g} s", _start_ovs(node), node)
+        return Problem(
+            "Open vSwitch's database (ovsdb-server) is frozen or overloaded: it takes the connection, and is silent",
+            f"On {node}: systemctl status ovsdb-server. Then run again.",
+            node,
+        )
     alert = _alert(error) or _listen_for_alert(connect)
     if alert is not None:
         return _refused(node, alert)

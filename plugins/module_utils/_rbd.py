@@ -15,11 +15,13 @@ from typing import Any
 import rados
 import rbd
 
+from ._bounded import TooLateError, bounded
 from ._disk_blocks import BLOCK, Blocks, drop_zeros
 from ._errors import HypervisorError, Problem
 
 # A Ceph that does not answer must hang nobody: the client itself waits for ever.
 _TIMEOUTS = {"client_mount_timeout": "15", "rados_mon_op_timeout": "30", "rados_osd_op_timeout": "120"}
+_CLOSE_S = 10.0
 _WRITERS = 4
 # Clones hang on this snapshot of an image's copy. libvirt finds it, as nothing was written since.
 SNAPSHOT = "pextra"
@@ -61,8 +63,12 @@ class CephPool:
             ) from error
 
     def close(self) -> None:
-        self._ioctx.close()
-        self._cluster.shutdown()
+        def close() -> None:
+            self._ioctx.close()
+            self._cluster.shutdown()
+
+        with contextlib.suppress(TooLateError, rados.Error):  # it waits for servers that may have gone
+            bounded(close, _CLOSE_S, rados.Error)
 
     @contextlib.contextmanager
     def _errors(self, doing: str) -> Iterator[None]:

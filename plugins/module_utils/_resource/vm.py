@@ -182,7 +182,8 @@ class VmResource:
         xml = render_interface(data["interface"])
         hypervisor = _node(cloud, work)
         hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
-        self._wait_for_detach(hypervisor, work, data["interface"].mac)
+        mac = data["interface"].mac
+        hypervisor.await_release(_uuid(work), mac, f"the NIC {mac}", work.label)
 
     def _update_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_interface(data["interface"])
@@ -196,16 +197,9 @@ class VmResource:
         xml = render_disk(data["disk"])
         hypervisor = _node(cloud, work)
         hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
-        self._wait_for_detach(hypervisor, work, f"<serial>{escape(data['disk'].serial)}</serial>")
-
-    def _wait_for_detach(self, hypervisor: Hypervisor, work: Work, mark: str) -> None:
-        """Detaching ends when the guest lets go; the plan is verified afterwards, so only wait, with a bound."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            mine = [xml for xml in hypervisor.live_domain_xml() if _uuid(work) in xml]
-            if not any(mark in xml for xml in mine):
-                return
-            time.sleep(_POLL_EVERY_S)
+        disk = data["disk"]
+        mark = f"<serial>{escape(disk.serial)}</serial>"
+        hypervisor.await_release(_uuid(work), mark, f"the disk {disk.target}", work.label)
 
     def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_labels(data["labels"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +16,14 @@ from .._plan.volume_state import VolumeHave
 from .._spec._mistake import Mistake
 from .._spec.volume import FIELDS, Volume, parse_volume
 from .._xml.attachment import Attachment, render_attachment
+from .._xml.slots import has_free_slot
 from . import _volume_making as making
 from ._base import Options
 from ._hierarchy import read_hierarchy
 from ._volume_reading import look_again, read_volumes
 from ._volume_transfer import upload_file
 
-_DETACH_TIMEOUT_S = 20.0
 _LOOK_TIMEOUT_S = 60.0
-_POLL_EVERY_S = 0.25
 
 
 class VolumeResource:
@@ -137,7 +135,7 @@ class VolumeResource:
         try:
             hypervisor.attach_device(data["uuid"], xml, _label(work), live=data["live"], config=data["config"])
         except HypervisorError as error:
-            if "PCI slot" not in str(error) and "pci" not in str(error).lower():
+            if not data["live"] or has_free_slot(hypervisor.live_xml_of(data["uuid"])):
                 raise
             problem = error.problems[0]
             remedy = "Its slots for new devices are used up: stop it, attach the volume, and start it."
@@ -150,22 +148,9 @@ class VolumeResource:
         if not data["live"]:
             hypervisor.detach_device(uuid, xml, _label(work), live=False, config=True)
             return
-        deadline = time.monotonic() + _DETACH_TIMEOUT_S
         with contextlib.suppress(NotFoundError):
             hypervisor.detach_device(uuid, xml, _label(work), live=True, config=False)
-        while attachment.disk.path in hypervisor.live_xml_of(uuid):
-            if time.monotonic() >= deadline:
-                raise HypervisorError(
-                    [
-                        Problem(
-                            f"the guest did not let go of {attachment.disk.target} within {_DETACH_TIMEOUT_S:g} s",
-                            "Unmount it in the guest, or stop the instance, and run again.",
-                            data["node"],
-                            _label(work),
-                        )
-                    ]
-                )
-            time.sleep(_POLL_EVERY_S)
+        hypervisor.await_release(uuid, attachment.disk.path, f"the disk {attachment.disk.target}", _label(work))
 
     def _edit(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         cloud.hypervisor(data["node"]).update_device(data["uuid"], data["xml"], _label(work), live=False, config=True)

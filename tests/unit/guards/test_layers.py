@@ -23,9 +23,13 @@ LAYERS: dict[str, set[str]] = {
     "_registry": {"_errors", "_plan", "_registry_url"},
     "_disk_blocks": {"_errors"},
     "_disk_writing": {"_disk_blocks"},
-    "_hypervisor": {"_disk_blocks", "_errors"},
-    "_rbd": {"_disk_blocks", "_errors"},
-    "_ovsdb": {"_errors"},
+    "_bounded": set(),
+    "_watch": {"_errors"},
+    "_hung_nodes": set(),
+    "_migration": set(),
+    "_hypervisor": {"_bounded", "_disk_blocks", "_errors", "_hung_nodes", "_migration", "_watch"},
+    "_rbd": {"_bounded", "_disk_blocks", "_errors"},
+    "_ovsdb": {"_errors", "_hung_nodes"},
     "_switch": {"_errors", "_ovsdb", "_plan"},
     "_node_labels": {"_ovsdb"},
     "_ceph": {"_errors", "_host_engine", "_progress"},
@@ -82,7 +86,7 @@ LAYERS: dict[str, set[str]] = {
 }
 # Library: the only layers that may import it.
 DOORS = {
-    "libvirt": {"_hypervisor"},
+    "libvirt": {"_hypervisor", "_migration"},
     "peewee": {"_registry"},
     "playhouse": {"_registry"},
     "pycdlib": {"_seed"},
