@@ -62,6 +62,10 @@ class NotFoundError(HypervisorError):
     """The object is not there (any more)."""
 
 
+class BusyError(HypervisorError):
+    """libvirt is at something else there; it ends by itself."""
+
+
 class SwitchError(PextraError):
     """OVSDB refused or failed."""
 

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import libvirt
 
-from . import _hung_nodes
+from . import _hung_nodes, _tls
 from ._bounded import TooLateError, begin, bounded, wait
-from ._errors import HypervisorError, NotFoundError, PextraError, Problem, UnreachableError
+from ._errors import BusyError, HypervisorError, NotFoundError, PextraError, Problem, UnreachableError
 from ._migration import LOOK_EVERY_S, Migration
 from ._watch import ANSWER_S, Call, Watch, shut_sockets
 
@@ -48,6 +48,7 @@ _VOLUME_LIMIT_S = 300.0
 _SLOWEST_BYTES_PER_S = 8 * 1024**2
 POOL_START_TIMEOUT_S = 60.0
 _LOOK_AT_BOTH = "Look at it on both nodes (virsh list --all; virsh domjobinfo), then run again."
+_REFRESH_LIMIT_S = 30.0
 _PART = 256 * 1024
 _DEVICE_TIMEOUT_S = 20.0
 _DEVICE_POLL_S = 0.1
@@ -134,6 +135,8 @@ class Hypervisor:
         # Storage pools that were defined and not started yet, by UUID.
         self._defined: dict[str, Any] = {}
         self._left_alone = 0
+        # Those whose source hangs, by name.
+        self._late_pools: dict[str, Problem] = {}
         self._watch = Watch(lambda: _answers(uri), lambda: _shut(uri), lambda: _note_hung(node, uri, None))
 
     # Connection
@@ -158,7 +161,7 @@ class Hypervisor:
             _shut(uri)  # lets the thread end
             raise UnreachableError([_note_hung(node, uri, limit_s)]) from error
         except libvirt.libvirtError as error:
-            raise UnreachableError([_explain_connect(node, error)]) from error
+            raise UnreachableError([_explain_connect(node, uri, error)]) from error
         _hung_nodes.forget(node, _DAEMON)
         return cls(node, connection, uri, is_local=urlsplit(uri).hostname is None)
 
@@ -224,14 +227,17 @@ class Hypervisor:
             if self.is_given_up or not self._connection.isAlive():
                 raise
 
-    def _slowly(self, call: Callable[[], Result], limit_s: float, late: Problem) -> Result:
+    def _slowly(self, call: Callable[[], Result], limit_s: float, late: Problem, pool: str = "") -> Result:
         """Return what `call` returns, or raise `late` when it takes longer, and leave it alone: others can go on
-        meanwhile. For what waits for more than libvirtd itself.
+        meanwhile. For what waits for more than libvirtd itself. pool: one that was late is not waited for again.
         """
+        self._refuse_late(pool)
         try:
             return bounded(call, limit_s, PextraError, libvirt.libvirtError)
         except TooLateError as error:
             self._left_alone += 1
+            if pool:
+                self._late_pools[pool] = late
             raise HypervisorError([late]) from error
 
     def _of_volume(self, doing: str, resource: str, call: Callable[[], object], size_bytes: int) -> None:
@@ -640,6 +646,7 @@ class Hypervisor:
 
     def volume_names(self, pool: str) -> set[str]:
         """Names of the volumes that libvirt knows in a pool; one call."""
+        self._refuse_late(pool)
         with self._errors("list volumes", f"pool {pool}"):
             return set(self._connection.storagePoolLookupByName(pool).listVolumes())
 
@@ -648,6 +655,7 @@ class Hypervisor:
 
         For the format libvirt looks into a volume; what a caller relies on is the format that was stated.
         """
+        self._refuse_late(pool)
         with self._errors("list volumes", f"pool {pool}") as call:
             found = {}
             for volume in self._connection.storagePoolLookupByName(pool).listAllVolumes():
@@ -659,19 +667,33 @@ class Hypervisor:
             return found
 
     def refresh_pool(self, pool: str) -> None:
-        """Let libvirt look again: needed where another node has written."""
+        """Let libvirt look again, as another node may have written. Raises BusyError while a volume is made there."""
 
         def refresh() -> None:
             with self._errors("refresh the storage pool", f"pool {pool}", limit_s=math.inf):
-                self._connection.storagePoolLookupByName(pool).refresh()
+                found = self._connection.storagePoolLookupByName(pool)
+                try:
+                    found.refresh()
+                except libvirt.libvirtError as error:
+                    # It stops a pool that it cannot read. One that is still there has only refused to be read now, as a
+                    # volume is being made in it.
+                    if error.get_error_code() == libvirt.VIR_ERR_INTERNAL_ERROR and found.isActive():
+                        text = (error.get_error_message() or str(error)).strip()
+                        problem = Problem(text, "Run again when it is done.", self.node, f"pool {pool}")
+                        raise BusyError([problem]) from error
+                    raise
 
         late = Problem(
-            f"refreshing the storage pool took more than {POOL_START_TIMEOUT_S:g} s, and goes on",
+            f"refreshing the storage pool took more than {_REFRESH_LIMIT_S:g} s, and goes on",
             "Its source may hang: look at the server, then run again.",
             self.node,
             f"pool {pool}",
         )
-        self._slowly(refresh, POOL_START_TIMEOUT_S, late)
+        self._slowly(refresh, _REFRESH_LIMIT_S, late, pool)
+
+    def _refuse_late(self, pool: str) -> None:
+        if pool in self._late_pools:
+            raise HypervisorError([self._late_pools[pool]])
 
     def volume_size(self, pool: str, name: str) -> int:
         """Virtual size in bytes. Raises NotFoundError."""
@@ -1068,27 +1090,19 @@ def _probe(node: str, address: str) -> None:
         raise UnreachableError([problem]) from error
 
 
-def _explain_connect(node: str, error: libvirt.libvirtError) -> Problem:
+def _explain_connect(node: str, uri: str, error: libvirt.libvirtError) -> Problem:
     text = (error.get_error_message() or str(error)).strip()
-    low = text.lower()
-    renew = f"Run site.yml --tags node --limit {node}, which renews it"
-    if "expired" in low:
-        return Problem(f"its certificate, or ours, has expired: {text}", f"{renew}.", node)
-    if "trusted" in low or "issuer" in low or "unknown ca" in low:
-        return Problem(
-            f"its certificate is not of this deployment's CA: {text}",
-            "Find out to which deployment the node belongs; decommission it there first.",
-            node,
-        )
-    if "hostname" in low or "owner" in low:
-        return Problem(f"its certificate does not name it: {text}", f"{renew}.", node)
-    if "certificate" in low or "rejected" in low or "handshake" in low or "authentication" in low:
-        return Problem(
-            f"the TLS connection was refused: {text}",
-            f"The node must accept this coordinator's name: run site.yml --tags node --limit {node}.",
-            node,
-        )
-    return Problem(f"libvirt cannot be reached: {text}", "On the node: systemctl status libvirtd.", node)
+    parts = urlsplit(uri)
+    if parts.scheme == "qemu+tls" and parts.hostname is not None:
+        # libvirt tells what TLS finds fault with in words only.
+        try:
+            context = _tls.context_for(node)
+        except UnreachableError as own:
+            return own.problems[0]
+        fault = _tls.find_fault(node, "its libvirtd", parts.hostname, parts.port or TLS_PORT, context)
+        if fault is not None:
+            return fault
+    return Problem(f"libvirt cannot be reached: {text}", f"On {node}: systemctl status libvirtd.", node)
 
 
 def _errno_of(error: libvirt.libvirtError) -> int | None:

@@ -23,12 +23,15 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.urls import open_url
 
+from ._bounded import TooLateError, bounded
 from ._errors import PextraError, Problem
 from ._image_cache import CHUNK, cached_path, make_directory, partial_path
 from ._spec._image_source import check_source, is_inward, is_url
 
 _MAX_REDIRECTS = 5
+_OPENING_S = 15
 _SILENCE_S = 30
+_NAME_S = 10.0
 _TOTAL_S = 3600
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MIB = 1024**2
@@ -37,6 +40,10 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _GOES_ON = "Run again: it goes on where it stopped."
 _USE_ANOTHER = "Use an address that other hosts use."
 _CHECK_URL = "Check the URL, and that the coordinator reaches it."
+
+
+# Servers that are not asked again by this process: of many images from one that hangs, each would wait for it.
+_silent: set[str] = set()
 
 
 class FetchError(PextraError):
@@ -74,12 +81,16 @@ def fetch_image(
             return None
         for url in urls:
             try:
+                if urlsplit(url).netloc in _silent:
+                    raise _fail(label, url, "is not asked for: its server did not answer a moment ago", _CHECK_URL)
                 _fetch_into(file, url, sha256, _longest(max_size_mib), label, progress)
             except FetchError as error:
                 problems += error.problems
             except OSError as error:
                 if error.errno in _DISK_ERRORS:
                     raise
+                if isinstance(error, TimeoutError):
+                    _note_silence(url)
                 problems.append(
                     Problem(f"{_shown(url)} could not be fetched: {error}", _GOES_ON, resource=label),
                 )
@@ -169,7 +180,8 @@ def _fetch_into(
 def _read(response: Any, label: str, url: str) -> bytes:
     """Read a little. A body that comes in pieces and breaks off is no error of the operating system's."""
     try:
-        return bytes(response.read(CHUNK))
+        # What has come, so that the time is looked at however slowly it comes.
+        return bytes(response.read1(CHUNK))
     except http.client.HTTPException as error:
         raise _fail(label, url, f"broke off: {error}", _GOES_ON) from error
 
@@ -180,7 +192,7 @@ def _open_checked(url: str, offset: int, label: str) -> Any:
     for _ in range(_MAX_REDIRECTS + 1):
         _refuse_inward(url, label)
         try:
-            response = open_url(url, headers=headers, follow_redirects="no", timeout=_SILENCE_S, decompress=False)
+            response = open_url(url, headers=headers, follow_redirects="no", timeout=_OPENING_S, decompress=False)
         except urllib.error.HTTPError as error:
             if error.code in _REDIRECTS and error.headers.get("Location"):
                 url = _redirected(url, error.headers["Location"], label)
@@ -190,6 +202,8 @@ def _open_checked(url: str, offset: int, label: str) -> Any:
                 continue
             raise _fail(label, url, f"answers {error.code} {error.reason}", _CHECK_URL) from error
         except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+            if isinstance(getattr(error, "reason", None), TimeoutError):
+                _note_silence(url)
             raise _fail(label, url, f"cannot be opened: {error}", _CHECK_URL) from error
         if response.status in _REDIRECTS and response.headers.get("Location"):
             response.close()
@@ -199,6 +213,7 @@ def _open_checked(url: str, offset: int, label: str) -> Any:
         if peer is not None and is_inward(peer):  # the name has changed its meaning since it was looked up
             response.close()
             raise _fail(label, url, f"leads to {peer}, a loopback or link-local address", _USE_ANOTHER)
+        _allow_pauses(response)
         return response
     raise _fail(label, url, f"redirects more than {_MAX_REDIRECTS} times", "Use the final URL.")
 
@@ -219,7 +234,11 @@ def _refuse_inward(url: str, label: str) -> None:
         return  # the proxy resolves the name, and reaches what the coordinator does not
     host = urlsplit(url).hostname or ""
     try:
-        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        answers = bounded(
+            lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), _NAME_S, OSError, UnicodeError
+        )
+    except TooLateError as error:
+        raise _fail(label, url, f"names a host that is not resolved within {_NAME_S:g} s", _CHECK_URL) from error
     except (OSError, UnicodeError) as error:
         raise _fail(label, url, f"names a host that cannot be resolved: {error}", _CHECK_URL) from error
     for text in {str(answer[4][0]).partition("%")[0] for answer in answers}:
@@ -231,6 +250,17 @@ def _peer_of(response: Any) -> str | None:
     """Return the address that a response comes from, None if Python does not tell."""
     connection = getattr(getattr(getattr(response, "fp", None), "raw", None), "_sock", None)
     return str(connection.getpeername()[0]).partition("%")[0] if connection is not None else None
+
+
+def _note_silence(url: str) -> None:
+    _silent.add(urlsplit(url).netloc)
+
+
+def _allow_pauses(response: Any) -> None:
+    """What answers may pause for longer than what does not answer."""
+    connection = getattr(getattr(getattr(response, "fp", None), "raw", None), "_sock", None)
+    if connection is not None:
+        connection.settimeout(_SILENCE_S)
 
 
 def _has_proxy(url: str) -> bool:

@@ -9,9 +9,7 @@ refused.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-import os
 import socket
 import ssl
 import threading
@@ -19,16 +17,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from . import _tls
 from ._errors import Problem, SwitchError, UnreachableError
 from ._hung_nodes import forget, opening_bound, remember
 
 PORT = 6640
 SOCKET = "/run/openvswitch/db.sock"
 DATABASE = "Open_vSwitch"
-CA_FILE = "/etc/pki/pextra/ca.pem"
-CRL_FILE = "/etc/pki/pextra/crl.pem"
-CERTIFICATE_FILE = "/etc/pki/pextra/cert.pem"
-KEY_FILE = "/etc/pki/pextra/key.pem"
+_WHOSE = "its OVSDB"
 _DAEMON = "ovsdb"
 _CONNECT_TIMEOUT_S = 5.0
 _REQUEST_TIMEOUT_S = 12.0
@@ -36,7 +32,6 @@ _ALERT_TIMEOUT_S = 1.0
 _CHUNK = 256 * 1024
 
 Operation = Mapping[str, Any]
-_context_lock = threading.Lock()
 
 
 class Ovsdb:
@@ -184,24 +179,15 @@ def connect_tls(
     address: str,
     port: int = PORT,
     *,
-    ca_file: str = CA_FILE,
-    crl_file: str = CRL_FILE,
-    certificate_file: str = CERTIFICATE_FILE,
-    key_file: str = KEY_FILE,
+    ca_file: str = _tls.CA_FILE,
+    crl_file: str = _tls.CRL_FILE,
+    certificate_file: str = _tls.CERTIFICATE_FILE,
+    key_file: str = _tls.KEY_FILE,
 ) -> socket.socket:
     """Connect over mutual TLS. Raises UnreachableError that says which side is at fault."""
-    files = (ca_file, crl_file, certificate_file, key_file)
-    try:
-        changed = tuple(os.stat(path).st_mtime_ns for path in files if os.path.exists(path))
-        with _context_lock:  # nodes are connected to at once, and the first loads it for all
-            context = _load_context(*files, changed)
-    except OSError as error:  # SSLError is one
-        problem = Problem(
-            f"this coordinator's own certificate cannot be used ({certificate_file}, {key_file}, {ca_file}): {error}",
-            "Modules run as root on a coordinator; run site.yml --tags node there, which renews it.",
-            node,
-        )
-        raise UnreachableError([problem]) from error
+    context = _tls.context_for(
+        node, ca_file=ca_file, crl_file=crl_file, certificate_file=certificate_file, key_file=key_file
+    )
     try:
         plain = socket.create_connection((address, port), timeout=_CONNECT_TIMEOUT_S)
     except ConnectionRefusedError as error:
@@ -227,20 +213,6 @@ def connect_tls(
         if isinstance(error, TimeoutError):
             remember(node, _DAEMON)
         raise UnreachableError([_explain_handshake(node, error)]) from error
-
-
-@functools.lru_cache(maxsize=1)  # reading the files costs more than a handshake
-def _load_context(
-    ca_file: str, crl_file: str, certificate_file: str, key_file: str, _changed: tuple[int, ...]
-) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(ca_file)
-    context.load_cert_chain(certificate_file, key_file)
-    if os.path.exists(crl_file):
-        context.load_verify_locations(crl_file)
-        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-    return context
 
 
 # RFC 7047, section 5.1: a map is written as ["map", [[key, value], ...]].
@@ -269,33 +241,13 @@ def edit_map(table: str, where: list[Any], column: str, values: Mapping[str, str
 
 
 def _explain_handshake(node: str, error: Exception) -> Problem:
-    renew = f"Run site.yml --tags node --limit {node}, which renews it."
-    if isinstance(error, ssl.SSLCertVerificationError):
-        text = error.verify_message
-        if "expired" in text or "not yet valid" in text:
-            return Problem(f"the certificate of its OVSDB is not valid now: {text}", renew, node)
-        if "revoked" in text:
-            return Problem(
-                f"the certificate of its OVSDB is revoked: {text}",
-                "A decommissioned host answers at this address. Find out who it is before anything else.",
-                node,
-            )
-        if "CRL" in text:
-            return Problem(f"the revocation list {CRL_FILE} is not usable: {text}", "Run site.yml --tags node.", node)
-        if "mismatch" in text:
-            return Problem(f"the certificate of its OVSDB does not name it: {text}", renew, node)
-        return Problem(
-            f"the certificate of its OVSDB is not of this deployment's CA: {text}",
-            "Find out to which deployment the node belongs; decommission it there first.",
-            node,
-        )
     if isinstance(error, TimeoutError):
         return Problem(
             "stunnel before Open vSwitch's database is frozen or overloaded: it takes the connection, and is silent",
             f"On {node}: systemctl status pextra-ovsdb-tls. Then run again.",
             node,
         )
-    return _refused(node, error)
+    return _tls.explain(node, _WHOSE, error)
 
 
 def _explain_greeting(node: str, connect: Callable[[], socket.socket], error: Exception) -> Problem:
@@ -305,21 +257,15 @@ def _explain_greeting(node: str, connect: Callable[[], socket.socket], error: Ex
             f"On {node}: systemctl status ovsdb-server. Then run again.",
             node,
         )
-    alert = _alert(error) or _listen_for_alert(connect)
+    alert = _tls.alert_of(error) or _listen_for_alert(connect)
     if alert is not None:
-        return _refused(node, alert)
+        return _tls.refused(node, _WHOSE, alert)
     return Problem(
         "its OVSDB closed the connection at once",
         f"Either ovsdb-server is down (systemctl status openvswitch-switch on {node}), or the node does not "
         f"accept this coordinator's name (run site.yml --tags node --limit {node}).",
         node,
     )
-
-
-def _alert(error: Exception) -> ssl.SSLError | None:
-    """Return the error if it is what the other side said, rather than that it closed."""
-    was_closed = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    return error if isinstance(error, ssl.SSLError) and not was_closed else None
 
 
 def _listen_for_alert(connect: Callable[[], socket.socket]) -> ssl.SSLError | None:
@@ -330,31 +276,8 @@ def _listen_for_alert(connect: Callable[[], socket.socket]) -> ssl.SSLError | No
                 connection.settimeout(_ALERT_TIMEOUT_S)
                 connection.recv(1)
         except OSError as error:
-            return _alert(error)
+            return _tls.alert_of(error)
     return None
-
-
-def _refused(node: str, error: Exception) -> Problem:
-    text = getattr(error, "reason", None) or str(error) or type(error).__name__
-    if "EXPIRED" in text.upper():
-        return Problem(
-            f"its OVSDB says that this coordinator's certificate has expired ({text})",
-            "Run site.yml --tags node --limit with the coordinator's name, which renews it.",
-            node,
-        )
-    if "UNKNOWN_CA" in text.upper():
-        return Problem(
-            f"its OVSDB does not know this deployment's CA ({text})",
-            "Find out to which deployment the node belongs; decommission it there first.",
-            node,
-        )
-    if "WRONG_VERSION" in text.upper():
-        return Problem(f"port {PORT} there does not speak TLS ({text})", _start_ovs(node), node)
-    return Problem(
-        f"its OVSDB refused the TLS connection ({text})",
-        f"The node must accept this coordinator's name: run site.yml --tags node --limit {node}.",
-        node,
-    )
 
 
 def _explain_refusal(doing: str, result: Mapping[str, Any], node: str, resource: str | None) -> Problem:
@@ -366,7 +289,7 @@ def _explain_refusal(doing: str, result: Mapping[str, Any], node: str, resource:
             node,
             resource,
         )
-    remedy = "The disk is full: free space." if "No space left" in text else ""
+    remedy = "Look at the node's disk: it may be full." if result["error"] == "I/O error" else ""
     return Problem(f"{doing}: {text}", remedy, node, resource)
 
 

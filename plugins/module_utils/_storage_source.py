@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from ._bounded import TooLateError, bounded
 from ._cloud import Cloud
 from ._errors import HypervisorError, PextraError
 from ._plan._rows import Row
@@ -21,6 +22,7 @@ from ._pool_kinds import CEPH_PORT
 from ._xml.pool import parse_sources, render_source_query
 
 _ANSWER_TIMEOUT_S = 3.0
+_NAME_TIMEOUT_S = 5.0
 _LIST_TIMEOUT_S = 15.0
 _AT_ONCE = 32
 _PORTS = {"nfs": 2049, "cifs": 445}
@@ -80,6 +82,13 @@ def _find_silent(servers: Iterable[Server]) -> dict[Server, str]:
 
 
 def _find_silence(server: Server) -> str | None:
+    try:
+        return bounded(lambda: _ask(server), _NAME_TIMEOUT_S + 2 * _ANSWER_TIMEOUT_S)
+    except TooLateError:  # the name's own servers may not answer either
+        return f"{server.host} port {server.port} does not answer, or its name is not resolved"
+
+
+def _ask(server: Server) -> str | None:
     where = f"{server.host} port {server.port}"
     try:
         with socket.create_connection((server.host, server.port), timeout=_ANSWER_TIMEOUT_S) as connection:

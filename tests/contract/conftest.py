@@ -10,6 +10,7 @@ from typing import Any
 
 import libvirt
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils import _hung_nodes
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import NotFoundError
 from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
@@ -99,6 +100,12 @@ def open_driver(path: Path, node: str) -> Driver:
     assert isinstance(driver, Driver)
     driver.peers, driver.uploaded = [], {}
     return driver
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What froze in one test is nothing to another."""
+    monkeypatch.setattr(_hung_nodes, "DIRECTORY", str(tmp_path / "hung"))
 
 
 @pytest.fixture

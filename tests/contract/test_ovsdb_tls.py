@@ -15,36 +15,10 @@ import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import UnreachableError
 from ansible_collections.pextra.cloud.plugins.module_utils._ovsdb import Ovsdb, connect_tls
 
+from tests.contract.authority import Authority
+
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class Authority:
-    """A CA that makes certificates for 127.0.0.1, and for others on purpose."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        directory.mkdir()
-        self._openssl(
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca"
-        )
-
-    def make(self, name: str, *, address: str = "127.0.0.1", days: int = 1) -> dict[str, str]:
-        """Return the paths of a key and a certificate, as connect_tls takes them."""
-        subject = ("-subj", f"/CN={name}")
-        self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", *subject)
-        (self.directory / "names").write_text(f"subjectAltName=IP:{address}\n")
-        files = ("-in", f"{name}.csr", "-out", f"{name}.pem", "-extfile", "names")
-        signer = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial")
-        self._openssl("x509", "-req", *files, *signer, "-days", str(days))
-        return {"certificate_file": f"{self.directory}/{name}.pem", "key_file": f"{self.directory}/{name}.key"}
-
-    @property
-    def ca(self) -> str:
-        return f"{self.directory}/ca.pem"
-
-    def _openssl(self, *argv: str) -> None:
-        subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=self.directory)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +119,7 @@ def test_what_does_not_listen_or_speak_tls_is_told(ours: Authority) -> None:
         connect(free_port(), ours.ca, certificate)
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        pytest.raises(UnreachableError, match="did not greet within"),
+        pytest.raises(UnreachableError, match="takes the connection, and is silent"),
     ):
         connect(server.getsockname()[1], ours.ca, certificate)
 

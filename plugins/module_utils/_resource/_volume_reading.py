@@ -8,10 +8,12 @@ import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from .._bounded import TooLateError, bounded
 from .._cloud import Cloud
 from .._disk_blocks import open_disk
-from .._errors import HypervisorError, PextraError, Problem
+from .._errors import BusyError, HypervisorError, PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
 from .._hypervisor import DomainRecord, Hypervisor
 from .._names import find_standalones, parse_standalone
@@ -28,6 +30,8 @@ from .._xml.volume import VolumeFacts, parse_volume
 _LOOK_TIMEOUT_S = 300.0
 _READ_TIMEOUT_S = 10.0
 _POLL_EVERY_S = 0.25
+# Inspecting a file takes a moment; one on a dead mount takes for ever.
+_FILE_TIMEOUT_S = 30.0
 
 
 @dataclass
@@ -64,7 +68,7 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
         active={name: frozenset(node.available) for name, node in seen.items()},
         mentioned={name: node.mentioned for name, node in seen.items()},
         labels={name: node.labels for name, node in seen.items()},
-        files={one: look_at(one) for one in dict.fromkeys(imports)},
+        files=_look_at_all(imports),
         down={name: problem for name, problem in cloud.unreachable.items() if name in nodes},
         unseen=unseen,
     )
@@ -133,6 +137,23 @@ def _parse(cloud: Cloud, pool: Row, texts: Mapping[str, str]) -> dict[str, Volum
     return volumes
 
 
+def _look_at_all(imports: Sequence[Import]) -> dict[Import, ImportFile]:
+    """Look at each file; where one does not answer, its neighbours are not asked."""
+    found: dict[Import, ImportFile] = {}
+    silent: set[str] = set()
+    for one in dict.fromkeys(imports):
+        directory = os.path.dirname(one.path)
+        try:
+            if directory in silent:
+                raise TooLateError
+            found[one] = bounded(partial(look_at, one), _FILE_TIMEOUT_S)
+        except TooLateError:
+            silent.add(directory)
+            remedy = "Its file system may be of a server that is away: look at the mounts of the coordinator."
+            found[one] = ImportFile(problems=(Problem(f"it cannot be read within {_FILE_TIMEOUT_S:g} s", remedy),))
+    return found
+
+
 def look_at(wanted: Import) -> ImportFile:
     """Look at a file of the coordinator without trusting it."""
     try:
@@ -195,9 +216,7 @@ def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) 
     while True:
         try:
             hypervisor.refresh_pool(pool)
-        except HypervisorError as error:
-            if "asynchronous jobs" not in str(error):
-                raise
+        except BusyError as error:
             if time.monotonic() >= deadline:
                 what = f"libvirt has been making another volume in storage pool {pool} for {timeout_s:g} s"
                 raise HypervisorError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._bounded import TooLateError, bounded
 from .._cloud import Cloud
 from .._errors import HypervisorError, PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
@@ -25,6 +26,8 @@ from ._base import Options
 from ._hierarchy import read_hierarchy
 from ._volume_reading import open_regular, read_volumes, require_form
 from ._volume_transfer import download_file, write_disk_file
+
+_LOOK_TIMEOUT_S = 20.0
 
 
 class ExportResource:
@@ -117,6 +120,13 @@ def _require_source(cloud: Cloud, data: Mapping[str, Any], label: str) -> int:
 
 def _look_at_target(path: str) -> str:
     """Return nothing, file, or why nothing can be written there."""
+    try:
+        return bounded(lambda: _look_at_path(path), _LOOK_TIMEOUT_S)
+    except TooLateError:
+        return f"its file system does not answer within {_LOOK_TIMEOUT_S:g} s; look at the coordinator's mounts"
+
+
+def _look_at_path(path: str) -> str:
     directory = os.path.dirname(path)
     if not os.path.isdir(directory):
         return f"there is no directory {directory}"

@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +38,17 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content = self.server.content  # type: ignore[attr-defined]
+        if self.path == "/silent":
+            time.sleep(3)
+            return
+        if self.path == "/trickle":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            for start in range(200):
+                self.wfile.write(content[start : start + 1])
+                time.sleep(0.05)
+            return
         if self.path == "/pieces":
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
@@ -276,3 +288,37 @@ def test_a_name_that_changes_its_meaning_is_refused(server: Any, monkeypatch: py
 )
 def test_inward_addresses(address: str, is_ours: bool) -> None:
     assert is_inward(address) is is_ours
+
+
+@pytest.mark.usefixtures("outward")
+def test_a_server_that_hangs_is_waited_for_once(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many images there are from it; those of other servers are fetched."""
+    monkeypatch.setattr(_image_fetch, "_OPENING_S", 0.5)
+    monkeypatch.setattr(_image_fetch, "_silent", set())
+    with pytest.raises(FetchError, match=r"/silent could not be fetched: .*timed out"):
+        fetch(server, "/silent")
+    began = time.monotonic()
+    with pytest.raises(FetchError, match="its server did not answer a moment ago"):
+        fetch(server, "/tiny.qcow2")
+    assert time.monotonic() - began < 0.4
+    other = f"http://127.0.0.1:{server.server_port}/tiny.qcow2"
+    monkeypatch.setattr(_image_fetch, "check_source", lambda _: None)
+    assert fetch_image([other], SHA256, max_size_mib=64, label="image tiny") is not None
+
+
+@pytest.mark.usefixtures("outward")
+def test_a_server_that_only_trickles_has_a_limit(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its silences are short, and it never ends."""
+    monkeypatch.setattr(_image_fetch, "_TOTAL_S", 0.5)
+    began = time.monotonic()
+    with pytest.raises(FetchError, match=r"took longer than 0\.5 s"):
+        fetch(server, "/trickle")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.usefixtures("outward")
+def test_a_name_that_is_not_resolved_has_a_limit(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_image_fetch, "_NAME_S", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+    with pytest.raises(FetchError, match=r"names a host that is not resolved within 0\.3 s"):
+        fetch(server, "/tiny.qcow2")
