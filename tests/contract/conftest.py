@@ -62,7 +62,7 @@ ROWS = (
 
 
 class Driver(Hypervisor):
-    """The test driver, and by other means what it cannot do: upload, grow, start paused, forget NVRAM, share a pool."""
+    """The test driver, and by other means what it cannot: transfer, grow, start paused, forget NVRAM, share a pool."""
 
     peers: list[Driver]
     uploaded: dict[str, bytes]
@@ -81,6 +81,10 @@ class Driver(Hypervisor):
     ) -> None:
         self.volume_size(pool, name)
         self.uploaded[name] = read(length)
+
+    def read_volume(self, pool: str, name: str, size: int, resource: str) -> Iterator[bytes]:
+        (content,) = [driver.uploaded[name] for driver in (self, *self.peers) if name in driver.uploaded]
+        yield content[:size]
 
     def grow_volume(self, pool: str, name: str, size_bytes: int, resource: str) -> None:
         self.delete_volume(pool, name, resource)

@@ -146,7 +146,7 @@ def test_labels_reach_the_running_guest(converge: Module, small_cloud: Cloud) ->
 
 def test_drift_is_named_and_mended(converge: Module, module: Module, small_cloud: Cloud) -> None:
     """By hand: another memory in the definition, autostart off, and the guest stopped."""
-    options = WEB | {"power": "running"}
+    options = WEB | {"power": "running", "autostart": True}
     converge(**options)
     domain = raw(small_cloud, "node1")
     domain.destroy()
