@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .._errors import Problem
 from .._spec._sizes import show_size
 from .._xml.volume import VolumeFacts
+from ._missing_volumes import explain_missing
 from ._rows import Row
 from .volume_state import Record, Shelf, Use, User, VolumeHave, find_uses, read_record
 
@@ -140,6 +141,18 @@ class Context:
             )
         )
 
+    def facts(self, record: Record, called: str) -> VolumeFacts:
+        """Return what a pool shows of a volume. Fails if it is not there. called: what the message calls it."""
+        shelf = self.shelf(record.key)
+        found = shelf.volumes.get(record.file)
+        if found is not None:
+            return found
+        if shelf.doubt is not None:
+            raise FailedError(shelf.doubt)
+        running = [use.user.name for use in self.uses.get(record.id, ()) if use.live is not None]
+        runs_in = running[0] if running else None
+        raise FailedError(explain_missing(f"{called} ({record.file})", shelf.pool, record.node, runs_in=runs_in))
+
     def take(self, key: tuple[str, str], needed_bytes: int) -> None:
         """Count space that is going to be used. Refuses what does not fit."""
         shelf = self.have.shelves[key]
@@ -166,7 +179,7 @@ def require_sound(record: Record, facts: VolumeFacts) -> None:
     stated = record.format + (f" upon volume {source['name']}" if expected else "")
     raise RefusedError(
         f"its content makes libvirt take it for {looks}, and it is {stated}",
-        "It was written by a guest that had it. Only attaching, detaching and destroying are safe.",
+        "It was written by a guest that had it. Attaching and detaching are safe: look at it from inside a guest.",
     )
 
 

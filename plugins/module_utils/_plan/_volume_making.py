@@ -48,7 +48,7 @@ def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
     if begun is not None and begun.pool is not None and begun.pool.id != pool.id:
         raise RefusedError(
             f"an earlier run has begun to make it in storage pool {begun.pool.name}",
-            "Let it be made there, or remove it first (state: absent).",
+            f"Let it be made there: pool: {begun.pool.name}.",
         )
     volume_id = begun.id if begun else new_id("volume")
     for unfit in find_unfit(want, pool.attributes["type"], pool.name, volume_id):
@@ -94,9 +94,7 @@ def _find_source(want: Volume, context: Context) -> _Source | None:
     _require_quiet(record, is_linked, context)
     if record.name in context.planned:
         return _Source(record, (record.size or 0) * MIB, 0)
-    facts = context.shelf(record.key).volumes.get(record.file)
-    if facts is None:
-        raise RefusedError(f"volume {record.name}, which it is to be a clone of, is gone from its storage pool")
+    facts = context.facts(record, f"volume {record.name}, which it is to be a clone of,")
     try:
         require_sound(record, facts)
     except RefusedError as refused:

@@ -119,7 +119,7 @@ def _plan_lvm(asked: Drive, want: DiskSet, old: Member, group: VolumeGroup, seen
 def _plan_zfs(asked: Drive, want: DiskSet, old: Member, pool: Zpool, seen: Seen, node: str) -> Replacement:
     if pool.health not in _READABLE:
         problem = f"the zpool {want.name} is {pool.health}: what was on the missing disks cannot be read any more"
-        remedy = "Bring the disks back. If they are lost, destroy the zpool, run site.yml, and restore from a backup."
+        remedy = "Bring the disks back: cabling, power, controller. What is in the zpool is lost only if they are."
         return _refuse(problem, remedy, node, want)
     new, reason = _choose(asked, want, seen)
     if new is None:

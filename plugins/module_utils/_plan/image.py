@@ -64,9 +64,10 @@ class ImageHave:
     """Registry, nodes and cache.
 
     volumes: names in a pool on a node, by (node name, pool id). unusable: why a pool cannot be used on a node, by the
-    same. users: by the identifier of the version, read only where a copy may have to go (`find_losing`). instances: as
-    registered, with the names of their images. cached: the digests of the files that the coordinator has; refused: what
-    is wrong with those that were looked at, by the image's name.
+    same. doubts: why libvirt did not look at it now, so that what is missing may be there, by the same. users: by the
+    identifier of the version, read only where a copy may have to go (`find_losing`). instances: as registered, with the
+    names of their images. cached: the digests of the files that the coordinator has; refused: what is wrong with those
+    that were looked at, by the image's name.
     """
 
     clusters: tuple[Row, ...]
@@ -82,6 +83,7 @@ class ImageHave:
     refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
     instances: tuple[Row, ...] = ()
+    doubts: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -628,6 +630,10 @@ def _plan_uploads(target: _Target, new: Row, have: ImageHave, draft: _Draft) -> 
         is_present = _is_present(newest, site, have)
         if site.key in recorded and is_present:
             continue
+        doubt = have.doubts.get((worker.name, site.pool.id)) if site.key in recorded else None
+        if doubt is not None:
+            draft.failures.append(replace(doubt, resource=label))
+            continue
         planned.append((site.key, worker))
         before = "missing" if site.key in recorded else "not complete" if is_present else None
         step = Step(
@@ -840,7 +846,7 @@ def _plan_absent(target: _Target, have: ImageHave, draft: _Draft) -> None:
         draft.refusals.append(
             Problem(
                 f"it is used by {_list_users(used)}",
-                "Remove those instances first. Nothing was changed.",
+                "It can go when nothing uses it any more. Nothing was changed.",
                 resource=label,
             )
         )

@@ -189,7 +189,7 @@ def _leave(
         refusals.append(
             Problem(
                 f"it still holds {', '.join(users)}",
-                "Move or remove them first; take the node out of pools and vSwitches by their nodes.",
+                "It can leave when they have: move them, and take the node out of pools and vSwitches by their nodes.",
                 resource=f"node {want.name}",
             )
         )

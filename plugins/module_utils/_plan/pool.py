@@ -399,8 +399,7 @@ def _find_foreign_conflicts(target: _Target, pool_id: str, node: str, have: Pool
         if other.name == target.want.name:
             yield Problem(
                 f"libvirt has a storage pool of this name already, which is not ours (UUID {other.uuid})",
-                "Choose another name, or remove that one with virsh if nobody needs it. If the registry was lost, "
-                "rebuild it first.",
+                "Choose another name: what is not ours is never touched. If the registry was lost, rebuild it first.",
                 node,
                 label,
             )
@@ -408,7 +407,7 @@ def _find_foreign_conflicts(target: _Target, pool_id: str, node: str, have: Pool
             yield Problem(
                 f"its path {target.path} is in the way of libvirt's storage pool {other.name} at {other.path}, "
                 "which is not ours",
-                "Choose another path, or remove that one with virsh if nobody needs it.",
+                "Choose another path: what is not ours is never touched.",
                 node,
                 label,
             )
@@ -796,7 +795,7 @@ def _find_held(row: Row, node: str, seen: SeenNode, *, keeps_files: bool) -> Pro
         found.append(f"has instances that use it: {', '.join(users)}")
     return Problem(
         f"the node still {'; it '.join(found)}",
-        "Remove or move the instances and volumes first. Nothing was changed.",
+        "It can leave when nothing there uses it any more. Nothing was changed.",
         node,
         f"pool {row.name}",
     )

@@ -16,6 +16,7 @@ from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel, convert_domain
 from ._disks import disk_of
+from ._missing_volumes import explain_missing
 from ._rows import Row
 from ._types import Change, Plan, Step, Work
 from .hierarchy import Hierarchy, find, find_cluster
@@ -916,7 +917,7 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
     replaced = any(change.when == "replace" for change in changes)
     target = _target_of_move(want, current, model, context)
     here = context.have.nodes[current.node]
-    _require_volumes(current, here, but_root=replaced)
+    _require_volumes(current, here, context, but_root=replaced)
     if target is None:
         lacking = _unsuitable_changes(current, model, here, replaced)
         lacking += _unsuitable_image(want, here, context) if replaced else []
@@ -1070,14 +1071,14 @@ def _compare(before: DomainModel, after: DomainModel) -> list[Change]:
     if (old.root is None) != (new.root is None):
         raise _RefusedError(
             "it has no root volume, and cannot get one" if old.root is None else "it cannot lose its root volume",
-            "Remove the instance and make it again.",
+            "Declare it as it is. What is to be otherwise can be an instance of another name, beside it.",
         )
     if old.image != new.image:
         changes.append(Change("image", old.image, new.image, "replace"))
     elif old.root_mode != new.root_mode:
         raise _RefusedError(
             f"its root volume is of mode {old.root_mode}, and cannot become {new.root_mode}",
-            "Remove the instance and make it again.",
+            f"Leave out mode, or declare {old.root_mode}; an instance of another name can have the other.",
         )
     if old.seed != new.seed:
         changes.append(Change("cloud_init", old.seed and old.seed[:12], new.seed and new.seed[:12], "next_boot"))
@@ -1250,21 +1251,19 @@ def _require_growth(label: VolumeLabel, disk: Disk, here: NodeState, context: _C
     )
 
 
-def _require_volumes(current: Domain, here: NodeState, *, but_root: bool) -> None:
+def _require_volumes(current: Domain, here: NodeState, context: _Context, *, but_root: bool) -> None:
     """An instance that exists has its volumes. One that is gone is data lost: never made again in silence.
 
     A killed run that was to replace the root volume may have destroyed it and not yet made the new one.
     """
     for label in current.config.labels.volumes:
         disk, names = _disk_of(label.name, current.config), here.volumes.get(label.pool)
-        if disk is None or names is None or (but_root and label.name == "root"):
+        if disk is None or names is None or label.pool not in context.pools or (but_root and label.name == "root"):
             continue
         if disk.volume not in names:
-            remedy = "Restore it from a backup, or remove the instance (state: absent) and make it again."
-            if label.unit is not None:
-                remedy = "Look at the target: it does not offer the unit to this node any more."
-            what = f"its volume {label.name} ({disk.path}) is gone from storage pool {label.pool}"
-            raise _FailedError(Problem(what, remedy, current.node))
+            runs_in = current.config.name if current.live is not None else None
+            what = f"its volume {label.name} ({disk.path})"
+            raise _FailedError(explain_missing(what, context.pools[label.pool], current.node, runs_in=runs_in))
 
 
 def _replace_root(
@@ -1323,7 +1322,7 @@ def _target_of_move(want: Vm, current: Domain, model: DomainModel, context: _Con
     if problems:
         raise _RefusedError(
             f"it cannot move from {current.node} to {target}: {'; '.join(problems)}",
-            f"Set node: {current.node}, or remove what stands in the way.",
+            f"Set node: {current.node}, or mend what stands in the way.",
         )
     return target
 

@@ -175,15 +175,7 @@ def _label_steps(record: Record, context: Context) -> list[Step]:
 def _plan_change(want: Volume, record: Record, context: Context) -> Work:
     _require_same(want, record, context)
     shelf = context.shelf(record.key)
-    facts = shelf.volumes.get(record.file)
-    if facts is None:
-        raise FailedError(
-            Problem(
-                f"it ({record.file}) is gone from storage pool {shelf.pool.name}",
-                "Restore it from a backup, or remove it (state: absent) and make it again.",
-                record.node,
-            )
-        )
+    facts = context.facts(record, "it")
     wanted = _settings_of(want, record)
     attaching = plan_attachment(want.attached_to, wanted, context)
     resizing, loses, size_changes = _plan_size(want, record, facts, attaching, context)
@@ -219,7 +211,9 @@ def _require_same(want: Volume, record: Record, context: Context) -> None:
         raise RefusedError(f"its {key} is {is_}, and cannot become {getattr(want, key)}", remedy)
 
     if record.pool is None:
-        raise RefusedError("its storage pool is not registered any more", "Have the pool again, or remove the volume.")
+        raise RefusedError(
+            "its storage pool is not registered any more", "Declare the pool again, under the name that it had."
+        )
     anew = "Clone it (clone_of) to have it otherwise, or leave out the option."
     if want.pool is not None and context.pool(want.pool).id != record.pool.id:
         refuse("pool", record.pool.name, anew)
@@ -241,7 +235,7 @@ def _require_same_origin(want: Volume, record: Record) -> None:
         if "import" in origin
         else "made empty"
     )
-    remedy = "Choose another name for the new one, or remove this one first."
+    remedy = "Choose another name for the new one."
     if want.clone_of is not None and want.clone_of not in (origin.get("clone"), origin.get("name")):
         raise RefusedError(f"it exists, and was {began}; it cannot become a clone of {want.clone_of}", remedy)
     if want.clone_mode is not None and want.clone_mode != origin.get("mode"):
@@ -359,7 +353,8 @@ def _plan_absence(want: Volume, record: Record | None, context: Context) -> Work
     clones = context.linked.get(record.id)
     if clones:
         raise RefusedError(
-            f"linked clones share its blocks, and would be lost with it: {', '.join(clones)}", "Remove those first."
+            f"linked clones share its blocks, and would be lost with it: {', '.join(clones)}",
+            "It can go when they are gone; what is to stay can be made independent of it, as a full clone.",
         )
     steps: list[Step] = []
     loses: tuple[str, ...] = ()
@@ -368,6 +363,8 @@ def _plan_absence(want: Volume, record: Record | None, context: Context) -> Work
         shelf = context.shelf(record.key)
         node = shelf.node
         facts = shelf.volumes.get(record.file)
+        if facts is None and shelf.doubt is not None:
+            raise FailedError(shelf.doubt)
         if facts is not None:
             data = {"node": shelf.node, "pool": shelf.pool, "volume": record.file}
             steps.append(Step("delete", f"destroy {record.file}", data))

@@ -63,9 +63,7 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
             "Stop the instance, or detach the volume, first.",
         )
     shelf = context.shelf(record.key)
-    facts = shelf.volumes.get(record.file)
-    if facts is None:
-        raise FailedError(Problem(f"it ({record.file}) is gone from storage pool {shelf.pool.name}", "", record.node))
+    facts = context.facts(record, "it")
     require_sound(record, facts)
     holds_files = kind_of(shelf.pool).disk == "file"
     if not holds_files and want.format not in BLOCK_FORMATS:

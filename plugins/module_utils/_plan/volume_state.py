@@ -24,12 +24,16 @@ MIB = 1024**2
 
 @dataclass(frozen=True)
 class Shelf:
-    """A storage pool as one node sees it. volumes: those of our scheme, by name. available: bytes, 0 if not known."""
+    """A storage pool as one node sees it. volumes: those of our scheme, by name. available: bytes, 0 if not known.
+
+    doubt: why libvirt did not look at it now, so that what is missing here may be there.
+    """
 
     pool: Row
     node: str
     available: int = 0
     volumes: Mapping[str, VolumeFacts] = field(default_factory=dict)
+    doubt: Problem | None = None
 
 
 @dataclass(frozen=True)

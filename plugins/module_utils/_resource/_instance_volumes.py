@@ -1,21 +1,60 @@
-"""Making volumes of instances, each in the way of its pool's type."""
+"""Volumes of instances: which there are, and making them, each in the way of its pool's type."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._cloud import Cloud
 from .._disk_blocks import drop_zeros, gather
-from .._errors import PextraError
+from .._errors import HypervisorError, PextraError
+from .._hypervisor import Hypervisor
 from .._plan._rows import Row
+from .._plan.vm import NodeState, VmHave
+from .._plan.vm_doubts import find_doubtful_pools
 from .._pool_kinds import KINDS
+from .._spec.vm import Vm
 from .._xml.volume import render_volume
 from ._pool_blocks import create_raw, require_way, write_blocks
+from ._volume_reading import look_again
 
 _MIB = 1024**2
+_LOOK_TIMEOUT_S = 60.0
+
+
+def read_names(hypervisor: Hypervisor, pool: str, pool_type: str) -> tuple[frozenset[str], Mapping[str, int]]:
+    """Return the volumes that libvirt knows in a pool, and their sizes in bytes where it cannot change them."""
+    kind = KINDS[pool_type]
+    if kind.formats and not kind.grows:
+        sizes = hypervisor.volume_sizes(pool)
+        return frozenset(sizes), sizes
+    return frozenset(hypervisor.volume_names(pool)), {}
+
+
+def look_again_where_doubtful(cloud: Cloud, wants: Sequence[Vm], have: VmHave, pool_types: Mapping[str, str]) -> VmHave:
+    """Let libvirt look again where a decision depends on what is in a pool. pool_types: by the pool's name."""
+    doubtful = find_doubtful_pools(wants, have)
+
+    def look(node: str) -> NodeState:
+        hypervisor, state = cloud.hypervisor(node), have.nodes[node]
+        volumes, sizes = dict(state.volumes), dict(state.sizes)
+        for pool in sorted(doubtful[node]):
+            try:
+                look_again(hypervisor, pool, f"pool {pool}", _LOOK_TIMEOUT_S)
+                volumes[pool], found = read_names(hypervisor, pool, pool_types[pool])
+            except HypervisorError:
+                # Nobody can tell what is in it: as if it were off.
+                volumes.pop(pool, None)
+                sizes.pop(pool, None)
+            else:
+                sizes |= {pool: found} if found else {}
+        return replace(state, volumes=volumes, sizes=sizes)
+
+    nodes = {**have.nodes, **cloud.on_each(doubtful, look)}
+    return replace(have, nodes=nodes) if doubtful else have
 
 
 def make_volume(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:

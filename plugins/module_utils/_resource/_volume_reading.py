@@ -114,17 +114,22 @@ def _read_shelves(
     hypervisor = cloud.hypervisor(name)
     shelves, unseen = [], {}
     for pool in pools:
-        # What another node has made, or a hand has deleted, libvirt does not know before it looks again. If it refuses
-        # to, its list has to do.
-        with contextlib.suppress(HypervisorError):
-            look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
-        texts = hypervisor.describe_volumes(pool.name, lambda volume: parse_standalone(volume) is not None)
+        # What another node has made, or a hand has deleted, libvirt does not know before it looks again.
+        doubt = None
         try:
+            look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
+        except BusyPoolError as error:
+            doubt = error.problems[0]
+        except HypervisorError as error:
+            unseen[pool.id] = error.problems[0]
+            continue
+        try:
+            texts = hypervisor.describe_volumes(pool.name, lambda volume: parse_standalone(volume) is not None)
             volumes = _parse(cloud, pool, texts)
         except PextraError as error:
             unseen[pool.id] = error.problems[0]
         else:
-            shelves.append(Shelf(pool, name, seen.available[pool.name], volumes))
+            shelves.append(Shelf(pool, name, seen.available[pool.name], volumes, doubt))
     return shelves, unseen
 
 
@@ -210,8 +215,16 @@ def _look_at_form(cloud: Cloud, node: str, pool: Row, volume: str) -> VolumeFact
     return _parse(cloud, pool, texts).get(volume) or VolumeFacts(name=volume, format="", capacity=0, allocation=0)
 
 
+class BusyPoolError(HypervisorError):
+    """libvirt does not look at a pool now, because it makes a volume there: its list may be old."""
+
+
 def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) -> None:
-    """Let libvirt look at a pool. While it makes a volume there, for whomever, it refuses to."""
+    """Let libvirt look at a pool. While it makes a volume there, for whomever, it refuses to, and is asked again.
+
+    Raises BusyPoolError past the time limit. What keeps libvirt from looking otherwise ends the pool's activity; its
+    words differ with the node's language.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -219,7 +232,7 @@ def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) 
         except BusyError as error:
             if time.monotonic() >= deadline:
                 what = f"libvirt has been making another volume in storage pool {pool} for {timeout_s:g} s"
-                raise HypervisorError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error
+                raise BusyPoolError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error
             time.sleep(_POLL_EVERY_S)
         else:
             return

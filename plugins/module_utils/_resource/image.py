@@ -46,6 +46,9 @@ from .._xml.volume import render_volume
 from ._base import Options
 from ._image_blocks import write_block_copy
 from ._image_copies import change_images, forget_copy, record_copy, withdraw_copy
+from ._volume_reading import BusyPoolError, look_again
+
+_READ_TIMEOUT_S = 10.0
 
 
 class ImageResource:
@@ -104,6 +107,7 @@ class ImageResource:
             have,
             volumes={(name, pool): names for name, node in seen.items() for pool, names in node.volumes.items()},
             unusable={(name, pool): why for name, node in seen.items() for pool, why in node.unusable.items()},
+            doubts={(name, pool): why for name, node in seen.items() for pool, why in node.doubts.items()},
             labels={name: node.labels for name, node in seen.items()},
             users={image_id: tuple(found) for image_id, found in users.items()},
             refused=_inspect_cached(find_fresh(wants, have)),
@@ -270,6 +274,7 @@ class _SeenNode:
     def __init__(self) -> None:
         self.volumes: dict[str, frozenset[str]] = {}
         self.unusable: dict[str, str] = {}
+        self.doubts: dict[str, Problem] = {}
         self.labels: Mapping[str, str] = {}
         self.users: list[tuple[str, User]] = []
 
@@ -284,10 +289,14 @@ def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[V
             how = "stopped" if state is False else "not defined"
             seen.unusable[pool.id] = f"storage pool {pool.name} is {how} there"
             continue
-        # A file that was deleted by hand is known to libvirt until it looks again. While it makes another volume it
-        # refuses to look, and then its list is as good.
-        with contextlib.suppress(HypervisorError):
-            hypervisor.refresh_pool(pool.name)
+        # A file that was deleted by hand is known to libvirt until it looks again.
+        try:
+            look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
+        except BusyPoolError as error:
+            seen.doubts[pool.id] = error.problems[0]
+        except HypervisorError as error:
+            seen.unusable[pool.id] = error.problems[0].what
+            continue
         seen.volumes[pool.id] = frozenset(hypervisor.volume_names(pool.name))
     seen.labels = cloud.labels(name).read()
     if losing:

@@ -18,7 +18,6 @@ from .._plan._types import Plan, Step, Work
 from .._plan.hierarchy import find_cluster
 from .._plan.placement import Capacity
 from .._plan.vm import Consent, Domain, NodeState, VmHave, plan_vms
-from .._pool_kinds import KINDS
 from .._seed import build_seed, read_seed, read_yaml
 from .._spec._mistake import Mistake
 from .._spec.cloud_init import Seed, parse_seed
@@ -34,7 +33,7 @@ from .._xml.domain import (
 )
 from ._base import Options
 from ._hierarchy import read_hierarchy
-from ._instance_volumes import make_volume, write_small_volume
+from ._instance_volumes import look_again_where_doubtful, make_volume, read_names, write_small_volume
 from ._pool_blocks import read_blocks
 
 _MIB = 1024**2
@@ -80,6 +79,7 @@ class VmResource:
             nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes)
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down)
+        have = look_again_where_doubtful(cloud, wants, have, pools)
         return replace(have, seeds=_read_seeds(cloud, wants, have))
 
     def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
@@ -367,12 +367,7 @@ def _read_node(
     sizes: dict[str, Mapping[str, int]] = {}
     for pool in hypervisor.pools():
         if pool.name in pools and pool.active:
-            kind = KINDS[pools[pool.name]]
-            if kind.formats and not kind.grows:
-                sizes[pool.name] = hypervisor.volume_sizes(pool.name)
-                volumes[pool.name] = frozenset(sizes[pool.name])
-            else:
-                volumes[pool.name] = frozenset(hypervisor.volume_names(pool.name))
+            volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
     ours: list[Domain] = []
     foreign: set[str] = set()
     for record in hypervisor.domains():

@@ -12,6 +12,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._ids import mac_of, n
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import Consent, plan_vms
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm_doubts import find_doubtful_pools
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import Attachment, render_attachment
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, edit_domain, parse_domain
@@ -437,10 +438,47 @@ def test_a_missing_volume_is_never_made_again(model: Model) -> None:
     gone = next(name for name in pool if ".data." in name)
     del pool[gone]
     problem = failure(model, LOCAL)
-    assert problem.what == f"its volume data (/srv/local/{gone}) is gone from storage pool local"
-    assert problem.remedy == ("Restore it from a backup, or remove the instance (state: absent) and make it again.")
+    assert problem.what == f"its volume data (/srv/local/{gone}) is not in storage pool local"
+    assert problem.remedy.startswith("Look there first: findmnt -T /srv/local: is the file system mounted")
     assert problem.node == "node1"
     assert not model.plan(replace(LOCAL, state="absent"), remove_volumes=True).failures
+
+
+def test_a_guest_that_still_has_a_deleted_file_is_not_to_be_stopped(model: Model) -> None:
+    """While it runs, its volume can still be saved."""
+    model.converge(LOCAL)
+    pool = model.nodes["node1"].pools["local"]
+    del pool[next(name for name in pool if ".data." in name)]
+    assert failure(model, LOCAL).remedy.startswith("Do not stop instance web: running, it may still have")
+
+
+# What libvirt says of a pool may be old
+
+
+def doubtful(model: Model, *wants: Vm) -> dict[str, set[str]]:
+    return {node: set(pools) for node, pools in find_doubtful_pools(wants, model.have).items()}
+
+
+def test_a_list_that_decides_nothing_is_not_read_again(model: Model) -> None:
+    assert doubtful(model, LOCAL) == {}
+    model.converge(LOCAL, replace(WEB, name="other"))
+    assert doubtful(model, LOCAL, replace(WEB, name="other")) == {}
+
+
+def test_a_list_is_read_again_before_a_volume_counts_as_missing(model: Model) -> None:
+    model.converge(LOCAL)
+    pool = model.nodes["node1"].pools["local"]
+    del pool[next(name for name in pool if ".data." in name)]
+    assert doubtful(model, LOCAL) == {"node1": {"local"}}
+    assert doubtful(model, replace(LOCAL, state="absent")) == {"node1": {"local"}}
+
+
+def test_a_list_is_read_again_before_a_volume_is_made_that_may_be_there(model: Model) -> None:
+    model.converge(LOCAL)
+    more = replace(LOCAL, volumes=(*LOCAL.volumes, Volume(name="more", pool="local", size=64)))
+    assert doubtful(model, more)["node1"] >= {"local", "shared"}
+    model.nodes["node1"].guests.clear()
+    assert doubtful(model, LOCAL)["node1"] >= {"local", "shared"}
 
 
 def test_a_pool_that_is_off_does_not_hide_the_instance(model: Model) -> None:
@@ -986,7 +1024,7 @@ def test_refused_moves(model: Model, damage: str, message: str) -> None:
     plan = model.plan(replace(want, node="node2"))
     (problem,) = plan.refusals
     assert problem.what == f"it cannot move from node1 to node2: {message}"
-    assert problem.remedy == "Set node: node1, or remove what stands in the way."
+    assert problem.remedy == "Set node: node1, or mend what stands in the way."
 
 
 def test_a_move_off_a_local_pool_is_refused(model: Model) -> None:

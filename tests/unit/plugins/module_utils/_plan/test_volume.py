@@ -524,7 +524,7 @@ def test_nothing_is_done_to_what_a_silent_node_may_use(model: Model, want: Volum
 def test_data_that_is_gone_is_not_made_anew(model: Model) -> None:
     model.converge(DATA)
     model.volumes[SHARED.id, ""].clear()
-    assert "is gone from storage pool shared" in failure(model, DATA).what
+    assert "is not in storage pool shared" in failure(model, DATA).what
     assert describe(model)["status"] == "missing"
     model.converge(replace(DATA, state="absent"))
 
