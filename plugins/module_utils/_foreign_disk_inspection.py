@@ -12,6 +12,9 @@ from __future__ import annotations
 import os
 import re
 import struct
+import sys
+from array import array
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from ._errors import Problem
@@ -30,6 +33,10 @@ _VMDK_TYPES = ("monolithicSparse", "streamOptimized")
 # As much as QEMU reads; a longer one could hide something from us.
 _VMDK_DESCRIPTOR_SECTORS = 20
 _VMDK_MAX_GRAIN_SECTORS = 0x200000 // _SECTOR
+_VMDK_TABLE = 512  # entries
+_VMDK_ZEROS = 1  # up to here: a grain that is not there, or is zeros
+_VMDK_COMPRESSED, _VMDK_MARKERS = 1 << 16, 1 << 17
+_VMDK_GRAIN = struct.Struct("<QI")
 _VMDK_MAX_DIRECTORY = 512 * 1024 * 1024
 
 _VDI_MAGIC = 0xBEDA107F
@@ -47,10 +54,8 @@ def inspect_disk(file: BinaryIO, disk_format: str, max_size_mib: int, label: str
         return inspect_image(file, disk_format, max_size_mib, label)
     size = file.seek(0, os.SEEK_END)
     try:
-        virtual_size = _inspect_vmdk(file, size) if disk_format == "vmdk" else _inspect_vdi(file, size)
-        if not 0 < virtual_size <= max_size_mib * _MIB:
-            claimed = show_size(-(-virtual_size // _MIB)) if virtual_size else "nothing"
-            raise _Refusal(f"its virtual size is {claimed}; allowed is up to {show_size(max_size_mib)}")
+        inspect = _inspect_vmdk if disk_format == "vmdk" else _inspect_vdi
+        virtual_size = inspect(file, size, max_size_mib)
     except _Refusal as refusal:
         raise HostileImageError([Problem(str(refusal), refusal.remedy, resource=label or None)]) from refusal
     return Inspection(virtual_size, size)
@@ -70,10 +75,17 @@ def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     return data
 
 
+def _refuse_size(virtual_size: int, max_size_mib: int) -> None:
+    """Before tables are read: how many there are follows from it."""
+    if not 0 < virtual_size <= max_size_mib * _MIB:
+        claimed = show_size(-(-virtual_size // _MIB)) if virtual_size else "nothing"
+        raise _Refusal(f"its virtual size is {claimed}; allowed is up to {show_size(max_size_mib)}")
+
+
 # VMDK
 
 
-def _inspect_vmdk(file: BinaryIO, size: int) -> int:
+def _inspect_vmdk(file: BinaryIO, size: int, max_size_mib: int) -> int:
     """Return the virtual size in bytes."""
     start = _read(file, 0, min(size, 21))
     if start.startswith(b"# Disk DescriptorFile"):
@@ -90,18 +102,20 @@ def _inspect_vmdk(file: BinaryIO, size: int) -> int:
         raise _Refusal(f"it claims the impossible size of {capacity} sectors")
     if not 1 <= grain <= _VMDK_MAX_GRAIN_SECTORS or grain & (grain - 1):
         raise _Refusal(f"its grains have the impossible size of {grain} sectors")
-    if entries != 512:
+    if entries != _VMDK_TABLE:
         raise _Refusal(f"its grain tables have {entries} entries; 512 are usual")
     if ends != b"\n \r\n":
         raise _Refusal("its line ends were converted: it was damaged in transfer", "Copy it again, as binary.")
-    if compression not in (0, 1):
+    is_packed = bool(header[2] & _VMDK_COMPRESSED)
+    if compression not in (0, 1) or (is_packed and not (compression and header[2] & _VMDK_MARKERS)):
         raise _Refusal(f"its compression {compression} is not known")
     _refuse_descriptor(_read_descriptor(file, size, desc_offset, desc_size), capacity)
     if directory == _VMDK_AT_END:
         directory, capacity = _read_footer(file, size, capacity)
     if overhead * _SECTOR > size and directory != _VMDK_AT_END:
         raise _Refusal("the file is truncated: its own tables are not in it", "Copy it again.")
-    _refuse_directory(file, size, capacity, grain, entries, directory)
+    _refuse_size(capacity * _SECTOR, max_size_mib)
+    _refuse_directory(file, size, capacity, grain, directory, is_packed=is_packed)
     return int(capacity) * _SECTOR
 
 
@@ -150,23 +164,63 @@ def _read_footer(file: BinaryIO, size: int, capacity: int) -> tuple[int, int]:
     return footer[9], footer[3]
 
 
-def _refuse_directory(file: BinaryIO, size: int, capacity: int, grain: int, entries: int, directory: int) -> None:
-    """Every grain table must be in the file, and no more are read than the size needs."""
-    tables = -(-capacity // (grain * entries))
-    if tables * 4 > _VMDK_MAX_DIRECTORY:
+def _refuse_directory(file: BinaryIO, size: int, capacity: int, grain: int, directory: int, *, is_packed: bool) -> None:
+    """Every grain table, and every grain that it names, must be in the file: QEMU reads zeros beyond its end.
+
+    No more are read than the size needs.
+    """
+    count = -(-capacity // (grain * _VMDK_TABLE))
+    if count * 4 > _VMDK_MAX_DIRECTORY:
         raise _Refusal("its tables are larger than any disk needs")
-    if (directory * _SECTOR) + tables * 4 > size:
+    if (directory * _SECTOR) + count * 4 > size:
         raise _Refusal("the file is truncated: its grain directory is not in it", "Copy it again.")
-    data = _read(file, directory * _SECTOR, tables * 4)
-    for (place,) in struct.iter_unpack("<I", data):
-        if place and place * _SECTOR + entries * 4 > size:
+    seen: set[int] = set()
+    taken = bytearray(size // _SECTOR // grain + 1)
+    for number, place in enumerate(_numbers(_read(file, directory * _SECTOR, count * 4))):
+        if not place:
+            continue
+        if place * _SECTOR + _VMDK_TABLE * 4 > size:
             raise _Refusal("the file is truncated: a grain table is not in it", "Copy it again.")
+        if place in seen:
+            raise _Refusal("it is damaged: two of its grain tables lie in one place")
+        seen.add(place)
+        first = number * _VMDK_TABLE
+        for index, start in enumerate(_numbers(_read(file, place * _SECTOR, _VMDK_TABLE * 4)), first):
+            if start <= _VMDK_ZEROS or index * grain >= capacity:
+                continue
+            if is_packed:
+                _refuse_packed_grain(file, size, start, index * grain)
+                continue
+            if (start + min(grain, capacity - index * grain)) * _SECTOR > size:
+                raise _Refusal("the file is truncated: a grain is not in it", "Copy it again.")
+            if taken[start // grain]:
+                raise _Refusal("it is damaged: two of its grains lie in one place")
+            taken[start // grain] = 1
+
+
+def _refuse_packed_grain(file: BinaryIO, size: int, start: int, sector: int) -> None:
+    """A compressed grain begins with what it is of, and how long it is."""
+    if start * _SECTOR + _VMDK_GRAIN.size > size:
+        raise _Refusal("the file is truncated: a grain is not in it", "Copy it again.")
+    lba, length = _VMDK_GRAIN.unpack(_read(file, start * _SECTOR, _VMDK_GRAIN.size))
+    if lba != sector or not length:
+        raise _Refusal(f"it is damaged: where sector {sector} should be, is something else", "Copy it again.")
+    if start * _SECTOR + _VMDK_GRAIN.size + length > size:
+        raise _Refusal("the file is truncated: a grain is not in it", "Copy it again.")
+
+
+def _numbers(data: bytes) -> Sequence[int]:
+    """Return little-endian numbers of four bytes."""
+    found = array("I", data)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
 
 
 # VDI
 
 
-def _inspect_vdi(file: BinaryIO, size: int) -> int:
+def _inspect_vdi(file: BinaryIO, size: int, max_size_mib: int) -> int:
     """Return the virtual size in bytes."""
     data = _read(file, 0, 512) if size >= 512 else b"\0" * 512
     signature, version, header_size, kind = struct.unpack_from("<IIII", data, 0x40)
@@ -187,10 +241,16 @@ def _inspect_vdi(file: BinaryIO, size: int) -> int:
         raise _Refusal(f"it has {blocks} blocks, which do not fit its size of {virtual_size} bytes")
     if blocks_offset % _SECTOR or data_offset % _SECTOR or blocks_offset + blocks * 4 > size:
         raise _Refusal("the file is truncated: its block map is not in it", "Copy it again.")
-    for start in range(0, blocks, 65536):
-        count = min(65536, blocks - start)
-        for (place,) in struct.iter_unpack("<I", _read(file, blocks_offset + start * 4, count * 4)):
-            # QEMU writes no zeros at the end of a last block.
-            if place < _VDI_NOTHING and data_offset + place * block_size >= size:
+    _refuse_size(virtual_size, max_size_mib)
+    taken = bytearray(blocks)
+    for first in range(0, blocks, 65536):
+        count = min(65536, blocks - first)
+        for index, place in enumerate(_numbers(_read(file, blocks_offset + first * 4, count * 4)), first):
+            if place >= _VDI_NOTHING:
+                continue
+            if data_offset + place * block_size + min(block_size, virtual_size - index * block_size) > size:
                 raise _Refusal("the file is truncated: a block is not in it", "Copy it again.")
+            if place >= blocks or taken[place]:
+                raise _Refusal("it is damaged: two of its blocks lie in one place, or one is none of its own")
+            taken[place] = 1
     return int(virtual_size)

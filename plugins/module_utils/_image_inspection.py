@@ -10,12 +10,13 @@ Source of the rules: QEMU's docs/interop/qcow2.txt.
 from __future__ import annotations
 
 import os
+import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ._errors import InvalidInputError, Problem
+from ._qcow2_tables import Layout, TableError, check_tables
 from ._spec._mistake import shown
 from ._spec._sizes import show_size
 
@@ -45,10 +46,27 @@ _MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
     (0, b"BZh", "bzip2"),
     (0, b"PK\x03\x04", "zip"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (0, b"Rar!\x1a\x07", "RAR"),
+    (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"\x02\x21\x4c\x18", "lz4"),
+    (0, b"LZIP", "lzip"),
+    (0, b"\x5d\x00\x00", "lzma"),
+    (0, b"\x89LZO\x00\r\n\x1a\n", "lzop"),
+    (0, b"\x1f\x9d", "compress"),
+    (0, b"MSCF", "cabinet"),
+    (0, b"MSWIM\x00\x00\x00", "WIM"),
+    (0, b"070701", "cpio"),
+    (0, b"070702", "cpio"),
+    (0, b"070707", "cpio"),
+    (0x101, b"ustar", "tar"),
+    (0, b"!<arch>\n", "ar"),
 )
+# What QEMU takes for the text of a VMDK: comments and empty lines, then the version.
+_VMDK_TEXT = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*version=[0-9]")
 # The same, from the start of the last 512 bytes.
 _TAIL_MAGICS = ((b"conectix", "VHD"), (b"koly", "DMG"))
-_HEAD_LENGTH = 0x44
+_HEAD_LENGTH = 2048
 
 _V2_LENGTH = 72
 _V3_LENGTH = 104
@@ -69,8 +87,6 @@ _REFUSED_EXTENSIONS = {
     0x44415441: "names an external data file",
     0x0537BE77: "is encrypted",
 }
-_OFFSET_MASK = 0x00FFFFFFFFFFFE00
-_COMPRESSED = 1 << 62
 
 
 class HostileImageError(InvalidInputError):
@@ -121,6 +137,8 @@ def _find_magic(file: BinaryIO, size: int) -> str | None:
     for offset, magic, name in _MAGICS:
         if head[offset : offset + len(magic)] == magic:
             return name
+    if _VMDK_TEXT.match(head):
+        return "VMDK descriptor"
     if size >= 512:
         file.seek(size - 512)
         tail = file.read(512)
@@ -241,8 +259,14 @@ def _inspect_qcow2(file: BinaryIO, size: int, max_size_mib: int) -> int:
 def _refuse_references(file: BinaryIO, header: _Header) -> None:
     """Nothing outside the file may be named in it."""
     if header.backing_offset or header.backing_length:
-        file.seek(min(header.backing_offset, 2**62))
-        name = file.read(min(header.backing_length, 1023)).decode("utf-8", "replace")
+        end = header.backing_offset + header.backing_length
+        if not 0 < header.backing_length <= 1023 or not _V2_LENGTH <= header.backing_offset <= end <= header.cluster:
+            raise _Refusal(
+                f"it names a backing file at the impossible place {header.backing_offset}, in {header.backing_length} "
+                "bytes",
+                _AGAIN,
+            )
+        name = _read(file, header.backing_offset, header.backing_length).decode("utf-8", "replace")
         raise _Refusal(
             f"it has a backing file, {shown(name)}: QEMU would open whatever is named there",
             _FLATTEN,
@@ -309,34 +333,17 @@ def _refuse_tables(file: BinaryIO, header: _Header, size: int) -> None:
             raise _Refusal(f"its {what} has the impossible offset {offset}")
         if offset + length > size:
             raise _Refusal(f"the file is truncated: its {what} ends at byte {offset + length} of {size}", _AGAIN)
-    # A set, so that a small file whose entries all name one table is not read a million times.
-    tables = {entry & _OFFSET_MASK for entry in _entries(_read(file, header.l1_offset, needed * 8), 8)}
-    for l2_offset in sorted(tables):
-        _refuse_l2_table(file, header, l2_offset, size)
-
-
-def _refuse_l2_table(file: BinaryIO, header: _Header, offset: int, size: int) -> None:
-    if not offset:
-        return
-    if offset % header.cluster:
-        raise _Refusal(f"it has an L2 table at the impossible offset {offset}")
-    if offset + header.cluster > size:
-        end = offset + header.cluster
-        raise _Refusal(f"the file is truncated: an L2 table ends at byte {end} of {size}", _AGAIN)
-    # Of a compressed cluster only the low bits are the offset; how many follows from the cluster size.
-    compressed_mask = (1 << 62 - (header.cluster_bits - 8)) - 1
-    for entry in _entries(_read(file, offset, header.cluster), header.entry_size):
-        if not entry:
-            continue
-        start = entry & compressed_mask if entry & _COMPRESSED else entry & _OFFSET_MASK
-        # A last cluster that is not written out in full is allowed: QEMU reads zeros there.
-        if start >= size:
-            raise _Refusal(f"the file is truncated: it has data at byte {start} of {size}", _AGAIN)
-
-
-def _entries(table: bytes, entry_size: int) -> Iterator[int]:
-    """Yield the first 8 bytes of every entry as a number."""
-    if entry_size == 8:
-        yield from struct.unpack(f">{len(table) // 8}Q", table)
-    else:
-        yield from struct.unpack(f">{len(table) // 8}Q", table)[::2]
+    layout = Layout(
+        cluster_bits=header.cluster_bits,
+        entry_size=header.entry_size,
+        l1_offset=header.l1_offset,
+        l1_entries=header.l1_entries,
+        l1_used=needed,
+        refcount_offset=header.refcount_offset,
+        refcount_clusters=header.refcount_clusters,
+        refcount_order=header.refcount_order,
+    )
+    try:
+        check_tables(file, size, layout)
+    except TableError as error:
+        raise _Refusal(str(error), error.remedy) from error

@@ -52,6 +52,8 @@ class Vmdk:
     kind: str = "monolithicSparse"
     extents: str = 'RW 8192 SPARSE "disk.vmdk"'
     tables: tuple[int, ...] = (22,)
+    table: tuple[int, ...] = ()
+    grains: tuple[tuple[int, int, int], ...] = ()  # compressed: (sector in the file, sector of the disk, bytes)
     footer: bool = False
     footer_capacity: int = 4 * MIB // SECTOR
     length: int = 256 * SECTOR
@@ -61,7 +63,7 @@ class Vmdk:
             "<4sIIQQQQIQQQB4sH",
             self.magic,
             self.version,
-            3,
+            3 | (1 << 16 | 1 << 17 if self.compression else 0),
             capacity,
             self.grain,
             self.desc_offset,
@@ -83,6 +85,9 @@ class Vmdk:
         data[SECTOR : SECTOR + len(text)] = text
         directory = struct.pack(f"<{len(self.tables)}I", *self.tables)
         data[21 * SECTOR : 21 * SECTOR + len(directory)] = directory
+        data[22 * SECTOR : 22 * SECTOR + 4 * len(self.table)] = struct.pack(f"<{len(self.table)}I", *self.table)
+        for place, sector, length in self.grains:
+            struct.pack_into("<QI", data, place * SECTOR, sector, length)
         if self.footer:
             footer = self.header(self.directory, self.footer_capacity)
             data[254 * SECTOR : 254 * SECTOR + len(footer)] = footer
@@ -138,8 +143,8 @@ STREAM = Vmdk(kind="streamOptimized", footer=True, compression=1, version=3)
         (STREAM, "vmdk"),
         (VDI, "vdi"),
         (replace(VDI, kind=2), "vdi"),
-        # The last block need not be written out.
-        (replace(VDI, length=1024 + 10), "vdi"),
+        (replace(VMDK, table=(128, 1, 0)), "vmdk"),
+        (replace(STREAM, table=(128, 0, 160), grains=((128, 0, 9), (160, 256, 700))), "vmdk"),
     ],
 )
 def test_whole_disks(file: Vmdk | Vdi, disk_format: str) -> None:
@@ -162,7 +167,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "petabytes": (replace(VMDK, capacity=2**60), "impossible size"),
     "too large": (
         replace(VMDK, capacity=2**32, extents='RW 4294967296 SPARSE "a"', tables=(22,)),
-        "its grain directory is not in it",
+        "its virtual size is 2 TiB; allowed is up to 1 GiB",
     ),
     "grains of nothing": (replace(VMDK, grain=0), "impossible size of 0 sectors"),
     "odd grains": (replace(VMDK, grain=100), "impossible size of 100 sectors"),
@@ -191,6 +196,18 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "another size": (replace(VMDK, extents='RW 9 SPARSE "a"'), "claims 9 sectors"),
     "a truncated header": (replace(VMDK, length=30), "truncated"),
     "a table beyond": (replace(VMDK, tables=(2**31,)), "a grain table is not in it"),
+    "a grain beyond": (replace(VMDK, table=(2**31,)), "a grain is not in it"),
+    "a grain cut short": (replace(VMDK, table=(129,)), "a grain is not in it"),
+    "two grains in one place": (replace(VMDK, table=(128, 128)), "two of its grains lie in one place"),
+    "two tables in one place": (
+        replace(VMDK, tables=(22, 22), capacity=2**17, extents='RW 131072 SPARSE "a"'),
+        "two of its grain tables lie in one place",
+    ),
+    "a packed grain beyond": (replace(STREAM, table=(256,)), "a grain is not in it"),
+    "a packed grain cut short": (replace(STREAM, table=(250,), grains=((250, 0, 9999),)), "a grain is not in it"),
+    "a packed grain of another place": (replace(STREAM, table=(128,), grains=((128, 99, 9),)), "sector 0 should be"),
+    "a vdi cut short": (replace(VDI, length=1024 + 10), "a block is not in it"),
+    "two blocks in one place": (replace(VDI, places=(0, 0, 0xFFFFFFFF, 0xFFFFFFFF)), "two of its blocks"),
     "a directory beyond": (replace(VMDK, directory=2**40), "grain directory is not in it"),
     "a stream without its end": (replace(STREAM, length=200 * SECTOR), "ends with a footer"),
     "a stream of another size": (replace(STREAM, footer_capacity=9), "its footer claims 9"),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import struct
+import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import InvalidInputError
@@ -19,11 +24,12 @@ from hypothesis import strategies as st
 
 CLUSTER = 65536
 MIB = 1024**2
+GIB = 1024**3
 
 
 @dataclass(frozen=True)
 class Qcow2:
-    """A qcow2 file: header, reference count table, L1 table, one L2 table and one cluster of data."""
+    """A qcow2 file: header, tables of reference counts, L1 and L2, a block of reference counts, a cluster of data."""
 
     version: int = 3
     backing_offset: int = 0
@@ -43,8 +49,10 @@ class Qcow2:
     header_length: int = 104
     after_header: bytes = bytes(8)
     l1: tuple[int, ...] = (1 << 63 | 3 * CLUSTER,)
-    l2: tuple[int, ...] = (1 << 63 | 4 * CLUSTER,)
-    length: int = 5 * CLUSTER
+    l2: tuple[int, ...] = (1 << 63 | 5 * CLUSTER,)
+    refcounts: tuple[int, ...] = (4 * CLUSTER,)
+    counts: tuple[int, ...] = (1, 1, 1, 1, 1, 1)
+    length: int = 6 * CLUSTER
 
     def build(self) -> bytes:
         head = b"QFI\xfb" + struct.pack(
@@ -66,11 +74,13 @@ class Qcow2:
             head += struct.pack(
                 ">QQQII", self.incompatible, self.compatible, self.autoclear, self.refcount_order, self.header_length
             )
-        data = bytearray(5 * CLUSTER)
+        data = bytearray(6 * CLUSTER)
         data[: len(head)] = head
         data[len(head) : len(head) + len(self.after_header)] = self.after_header
         data[2 * CLUSTER : 2 * CLUSTER + 8 * len(self.l1)] = struct.pack(f">{len(self.l1)}Q", *self.l1)
         data[3 * CLUSTER : 3 * CLUSTER + 8 * len(self.l2)] = struct.pack(f">{len(self.l2)}Q", *self.l2)
+        data[CLUSTER : CLUSTER + 8 * len(self.refcounts)] = struct.pack(f">{len(self.refcounts)}Q", *self.refcounts)
+        data[4 * CLUSTER : 4 * CLUSTER + 2 * len(self.counts)] = struct.pack(f">{len(self.counts)}H", *self.counts)
         return bytes(data[: self.length])
 
 
@@ -93,11 +103,11 @@ def inspect(data: bytes, image_format: str = "qcow2", max_size_mib: int = 65536)
         replace(GOOD, virtual_size=512 * MIB),
         replace(GOOD, l1_entries=128),
         replace(GOOD, l1=(0,)),
-        replace(GOOD, l2=(0, 1, 4 * CLUSTER, 1 << 62 | 4 * CLUSTER + 77)),
+        replace(GOOD, l2=(0, 1, 1 << 62 | 5 * CLUSTER + 77, 1 << 62 | 5 * CLUSTER + 700)),
         replace(GOOD, after_header=extension(0x6803F857, b"features")),
         replace(GOOD, after_header=extension(0x12345678, b"unknown, and ignored by QEMU too")),
         replace(GOOD, incompatible=1 << 3, header_length=112, after_header=b"\x01" + bytes(15)),
-        replace(GOOD, length=5 * CLUSTER - 1),
+        replace(GOOD, length=6 * CLUSTER - 1),
     ],
 )
 def test_sound_files_are_accepted(image: Qcow2) -> None:
@@ -131,8 +141,33 @@ HOSTILE: list[tuple[str, Qcow2, str]] = [
         replace(GOOD, backing_offset=112, backing_length=16, after_header=bytes(8) + b"nbd:10.0.0.9:809"),
         'has a backing file, "nbd:',
     ),
-    ("backing name outside", replace(GOOD, backing_offset=2**64 - 1, backing_length=2**32 - 1), "has a backing file"),
-    ("backing length alone", replace(GOOD, backing_length=4), "has a backing file"),
+    (
+        "backing name outside",
+        replace(GOOD, backing_offset=2**64 - 1, backing_length=2**32 - 1),
+        "names a backing file at the impossible place",
+    ),
+    ("backing at 2^63", replace(GOOD, backing_offset=2**63, backing_length=9), f"the impossible place {2**63}, in 9"),
+    ("backing length alone", replace(GOOD, backing_length=4), "names a backing file at the impossible place 0"),
+    (
+        "two L1 entries, one L2 table",
+        replace(GOOD, virtual_size=GIB, l1_entries=2, l1=(3 * CLUSTER,) * 2),
+        "two things",
+    ),
+    ("an L2 table that is the L1 table", replace(GOOD, l1=(2 * CLUSTER,)), f"two things lie at byte {2 * CLUSTER}"),
+    ("two owners of a cluster", replace(GOOD, l2=(5 * CLUSTER,) * 2), f"two things lie at byte {5 * CLUSTER}"),
+    ("data that is a table", replace(GOOD, l2=(3 * CLUSTER,)), f"two things lie at byte {3 * CLUSTER}"),
+    ("packed data in a table", replace(GOOD, l2=(1 << 62 | 3 * CLUSTER + 9,)), "two things lie at byte"),
+    (
+        "packed data beyond",
+        replace(GOOD, l2=(1 << 62 | 6 << 54 | 6 * CLUSTER - 900,)),
+        "truncated: it has data at byte",
+    ),
+    ("data between clusters", replace(GOOD, l2=(5 * CLUSTER + 512,)), "data at the impossible offset"),
+    ("counts outside", replace(GOOD, refcounts=(60 * CLUSTER,)), "block of reference counts at the impossible offset"),
+    ("counts between clusters", replace(GOOD, refcounts=(4 * CLUSTER + 512,)), "the impossible offset"),
+    ("counts that are a table", replace(GOOD, refcounts=(3 * CLUSTER,)), "two things lie at byte"),
+    ("no counts", replace(GOOD, refcounts=()), "its reference counts call byte 0 free"),
+    ("data that is not counted", replace(GOOD, counts=(1, 1, 1, 1, 1)), f"call byte {5 * CLUSTER} free"),
     ("data file bit", replace(GOOD, incompatible=1 << 2), "its data is in an external file"),
     ("raw data file bit", replace(GOOD, autoclear=1 << 1), "its data is in an external file"),
     ("data file name", replace(GOOD, after_header=extension(0x44415441, b"/dev/sda")), "names an external data file"),
@@ -176,7 +211,7 @@ HOSTILE: list[tuple[str, Qcow2, str]] = [
     ("compressed data outside", replace(GOOD, l2=(1 << 62 | 2**40,)), "the file is truncated: it has data"),
     ("cut in the header", replace(GOOD, length=60), "the file is truncated"),
     ("cut behind the magic", replace(GOOD, length=4), "the file is truncated"),
-    ("cut in the middle", replace(GOOD, length=4 * CLUSTER), "the file is truncated"),
+    ("cut in the middle", replace(GOOD, length=5 * CLUSTER), "the file is truncated"),
 ]
 
 
@@ -197,6 +232,15 @@ def test_hostile_files_are_refused(image: Qcow2, said: str) -> None:
         (b"# Disk DescriptorFile\n".ljust(512, b"\0"), "looks like VMDK descriptor"),
         ((bytes(64) + b"\x7f\x10\xda\xbe").ljust(512, b"\0"), "looks like VDI"),
         (b"vhdxfile".ljust(512, b"\0"), "looks like VHDX"),
+        (b'version=1\nRW 1 FLAT "/etc/shadow" 0\n'.ljust(512, b"\0"), "looks like VMDK descriptor"),
+        (b"# a comment\n \r\n\nversion=3\n".ljust(512, b"\0"), "looks like VMDK descriptor"),
+        ((bytes(257) + b"ustar\x0000").ljust(1024, b"\0"), "looks like tar"),
+        (b"7z\xbc\xaf\x27\x1c".ljust(512, b"\0"), "looks like 7-Zip"),
+        (b"Rar!\x1a\x07\x01\x00".ljust(512, b"\0"), "looks like RAR"),
+        (b"\x04\x22\x4d\x18".ljust(512, b"\0"), "looks like lz4"),
+        (b"LZIP\x01".ljust(512, b"\0"), "looks like lzip"),
+        (b"\x5d\x00\x00\x80\x00".ljust(512, b"\0"), "looks like lzma"),
+        (b"070701".ljust(512, b"0"), "looks like cpio"),
         (b"conectix".ljust(512, b"\0"), "looks like VHD"),
         (bytes(512) + b"conectix".ljust(512, b"\0"), "looks like VHD"),
         (bytes(512) + b"koly".ljust(512, b"\0"), "looks like DMG"),
@@ -233,7 +277,49 @@ def test_one_table_named_a_million_times_is_read_once() -> None:
     ).build()[:512]
     table = 1024 + 8 * entries
     data = head + bytes(512) + struct.pack(">Q", table) * entries + bytes(512)
-    assert inspect(data).virtual_size == 65536 * MIB
+    with pytest.raises(HostileImageError, match="two things lie at byte"):
+        inspect(data)
+
+
+def test_a_small_file_with_millions_of_tables_takes_seconds(tmp_path: Path) -> None:
+    """Its tables are holes: nothing of them is on the disk, and nothing of them is read."""
+    entries = 2**21
+    head = replace(
+        GOOD, cluster_bits=9, virtual_size=65536 * MIB, l1_entries=entries, l1_offset=1024, refcount_offset=512
+    ).build()[:512]
+    first = 1024 + 8 * entries
+    path = tmp_path / "sparse.qcow2"
+    with path.open("w+b") as file:
+        file.write(head + bytes(512) + struct.pack(f">{entries}Q", *range(first, first + 512 * entries, 512)))
+        file.truncate(first + 512 * entries)
+        began = time.process_time()
+        with pytest.raises(HostileImageError, match="its reference counts call byte 0 free"):
+            inspect_image(file, "qcow2", 65536)
+        assert time.process_time() - began < 5
+
+
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="needs qemu-img")
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "-c",
+        "-o cluster_size=512",
+        "-c -o cluster_size=512",
+        "-o compat=0.10",
+        "-o extended_l2=on",
+        "-o preallocation=metadata",
+        "-o refcount_bits=1",
+        "-o refcount_bits=4",
+        "-o refcount_bits=64",
+    ],
+)
+def test_what_qemu_writes_is_sound(options: str, tmp_path: Path) -> None:
+    raw, image = tmp_path / "disk.raw", tmp_path / "disk.qcow2"
+    raw.write_bytes(bytes(MIB) + os.urandom(200_000) + bytes(2 * MIB) + os.urandom(70_000))
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", *options.split(), raw, image], check=True)
+    with image.open("rb") as file:
+        assert inspect_image(file, "qcow2", 64).virtual_size == -(-raw.stat().st_size // 512) * 512
 
 
 @given(st.binary(max_size=4096), st.sampled_from(["qcow2", "raw"]))
@@ -247,6 +333,6 @@ def test_lying_headers_raise_only_our_error(data: st.DataObject) -> None:
     whole = bytearray(GOOD.build())
     for offset, byte in data.draw(st.lists(st.tuples(st.integers(4, 120), st.integers(0, 255)), max_size=8)):
         whole[offset] = byte
-    whole = whole[: data.draw(st.sampled_from([len(whole), 4 * CLUSTER, CLUSTER, 104, 50]))]
+    whole = whole[: data.draw(st.sampled_from([len(whole), 5 * CLUSTER, CLUSTER, 104, 50]))]
     with suppress(InvalidInputError):
         assert 0 < inspect(bytes(whole)).virtual_size <= 65536 * MIB
