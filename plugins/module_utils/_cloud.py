@@ -9,9 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ._ceph_keys import read_key
+from ._defects import as_problem
 from ._errors import HypervisorError, PextraError, Problem, UnreachableError
+from ._plan._claims import Claim
 from ._plan._rows import Row
 from ._pool_kinds import CEPH_PORT
+from ._registry import claims
 from ._registry.store import Registry
 
 if TYPE_CHECKING:
@@ -71,6 +74,8 @@ class Cloud:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
+        # Under which this run holds leases, if it does: its own claims are none to plan around.
+        self.token: str | None = None
         self._lock = threading.Lock()
         self._node_locks: dict[str, threading.Lock] = {}
         self._hypervisors: dict[str, Hypervisor] = {}
@@ -93,6 +98,10 @@ class Cloud:
     def refresh_nodes(self) -> None:
         """Read the registered nodes again, by name."""
         self.nodes = {row.name: NodeEntry.from_row(row) for row in self.registry.rows("node")}
+
+    def claims(self) -> list[Claim]:
+        """Return what other runs at work have decided, and may not have done yet."""
+        return claims.read(self.registry, but=self.token)
 
     def add_candidate(self, name: str, address: str) -> None:
         """Make a host reachable by name that has not joined yet."""
@@ -183,8 +192,13 @@ class Cloud:
         results: dict[str, Result] = {}
         if not names:
             return results
+
+        def read_one(name: str) -> Result:
+            with as_problem(name):
+                return read(name)
+
         with ThreadPoolExecutor(max_workers=len(names)) as pool:
-            futures = {name: pool.submit(read, name) for name in names}
+            futures = {name: pool.submit(read_one, name) for name in names}
         for name, future in futures.items():
             try:
                 results[name] = future.result()

@@ -80,3 +80,7 @@ class RegistryError(PextraError):
 
 class LeaseError(PextraError):
     """Another run holds the resource."""
+
+
+class DefectError(PextraError):
+    """An error that nobody foresaw (_defects.py)."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._cloud import Cloud
+from ._defects import as_problem
 from ._engine import Terms, converge, name_holder, summarise
 from ._errors import LeaseError, PextraError, RegistryError
 from ._plan.registered_pools import plan_registered, wants_of_registry
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with open(given[0], encoding="utf-8") as file:
             configuration: dict[str, Any] = json.load(file)
-        with Registry(configuration["registry"]) as registry:
+        url = configuration["registry"]
+        with as_problem(), Registry(url) as registry:
             lines = propagate(registry)
     except LeaseError as error:
         lines = [str(error)]

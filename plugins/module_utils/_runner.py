@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._argspec import info_arguments, resource_arguments
+from ._defects import as_problem
 from ._errors import ConsentError, InvalidInputError, NotConvergedError, PextraError, Problem, RefusedError
 from ._host_engine import HostWork, converge_on_host
 from ._plan._diff import render_diff
@@ -67,7 +68,8 @@ def run(
     module = _QuietModule(**resource_arguments(table, plural, extra))
     resource = _load(module, load, _CHANGES)
     try:
-        _converge(module, resource, plural)
+        with as_problem():
+            _converge(module, resource, plural)
     except PextraError as error:
         fail(module, error.problems)
 
@@ -89,7 +91,7 @@ def run_info(
     }
     resource = _load(module, load, nothing)
     try:
-        with ExitStack() as stack:
+        with as_problem(), ExitStack() as stack:
             cloud = _open(module, stack)
             if cloud is None:
                 _exit_unknown(module, "there is no registry yet", nothing)

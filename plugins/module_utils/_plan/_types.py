@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .._errors import Problem
+from ._claims import Claim, Room
 
 When = Literal["live", "next_boot", "replace"]
 
@@ -41,6 +42,9 @@ class Work:
     pending: differences that wait for a restart that was not allowed; they are reported, and are not changes.
     loses: data that the steps would destroy; needs `confirm: DESTROY`.
     touches: other resources that it changes as well, such as `instance web`; they are leased along.
+    uses: resources that must not end meanwhile, such as `pool local`; ends: it takes what it changes from its users.
+    after: resources (`pool local`) whose works in this plan must be done before it; if one fails, this is not begun.
+    takes, room: what it has from the decision on, and no other may (_claims.py).
     """
 
     kind: str
@@ -52,10 +56,26 @@ class Work:
     pending: tuple[Change, ...] = ()
     loses: tuple[str, ...] = ()
     touches: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    ends: bool = False
+    after: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    room: Room | None = None
+
+    @property
+    def key(self) -> str:
+        """What it changes, as leases and `after` name it."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def claim(self) -> Claim | None:
+        if self.id is None or not (self.takes or self.room):
+            return None
+        return Claim(self.id, self.name, self.takes, self.room)
 
     @property
     def label(self) -> str:
-        return f"{self.kind} {self.name}" + (f" on {self.node}" if self.node else "")
+        return self.key + (f" on {self.node}" if self.node else "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ._claims import Room
+
 
 @dataclass
 class Capacity:
@@ -33,6 +35,16 @@ class Capacity:
         self.committed += memory
         if runs:
             self.taken += memory
+
+    def add(self, room: Room, taken: int, committed: int) -> None:
+        """Account for what another run has decided that an instance has here, where so much of it is counted already.
+
+        It never counts for less: until the other run has ended, the instance has what it had, or what it is to have.
+        """
+        self.committed += max(0, room.memory - committed)
+        self.taken += max(0, (room.memory if room.runs else 0) - taken)
+        if room.group is not None:
+            self.groups.add(room.group)
 
 
 def choose_node(

@@ -15,6 +15,7 @@ from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
 from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_missing, name_nics
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel, convert_domain
+from ._claims import Claim, Room, key_of_mac, key_of_unit
 from ._disks import disk_of
 from ._missing_volumes import explain_missing
 from ._rows import Row
@@ -56,7 +57,10 @@ class NodeState:
 
 @dataclass(frozen=True)
 class VmHave:
-    """domains are ours, by UUID; foreign are the names of the others, by node; down says why nodes do not answer."""
+    """domains are ours, by UUID; foreign are the names of the others, by node; down says why nodes do not answer.
+
+    claims are what other runs at work have decided.
+    """
 
     hierarchy: Hierarchy
     nodes: Mapping[str, NodeState]
@@ -65,6 +69,7 @@ class VmHave:
     down: Mapping[str, Problem]
     # By UUID, of the instances of which a call names a part of what cloud-init is told.
     seeds: Mapping[str, Seed] = field(default_factory=dict, repr=False)
+    claims: tuple[Claim, ...] = ()
 
     def rows(self, kind: str, cluster_id: str) -> list[Row]:
         return [row for row in self.hierarchy.members if row.kind == kind and row.scope == cluster_id]
@@ -111,10 +116,11 @@ class _Context:
     vswitches: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[Domain]] = field(default_factory=dict)
-    units: dict[tuple[str, str], str] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cluster: Row, have: VmHave, consent: Consent) -> _Context:
+    def of(cls, cluster: Row, have: VmHave, consent: Consent, planned: frozenset[str]) -> _Context:
+        """planned are the names of the instances of the call."""
         context = cls(cluster, have, consent, {name: copy.deepcopy(node.capacity) for name, node in have.nodes.items()})
         for kind, table in (
             ("pool", context.pools),
@@ -132,11 +138,39 @@ class _Context:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
             for domain in domains:
                 for label in domain.config.labels.volumes if domain.config.labels.cluster == cluster.id else ():
-                    if label.unit is not None:
-                        context.units[label.pool, label.unit] = domain.config.name
+                    if label.unit is not None and label.pool in context.pools:
+                        key = key_of_unit(context.pools[label.pool].id, label.unit)
+                        context.taken[key] = domain.config.name
+                # What the call's own instances are to have is looked at when they are planned.
+                for nic in domain.config.interfaces if domain.config.name not in planned else ():
+                    context.taken[key_of_mac(nic.mac)] = domain.config.name
         for row in have.rows("instance", cluster.id):
             context.reserve(row, 1)
+        own = {context.instances[name].id for name in planned if name in context.instances}
+        for claim in have.claims:
+            if claim.resource not in own:
+                context.count(claim)
         return context
+
+    def count(self, claim: Claim) -> None:
+        """Count what another run has decided, as far as it does not show yet."""
+        for key in claim.takes:
+            self.taken[key] = claim.name
+        room = claim.room
+        node = self.nodes.get(room.node) if room is not None else None
+        if room is None or node not in self.capacities:
+            return
+        row = self.instances.get(claim.resource)
+        seen = [domain for domain in self.have.domains.get(uuid_of(claim.resource), ()) if domain.node == node]
+        if seen:
+            memory, runs = max(domain.config.memory for domain in seen), any(one.power != "stopped" for one in seen)
+        elif (
+            row is not None and row.name not in self.by_name and self.nodes.get(row.attributes.get("node", "")) == node
+        ):
+            memory, runs = row.attributes.get("memory", 0), row.attributes.get("power") not in (None, "stopped")
+        else:
+            memory, runs = 0, False
+        self.capacities[node].add(room, memory if runs else 0, memory)
 
     def reserve(self, row: Row, sign: int) -> None:
         """Count (1), or no more (-1), an instance that has its node and is not defined there yet, or not any more."""
@@ -157,6 +191,7 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
     contexts: dict[str, _Context] = {}
     clusters: dict[int, _Context] = {}
     names: set[tuple[str, str]] = set()
+    planned = frozenset(want.name for want in wants)
     for index, want in enumerate(wants):
         label = f"instance {want.name}"
         cluster = find_cluster(want.cluster, have.hierarchy.clusters)
@@ -168,7 +203,7 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
             continue
         names.add((cluster.id, want.name))
         if cluster.id not in contexts:
-            contexts[cluster.id] = _Context.of(cluster, have, consent)
+            contexts[cluster.id] = _Context.of(cluster, have, consent, planned)
         clusters[index] = contexts[cluster.id]
     # Those whose node is settled come first: the others are placed around them.
     for index in sorted(clusters, key=lambda index: _is_free(wants[index], clusters[index])):
@@ -216,8 +251,7 @@ def _plan_one(want: Vm, context: _Context) -> Work:
             )
     if current is None:
         node = _place(want, row, context)
-        steps, changes = _plan_creation(want, row, instance_id, node, context)
-        work = Work(kind="instance", name=want.name, id=instance_id, node=node, steps=steps, changes=changes)
+        work = _plan_creation(want, row, instance_id, node, context)
     else:
         work = _plan_change(want, row, instance_id, current, context)
     # A move replaces what it finds at its target.
@@ -670,6 +704,8 @@ def _nics_of(
         addresses = nic.addresses if nic.addresses is not None else kept.addresses if kept is not None else ()
         labels.append(NicLabel(name=name, addresses=tuple(addresses)))
         before = held.get(mac)
+        if before is None:
+            _take_mac(mac, want, context)
         if not nic.port_group and before is not None:
             interfaces.append(before)
         else:
@@ -709,11 +745,21 @@ def _seed_files(
 
 def _take_unit(unit: str, pool: Row, want: Vm, context: _Context) -> None:
     """Two guests on one unit destroy each other's file systems."""
-    holder = context.units.setdefault((pool.name, unit), want.name)
+    holder = context.taken.setdefault(key_of_unit(pool.id, unit), want.name)
     if holder != want.name:
         raise _RefusedError(
             f"{unit} of storage pool {pool.name} is used by instance {holder}",
             "Choose another unit, or take it from that instance first.",
+        )
+
+
+def _take_mac(mac: str, want: Vm, context: _Context) -> None:
+    """Two guests with one MAC lose each other's frames."""
+    holder = context.taken.setdefault(key_of_mac(mac), want.name)
+    if holder != want.name:
+        raise _RefusedError(
+            f"the MAC address {mac} is that of instance {holder}",
+            "Choose another one, or leave it out: then one is made of the instance's identifier.",
         )
 
 
@@ -772,9 +818,7 @@ def _attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
 # Creation
 
 
-def _plan_creation(
-    want: Vm, row: Row | None, instance_id: str, node: str, context: _Context
-) -> tuple[tuple[Step, ...], tuple[Change, ...]]:
+def _plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: _Context) -> Work:
     model, seed = model_of(want, instance_id, context, None)
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
@@ -809,7 +853,17 @@ def _plan_creation(
         *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in _named_nics(model)),
         Change("power", None, power),
     ]
-    return tuple(steps), tuple(changes)
+    return Work(
+        kind="instance",
+        name=want.name,
+        id=instance_id,
+        node=node,
+        steps=tuple(steps),
+        changes=tuple(changes),
+        uses=_uses(model, (node,), context),
+        takes=_takes(model, context),
+        room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity),
+    )
 
 
 def _is_filled(step: Step) -> bool:
@@ -975,6 +1029,9 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         changes=tuple(dict.fromkeys([*changes, *power.changes])),
         pending=power.pending,
         loses=loses,
+        uses=_uses(model, (current.node, *([target] if target else [])), context),
+        takes=_takes(model, context),
+        room=_room(model, current, power.wanted, context.have.nodes[target or current.node]),
     )
 
 
@@ -985,6 +1042,31 @@ def _as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainM
     if want.volumes is None:
         model = replace(model, disks=live.disks)
     return model
+
+
+def _room(model: DomainModel, current: Domain, power: str, there: NodeState) -> Room:
+    """Return the room that it takes where it is to be. Until it has restarted it has what it had."""
+    runs = power != "stopped" or current.power != "stopped"
+    return Room(there.row.id, max(model.memory, current.config.memory), runs, model.labels.anti_affinity)
+
+
+def _uses(model: DomainModel, nodes: Sequence[str], context: _Context) -> tuple[str, ...]:
+    """Return what must not be taken away while the instance is being made or changed."""
+    keys = [f"cluster {context.cluster.name}", *(f"node {node}" for node in nodes)]
+    keys += [f"pool {label.pool}" for label in model.labels.volumes]
+    keys += [f"image {model.labels.image}"] if model.labels.image else []
+    keys += [key for nic in model.interfaces for key in (f"vswitch {nic.network}", f"port_group {nic.port_group}")]
+    return tuple(dict.fromkeys(keys))
+
+
+def _takes(model: DomainModel, context: _Context) -> tuple[str, ...]:
+    """Return what the instance alone may have."""
+    units = [
+        key_of_unit(context.pools[label.pool].id, label.unit)
+        for label in model.labels.volumes
+        if label.unit is not None
+    ]
+    return (*units, *(key_of_mac(nic.mac) for nic in model.interfaces))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import peewee
 
-from . import models
 from .store import Registry
 
 Outcome = Literal["started", "done", "failed"]
@@ -29,12 +27,12 @@ class Event(NamedTuple):
 
 def record(registry: Registry, events: Iterable[Event]) -> None:
     """Append events, in one transaction."""
-    now = time.time()
-    rows = [{"at": now, **event._asdict()} for event in events]
+    rows = [event._asdict() for event in events]
 
     def write() -> None:
-        for chunk in peewee.chunked(rows, 80):
-            models.AuditEvent.insert_many(chunk).execute()
+        now = registry.now()
+        for chunk in peewee.chunked([{"at": now, **row} for row in rows], 80):
+            registry.tables.audit_event.insert_many(chunk).execute()
 
     if rows:
         registry.transaction(write)
@@ -44,9 +42,10 @@ def read(registry: Registry, *, names: Sequence[str] | None = None, limit: int =
     """Return the newest events first, at most `limit`, of all resources or of those named."""
 
     def select() -> list[dict[str, Any]]:
-        query = models.AuditEvent.select().order_by(models.AuditEvent.id.desc()).limit(limit)
+        table = registry.tables.audit_event
+        query = table.select().order_by(table.id.desc()).limit(limit)
         if names is not None:
-            query = query.where(models.AuditEvent.name.in_(names) | models.AuditEvent.resource.in_(names))
+            query = query.where(table.name.in_(names) | table.resource.in_(names))
         return [{key: value for key, value in row.items() if key != "id"} for row in query.dicts()]
 
     return registry.transaction(select)

@@ -6,10 +6,12 @@ writes of many rows are one transaction.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,9 +20,14 @@ import peewee
 from .._errors import RegistryError
 from .._plan._rows import AssociationRow, Row
 from .._registry_url import DEFAULT_URL
-from . import migrations, models
+from . import migrations
+from ._connection import database_of, is_sqlite, open_connection, sqlite_path
+from .models import tables_of
+
+__all__ = ["Registry", "sqlite_path"]
 
 _REVISION = "revision"
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())"
 
 Result = TypeVar("Result")
 
@@ -37,13 +44,13 @@ class Registry:
             raise RegistryError(f"there is no registry at {path}. Run the coordinator stage of site.yml first.")
         mask = os.umask(0o077)
         try:
-            self.database = _database(url, path)
-            self.database.connect()
-            models.database.initialize(self.database)
+            self.database = database_of(url)
+            self.tables = tables_of(self.database)
+            open_connection(self.database)
             if create:
-                self.migrated = migrations.migrate(self.database)
+                self.migrated = migrations.migrate(self.database, self.tables)
             else:
-                version = migrations.read_version(self.database)
+                version = migrations.read_version(self.database, self.tables)
                 self.migrated = (version, version)
                 if version != len(migrations.MIGRATIONS):
                     raise RegistryError(
@@ -67,37 +74,46 @@ class Registry:
                 self.database.close()
 
     def transaction(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in one transaction, under the lock."""
-        with self._lock:
-            try:
-                # SQLite: take the write lock at once, or two writers that both began by reading deadlock.
-                is_sqlite = isinstance(self.database, peewee.SqliteDatabase)
-                with (
-                    self.database.atomic("IMMEDIATE")
-                    if is_sqlite and not self.database.in_transaction()
-                    else self.database.atomic()
-                ):
+        """Run `work` in one transaction, under the lock.
+
+        Transactions of all runs come one after the other, on every database: what one has read, nobody changes before
+        it ends. So whatever reads, changes and writes is right if it does so in one of these.
+        """
+        with self._lock, self._reporting():
+            open_connection(self.database)
+            if self.database.in_transaction():
+                with self.database.atomic():
                     return work()
-            except peewee.IntegrityError:
-                raise
-            except (peewee.DatabaseError, peewee.InterfaceError) as error:
-                raise RegistryError(f"the registry at {_without_password(self.url)} failed: {error}") from error
+            if is_sqlite(self.database):
+                with self.database.atomic("IMMEDIATE"):
+                    return work()
+            with self.database.atomic():
+                fact = self.tables.fact
+                list(fact.select(fact.key).where(fact.key == migrations.LOCK).for_update().tuples())
+                return work()
+
+    def now(self) -> float:
+        """Return the time by the database's clock, in seconds since the epoch: one for all hosts."""
+        if is_sqlite(self.database):
+            return time.time()  # it is this host's alone
+        return float(self._read(lambda: self.database.execute_sql(_CLOCK).fetchone()[0]))
 
     # Resources
 
     def rows(self, *kinds: str) -> list[Row]:
         """Return all resources of the kinds, by name."""
+        resource = self.tables.resource
 
         def read() -> list[Row]:
-            query = models.Resource.select().where(models.Resource.kind.in_(kinds)).order_by(models.Resource.name)
+            query = resource.select().where(resource.kind.in_(kinds)).order_by(resource.name)
             return [
                 Row(id_, kind, name, scope, json.loads(attributes))
                 for id_, kind, name, scope, attributes in query.tuples().select(
-                    models.Resource.id,
-                    models.Resource.kind,
-                    models.Resource.name,
-                    models.Resource.scope,
-                    models.Resource.attributes,
+                    resource.id,
+                    resource.kind,
+                    resource.name,
+                    resource.scope,
+                    resource.attributes,
                 )
             ]
 
@@ -108,20 +124,21 @@ class Registry:
         batch = list(rows)
         if not batch:
             return
+        resource = self.tables.resource
 
         def write() -> None:
             known: set[str] = set()
             for chunk in peewee.chunked([row.id for row in batch], 200):
-                query = models.Resource.select(models.Resource.id).where(models.Resource.id.in_(chunk))
+                query = resource.select(resource.id).where(resource.id.in_(chunk))
                 known.update(id_ for (id_,) in query.tuples())
             fresh = [_columns(row) for row in batch if row.id not in known]
             for chunk in peewee.chunked(fresh, 100):
-                models.Resource.insert_many(chunk).execute()
+                resource.insert_many(chunk).execute()
             for row in batch:
                 if row.id in known:
                     columns = _columns(row)
                     id_ = columns.pop("id")
-                    models.Resource.update(columns).where(models.Resource.id == id_).execute()
+                    resource.update(columns).where(resource.id == id_).execute()
 
         try:
             self.transaction(write)
@@ -129,14 +146,29 @@ class Registry:
             names = ", ".join(sorted({f"{row.kind} {row.name}" for row in batch})[:5])
             raise RegistryError(f"a name is taken already, among: {names}. Run again.") from error
 
+    def change(self, id_: str, change: Callable[[Row], Row]) -> None:
+        """Change a resource as it is now, if it is there: what others have written since it was read stays."""
+        table = self.tables.resource
+
+        def write() -> None:
+            query = table.select(table.id, table.kind, table.name, table.scope, table.attributes).where(table.id == id_)
+            for *columns, attributes in query.tuples():
+                before = Row(*columns, json.loads(attributes))
+                after = change(before)
+                if after != before:
+                    self.put([after])
+
+        self.transaction(write)
+
     def remove(self, ids: Iterable[str]) -> None:
         """Remove resources and their associations."""
+        resource, association = self.tables.resource, self.tables.association
         batch = list(ids)
 
         def write() -> None:
             for chunk in peewee.chunked(batch, 200):
-                models.Association.delete().where(models.Association.resource.in_(chunk)).execute()
-                models.Resource.delete().where(models.Resource.id.in_(chunk)).execute()
+                association.delete().where(association.resource.in_(chunk)).execute()
+                resource.delete().where(resource.id.in_(chunk)).execute()
 
         if batch:
             self.transaction(write)
@@ -145,14 +177,13 @@ class Registry:
 
     def associations(self, kind: str) -> list[AssociationRow]:
         """Return where the resources of a kind are."""
+        resource, association = self.tables.resource, self.tables.association
 
         def read() -> list[AssociationRow]:
             query = (
-                models.Association.select(
-                    models.Association.resource, models.Association.node, models.Association.attributes
-                )
-                .join(models.Resource)
-                .where(models.Resource.kind == kind)
+                association.select(association.resource, association.node, association.attributes)
+                .join(resource)
+                .where(resource.kind == kind)
             )
             return [AssociationRow(resource, node, json.loads(text)) for resource, node, text in query.tuples()]
 
@@ -161,7 +192,7 @@ class Registry:
     def associate(self, rows: Iterable[AssociationRow]) -> None:
         """Insert or replace associations, in one transaction."""
         batch = {(row.resource, row.node): _json(row.attributes) for row in rows}
-        table = models.Association
+        table = self.tables.association
         fresh = [{"resource": resource, "node": node, "attributes": text} for (resource, node), text in batch.items()]
 
         def write() -> None:
@@ -175,63 +206,48 @@ class Registry:
 
     def dissociate(self, resource: str, node: str) -> None:
         """Remove an association, if it is there."""
+        table = self.tables.association
 
         def write() -> None:
-            models.Association.delete().where(
-                (models.Association.resource == resource) & (models.Association.node == node)
-            ).execute()
+            table.delete().where((table.resource == resource) & (table.node == node)).execute()
 
         self.transaction(write)
 
     # Revision: tells whether anything was changed by another run since one read
 
     def revision(self) -> int:
-        """Return a number that grows with every finished change."""
+        """Return a number that grows with every decision and every finished change."""
+        fact = self.tables.fact
 
         def read() -> int:
-            row = models.Fact.get_or_none(models.Fact.key == _REVISION)
+            row = fact.get_or_none(fact.key == _REVISION)
             return int(row.value) if row else 0
 
         return self._read(read)
 
     def bump_revision(self) -> None:
         """Let other runs know that something has changed."""
+        fact = self.tables.fact
 
         def write() -> None:
-            # The database adds, so that of two runs at once neither is lost.
-            grown = (models.Fact.value.cast("INTEGER") + 1).cast("VARCHAR")
-            if not models.Fact.update(value=grown).where(models.Fact.key == _REVISION).execute():
-                models.Fact.insert(key=_REVISION, value="1").execute()
+            if not fact.update(value=str(self.revision() + 1)).where(fact.key == _REVISION).execute():
+                fact.insert(key=_REVISION, value="1").execute()
 
-        try:
-            self.transaction(write)
-        except peewee.IntegrityError:  # two runs made the first one at once
-            self.transaction(write)
+        self.transaction(write)
 
     def _read(self, read: Callable[[], Result]) -> Result:
-        with self._lock:
-            try:
-                return read()
-            except (peewee.DatabaseError, peewee.InterfaceError) as error:
-                raise RegistryError(f"the registry at {_without_password(self.url)} failed: {error}") from error
+        with self._lock, self._reporting():
+            open_connection(self.database)
+            return read()
 
-
-def _database(url: str, path: str | None) -> Any:
-    """Return the database, not yet connected. Threads share the connection: the registry's lock keeps them apart."""
-    if path is None:
-        # Loads the drivers of every database that peewee knows, which SQLite need not wait for.
-        from playhouse.db_url import connect
-
-        return connect(url, thread_safe=False)
-    # WAL lets readers go on while one writes; the timeout covers two runs at once.
-    pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}
-    return peewee.SqliteDatabase(path, thread_safe=False, check_same_thread=False, timeout=30, pragmas=pragmas)
-
-
-def sqlite_path(url: str) -> str | None:
-    """Return the path of an SQLite registry, None for another database."""
-    parts = urlsplit(url)
-    return parts.path[1:] if parts.scheme == "sqlite" else None
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except peewee.IntegrityError:
+            raise
+        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+            raise RegistryError(f"the registry at {_without_password(self.url)} failed: {error}") from error
 
 
 def _columns(row: Row) -> dict[str, Any]:

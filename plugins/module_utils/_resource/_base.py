@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -42,10 +42,15 @@ class Resource(Protocol, Generic[Spec, Have]):
         """Return what to do. Pure."""
 
     def reserve(self, cloud: Cloud, plan: Plan) -> None:
-        """Write what must be in the registry before a node is touched, in one transaction."""
+        """Write what must be in the registry before a node is touched. It is called in a transaction, and does nothing
+        else there.
+        """
 
-    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
-        """Carry out one step. Must be harmless when it was done already by a run that was killed."""
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
+        """Carry out one step. Must be harmless when it was done already by a run that was killed.
+
+        A step that waits for something outside yields how many seconds to wait instead of sleeping, until it is done.
+        """
 
     def describe(self, wants: Sequence[Spec], have: Have) -> list[dict[str, Any]]:
         """Return the resources as results, in the order of `wants`; all that are known if `wants` is empty."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from .._cloud import Cloud
+from .._defects import as_problem
 from .._errors import HypervisorError, NotFoundError, PextraError, Problem
 from .._hypervisor import DomainRecord, Hypervisor
 from .._ids import uuid_of
@@ -31,6 +32,7 @@ from .._xml.domain import (
     render_interface,
     render_labels,
 )
+from .._xml.foreign import memory_of
 from ._base import Options
 from ._hierarchy import read_hierarchy
 from ._instance_volumes import look_again_where_doubtful, make_volume, read_names, write_small_volume
@@ -39,6 +41,13 @@ from ._pool_blocks import read_blocks
 _MIB = 1024**2
 _STOP_TIMEOUT_S = 90.0
 _POLL_EVERY_S = 0.25
+
+
+class Foreign(NamedTuple):
+    """A virtual machine that is not ours. memory is MiB, of the node's that it takes or would take."""
+
+    memory: int
+    runs: bool
 
 
 class VmResource:
@@ -53,6 +62,7 @@ class VmResource:
     # Reading
 
     def read(self, cloud: Cloud, wants: Sequence[Vm], options: Options) -> VmHave:
+        claims = cloud.claims()
         hierarchy = read_hierarchy(cloud)
         clusters = {row.id for row in hierarchy.clusters}
         if wants:
@@ -70,15 +80,17 @@ class VmResource:
         foreign: dict[str, frozenset[str]] = {}
         for name, (memory, networks, volumes, sizes, ours, others) in read.items():
             capacity = Capacity(memory, cloud.nodes[name].memory_reserved)
+            for other in others.values():
+                capacity.take(other.memory, runs=other.runs)
             for domain in ours:
                 domains.setdefault(domain.config.uuid, []).append(domain)
                 capacity.take(domain.config.memory, runs=domain.power != "stopped")
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
-            foreign[name] = others
+            foreign[name] = frozenset(others)
             nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes)
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
-        have = VmHave(hierarchy, nodes, domains, foreign, down)
+        have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims))
         have = look_again_where_doubtful(cloud, wants, have, pools)
         return replace(have, seeds=_read_seeds(cloud, wants, have))
 
@@ -92,11 +104,11 @@ class VmResource:
 
     # Applying
 
-    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
         if "on" in step.data:  # it has moved there
             work = replace(work, node=step.data["on"])
-        apply = getattr(self, f"_{step.act}")
-        apply(cloud, work, step.data)
+        apply: Callable[..., Iterator[float] | None] = getattr(self, f"_{step.act}")
+        return apply(cloud, work, step.data)
 
     def _register(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         """Done by `reserve`."""
@@ -150,7 +162,7 @@ class VmResource:
     def _force_stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         _node(cloud, work).force_stop(_uuid(work), work.label)
 
-    def _stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+    def _stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
         """Press the power button, and wait for the guest. It may not have listened yet, so press again."""
         hypervisor = _node(cloud, work)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
@@ -172,7 +184,7 @@ class VmResource:
                 pressed = now
                 with contextlib.suppress(NotFoundError):
                     hypervisor.request_shutdown(_uuid(work), work.label)
-            time.sleep(_POLL_EVERY_S)
+            yield _POLL_EVERY_S
 
     def _attach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_interface(data["interface"])
@@ -354,8 +366,10 @@ def _uuid(work: Work) -> str:
 
 def _read_node(
     cloud: Cloud, node: str, pools: Mapping[str, str]
-) -> tuple[int, frozenset[str], dict[str, frozenset[str]], dict[str, Mapping[str, int]], list[Domain], frozenset[str]]:
-    """Read one node: memory, networks, volumes of our pools, instances, and the names of foreign domains.
+) -> tuple[
+    int, frozenset[str], dict[str, frozenset[str]], dict[str, Mapping[str, int]], list[Domain], dict[str, Foreign]
+]:
+    """Read one node: memory, networks, volumes of our pools, instances, and foreign domains by name.
 
     pools: their types, by name.
 
@@ -369,14 +383,15 @@ def _read_node(
         if pool.name in pools and pool.active:
             volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
     ours: list[Domain] = []
-    foreign: set[str] = set()
+    foreign: dict[str, Foreign] = {}
     for record in hypervisor.domains():
-        domain = _domain_of(node, record)
+        with as_problem(node, f"virtual machine {record.name}"):
+            domain = _domain_of(node, record)
         if domain is None:
-            foreign.add(record.name)
+            foreign[record.name] = Foreign(memory_of(record.live or record.config), record.live is not None)
         else:
             ours.append(domain)
-    return hypervisor.host().memory, networks, volumes, sizes, ours, frozenset(foreign)
+    return hypervisor.host().memory, networks, volumes, sizes, ours, foreign
 
 
 def _domain_of(node: str, record: DomainRecord) -> Domain | None:

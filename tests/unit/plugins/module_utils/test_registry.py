@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import RegistryError
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import migrations, models
+from ansible_collections.pextra.cloud.plugins.module_utils._registry import migrations
 from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, sqlite_path
 
 POOL = Row(new_id("pool"), "pool", "local", "cls-1", {"path": "/srv/pool", "shared": False, "nodes": ["a", "b"]})
@@ -37,17 +37,17 @@ def test_each_version_is_migrated(registry_url: str, monkeypatch: pytest.MonkeyP
         registry.put([POOL])
     seen = []
 
-    def second(database: object) -> None:
+    def third(database: object, tables: object) -> None:
         seen.append(database)
 
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, second))
-    with pytest.raises(RegistryError, match=r"schema has version 1, this collection's is 2\. Run the coordinator"):
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, third))
+    with pytest.raises(RegistryError, match=r"schema has version 2, this collection's is 3\. Run the coordinator"):
         Registry(registry_url)
     with Registry(registry_url, create=True) as registry:
-        assert (registry.migrated, len(seen)) == ((1, 2), 1)
+        assert (registry.migrated, len(seen)) == ((2, 3), 1)
         assert registry.rows("pool") == [POOL]
     monkeypatch.undo()
-    with pytest.raises(RegistryError, match=r"schema version 2, newer than this collection's 1\. Use the collection"):
+    with pytest.raises(RegistryError, match=r"schema version 3, newer than this collection's 2\. Use the collection"):
         Registry(registry_url, create=True)
 
 
@@ -219,7 +219,7 @@ def test_what_is_no_database(path: Path) -> None:
 
 
 def test_a_table_that_is_gone(registry: Registry) -> None:
-    registry.database.drop_tables([models.Association])
+    registry.database.drop_tables([registry.tables.association])
     with pytest.raises(RegistryError, match="failed"):
         registry.associations("pool")
     with pytest.raises(RegistryError, match="failed"):

@@ -96,7 +96,7 @@ def test_again(module: Module, directory: Path) -> None:
     assert "diff" not in result
     assert trail(directory) == before
     with Registry(f"sqlite:///{directory}/registry.db") as registry:
-        assert registry.revision() == 1
+        assert registry.revision() == 2  # it has decided, and it has ended
 
 
 def test_many(module: Module, directory: Path) -> None:
@@ -327,12 +327,41 @@ def test_a_node_that_goes_in_between(module: Module, monkeypatch: pytest.MonkeyP
     assert module(name="desk")["errors"] == [FAR.as_dict()]
 
 
-def test_a_programming_error_leaves_no_lease(module: Module, arguments: Result, directory: Path) -> None:
-    with pytest.raises(KeyError):
-        be_module(arguments | {"name": "dirty"})
+def test_a_programming_error_is_one_works_problem(module: Module, directory: Path) -> None:
+    """Told as what it is, and of which work; the others go on, and the audit trail says how each ended."""
+    result = module(lamps=[{"name": "dirty"}, {"name": "desk"}, {"name": "wall", "node": "node2"}])
+    (error,) = result["errors"]
+    assert (error["node"], error["resource"]) == ("node1", "lamp dirty")
+    assert error["what"].startswith("this is a defect of the collection: KeyError: 'dirty' (lamps.py:")
+    assert "Report it" in error["remedy"]
+    assert lamps(directory) == {"desk": "on", "wall": "on"}
+    assert sorted(trail(directory)[3:]) == [
+        ("desk", "switch on", "done"),
+        ("dirty", "switch on", "failed"),
+        ("wall", "switch on", "done"),
+    ]
     assert held(directory) == []
-    with Registry(f"sqlite:///{directory}/registry.db") as registry:
-        assert registry.revision() == 1
+
+
+def test_a_programming_error_elsewhere_is_no_traceback(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(*_: Any) -> Any:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(LampResource, "plan", plan)
+    assert "this is a defect of the collection: ZeroDivisionError" in module(name="desk")["msg"]
+
+
+def test_what_cannot_be_registered_was_not_begun(
+    module: Module, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is decided together: no audit event, no claim and no new revision are left."""
+
+    def reserve(*_: Any) -> None:
+        raise RuntimeError("cut")
+
+    monkeypatch.setattr(LampResource, "reserve", reserve)
+    assert module(name="desk")["failed"]
+    assert (trail(directory), held(directory), lamps(directory)) == ([], [], {})
 
 
 # Parallel work

@@ -1,0 +1,86 @@
+"""Opening the registry's database, so that no call to it waits for ever. What one database needs, is here alone."""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import peewee
+
+# All are shorter than a lease lives (leases.py), so that a database that hangs costs a run its leases in time.
+CALL_TIMEOUT_S = 12.0
+_LOCK_TIMEOUT_S = 10
+
+
+def sqlite_path(url: str) -> str | None:
+    """Return the path of an SQLite registry, None for another database."""
+    parts = urlsplit(url)
+    return parts.path[1:] if parts.scheme == "sqlite" else None
+
+
+def database_of(url: str) -> Any:
+    """Return the database, not yet connected. Threads share the connection: the registry's lock keeps them apart."""
+    path = sqlite_path(url)
+    if path is None:
+        # Loads the drivers of every database that peewee knows, which SQLite need not wait for.
+        from playhouse.db_url import connect
+
+        return connect(url, thread_safe=False, autoconnect=False)
+    # WAL lets readers go on while one writes; the timeout covers two runs at once.
+    pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}
+    return peewee.SqliteDatabase(
+        path, thread_safe=False, autoconnect=False, check_same_thread=False, timeout=_LOCK_TIMEOUT_S, pragmas=pragmas
+    )
+
+
+def is_sqlite(database: Any) -> bool:
+    return isinstance(database, peewee.SqliteDatabase)
+
+
+def open_connection(database: Any) -> None:
+    """Connect, if it is not connected, or not any more: a server may be started anew, or hand over to another."""
+    if isinstance(database, peewee.PostgresqlDatabase):
+        _close_if_broken(database)
+        if database.is_closed():
+            _bound_waiting()
+            database.connect()
+            # The server's own bounds: it lets go of the locks of a client that hangs or has gone.
+            for name, seconds in (
+                ("statement_timeout", _LOCK_TIMEOUT_S),
+                ("lock_timeout", _LOCK_TIMEOUT_S),
+                ("idle_in_transaction_session_timeout", _LOCK_TIMEOUT_S),
+            ):
+                database.execute_sql(f"SET {name} = {seconds * 1000}")
+    elif database.is_closed():
+        database.connect()
+
+
+def _close_if_broken(database: Any) -> None:
+    if not database.is_closed() and not database.in_transaction() and database.connection().closed:
+        database.close()
+
+
+def _bound_waiting() -> None:
+    """Bound every call to PostgreSQL, also to one that is frozen: its own time limits need a server that runs."""
+    from psycopg2.extensions import set_wait_callback
+
+    set_wait_callback(_wait)
+
+
+def _wait(connection: Any) -> None:
+    from psycopg2 import OperationalError
+    from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
+
+    deadline = time.monotonic() + CALL_TIMEOUT_S
+    while True:
+        state = connection.poll()
+        if state == POLL_OK:
+            return
+        left = deadline - time.monotonic()
+        reading = [connection.fileno()] if state == POLL_READ else []
+        writing = [connection.fileno()] if state == POLL_WRITE else []
+        if left <= 0 or not any(select.select(reading, writing, [], left)):
+            connection.close()
+            raise OperationalError(f"it did not answer within {CALL_TIMEOUT_S:g} s")
