@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import threading
@@ -34,6 +35,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         global _current  # noqa: PLW0603 - a run has one progress, and the steps need not carry it along
+        _remove_stale()
         _current = self
         return self
 
@@ -93,7 +95,26 @@ def shown_wait(plural: str, what: str) -> Iterator[Callable[[str], None]]:
 
 
 def _path_of(plural: str) -> str:
-    return os.path.join(DIRECTORY, f"progress-{plural}-{os.getpid()}.json")
+    """Return the file of this process. Its number alone would say that of a killed one lives, once it is given anew."""
+    return os.path.join(DIRECTORY, f"progress-{plural}-{_started_at(os.getpid())}-{os.getpid()}.json")
+
+
+def _remove_stale() -> None:
+    """Remove what killed runs have left, which would be shown beside that of those that live."""
+    for path in glob.glob(os.path.join(DIRECTORY, "progress-*-*-*.json")):
+        started, _, number = path.removesuffix(".json").rpartition("-")
+        if number.isdigit() and started.rpartition("-")[2] != _started_at(int(number)):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def _started_at(process: int) -> str:
+    """Return when a process was started, in the kernel's ticks; nothing if there is none of the number."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _show(path: str, state: Mapping[str, Any]) -> None:
@@ -101,5 +122,5 @@ def _show(path: str, state: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):
         os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
-            json.dump(state, file)
+            file.write(json.dumps(state) + "\n")  # a line each, since all are shown at once
         os.replace(f"{path}.new", path)

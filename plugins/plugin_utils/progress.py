@@ -21,6 +21,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._progress import DIRE
 
 FIRST_AFTER_S = 4.0
 EVERY_S = 4.0
+# The file's name ends with its process's number: what a killed one has left is no progress.
+_SHOW = (
+    "for file in {directory}/progress-{plural}-*.json; do process=${{file##*-}}; "
+    'test -d "/proc/${{process%.json}}" && cat "$file"; done 2>/dev/null; true'
+)
 
 display = Display()
 
@@ -71,7 +76,7 @@ def _watch(action: Any, plural: str, stop: threading.Event) -> None:
         pause_s = EVERY_S
         # Progress is a courtesy: a connection that fails here fails the task itself, with a better message.
         with contextlib.suppress(AnsibleError, OSError):
-            answer = action._low_level_execute_command(f"cat {DIRECTORY}/progress-{plural}-*.json 2>/dev/null || true")
+            answer = action._low_level_execute_command(_SHOW.format(directory=DIRECTORY, plural=plural))
             for text in answer.get("stdout_lines", ()):
                 line = _rendered(text)
                 if line and line != shown:

@@ -64,13 +64,13 @@ def _close_if_broken(database: Any) -> None:
 
 def _bound_waiting() -> None:
     """Bound every call to PostgreSQL, also to one that is frozen: its own time limits need a server that runs."""
-    from psycopg2.extensions import set_wait_callback
+    from psycopg2.extensions import set_wait_callback  # type: ignore[import-untyped, unused-ignore]
 
     set_wait_callback(_wait)
 
 
 def _wait(connection: Any) -> None:
-    from psycopg2 import OperationalError
+    from psycopg2 import OperationalError  # type: ignore[import-untyped, unused-ignore]
     from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
     deadline = time.monotonic() + CALL_TIMEOUT_S
@@ -82,5 +82,5 @@ def _wait(connection: Any) -> None:
         reading = [connection.fileno()] if state == POLL_READ else []
         writing = [connection.fileno()] if state == POLL_WRITE else []
         if left <= 0 or not any(select.select(reading, writing, [], left)):
-            connection.close()
+            # The connection is closed by that: nobody may take this answer for the next call's.
             raise OperationalError(f"it did not answer within {CALL_TIMEOUT_S:g} s")

@@ -152,8 +152,8 @@ class Registry:
 
         def write() -> None:
             query = table.select(table.id, table.kind, table.name, table.scope, table.attributes).where(table.id == id_)
-            for *columns, attributes in query.tuples():
-                before = Row(*columns, json.loads(attributes))
+            for known_id, kind, name, scope, attributes in query.tuples():
+                before = Row(known_id, kind, name, scope, json.loads(attributes))
                 after = change(before)
                 if after != before:
                     self.put([after])

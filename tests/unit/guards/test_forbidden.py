@@ -47,7 +47,6 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
             # udev's device of a new volume, of which libvirt tells nothing; and a guest's letting go of a device, which
             # would need libvirt's event loop, for which every call pays
             "plugins/module_utils/_hypervisor.py",
-            "plugins/module_utils/_resource/vm.py",  # a guest's shutdown, watched with a bound
             # libvirt looks at no pool in which it makes a volume, and tells nobody when it has made it
             "plugins/module_utils/_resource/_volume_reading.py",
         },

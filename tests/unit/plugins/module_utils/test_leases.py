@@ -158,3 +158,52 @@ def test_only_one_is_inside(registry_url: str, registry: Registry, tmp_path: obj
     ]
     assert [rival.wait(60) for rival in rivals] == [0, 0, 0, 0]
     assert keys(registry) == []
+
+
+def test_many_use_what_one_may_not_change(registry: Registry) -> None:
+    def use(key: str) -> Leases:
+        return Leases(registry, [], shared=[key], holder="user", timeout_s=0)
+
+    with use("pool a"), use("pool a"):
+        assert [(lease["key"], bool(lease["shared"])) for lease in leases.read(registry)] == [("pool a", True)] * 2
+        with pytest.raises(LeaseError, match="user has been using it since"), take(registry, "pool a"):
+            pass
+        with take(registry, "pool b"), pytest.raises(LeaseError), use("pool b"):
+            pass
+    with take(registry, "pool a"):
+        pass
+
+
+def test_who_stood_still_stops(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own clock, before the registry lets another one have it."""
+    with take(registry, "vm a") as held:
+        held.require()
+        now = leases._clock()
+        monkeypatch.setattr(leases, "_clock", lambda: now + 0.95)  # of the second that it lives
+        with pytest.raises(LeaseError, match="has lost its leases, since it or the registry stood still"):
+            held.require()
+
+
+def test_who_lost_it_stops(registry: Registry) -> None:
+    """Another one has it: the renewal finds out, and so does whatever is decided in the registry."""
+    with take(registry, "vm a", "vm b") as held:
+        table = registry.tables.lease
+        table.delete().where(table.key == "vm a").execute()
+        with pytest.raises(LeaseError):
+            registry.transaction(held.require_in_registry)
+    with take(registry, "vm a", "vm b") as held:
+        table.delete().where(table.key == "vm a").execute()
+        time.sleep(0.5)
+        with pytest.raises(LeaseError):
+            held.require()
+
+
+def test_expiry_is_by_the_databases_clock(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose clock is wrong neither takes what others hold nor lets go of what it holds."""
+    with take(registry, "vm a"):
+        monkeypatch.setattr(registry, "now", lambda real=registry.now: real())
+        monkeypatch.setattr(time, "time", lambda: 4e9)
+        if not registry.url.startswith("sqlite"):  # its clock is the host's
+            with pytest.raises(LeaseError), take(registry, "vm a"):
+                pass
+            assert keys(registry) == ["vm a"]
