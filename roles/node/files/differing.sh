@@ -6,6 +6,7 @@
 #   absent     PATH
 #   only       DIRECTORY NAME...   (prints stale:PATH of every other file in it)
 #   certificate SECONDS KEY CA PATH SUBJECT | NAME...   (names as DNS:host, IP:address)
+#   revoked    CRL         (base64; prints revoked:PATH of the certificates in the lines after it that are in the list)
 # The certificate must be the key's, of this CA, valid for so many seconds more, and bear the subject and the names.
 set -u
 export LC_ALL=C
@@ -33,6 +34,14 @@ bears_names() {
     done
 }
 
+# Whoever made the list may have another clock: only whether the certificate is in it counts.
+is_revoked() {
+    [ -n "$revocations" ] &&
+        openssl verify -no_check_time -crl_check -CAfile "$2" -CRLfile "$revocations" "$1" 2>&1 |
+        grep -q 'certificate revoked'
+}
+
+revocations=
 while read -r kind rest; do
     case $kind in
     package)
@@ -79,7 +88,15 @@ while read -r kind rest; do
         elif ! openssl x509 -in "$path" -noout -checkend "$seconds" >/dev/null; then
             echo "$path"
             echo "expires:$path"
+        elif is_revoked "$path" "$ca"; then
+            echo "$path"
+            echo "revoked:$path"
         fi
+        ;;
+    revoked)
+        revocations=$(mktemp)
+        trap 'rm -f "$revocations"' EXIT
+        echo "$rest" | base64 --decode >"$revocations"
         ;;
     esac
 done

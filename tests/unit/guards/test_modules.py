@@ -31,6 +31,7 @@ WITHOUT_TWIN = {
     "pextra_drive_replace": "an act; pextra_disks_info shows the drives",
     "pextra_deployment_validate": "only reads the inventory",
     "pextra_preflight": "only reads, and returns what it read",
+    "pextra_run_report": "only reads what the run has noted",
     "pextra_units": "acts on a host's services, which are no resource of ours",
     "pextra_ceph_monitor": "acts on a host's services, which are no resource of ours",
     "pextra_ceph_daemons": "returns what the host has, also in check mode",
@@ -54,9 +55,10 @@ OUTSIDE_THE_GROUP = {
     "pextra_ceph_osd_discard": "runs on each host of Ceph, before there is a registry",
     "pextra_ceph_pool": "asks Ceph's monitors, before there is a registry",
     "pextra_deployment_validate": "runs on the controller, and asks nobody",
+    "pextra_run_report": "runs on the controller, and asks nobody",
 }
-# An action that takes everything from the inventory's variables; there is no code of a module.
-WITHOUT_OPTIONS = {"pextra_deployment_validate"}
+# Actions that take everything from the run's variables; there is no code of a module.
+WITHOUT_OPTIONS = {"pextra_deployment_validate", "pextra_run_report"}
 ATTRIBUTES = {"check_mode", "diff_mode", "idempotent", "action_group"}
 COMPARED = ("type", "elements", "required", "default", "choices")
 
@@ -170,6 +172,7 @@ DECIDES = {
     "disks": "_plan.disk",
     "drive_replace": "_plan.disk_replacement",
     "registry": "_plan.rebuild",
+    "run_report": "_run_report",
     "units": "_units",
 }
 

@@ -1,0 +1,60 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# The documentation of the action plugin of the same name. Nothing runs on a host.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_run_report
+short_description: Tell in the end of a run all that went wrong in it
+version_added: 0.2.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Reads the fact C(pextra_problems) of all hosts of the play, where the stages of C(site.yml) note what failed, and
+    shows all of it as one list, each with the node, the resource, and what to do. Hosts that have fallen out of the run
+    without a note are named as well.
+  - Fails if a host that is still in the run has noted something.
+  - Everything happens on the controller. No connection is made.
+attributes:
+  action:
+    description: Runs on the controller only.
+    support: full
+  check_mode:
+    description: Changes nothing, and does the same in check mode.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to compare.
+    support: N/A
+  idempotent:
+    description: Changes nothing.
+    support: full
+  action_group:
+    description: Has no options, so it takes no module defaults.
+    support: none
+    membership: []
+seealso:
+  - plugin: pextra.cloud.problems
+    plugin_type: filter
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Say what is not as declared
+  pextra.cloud.pextra_run_report:
+  run_once: true
+"""
+
+RETURN = r"""
+errors:
+  description: Everything that went wrong.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - node: node2
+      resource: pool fast
+      what: its server does not answer
+      remedy: Start it.
+"""

@@ -1,0 +1,93 @@
+"""Playbooks that call the same role tell it the same: a role with fewer variables would take away what they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from guards.project import ROLES, ROOT, files, read_yaml, shown
+
+PLAYBOOKS = ROOT / "playbooks"
+# Variable of a role: why one playbook alone gives it.
+OF_ONE_PLAYBOOK = {
+    "node_certificate_renew_days": "renew_certificates.yml is there for it",
+    "node_confirm": "the consent to leave, which no other playbook asks for",
+}
+
+
+class Call(NamedTuple):
+    """A play that calls a role's entry, and what it tells the role: in the play's files, and at the call."""
+
+    playbook: str
+    role: str
+    entry: str
+    files: frozenset[str]
+    variables: frozenset[str]
+
+
+def calls() -> Iterator[Call]:
+    for path in files(".yml", below=PLAYBOOKS):
+        content = read_yaml(path)
+        if not isinstance(content, list):
+            continue
+        for play in content:
+            given = frozenset(play.get("vars_files") or ())
+            for role in play.get("roles") or ():
+                name = role if isinstance(role, str) else role["role"]
+                variables = frozenset() if isinstance(role, str) else frozenset(role.get("vars") or ())
+                yield Call(shown(path), name, "main", given, variables)
+            for section in ("pre_tasks", "tasks", "post_tasks"):
+                for role, entry, variables in calls_of_tasks(play.get(section) or []):
+                    yield Call(shown(path), role, entry, given, variables)
+
+
+def calls_of_tasks(tasks: list[dict[str, Any]]) -> Iterator[tuple[str, str, frozenset[str]]]:
+    for task in tasks:
+        for section in ("block", "rescue", "always"):
+            yield from calls_of_tasks(task.get(section) or [])
+        for kind in ("ansible.builtin.import_role", "ansible.builtin.include_role"):
+            if kind in task:
+                entry = str(task[kind].get("tasks_from", "main")).removesuffix(".yml")
+                yield task[kind]["name"], entry, frozenset(task.get("vars") or ())
+
+
+def told(call: Call) -> set[str]:
+    """All variables of the role that a call gives, wherever they are written."""
+    variables = set(call.variables)
+    for file in call.files:
+        variables |= set(read_yaml(PLAYBOOKS / file))
+    begin = call.role.rpartition(".")[2] + "_"
+    return {name for name in variables if name.startswith(begin)} - set(OF_ONE_PLAYBOOK)
+
+
+def test_there_are_calls() -> None:
+    assert {"site.yml", "renew_certificates.yml"} <= {call.playbook.rpartition("/")[2] for call in calls()}
+
+
+@pytest.mark.parametrize("role", sorted({(call.role, call.entry) for call in calls()}), ids="-".join)
+def test_all_playbooks_tell_a_role_the_same(role: tuple[str, str]) -> None:
+    found = {call.playbook: told(call) for call in calls() if (call.role, call.entry) == role}
+    assert len({frozenset(one) for one in found.values()}) == 1, found
+
+
+def test_variables_of_a_role_that_several_call_have_one_place() -> None:
+    """In playbooks/vars, named for the role: beside a call they would be written again beside the next."""
+    count: dict[tuple[str, str], set[str]] = {}
+    for call in calls():
+        count.setdefault((call.role, call.entry), set()).add(call.playbook)
+    beside = {
+        f"{call.playbook}: {name}"
+        for call in calls()
+        if len(count[(call.role, call.entry)]) > 1
+        for name in call.variables - set(OF_ONE_PLAYBOOK)
+    }
+    assert beside == set()
+
+
+def test_each_role_is_told_only_what_it_documents() -> None:
+    for call in calls():
+        role = call.role.rpartition(".")[2]
+        spec = read_yaml(ROLES / role / "meta" / "argument_specs.yml")["argument_specs"]
+        known = {name for entry in spec.values() for name in entry.get("options") or {}}
+        assert told(call) <= known, call
