@@ -101,6 +101,7 @@ LAYERS: dict[str, set[str]] = {
         "_spec",
     },
     "_propagation_job": {"_cloud", "_defects", "_engine", "_errors", "_plan", "_registry", "_resource"},
+    "_run_report": {"_errors"},
 }
 # Library: the only layers that may import it.
 DOORS = {
