@@ -5,7 +5,6 @@ from __future__ import annotations
 from cryptography import x509
 
 from .lab import ROOT, Lab, Site, group_vars
-from .test_membership import larger as larger  # the fixture
 
 CA_DIR = ROOT / ".build" / "lab" / "ca"
 SHOW = ("openssl", "x509", "-in", "/etc/pki/pextra/cert.pem", "-noout", "-serial")

@@ -2,40 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import yaml
-
-from .lab import INVENTORY, ROOT, Lab, Run, Site, lab_command
+from .lab import Lab, Run, Site
 
 _ADDRESS = "10.91.0.14"
-
-
-@pytest.fixture
-def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
-    """The lab's inventory with a fourth host, which leaves the cloud and the lab in the end."""
-    lab_command("add", "node4")
-    # As deep below the repository as inventories/lab, whose paths are relative to it.
-    inventory = ROOT / ".build" / "larger"
-    if inventory.exists():  # of a test that was killed
-        shutil.rmtree(inventory)
-    shutil.copytree(INVENTORY, inventory)
-    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
-    hosts["pextra"]["children"]["pextra_nodes"]["hosts"]["node4"] = {"ansible_host": _ADDRESS}
-    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
-    try:
-        yield Site(lab, inventory)
-    finally:
-        if "node4" in {node["name"] for node in cloud.module("pextra_node_info")["nodes"]}:
-            # Without it in the inventory, pools and vSwitches let go of it; then it can leave.
-            cloud.run("--tags", "network,storage,images").must_succeed()
-            cloud.module("pextra_node", name="node4", state="absent")
-        lab_command("remove", "node4")
-        shutil.rmtree(inventory)
 
 
 def test_a_new_node_joins_and_nothing_else_changes(lab: Lab, cloud: Site, larger: Site) -> None:

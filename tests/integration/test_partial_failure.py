@@ -54,7 +54,7 @@ def test_hosts_that_fail_stop_no_other(lab: Lab, cloud: Site) -> None:
         assert run.hosts["node2"]["unreachable"] == 1
         assert run.hosts["node1"]["failed"] == 0
         assert re.search(r"node2: it did not answer over ssh", run.output)
-        assert re.search(r"node3: .*foreign_deployment", run.output)
+        assert "foreign_deployment" in run.output
         assert not home or lab.domains("node1")[home] == "running"
     finally:
         lab.exec("node3", "dd", "of=/etc/pki/pextra/ca.pem", "status=none", stdin=kept)
