@@ -8,11 +8,13 @@ Everything happens on the controller: no connection is made and no module runs.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -46,6 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        _require_netaddr()
         variables = task_vars or {}
         hostvars = variables["hostvars"]
         groups = variables.get("groups", {})
@@ -91,6 +94,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         # The document holds user data and password hashes. Registered, it is whole; on screens and in logs it is not.
         result["_ansible_no_log"] = True
         return result
+
+
+def _require_netaddr() -> None:
+    if importlib.util.find_spec("netaddr") is None:
+        raise AnsibleActionFail(
+            f"The Python library netaddr is missing on the controller, in {sys.executable}, which runs Ansible. "
+            f"Nothing was done. Install it there: {sys.executable} -m pip install netaddr "
+            "(or apt-get install python3-netaddr, for Debian's Ansible)."
+        )
 
 
 class _Elements:

@@ -11,8 +11,9 @@ version_added: 0.2.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes a list of storage pools, and adds to those that are in the deployment's own Ceph the key of their client.
-  - A client that has no key yet, which is so only in a check before there is a Ceph, gets one that opens nothing.
-positional: results
+  - A client that has no key yet, which in a check is so before there is a Ceph, gets one that opens nothing. In a real
+    run its pools are left out instead, so that a Ceph that does not answer takes no key from a pool that works.
+positional: results, is_check
 options:
   _input:
     description: The storage pools.
@@ -24,6 +25,10 @@ options:
     type: list
     elements: dict
     required: true
+  is_check:
+    description: Whether this is a check.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -46,16 +51,21 @@ from typing import Any
 NO_KEY = "A" * 38 + "=="
 
 
-def with_ceph_keys(pools: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def with_ceph_keys(
+    pools: Sequence[Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any]],
+    is_check: bool = True,
+) -> list[dict[str, Any]]:
     """Return the pools, those of type rbd that have no key with the one of their client."""
-    keys = {str(result["item"]): result.get("stdout") or NO_KEY for result in results}
+    keys = {str(result["item"]): result["stdout"] for result in results if result.get("stdout")}
     complete = []
     for pool in pools:
         source = pool.get("rbd")
-        is_without = source is not None and "key" not in source and pool.get("state") != "absent"
-        complete.append(
-            {**pool, "rbd": {**source, "key": keys.get(source["user"], NO_KEY)}} if is_without else dict(pool)
-        )
+        needs_key = source is not None and "key" not in source and pool.get("state") != "absent"
+        if not needs_key:
+            complete.append(dict(pool))
+        elif source["user"] in keys or is_check:
+            complete.append({**pool, "rbd": {**source, "key": keys.get(source["user"], NO_KEY)}})
     return complete
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._argspec import info_arguments, resource_arguments
+from ._argspec import CHANGING, info_arguments, resource_arguments
 from ._defects import as_problem
 from ._errors import ConsentError, InvalidInputError, NotConvergedError, PextraError, Problem, RefusedError
 from ._host_engine import HostWork, converge_on_host
@@ -72,6 +72,69 @@ def run(
             _converge(module, resource, plural)
     except PextraError as error:
         fail(module, error.problems)
+
+
+def run_deployment(tables: Mapping[str, Table]) -> None:
+    """Be the module that makes a whole deployment as declared. tables: of each noun, by its name in the document."""
+    lists = {name: {"type": "list", "elements": "dict"} for name in tables}
+    more = {"allow_restart": {"type": "bool", "default": False}, "declared": {"type": "dict", "default": {}}}
+    module = _QuietModule(argument_spec={**lists, **CHANGING, **more}, supports_check_mode=True)
+    elements = {name: module.params[name] or [] for name in tables}
+    for name, table in tables.items():
+        module.no_log_values.update(secret for raw in elements[name] for secret in _secrets(table, raw))
+    given = {name: [str(raw.get("name")) for raw in raws] for name, raws in elements.items()}
+    invocation = {"invocation": {"module_args": {**module.params, **given}}}
+    try:
+        from . import _deployment
+    except ImportError as error:
+        if module.check_mode:
+            _exit_unknown(module, f"the Python library {error.name} is not installed here yet", _CHANGES)
+        module.fail_json(msg=describe_missing(error), **invocation)
+        raise
+    from ._engine import Terms, name_holder
+    from ._plan.tree import render_tree
+
+    try:
+        with ExitStack() as stack:
+            cloud = _open(module, stack)
+            if cloud is None:
+                _exit_unknown(module, "there is no registry yet", _CHANGES)
+            terms = Terms(
+                name_holder(_who(module)),
+                module.params["lease_timeout"],
+                confirm=module.params["confirm"],
+                apply=not module.check_mode,
+            )
+            order = _deployment.Order(elements, module.params, module.params["earlier_changes"])
+            outcome = _deployment.converge_deployment(cloud, order, terms)
+            tree = render_tree(**_deployment.read_everything(cloud), declared=module.params["declared"])
+    except PextraError as error:
+        fail(module, error.problems, **invocation)
+    for text in outcome.warnings:
+        module.warn(text)
+    for text in outcome.unknown:
+        module.warn(f"Cannot be known yet: {text}")
+    result = {"changed": outcome.changed, "actions": outcome.actions, "pending": outcome.pending, **invocation}
+    if module._diff and outcome.diffs:
+        result["diff"] = outcome.diffs[:_SHOWN_DIFFS]
+    if outcome.problems:
+        fail(module, outcome.problems, tree="\n".join(tree), **result)
+    module.exit_json(tree="\n".join(tree), **result)
+
+
+def _secrets(table: Table, raw: object) -> Iterator[str]:
+    """Yield what an element holds of options that are secret."""
+    if not isinstance(raw, Mapping):
+        return
+    for name, field in table.items():
+        value = raw.get(name)
+        if field.no_log and value is not None:
+            yield str(value)
+        elif field.table is not None:
+            yield from _secrets(field.table, value)
+        elif field.element is not None and field.element.table is not None and isinstance(value, list):
+            for item in value:
+                yield from _secrets(field.element.table, item)
 
 
 def run_info(
@@ -164,10 +227,17 @@ def _load(module: AnsibleModule, load: Callable[[], type[Any]], unknown: Mapping
     except ImportError as error:
         if module.check_mode:
             _exit_unknown(module, f"the Python library {error.name} is not installed here yet", unknown)
-        module.fail_json(
-            msg=missing_required_lib(str(error.name), reason="; the coordinator stage of site.yml installs it")
-        )
+        module.fail_json(msg=describe_missing(error))
         raise
+
+
+def describe_missing(error: ImportError) -> str:
+    """Say which library this host lacks, and that it is hosts of another kind that have it."""
+    reason = (
+        "; the coordinator stage of site.yml installs it on the coordinators, "
+        "which are the hosts that this module runs on"
+    )
+    return str(missing_required_lib(str(error.name), reason=reason))
 
 
 def _exit_unknown(module: AnsibleModule, why: str, result: Mapping[str, Any]) -> NoReturn:
@@ -180,11 +250,11 @@ def _exit_unknown(module: AnsibleModule, why: str, result: Mapping[str, Any]) ->
 
 def _open(module: AnsibleModule, stack: ExitStack) -> Cloud | None:
     from ._cloud import Cloud
-    from ._registry.store import Registry, sqlite_path
+    from ._registry.store import Registry, is_there, sqlite_path
 
     url = module.params["registry"]
     path = sqlite_path(url)
-    if module.check_mode and path is not None and not os.path.exists(path):
+    if module.check_mode and path is not None and not is_there(path):
         return None
     registry = stack.enter_context(Registry(url))
     return stack.enter_context(Cloud(registry))

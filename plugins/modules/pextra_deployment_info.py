@@ -22,6 +22,7 @@ options:
     type: dict
     default: {}
 seealso:
+  - module: pextra.cloud.pextra_deployment
   - module: pextra.cloud.pextra_node_info
   - module: pextra.cloud.pextra_vm_info
 """
@@ -92,7 +93,6 @@ volumes:
   sample: []
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -102,38 +102,18 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import ren
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 
-def _resources() -> dict[str, Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume import VolumeResource
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
-
-    return {
-        "organizations": TenantResource(),
-        "datacenters": DatacenterResource(),
-        "clusters": ClusterResource(),
-        "nodes": NodeResource(),
-        "pools": PoolResource(),
-        "vswitches": VswitchResource(),
-        "instances": VmResource(),
-        "volumes": VolumeResource(),
-    }
-
-
 def main() -> None:
     module = RegistryModule(
         argument_spec={**COMMON, "declared": {"type": "dict", "default": {}}}, supports_check_mode=True
     )
     try:
         from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, sqlite_path
-        from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
-
-        resources = _resources()
+        from ansible_collections.pextra.cloud.plugins.module_utils._deployment import read_everything
+        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import (
+            Registry,
+            is_there,
+            sqlite_path,
+        )
     except ImportError as error:
         if module.params["registry"].startswith("sqlite"):
             _exit_empty(module, f"nothing yet: {error.name} is not installed on the coordinator")
@@ -141,20 +121,15 @@ def main() -> None:
         return
     url = module.params["registry"]
     path = sqlite_path(url)
-    if path is not None and not os.path.exists(path):
-        _exit_empty(module, "nothing yet: there is no registry")
     try:
+        if path is not None and not is_there(path):
+            _exit_empty(module, "nothing yet: there is no registry")
         with Registry(url) as registry, Cloud(registry) as cloud:
-            options = Options(module.params)
-            if not cloud.registry.rows("volume"):
-                del resources["volumes"]  # to look for them takes as long as all the rest
-            found = {
-                noun: resource.describe((), resource.read(cloud, (), options)) for noun, resource in resources.items()
-            }
+            found = read_everything(cloud)
     except PextraError as error:
         fail(module, error.problems)
     lines = render_tree(**found, declared=module.params["declared"])
-    module.exit_json(changed=False, tree="\n".join(lines), **{"volumes": [], **found})
+    module.exit_json(changed=False, tree="\n".join(lines), **found)
 
 
 def _exit_empty(module: AnsibleModule, tree: str) -> None:

@@ -56,6 +56,12 @@ def shown_progress(action: Any, plural: str) -> Iterator[None]:
         watcher.join(timeout=10)
 
 
+def show_tree(tree: str | None) -> None:
+    """Show the cloud as lines, whatever the callback makes of results."""
+    for line in (tree or "").splitlines():
+        display.display(line)
+
+
 def render_progress(state: dict[str, Any]) -> str:
     """Return one line: how many of how many, on which node, and what is being transferred; or what is waited for."""
     if "waiting" in state:

@@ -26,6 +26,9 @@ def test_every_stage_runs_alone(cloud: Site) -> None:
 
 def test_limit_to_one_node_touches_no_other(lab: Lab, cloud: Site) -> None:
     before = lab.snapshot()
-    run = cloud.run("--limit", "node3").must_change_nothing()
+    run = cloud.run("--limit", "node3", "--tags", "preflight,node,disks").must_change_nothing()
     assert set(run.hosts) == {"node3"}
+    refused = cloud.run("--limit", "node3")
+    assert refused.code == 2
+    assert "leaves out node1" in refused.output
     assert lab.snapshot() == before

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 import peewee
 
-from .._errors import RegistryError
+from .._errors import Problem, RegistryError
 from .._plan._rows import AssociationRow, Row
 from .._registry_url import DEFAULT_URL
 from . import migrations
@@ -32,6 +33,28 @@ _CLOCK = "SELECT extract(epoch FROM clock_timestamp())"
 Result = TypeVar("Result")
 
 
+def is_there(path: str) -> bool:
+    """Tell whether there is a registry. Raises RegistryError where this user may not look, which tells nothing."""
+    try:
+        os.stat(path)
+        is_allowed = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        is_allowed = False
+    if not is_allowed:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        raise RegistryError(
+            [
+                Problem(
+                    f"the user {user} may not use the registry at {path}",
+                    "Run as root: become: true in a playbook, -b (--become) on the command line.",
+                )
+            ]
+        )
+    return True
+
+
 class Registry:
     """An open registry. Use as a context manager."""
 
@@ -40,7 +63,7 @@ class Registry:
         self._lock = threading.RLock()
         self.url = url
         path = sqlite_path(url)
-        if path is not None and not create and not os.path.exists(path):
+        if path is not None and not create and not is_there(path):
             raise RegistryError(f"there is no registry at {path}. Run the coordinator stage of site.yml first.")
         mask = os.umask(0o077)
         try:

@@ -92,6 +92,7 @@ LAYERS: dict[str, set[str]] = {
         "_argspec",
         "_cloud",
         "_defects",
+        "_deployment",
         "_engine",
         "_errors",
         "_host_engine",
@@ -102,6 +103,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "_propagation_job": {"_cloud", "_defects", "_engine", "_errors", "_plan", "_registry", "_resource"},
     "_run_report": {"_errors"},
+    "_deployment": {"_cloud", "_engine", "_errors", "_plan", "_resource"},
 }
 # Library: the only layers that may import it.
 DOORS = {
@@ -124,6 +126,8 @@ READ_CHECK_MODE = {
     "plugins/module_utils/_runner.py": "the engine of the resource modules",
     "plugins/modules/pextra_registry.py": "makes the database that the runner works on",
     "plugins/action/pextra_image.py": "copies images to the coordinator before the module runs",
+    "plugins/action/pextra_deployment.py": "as pextra_image",
+    "plugins/plugin_utils/image_files.py": "as pextra_image",
 }
 
 

@@ -41,7 +41,7 @@ WITHOUT_TWIN = {
     "pextra_volume_export": "an act; what it acts on is read by pextra_volume_info",
 }
 # Module: why there is no module that changes.
-ONLY_INFO = {"pextra_deployment_info": "the deployment as a whole is changed by the playbook site.yml"}
+ONLY_INFO: dict[str, str] = {}
 # Module: why the group's defaults (registry, actor) have no meaning for it.
 OUTSIDE_THE_GROUP = {
     "pextra_drive_replace": "runs on each host, as its disks are",
@@ -166,7 +166,7 @@ DECIDES = {
     "ceph_osd_leave": "_ceph.leaving",
     "ceph_osd_discard": "_ceph.discarding",
     "ceph_pool": "_ceph.pools",
-    "deployment": "_plan.tree",
+    "deployment": "_deployment",
     "deployment_validate": "_spec.deployment",
     "preflight": "_spec.preflight",
     "disks": "_plan.disk",

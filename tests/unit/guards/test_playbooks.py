@@ -61,6 +61,18 @@ def told(call: Call) -> set[str]:
     return {name for name in variables if name.startswith(begin)} - set(OF_ONE_PLAYBOOK)
 
 
+def test_no_play_waits_for_a_frozen_host() -> None:
+    """Each that becomes root somewhere contacts hosts, and says when ssh gives up."""
+    careless = [
+        f"{shown(path)}: {play['name']}"
+        for path in files(".yml", below=PLAYBOOKS)
+        if isinstance(content := read_yaml(path), list)
+        for play in content
+        if play.get("become") and "vars/connection.yml" not in play.get("vars_files", ())
+    ]
+    assert careless == []
+
+
 def test_there_are_calls() -> None:
     assert {"site.yml", "renew_certificates.yml"} <= {call.playbook.rpartition("/")[2] for call in calls()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -30,7 +31,9 @@ class Inventory:
     def is_contacted(self) -> bool:
         return (self.folder / "contacted").exists()
 
-    def run(self, *arguments: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, playbook: str = "site.yml", python: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [
                 *(sys.executable, "-m", "ansible", "playbook", "-i", str(self.folder / "hosts.yml")),
@@ -42,6 +45,7 @@ class Inventory:
                 "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
                 "ANSIBLE_NOCOLOR": "1",
                 "HOME": str(self.folder),
+                **({"PYTHONPATH": str(python)} if python else {}),
             },
             cwd=self.folder,
             capture_output=True,
@@ -49,6 +53,11 @@ class Inventory:
             check=False,
             timeout=120,
         )
+
+
+def words(run: subprocess.CompletedProcess[str]) -> str:
+    """Return what a run said, on one line."""
+    return " ".join((run.stdout + run.stderr).split())
 
 
 @pytest.fixture
@@ -78,7 +87,96 @@ def test_validating_contacts_no_host(inventory: Inventory) -> None:
     assert not inventory.is_contacted
 
 
+HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ({}, "no host in the group pextra_nodes, nor in pextra_coordinators"),
+        ({"web": ["server"]}, "no host in the group pextra_nodes, nor in pextra_coordinators"),
+        ({**HOSTS, "pextra_coordinators": []}, "no host in the group pextra_coordinators"),
+        ({**HOSTS, "pextra_nodes": []}, "no host in the group pextra_nodes"),
+    ],
+)
+@pytest.mark.parametrize("playbook", ["site.yml", "validate.yml", "preflight.yml", "renew_certificates.yml"])
+def test_without_hosts_there_is_nothing_that_could_be_well(
+    inventory: Inventory, groups: dict[str, list[str]], told: str, playbook: str
+) -> None:
+    inventory.write("hosts.yml", {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in groups.items()})
+    run = inventory.run(playbook=playbook)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert told in words(run)
+    assert "Give the right inventory with -i" in words(run)
+
+
+def test_a_wrong_path_of_the_inventory_is_an_error(inventory: Inventory) -> None:
+    (inventory.folder / "hosts.yml").unlink()
+    run = inventory.run()
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert f"Read from: {inventory.folder}/hosts.yml." in words(run)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_allowed"),
+    [
+        (("--limit", "node2"), False),
+        (("--limit", "node2", "--tags", "node,instances"), False),
+        (("--limit", "node2", "--tags", "validate"), True),
+        (("--limit", "node2", "--skip-tags", "cluster,network,storage,images,instances,volumes,summary"), True),
+        (("--limit", "node2,node1"), True),
+        (("--limit", "other"), False),
+    ],
+)
+def test_a_limit_that_leaves_the_coordinator_out(
+    inventory: Inventory, arguments: tuple[str, ...], is_allowed: bool
+) -> None:
+    hosts = yaml.safe_load((inventory.folder / "hosts.yml").read_text())
+    inventory.write("hosts.yml", {**copy.deepcopy(hosts), "others": {"hosts": {"other": None}}})
+    run = inventory.run(*arguments)
+    text = words(run)
+    assert ("leaves out node1, from which the cloud is managed" in text) is not is_allowed, run.stdout + run.stderr
+    assert is_allowed or (run.returncode == 2 and not inventory.is_contacted)
+
+
+@pytest.mark.parametrize("nodes", ["typo", "node2,typo", "node*"])
+def test_a_node_that_is_none_does_not_leave(inventory: Inventory, nodes: str) -> None:
+    run = inventory.run("-e", f"nodes={nodes}", "-e", "confirm=DESTROY", playbook="decommission.yml")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "is not in the group pextra_nodes" in words(run)
+    assert "There are: node1, node2." in words(run)
+    assert not inventory.is_contacted
+
+
+def test_a_drive_of_no_node_is_not_replaced(inventory: Inventory) -> None:
+    run = inventory.run("-e", "node=typo", "-e", "drive=A1", playbook="replace_drive.yml")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "one of node1, node2" in words(run)
+
+
+@pytest.mark.parametrize("written", ["common", "args"])
+def test_ssh_gives_up_and_keeps_what_the_inventory_says(inventory: Inventory, written: str) -> None:
+    hosts = (inventory.folder / "hosts.yml").read_text()
+    if written == "args":
+        (inventory.folder / "hosts.yml").write_text(hosts.replace("ansible_ssh_common_args", "ansible_ssh_args"))
+    run = inventory.run("--tags", "preflight", "-vvvv")
+    (command, *_) = [line for line in run.stdout.splitlines() if "SSH: EXEC" in line]
+    assert "-o ServerAliveInterval=5 -o ServerAliveCountMax=3" in command
+    assert "ConnectTimeout=10" in command
+    assert inventory.is_contacted, "the inventory's own arguments were lost"
+
+
 def test_the_proof_that_contact_is_seen(inventory: Inventory) -> None:
     run = inventory.run("--tags", "preflight")
     assert run.returncode == 4, run.stdout + run.stderr
     assert inventory.is_contacted
+
+
+def test_a_library_that_the_controller_lacks_is_told_with_advice(inventory: Inventory, tmp_path: Path) -> None:
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "sitecustomize.py").write_text("import sys\nsys.modules['netaddr'] = None\n")
+    run = inventory.run("--tags", "validate", python=without)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "netaddr is missing on the controller" in words(run)
+    assert "-m pip install netaddr" in words(run)

@@ -30,3 +30,8 @@ def test_a_check_before_there_is_a_ceph_has_a_key_that_opens_nothing() -> None:
 
 def test_a_pool_that_goes_needs_none() -> None:
     assert keys({**OWN, "state": "absent"}, pextra_vms=KEY) == [None]
+
+
+def test_a_ceph_that_gives_no_key_takes_none_from_a_pool_that_works() -> None:
+    left = with_ceph_keys([OWN, FAR, LOCAL], [{"item": "pextra-vms", "stdout": "", "rc": 1}], False)
+    assert [pool["name"] for pool in left] == ["far", "local"]

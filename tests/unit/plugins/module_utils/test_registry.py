@@ -15,7 +15,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._errors import Regist
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._registry import migrations
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, sqlite_path
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, is_there, sqlite_path
 
 POOL = Row(new_id("pool"), "pool", "local", "cls-1", {"path": "/srv/pool", "shared": False, "nodes": ["a", "b"]})
 NODE = Row(new_id("node"), "node", "node1", "cls-1", {"address": "10.91.0.11"})
@@ -237,3 +237,27 @@ def test_a_table_that_is_gone(registry: Registry) -> None:
 )
 def test_sqlite_path(url: str, expected: str | None) -> None:
     assert sqlite_path(url) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("locked", ["the folder", "the file"])
+def test_a_registry_that_one_may_not_read_is_not_absent(tmp_path: Path, locked: str) -> None:
+    folder = tmp_path / "pextra"
+    folder.mkdir()
+    path = folder / "registry.db"
+    assert not is_there(str(path))
+    with Registry(f"sqlite:///{path}", create=True):
+        pass
+    (folder if locked == "the folder" else path).chmod(0o600)
+    open_to_all = tmp_path
+    while open_to_all != open_to_all.parent and open_to_all.stat().st_uid == os.geteuid():
+        if not open_to_all.stat().st_mode & 0o001:
+            open_to_all.chmod(0o711)
+        open_to_all = open_to_all.parent
+    os.seteuid(65534)
+    try:
+        with pytest.raises(RegistryError, match=r"may not use the registry at .*Run as root.* -b"):
+            Registry(f"sqlite:///{path}")
+    finally:
+        os.seteuid(0)
+    assert is_there(str(path))

@@ -1,0 +1,157 @@
+#!/usr/bin/python
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pextra_deployment
+short_description: Have a whole deployment as declared
+version_added: 0.2.0
+author: The pextra.cloud founders (@pextra)
+description:
+  - Makes everything of a document so, noun after noun, with one connection to each node. C(site.yml) calls it once.
+  - What is refused or fails stops only what needs it. The rest is done, and all problems are told in the end.
+  - Nodes that have not joined yet join with a clustering key that is issued for them.
+  - The elements of each option are those of the module that the option names, complete as
+    M(pextra.cloud.pextra_deployment_validate) returns them. An option that is not given is not managed.
+extends_documentation_fragment:
+  - pextra.cloud.common
+  - pextra.cloud.changing
+  - pextra.cloud.attributes
+options:
+  organizations:
+    description: As O(pextra.cloud.pextra_tenant#module:tenants).
+    type: list
+    elements: dict
+  datacenters:
+    description: As O(pextra.cloud.pextra_datacenter#module:datacenters).
+    type: list
+    elements: dict
+  clusters:
+    description: As O(pextra.cloud.pextra_cluster#module:clusters).
+    type: list
+    elements: dict
+  nodes:
+    description: As O(pextra.cloud.pextra_node#module:nodes).
+    type: list
+    elements: dict
+  vswitches:
+    description: As O(pextra.cloud.pextra_vswitch#module:vswitches).
+    type: list
+    elements: dict
+  port_groups:
+    description: As O(pextra.cloud.pextra_port_group#module:port_groups).
+    type: list
+    elements: dict
+  pools:
+    description: As O(pextra.cloud.pextra_pool#module:pools).
+    type: list
+    elements: dict
+  images:
+    description:
+      - As O(pextra.cloud.pextra_image#module:images). Files of the controller are copied to the coordinator if they are
+        needed.
+    type: list
+    elements: dict
+  instances:
+    description: As O(pextra.cloud.pextra_vm#module:vms).
+    type: list
+    elements: dict
+  volumes:
+    description: As O(pextra.cloud.pextra_volume#module:volumes).
+    type: list
+    elements: dict
+  allow_restart:
+    description: Whether running instances may be restarted for changes that need it.
+    type: bool
+    default: false
+  declared:
+    description: The declared power state by the name of the instance, to count in the tree how many are as declared.
+    type: dict
+    default: {}
+seealso:
+  - module: pextra.cloud.pextra_deployment_info
+  - module: pextra.cloud.pextra_deployment_validate
+"""
+
+EXAMPLES = r"""
+- name: Validate the deployment
+  pextra.cloud.pextra_deployment_validate:
+  register: deployment
+
+- name: Have the storage pools and the instances as declared
+  pextra.cloud.pextra_deployment:
+    pools: "{{ deployment.document.pools }}"
+    instances: "{{ deployment.document.instances }}"
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "pool fast on node2: define it, start it"
+pending:
+  description: Differences that wait for a restart that was not allowed.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - kind: instance
+      name: web-1
+      node: node1
+      field: vcpus
+tree:
+  description: The cloud as it is in the end, several lines of text.
+  returned: always
+  type: str
+  sample: "acme · Montreal · mtl-1   3 of 3 nodes healthy · 8 of 8 instances as declared"
+errors:
+  description: Everything that went wrong.
+  returned: failure
+  type: list
+  elements: dict
+  sample:
+    - node: node2
+      resource: pool fast
+      what: its server does not answer
+      remedy: Start it.
+"""
+
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_deployment
+from ansible_collections.pextra.cloud.plugins.module_utils._spec import (
+    cluster,
+    datacenter,
+    image,
+    node,
+    organization,
+    pool,
+    port_group,
+    vm,
+    volume,
+    vswitch,
+)
+
+_TABLES = {
+    "organizations": organization.FIELDS,
+    "datacenters": datacenter.FIELDS,
+    "clusters": cluster.FIELDS,
+    "nodes": node.FIELDS,
+    "vswitches": vswitch.FIELDS,
+    "port_groups": port_group.FIELDS,
+    "pools": pool.FIELDS,
+    "images": image.FIELDS,
+    "instances": vm.FIELDS,
+    "volumes": volume.FIELDS,
+}
+
+
+def main() -> None:
+    run_deployment(_TABLES)
+
+
+if __name__ == "__main__":
+    main()

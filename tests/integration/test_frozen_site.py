@@ -1,0 +1,101 @@
+"""A node, or one of its daemons, that answers no more costs a run its own bound once, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from .lab import Lab, Run, Site
+
+NODE = "node3"
+# What one frozen node may cost beyond the usual time.
+BOUND_S = 30
+
+
+@contextmanager
+def paused(lab: Lab) -> Iterator[None]:
+    subprocess.run(["podman", "pause", f"pextra-{NODE}"], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["podman", "unpause", f"pextra-{NODE}"], check=True, capture_output=True)
+
+
+def stopped(name: str) -> Callable[[Lab], object]:
+    """Stop all processes of a name: their sockets stay, and take connections that nobody answers."""
+
+    @contextmanager
+    def stop(lab: Lab) -> Iterator[None]:
+        lab.sh(NODE, f"pkill -STOP -x {name}")
+        try:
+            yield
+        finally:
+            lab.sh(NODE, f"pkill -CONT -x {name}")
+
+    return stop
+
+
+FROZEN = [
+    pytest.param(paused, "sshd", id="node"),
+    pytest.param(stopped("sshd"), "sshd", id="sshd"),
+    pytest.param(stopped("libvirtd"), "libvirt", id="libvirtd"),
+    pytest.param(stopped("stunnel4"), "OVSDB", id="stunnel"),
+]
+
+
+@pytest.fixture(scope="module")
+def usual_s(cloud: Site) -> float:
+    cloud.run().must_change_nothing()
+    start = time.monotonic()
+    cloud.run().must_change_nothing()
+    return time.monotonic() - start
+
+
+def elsewhere(lab: Lab) -> str:
+    """Return an instance that runs on another node."""
+    return next(name for name in ("web-1", "web-2", "web-3") if lab.home(name) != NODE)
+
+
+def check(lab: Lab, run: Run, took_s: float, usual_s: float, named: str, home: str, mended: str) -> None:
+    assert run.code != 0, run.output[-6000:]
+    assert took_s <= usual_s + BOUND_S, f"{took_s:.1f} s, usually {usual_s:.1f} s\n{run.output[-6000:]}"
+    assert lab.domains(home)[mended] == "running", run.output[-6000:]
+    end = run.output[run.output.rindex("TASK [Tell what is not as declared]") :]
+    assert NODE in end
+    assert named in end, end
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize(("freeze", "named"), FROZEN)
+def test_frozen_before_a_run(
+    lab: Lab, cloud: Site, usual_s: float, freeze: Callable[[Lab], Iterator[None]], named: str
+) -> None:
+    mended = elsewhere(lab)
+    home = lab.home(mended)
+    lab.exec(home, "virsh", "destroy", mended)
+    with freeze(lab):  # type: ignore[attr-defined]
+        start = time.monotonic()
+        run = cloud.run(timeout_s=300)
+        took_s = time.monotonic() - start
+        # podman exec does not reach into a paused container, so only the other is looked at.
+        check(lab, run, took_s, usual_s, named, home, mended)
+    cloud.run().must_change_nothing()
+
+
+@pytest.mark.parametrize("freeze", [paused, stopped("sshd")], ids=["node", "sshd"])
+def test_frozen_during_a_run(lab: Lab, cloud: Site, usual_s: float, freeze: Callable[[Lab], Iterator[None]]) -> None:
+    mended = elsewhere(lab)
+    home = lab.home(mended)
+    lab.exec(home, "virsh", "destroy", mended)
+    start = time.monotonic()
+    process = cloud.start()
+    time.sleep(usual_s * 0.3)
+    with freeze(lab):  # type: ignore[attr-defined]
+        run = cloud.wait(process, timeout_s=300)
+        took_s = time.monotonic() - start
+        check(lab, run, took_s, usual_s, NODE, home, mended)
+    cloud.run().must_change_nothing()

@@ -1,0 +1,75 @@
+"""All nouns in one call: what is refused stops only what needs it. On a real registry, without nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._deployment import (
+    Order,
+    Outcome,
+    converge_deployment,
+    without_refused,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._engine import Terms
+from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import Cluster
+
+PLACES: dict[str, list[dict[str, Any]]] = {
+    "organizations": [{"name": "acme"}],
+    "datacenters": [{"name": "Montreal", "organization": "acme"}],
+    "clusters": [{"name": "mtl-1", "datacenter": "Montreal"}],
+}
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry, Cloud(registry) as cloud:
+        yield cloud
+
+
+def run(cloud: Cloud, elements: dict[str, list[dict[str, Any]]], *, apply: bool = True) -> Outcome:
+    return converge_deployment(cloud, Order(elements, {}), Terms("test", 5, apply=apply))
+
+
+def test_all_nouns_in_one_call_and_a_second_does_nothing(cloud: Cloud) -> None:
+    first = run(cloud, PLACES)
+    assert (first.changed, first.problems) == (True, [])
+    assert [action.partition(":")[0] for action in first.actions] == [
+        "organization acme",
+        "datacenter Montreal",
+        "cluster mtl-1",
+    ]
+    second = run(cloud, PLACES)
+    assert (second.changed, second.actions, second.problems) == (False, [], [])
+
+
+def test_what_is_refused_stops_only_what_needs_it(cloud: Cloud) -> None:
+    bad = [{"name": "Nowhere", "organization": "nobody"}, *PLACES["datacenters"], {"name": "x" * 200}]
+    clusters = [{"name": "lost", "datacenter": "Nowhere"}, *PLACES["clusters"]]
+    outcome = run(cloud, {**PLACES, "datacenters": bad, "clusters": clusters})
+    assert outcome.changed
+    assert {row.name for kind in ("datacenter", "cluster") for row in cloud.registry.rows(kind)} == {
+        "Montreal",
+        "mtl-1",
+    }
+    assert [problem.resource for problem in outcome.problems][-2:] == ["datacenter Nowhere", "cluster lost"]
+    assert "datacenters[2]" in str(outcome.problems[0])
+
+
+def test_in_a_check_what_earlier_nouns_would_change_is_unknown_not_wrong(cloud: Cloud) -> None:
+    outcome = run(cloud, PLACES, apply=False)
+    assert outcome.changed
+    assert outcome.problems == []
+    assert any("there is no organization acme" in text for text in outcome.unknown)
+    assert not cloud.registry.rows("organization")
+
+
+def test_the_refused_are_known_by_their_whole_names() -> None:
+    wants = [Cluster(name="a"), Cluster(name="a-2"), Cluster(name="2")]
+    left = without_refused(wants, [Problem("no", resource="cluster a"), Problem("no", resource="node node1")])
+    assert [want.name for want in left] == ["a-2", "2"]
