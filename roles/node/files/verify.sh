@@ -31,8 +31,12 @@ esac
 answers "$host:16514" || complain "libvirt does not answer over TLS on $host:16514; see journalctl -u libvirtd."
 answers "$host:6640" || complain "OVSDB does not answer over TLS on $host:6640; see journalctl -u pextra-ovsdb-tls."
 [ -z "$(ss -Hltn 'sport = :16509')" ] || complain "Something listens for libvirt without TLS on port 16509."
-virsh --connect qemu:///system domcapabilities --virttype "$virt_type" >/dev/null 2>&1 ||
-    complain "libvirt cannot run guests of the type $virt_type; see virsh domcapabilities --virttype $virt_type."
+timeout 10 virsh --connect qemu:///system domcapabilities --virttype "$virt_type" >/dev/null 2>&1
+case $? in
+0) ;;
+124) complain "libvirtd has not answered for 10 s; see systemctl status libvirtd. Restarted there, it leaves guests alone." ;;
+*) complain "libvirt cannot run guests of the type $virt_type; see virsh domcapabilities --virttype $virt_type." ;;
+esac
 ovs-vsctl --timeout=10 show >/dev/null 2>&1 ||
     complain "Open vSwitch does not answer; see journalctl -u ovsdb-server -u ovs-vswitchd."
 exit $failed
