@@ -60,6 +60,9 @@ class ActionModule(ImageFiles, ActionBase):  # type: ignore[misc]  # ansible has
 
 def _joined(before: dict[str, Any], after: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
     """Return one result of two calls and of what was wrong on the controller."""
+    for one in (before, after):
+        if one.get("failed") and "errors" not in one:
+            return one  # it broke, and Ansible says how
     result = dict(after)
     if not before and not problems:
         return result
@@ -71,8 +74,7 @@ def _joined(before: dict[str, Any], after: dict[str, Any], problems: list[Proble
     messages = [str(problem) for problem in problems]
     for one in (before, after):
         if one.get("failed"):
-            found = one.get("errors") or [{"node": None, "resource": None, "what": one.get("msg"), "remedy": ""}]
-            errors += [error for error in found if error not in errors]
+            errors += [error for error in one["errors"] if error not in errors]
             messages.append(str(one.get("msg")))
     if errors:
         result.update(failed=True, errors=errors, msg="\n".join(messages))

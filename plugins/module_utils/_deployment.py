@@ -177,12 +177,12 @@ def _let_join(cloud: Cloud, wants: Sequence[Any], order: Order, terms: Terms, ou
 
 
 def read_everything(cloud: Cloud) -> dict[str, list[dict[str, Any]]]:
-    """Return all resources as the _info modules do, by the names of the document."""
-    # To look for volumes takes as long as all the rest.
-    has_volumes = bool(cloud.registry.rows("volume"))
+    """Return what the tree shows, as the _info modules do, by the names of the document."""
+    shown = ["organizations", "datacenters", "clusters", "nodes", "pools", "vswitches", "instances"]
+    if cloud.registry.rows("volume"):
+        shown.append("volumes")  # to look for them takes as long as all the rest
     found: dict[str, list[dict[str, Any]]] = {"volumes": []}
-    for name, make in RESOURCES.items():
-        if name != "port_groups" and (name != "volumes" or has_volumes):
-            resource = make()
-            found[name] = resource.describe((), resource.read(cloud, (), Options({})))
+    for name in shown:
+        resource = RESOURCES[name]()
+        found[name] = resource.describe((), resource.read(cloud, (), Options({})))
     return found

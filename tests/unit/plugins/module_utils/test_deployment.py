@@ -12,10 +12,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._deployment import (
     Order,
     Outcome,
     converge_deployment,
+    read_everything,
     without_refused,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._engine import Terms
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
 from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import Cluster
 
@@ -46,6 +48,13 @@ def test_all_nouns_in_one_call_and_a_second_does_nothing(cloud: Cloud) -> None:
     ]
     second = run(cloud, PLACES)
     assert (second.changed, second.actions, second.problems) == (False, [], [])
+
+
+def test_the_cloud_is_shown(cloud: Cloud) -> None:
+    assert render_tree(**read_everything(cloud), declared={}) == []
+    run(cloud, PLACES)
+    (line,) = render_tree(**read_everything(cloud), declared={})
+    assert line.startswith("acme · Montreal · mtl-1")
 
 
 def test_what_is_refused_stops_only_what_needs_it(cloud: Cloud) -> None:
