@@ -8,7 +8,6 @@ Everything happens on the controller: no connection is made and no module runs.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -97,12 +96,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
 
 
 def _require_netaddr() -> None:
-    if importlib.util.find_spec("netaddr") is None:
+    try:
+        import netaddr  # noqa: F401 - asked for here, where it can be said what to do
+    except ImportError as error:
         raise AnsibleActionFail(
             f"The Python library netaddr is missing on the controller, in {sys.executable}, which runs Ansible. "
             f"Nothing was done. Install it there: {sys.executable} -m pip install netaddr "
             "(or apt-get install python3-netaddr, for Debian's Ansible)."
-        )
+        ) from error
 
 
 class _Elements:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-import netaddr
-
 from ._checks import (
     check_address,
     check_address_or_none,
@@ -358,6 +356,8 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
 
 def canonical_mac(text: str) -> str:
     """People write MACs with dashes and capitals too; libvirt shows one form."""
+    import netaddr
+
     return str(netaddr.EUI(text, dialect=netaddr.mac_unix_expanded))
 
 
