@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cryptography.hazmat.primitives import serialization
+
 from .lab import Lab, Site, group_vars
+from .test_trust import make_authority, read_authority
 
 
 @contextmanager
@@ -44,7 +47,8 @@ def test_hosts_that_fail_stop_no_other(lab: Lab, cloud: Site) -> None:
     kept = lab.exec("node3", "cat", "/etc/pki/pextra/ca.pem")
     home = next((name for name in ("web-1", "web-2", "web-3") if lab.home(name) == "node1"), None)
     lab.sh("node2", "systemctl stop ssh.socket ssh.service; pkill -9 -x sshd || true")
-    lab.sh("node3", "echo nothing >/etc/pki/pextra/ca.pem")
+    foreign = make_authority(read_authority()).certificate.public_bytes(serialization.Encoding.PEM).decode()
+    lab.exec("node3", "dd", "of=/etc/pki/pextra/ca.pem", "status=none", stdin=foreign)
     if home:
         lab.exec("node1", "virsh", "destroy", home)
     try:
