@@ -349,6 +349,11 @@ class Hypervisor:
             domain = self._connection.lookupByUUIDString(uuid)
             return str(domain.XMLDesc(0)) if domain.isActive() else ""
 
+    def config_xml_of(self, uuid: str) -> str:
+        """Read the definition of one domain."""
+        with self._errors("read an instance's definition"):
+            return str(self._connection.lookupByUUIDString(uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+
     def define_domain(self, xml: str, resource: str) -> None:
         with self._errors("define the instance", resource):
             # Without libvirt's schema validation, which takes fifteen times as long as all the rest: the tests do it.

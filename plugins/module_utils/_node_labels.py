@@ -1,4 +1,4 @@
-"""The labels of a node: what the cloud writes beside its Open vSwitch, and a lost registry is rebuilt from."""
+"""What is small in a node's OVSDB: the labels that a lost registry is rebuilt from, and what kind its datapaths are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from ._ovsdb import Operation, Ovsdb, edit_map
 
 _TABLE, _COLUMN = "Open_vSwitch", "external_ids"
 _READ: Operation = {"op": "select", "table": _TABLE, "where": [], "columns": [_COLUMN]}
+_READ_USERSPACE: Operation = {
+    "op": "select",
+    "table": "Bridge",
+    "where": [["datapath_type", "==", "netdev"]],
+    "columns": ["name"],
+}
 
 
 class NodeLabels:
@@ -20,6 +26,11 @@ class NodeLabels:
         """Read all of them; none before Open vSwitch has started for the first time."""
         (found,) = self._database.transact([_READ], "read the node's labels")
         return {key: text for row in found["rows"] for key, text in row[_COLUMN][1]}
+
+    def read_userspace(self) -> frozenset[str]:
+        """Return the bridges with the datapath in user space."""
+        (found,) = self._database.transact([_READ_USERSPACE], "read the node's datapaths")
+        return frozenset(row["name"] for row in found["rows"])
 
     def write(self, labels: Mapping[str, str | None]) -> None:
         """Write some, None removes one; in one transaction. Others stay."""

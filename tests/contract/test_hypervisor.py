@@ -28,8 +28,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     Labels,
     NicLabel,
     VolumeLabel,
-    edit_domain,
     parse_domain,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import (
+    edit_domain,
     render_domain,
     render_labels,
 )

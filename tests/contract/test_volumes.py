@@ -16,7 +16,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment impor
     render_attachment,
     tuning_of,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, DomainModel, Labels, render_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, DomainModel, Labels
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import render_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import parse_volume, render_volume
 
 ID = "vol-qthm_iLrflJ_DtSS1l4Gx"

@@ -29,13 +29,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import (
 from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import KINDS, volume_place
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import Seed
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm, complete_new
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
-    Disk,
-    DomainModel,
-    edit_domain,
-    parse_domain,
-    render_domain,
-)
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, DomainModel, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain, render_domain
 
 ROOT_ORGANIZATION = Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "", {"root": True})
 OTHER_ORGANIZATION = Row("org-BBBBBBBBBBBBBBBBBBBBB", "organization", "umbrella")
@@ -138,6 +133,7 @@ class Node:
     pools: dict[str, dict[str, Volume]] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
+    userspace: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -195,7 +191,9 @@ class Model:
                 for pool, names in node.pools.items()
                 if pool in ("vg0", "tank")
             }
-            states[row.name] = NodeState(row, node.virt_type, capacity, frozenset(node.networks), volumes, sizes)
+            states[row.name] = NodeState(
+                row, node.virt_type, capacity, frozenset(node.networks), volumes, sizes, frozenset(node.userspace)
+            )
         foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
         hierarchy = Hierarchy(
             organizations=(ROOT_ORGANIZATION, OTHER_ORGANIZATION),
@@ -482,6 +480,10 @@ class Model:
         changed = tuple(interface if held.mac == interface.mac else held for held in live.interfaces)
         guest.live = replace(live, interfaces=changed)
         yield
+
+    def _replug_nic(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        yield from self._detach_nic(work, data)
+        yield from self._attach_nic(work, data)
 
     def _attach_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         guest, disk = self._active(work), data["disk"]

@@ -14,7 +14,8 @@ from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root
 from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
 from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_missing, name_nics
 from .._xml.attachment import parse_attachments
-from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel, convert_domain
+from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
+from .._xml.domain_writing import convert_domain
 from ._claims import Claim, Room, key_of_mac, key_of_unit
 from ._disks import disk_of
 from ._missing_volumes import explain_missing
@@ -53,6 +54,23 @@ class NodeState:
     networks: frozenset[str]
     volumes: Mapping[str, frozenset[str]]
     sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # vSwitches with the datapath in user space, which hands on what has no checksum yet.
+    userspace: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A domain that bears our metadata and is not as ours are: never touched, and said."""
+
+    node: str
+    name: str
+    uuid: str
+    what: str
+    remedy: str
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.what, self.remedy, self.node, f"virtual machine {self.name}")
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,11 @@ class VmHave:
     # By UUID, of the instances of which a call names a part of what cloud-init is told.
     seeds: Mapping[str, Seed] = field(default_factory=dict, repr=False)
     claims: tuple[Claim, ...] = ()
+    odd: tuple[Odd, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(sorted(str(one.problem) for one in self.odd))
 
     def rows(self, kind: str, cluster_id: str) -> list[Row]:
         return [row for row in self.hierarchy.members if row.kind == kind and row.scope == cluster_id]
@@ -229,6 +252,10 @@ def _plan_one(want: Vm, context: _Context) -> Work:
     row = context.instances.get(want.name)
     domains = list(context.by_name.get(want.name, ()))
     instance_id = row.id if row else domains[0].config.labels.id if domains else new_id("instance")
+    for odd in context.have.odd:
+        if odd.uuid == uuid_of(instance_id):
+            # It is the instance itself, and making it once more would run two guests on one volume.
+            raise _FailedError(odd.problem)
     current, leftovers = _pick(row, domains, context)
     if want.state == "absent":
         return _plan_absence(want, row, current, leftovers, context)
@@ -575,11 +602,11 @@ def _organization(want: Vm, context: _Context) -> str:
 
 
 def model_of(
-    want: Vm, instance_id: str, context: _Context, found: Domain | None
+    want: Vm, instance_id: str, context: _Context, found: Domain | None, node: str
 ) -> tuple[DomainModel, dict[str, str] | None]:
     """Return the domain as declared, and the files of its seed (None: it has none, or keeps the one it has).
 
-    What is not named is as it was found.
+    What is not named is as it was found. node: where it is, or will be.
     """
     current = found.config if found else None
     image = _image_name(want, context) if want.image else current.labels.image if current else None
@@ -597,7 +624,7 @@ def model_of(
         _add_volumes(want, want.volumes, instance_id, context, found, disks, volumes)
     elif current is not None:
         _keep_disks(current, disks, volumes, is_root=False)
-    nics, interfaces = _nics_of(want, instance_id, context, current)
+    nics, interfaces = _nics_of(want, instance_id, context, current, node)
     seed, digest = None, None
     root = next((label for label in volumes if label.name == "root"), None)
     if image is not None and root is not None:
@@ -689,13 +716,14 @@ def _add_volumes(
 
 
 def _nics_of(
-    want: Vm, instance_id: str, context: _Context, current: DomainModel | None
+    want: Vm, instance_id: str, context: _Context, current: DomainModel | None, node: str
 ) -> tuple[tuple[NicLabel, ...], tuple[Interface, ...]]:
     """Return the labels of the NICs and the NICs themselves, in order."""
     if want.nics is None:
         return (current.labels.nics, current.interfaces) if current is not None else ((), ())
     held = {one.mac: one for one in current.interfaces} if current is not None else {}
     known = {label.name: label for label, _ in _named_nics(current)} if current is not None else {}
+    userspace = context.have.nodes[node].userspace
     labels, interfaces = [], []
     for nic in name_nics(want.nics):
         name = nic.name or ""
@@ -707,11 +735,12 @@ def _nics_of(
         if before is None:
             _take_mac(mac, want, context)
         if not nic.port_group and before is not None:
-            interfaces.append(before)
+            network, port_group = before.network, before.port_group
         else:
-            interfaces.append(
-                Interface(mac=mac, network=_vswitch(nic, context), port_group=_port_group(nic, context).name)
-            )
+            network, port_group = _vswitch(nic, context), _port_group(nic, context).name
+        # It is only ever turned off: what a person has turned off stays so.
+        offload = network not in userspace and (before is None or before.offload)
+        interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload))
     return tuple(labels), tuple(interfaces)
 
 
@@ -819,7 +848,7 @@ def _attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
 
 
 def _plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: _Context) -> Work:
-    model, seed = model_of(want, instance_id, context, None)
+    model, seed = model_of(want, instance_id, context, None, node)
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
     settled = _attributes(state.row.id, model)
@@ -965,7 +994,8 @@ def _seed_step(model: DomainModel, seed: Mapping[str, str], context: _Context) -
 
 
 def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, context: _Context) -> Work:
-    model, seed = model_of(want, instance_id, context, current)
+    goal = _pinned(want.node, context) if want.node is not None else current.node
+    model, seed = model_of(want, instance_id, context, current, goal if goal in context.have.nodes else current.node)
     changes = _compare(current.config, model)
     autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)
@@ -1233,15 +1263,26 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
     changes = []
     for mac in [*old, *(mac for mac in new if mac not in old)]:
         was, is_ = old.get(mac), new.get(mac)
-        if was != is_:
+        name = names.get(mac, mac)
+        if was is None or is_ is None or _place_of(was) != _place_of(is_):
             changes.append(
                 Change(
-                    f"nics.{names.get(mac, mac)}.port_group",
+                    f"nics.{name}.port_group",
                     was and f"{was.port_group} ({was.network})",
                     is_ and f"{is_.port_group} ({is_.network})",
                 )
             )
+        if was is not None and is_ is not None and was.offload != is_.offload:
+            changes.append(Change(f"nics.{name}.offload", _on(was.offload), _on(is_.offload), "next_boot"))
     return changes
+
+
+def _place_of(interface: Interface) -> tuple[str, str]:
+    return interface.network, interface.port_group
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
 
 
 def _waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
@@ -1252,7 +1293,18 @@ def _waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
             waiting.append(Change(name, getattr(live, name), getattr(model, name), "next_boot"))
     if _disk_of("seed", live) != _disk_of("seed", model):
         waiting.append(Change("cloud_init", "as at the last start", "as declared", "next_boot"))
+    waiting += [change for change in _compare_interfaces(live, model) if change.when == "next_boot"]
+    waiting += [
+        Change(f"disks.{disk.serial}", _show_disk(old), _show_disk(disk), "next_boot")
+        for disk in model.disks
+        if disk.serial != "seed" and (old := _disk_of(disk.serial, live)) is not None and _waits(old, disk)
+    ]
     return waiting
+
+
+def _waits(old: Disk, disk: Disk) -> bool:
+    """Tell whether a running guest's disk differs from its definition in what only a start can change."""
+    return (old.target, old.path, old.format, old.read_only) != (disk.target, disk.path, disk.format, disk.read_only)
 
 
 def _live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
@@ -1266,9 +1318,10 @@ def _live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     for mac, interface in new.items():
         if mac not in old:
             steps.append(Step("attach_nic", f"attach the NIC {mac}", {"interface": interface}))
-        elif interface != old[mac]:
-            text = f"move the NIC {mac} to {interface.port_group}"
-            steps.append(Step("update_nic", text, {"interface": interface}))
+        elif _place_of(interface) != _place_of(old[mac]):
+            # A port of a switch cannot become one of another: it is unplugged there and plugged in here.
+            act = "update_nic" if interface.network == old[mac].network else "replug_nic"
+            steps.append(Step(act, f"move the NIC {mac} to {interface.port_group}", {"interface": interface}))
     attached = {disk.serial: disk for disk in live.disks}
     wanted = {disk.serial: disk for disk in model.disks}
     for serial, disk in attached.items():
@@ -1285,7 +1338,9 @@ def _live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
 def _live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change]) -> list[Change]:
     """Return what the running guest alone has otherwise: drift, or what a killed run has left."""
     fields = {change.field for change in known}
-    changes = [change for change in _compare_interfaces(live, model) if change.field not in fields]
+    changes = [
+        change for change in _compare_interfaces(live, model) if change.field not in fields and change.when == "live"
+    ]
     attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
     for serial in sorted(attached ^ wanted):
         if not fields & {f"volumes.{serial}.size", f"volumes.{serial}.unit"}:

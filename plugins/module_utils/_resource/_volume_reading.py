@@ -90,10 +90,13 @@ def _read_node(cloud: Cloud, name: str) -> _SeenNode:
 
 
 def _user_of(node: str, record: DomainRecord) -> User | None:
-    model = parse_domain(record.config)
+    try:
+        model = parse_domain(record.config)
+        live = parse_domain(record.live) if record.live is not None and model is not None else None
+    except (ValueError, KeyError):  # what it mentions stays where it is; pextra_vm says what is wrong with it
+        return None
     if model is None:
         return None
-    live = parse_domain(record.live) if record.live is not None else None
     return User(
         node=node,
         id=model.labels.id,

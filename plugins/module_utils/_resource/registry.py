@@ -11,7 +11,7 @@ from .._errors import Problem, RefusedError
 from .._plan._rows import Row
 from .._plan.rebuild import Carried, Rebuilt, rebuild_registry
 from .._registry.store import Registry
-from .._xml.domain import parse_domain
+from .._xml.domain import DomainModel, parse_domain
 
 KINDS = (
     "organization",
@@ -77,10 +77,18 @@ def write(registry: Registry, rebuilt: Rebuilt) -> None:
 
 def _read_node(cloud: Cloud, node: str) -> Carried:
     switch = cloud.switch(node).read()
-    models = [parse_domain(record.config) for record in cloud.hypervisor(node).domains()]
+    models = [_model_of(record.config) for record in cloud.hypervisor(node).domains()]
     return Carried(
         dict(switch.labels), tuple(switch.bridges.values()), tuple(model for model in models if model is not None)
     )
+
+
+def _model_of(xml: str) -> DomainModel | None:
+    """What cannot be understood is nobody's, as far as the registry goes; pextra_vm says what is wrong with it."""
+    try:
+        return parse_domain(xml)
+    except (ValueError, KeyError):
+        return None
 
 
 def _complete(row: Row) -> Row:

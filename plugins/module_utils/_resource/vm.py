@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from .._cloud import Cloud
-from .._defects import as_problem
 from .._errors import HypervisorError, NotFoundError, PextraError, Problem
 from .._hypervisor import DomainRecord, Hypervisor
 from .._ids import uuid_of
@@ -18,19 +17,20 @@ from .._plan._rows import Row
 from .._plan._types import Plan, Step, Work
 from .._plan.hierarchy import find_cluster
 from .._plan.placement import Capacity
-from .._plan.vm import Consent, Domain, NodeState, VmHave, plan_vms
+from .._plan.vm import Consent, Domain, NodeState, Odd, VmHave, plan_vms
 from .._seed import build_seed, read_seed, read_yaml
 from .._spec._mistake import Mistake
 from .._spec.cloud_init import Seed, parse_seed
 from .._spec.vm import FIELDS, Vm, find_mistakes_within, names_part_of_seed, parse_vm
-from .._xml.domain import (
-    URI,
+from .._xml.domain import URI, parse_domain
+from .._xml.domain_writing import (
     edit_domain,
-    parse_domain,
+    move_nic,
+    plug_nic,
     render_disk,
     render_domain,
-    render_interface,
     render_labels,
+    take_nic,
 )
 from .._xml.foreign import memory_of
 from ._base import Options
@@ -74,29 +74,37 @@ class VmResource:
             for row in hierarchy.members
             if row.kind == "pool" and row.scope in clusters
         }
-        read = cloud.on_each(rows, lambda node: _read_node(cloud, node, pools))
+        odd: list[Odd] = []
+        read = cloud.on_each(rows, lambda node: _read_node(cloud, node, pools, odd))
+        named = {row.id: row.name for row in hierarchy.members if row.kind == "instance"}
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
         foreign: dict[str, frozenset[str]] = {}
-        for name, (memory, networks, volumes, sizes, ours, others) in read.items():
+        for name, (memory, networks, volumes, sizes, ours, others, userspace) in read.items():
             capacity = Capacity(memory, cloud.nodes[name].memory_reserved)
             for other in others.values():
                 capacity.take(other.memory, runs=other.runs)
+            renamed = {domain.config.name for domain in ours if not _has_its_name(domain, named, odd)}
             for domain in ours:
+                if domain.config.name in renamed:
+                    continue
                 domains.setdefault(domain.config.uuid, []).append(domain)
                 capacity.take(domain.config.memory, runs=domain.power != "stopped")
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
-            foreign[name] = frozenset(others)
-            nodes[name] = NodeState(rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes)
+            foreign[name] = frozenset(others) | renamed
+            nodes[name] = NodeState(
+                rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes, userspace
+            )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
-        have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims))
+        have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
         have = look_again_where_doubtful(cloud, wants, have, pools)
         return replace(have, seeds=_read_seeds(cloud, wants, have))
 
     def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
         consent = Consent(bool(options["allow_restart"]), bool(options["force_stop"]), bool(options["remove_volumes"]))
-        return plan_vms(wants, have, consent)
+        plan = plan_vms(wants, have, consent)
+        return replace(plan, warnings=have.warnings)
 
     def reserve(self, cloud: Cloud, plan: Plan) -> None:
         """Register all new instances, with their nodes, before one is made: a killed run's choices stand."""
@@ -187,19 +195,31 @@ class VmResource:
             yield _POLL_EVERY_S
 
     def _attach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        xml = render_interface(data["interface"])
-        _node(cloud, work).attach_device(_uuid(work), xml, work.label, live=True, config=False)
+        """Plug in what the definition says, which may hold more than we manage."""
+        hypervisor, mac = _node(cloud, work), data["interface"].mac
+        config = take_nic(hypervisor.config_xml_of(_uuid(work)), mac)
+        if config is None:
+            raise _changed_by_others(work, mac)
+        hypervisor.attach_device(_uuid(work), plug_nic(config), work.label, live=True, config=False)
 
     def _detach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        xml = render_interface(data["interface"])
-        hypervisor = _node(cloud, work)
-        hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
-        mac = data["interface"].mac
-        hypervisor.await_release(_uuid(work), mac, f"the NIC {mac}", work.label)
+        hypervisor, mac = _node(cloud, work), data["interface"].mac
+        live = take_nic(hypervisor.live_xml_of(_uuid(work)), mac)
+        if live is not None:
+            hypervisor.detach_device(_uuid(work), live, work.label, live=True, config=False)
+            hypervisor.await_release(_uuid(work), mac, f"the NIC {mac}", work.label)
 
     def _update_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        xml = render_interface(data["interface"])
-        _node(cloud, work).update_device(_uuid(work), xml, work.label, live=True, config=False)
+        hypervisor, mac = _node(cloud, work), data["interface"].mac
+        live = take_nic(hypervisor.live_xml_of(_uuid(work)), mac)
+        config = take_nic(hypervisor.config_xml_of(_uuid(work)), mac)
+        if live is None or config is None:
+            raise _changed_by_others(work, mac)
+        hypervisor.update_device(_uuid(work), move_nic(live, config), work.label, live=True, config=False)
+
+    def _replug_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        self._detach_nic(cloud, work, data)
+        self._attach_nic(cloud, work, data)
 
     def _attach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_disk(data["disk"])
@@ -331,6 +351,13 @@ def _read_seed(cloud: Cloud, domain: Domain, pool: Row | None, volume: str) -> S
     return parse_seed(read_seed(bytes(content)), read_yaml)
 
 
+def _changed_by_others(work: Work, mac: str) -> HypervisorError:
+    what = f"its NIC {mac} has gone while it was being changed"
+    return HypervisorError(
+        [Problem(what, "Run again; something else is changing the instance.", work.node, work.label)]
+    )
+
+
 def _require_same_volumes(target: Hypervisor, work: Work, data: Mapping[str, Any]) -> None:
     """A pool is declared as shared; whether it is shows here, before anything moves."""
     seen = set().union(*(target.volume_names(pool) for pool in data["pools"]))
@@ -365,13 +392,20 @@ def _uuid(work: Work) -> str:
 
 
 def _read_node(
-    cloud: Cloud, node: str, pools: Mapping[str, str]
+    cloud: Cloud, node: str, pools: Mapping[str, str], odd: list[Odd]
 ) -> tuple[
-    int, frozenset[str], dict[str, frozenset[str]], dict[str, Mapping[str, int]], list[Domain], dict[str, Foreign]
+    int,
+    frozenset[str],
+    dict[str, frozenset[str]],
+    dict[str, Mapping[str, int]],
+    list[Domain],
+    dict[str, Foreign],
+    frozenset[str],
 ]:
-    """Read one node: memory, networks, volumes of our pools, instances, and foreign domains by name.
+    """Read one node: memory, networks, volumes of our pools, instances, foreign domains by name, and the vSwitches with
+    the datapath in user space.
 
-    pools: their types, by name.
+    pools: their types, by name. odd: is given the domains that bear our metadata and are not as ours are.
 
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
@@ -385,18 +419,43 @@ def _read_node(
     ours: list[Domain] = []
     foreign: dict[str, Foreign] = {}
     for record in hypervisor.domains():
-        with as_problem(node, f"virtual machine {record.name}"):
-            domain = _domain_of(node, record)
+        domain = _domain_of(node, record, odd)
         if domain is None:
             foreign[record.name] = Foreign(memory_of(record.live or record.config), record.live is not None)
         else:
             ours.append(domain)
-    return hypervisor.host().memory, networks, volumes, sizes, ours, foreign
+    userspace: frozenset[str] = frozenset()
+    # Without an answer NICs stay as they are; what needs the switch says why it does not answer.
+    with contextlib.suppress(PextraError):
+        userspace = cloud.labels(node).read_userspace()
+    return hypervisor.host().memory, networks, volumes, sizes, ours, foreign, userspace
 
 
-def _domain_of(node: str, record: DomainRecord) -> Domain | None:
-    config = parse_domain(record.config)
-    if config is None:
+def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None:
+    """Return a domain that is ours. One that cannot be understood keeps no other from being read."""
+    try:
+        config = parse_domain(record.config)
+        live = parse_domain(record.live) if record.live is not None and config is not None else None
+    except (ValueError, KeyError) as error:
+        what = f"its definition bears our metadata, and cannot be understood ({error})"
+        odd.append(Odd(node, record.name, record.uuid, what, f"Mend it: virsh edit {record.name}."))
         return None
-    live = parse_domain(record.live) if record.live is not None else None
+    if config is None:
+        if URI in record.config:
+            what = (
+                "it bears our metadata and has not the UUID that goes with it: a copy made by hand, which is not ours"
+            )
+            odd.append(Odd(node, record.name, record.uuid, what, "Find out what it is for; it is left alone."))
+        return None
     return Domain(node, config, live, record.power, record.autostart, record.persistent, record.config)
+
+
+def _has_its_name(domain: Domain, named: Mapping[str, str], odd: list[Odd]) -> bool:
+    """Tell whether a domain is called as it is registered. named: the registered names, by identifier."""
+    name = named.get(domain.config.labels.id, domain.config.name)
+    if name == domain.config.name:
+        return True
+    what = f"it is registered as {name}: it was given another name by hand"
+    remedy = f"Give it its name back, when it is stopped: virsh domrename {domain.config.name} {name}."
+    odd.append(Odd(domain.node, domain.config.name, domain.config.uuid, what, remedy))
+    return False

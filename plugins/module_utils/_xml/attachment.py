@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from .._names import Standalone, parse_standalone
 from .._spec.volume import Limits
-from .domain import Disk, parse_disk, render_disk
+from .domain import Disk, parse_disk
+from .domain_writing import render_disk
 
 # libvirt's word for each limit, and how many of its units one of ours is.
 TUNING = {
@@ -73,7 +74,9 @@ def parse_attachments(xml: str) -> tuple[Attachment, ...]:
         if disk is None or parse_standalone(disk.volume) is None:
             continue
         driver, tune = element.find("driver"), element.find("iotune")
-        tuning = {child.tag: int(child.text or "0") for child in tune} if tune is not None else {}
+        # Beside the numbers there may be a name, of a group that shares a limit.
+        numbers = [child for child in tune if (child.text or "").strip().isdecimal()] if tune is not None else []
+        tuning = {child.tag: int(child.text or "0") for child in numbers}
         found.append(
             Attachment(
                 disk=disk,
@@ -95,9 +98,20 @@ def _write(element: ET.Element, attachment: Attachment) -> None:
             driver.attrib.pop(key, None)
         else:
             driver.set(key, value)
-    for old in element.findall("iotune"):
-        element.remove(old)
-    if attachment.tuning:
+    _write_tuning(element, attachment.tuning)
+
+
+def _write_tuning(element: ET.Element, tuning: Mapping[str, int]) -> None:
+    """Set the limits; the name of a group that shares them stays."""
+    tune = element.find("iotune")
+    if tune is None:
+        if not tuning:
+            return
         tune = ET.SubElement(element, "iotune")
-        for word, number in attachment.tuning.items():
-            ET.SubElement(tune, word).text = str(number)
+    for old in list(tune):
+        if (old.text or "").strip().isdecimal():
+            tune.remove(old)
+    for word, number in tuning.items():
+        ET.SubElement(tune, word).text = str(number)
+    if len(tune) == 0:
+        element.remove(tune)

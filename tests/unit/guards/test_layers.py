@@ -113,6 +113,7 @@ DOORS = {
     "psycopg2": {"_registry"},
     "pycdlib": {"_seed"},
     "yaml": {"_seed"},
+    "lxml": {"_xml"},
     "rbd": {"_rbd"},
     "netaddr": {"_spec", "_plan", "_xml", "_image_fetch"},
     "ansible": {"_runner", "_image_fetch"},

@@ -91,7 +91,7 @@ def test_a_call_that_names_nothing_changes_nothing() -> None:
             ["grow_volume", "define", "label"],
         ),
         ({"volumes": (Volume(name="data"),)}, {"volumes.san.unit"}, ["define", "detach_disk", "label"]),
-        ({"nics": (Nic(), Nic(name="backup", port_group="DMZ"))}, {"nics.backup.port_group"}, ["define", "update_nic"]),
+        ({"nics": (Nic(), Nic(name="backup", port_group="DMZ"))}, {"nics.backup.port_group"}, ["define", "replug_nic"]),
     ],
 )
 def test_one_option_changes_one_thing(named: dict[str, Any], fields: set[str], steps: list[str]) -> None:

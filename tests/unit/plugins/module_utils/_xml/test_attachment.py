@@ -16,7 +16,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment impor
     render_attachment,
     tuning_of,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, edit_domain, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain
 from instance_model import Model
 
 ID = "vol-qthm_iLrflJ_DtSS1l4Gx"

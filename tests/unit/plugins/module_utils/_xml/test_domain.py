@@ -18,13 +18,17 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     Labels,
     NicLabel,
     VolumeLabel,
+    parse_domain,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import (
     convert_domain,
     edit_domain,
-    parse_domain,
+    move_nic,
+    plug_nic,
     render_disk,
     render_domain,
-    render_interface,
     render_labels,
+    take_nic,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,10 +173,59 @@ def test_nasty_text_is_inert(model: DomainModel) -> None:
     for disk in model.disks:
         assert ET.fromstring(render_disk(disk)).findtext("serial") == disk.serial
     for nic in model.interfaces:
-        source = ET.fromstring(render_interface(nic)).find("source")
+        source = ET.fromstring(take_nic(render_domain(model, "qemu"), nic.mac) or "").find("source")
         assert source is not None
         assert source.attrib == {"network": nic.network, "portgroup": nic.port_group}
     assert ET.fromstring(render_labels(model.labels)).get("cluster") == model.labels.cluster
+
+
+# NICs of running guests
+
+LIVE = """<domain type="qemu" id="3"><name>web</name><devices>
+<interface type="network"><mac address="52:00:00:00:00:01"/>
+  <source network="svswitch1" portgroup="DMZ" portid="9b2c" bridge="svswitch1"/>
+  <vlan><tag id="99"/></vlan>
+  <bandwidth><inbound average="1000"/></bandwidth>
+  <virtualport type="openvswitch"><parameters interfaceid="4f7c"/></virtualport>
+  <target dev="vnet3"/><model type="virtio"/>
+  <driver name="vhost" queues="2"><host csum="off"/></driver>
+  <filterref filter="clean-traffic"/><mtu size="1400"/><boot order="2"/><link state="up"/>
+  <alias name="net0"/><address type="pci" bus="0x01"/>
+</interface></devices></domain>"""
+CONFIG = """<interface type="network"><mac address="52:00:00:00:00:01"/>
+<source network="svswitch1" portgroup="Production"/></interface>"""
+
+
+def test_a_running_nic_keeps_all_but_its_port_group() -> None:
+    live = take_nic(LIVE, "52:00:00:00:00:01")
+    assert live is not None
+    moved, before = ET.fromstring(move_nic(live, CONFIG)), ET.fromstring(live)
+    source = moved.find("source")
+    assert source is not None
+    # libvirt compares the port's identifier, and refuses another one; its VLAN is that of the new port group.
+    assert source.attrib == {"network": "svswitch1", "portgroup": "Production"}
+    assert moved.find("vlan") is None
+    kept = [child for child in before if child.tag not in ("source", "vlan")]
+    assert [shape(child) for child in moved if child.tag != "source"] == [shape(child) for child in kept]
+
+
+def test_a_vlan_of_its_own_stays() -> None:
+    live = take_nic(LIVE, "52:00:00:00:00:01")
+    tagged = CONFIG.replace("</interface>", '<vlan><tag id="7"/></vlan></interface>')
+    assert [tag.attrib for tag in ET.fromstring(move_nic(live or "", tagged)).iter("tag")] == [{"id": "7"}]
+
+
+def test_what_is_plugged_in_is_given_its_place_anew() -> None:
+    plugged = ET.fromstring(plug_nic(take_nic(LIVE, "52:00:00:00:00:01") or ""))
+    assert {"alias", "address", "target"} & {child.tag for child in plugged} == set()
+    assert [part.attrib for part in plugged.iter("parameters")] == [{}]
+    kept = {"filterref", "mtu", "boot", "bandwidth", "driver", "model", "link"}
+    assert kept <= {child.tag for child in plugged}
+
+
+def test_a_domain_without_the_nic_has_none() -> None:
+    assert take_nic(LIVE, "52:00:00:00:00:02") is None
+    assert take_nic("<domain/>", "52:00:00:00:00:01") is None
 
 
 # What others have put there
@@ -286,6 +339,9 @@ def test_nics_come_in_the_order_of_the_model() -> None:
     assert macs == ["9", "3", "1", "4"]
 
 
+IDENTITY = f"<name>web</name><uuid>{uuid_of(ID)}</uuid><metadata>{render_labels(MODEL.labels)}</metadata>"
+
+
 @pytest.mark.parametrize(
     ("memory", "current", "expected"),
     [
@@ -299,7 +355,7 @@ def test_nics_come_in_the_order_of_the_model() -> None:
     ],
 )
 def test_memory(memory: str, current: str, expected: int) -> None:
-    xml = f"<domain><metadata>{render_labels(MODEL.labels)}</metadata>{memory}{current}</domain>"
+    xml = f"<domain>{IDENTITY}{memory}{current}</domain>"
     model = parse_domain(xml)
     assert model is not None
     assert model.memory - model.held_back == expected
@@ -308,12 +364,16 @@ def test_memory(memory: str, current: str, expected: int) -> None:
     assert edited.memory == 512
 
 
+def test_a_copy_made_by_hand_is_not_ours() -> None:
+    xml = render_domain(MODEL, "qemu")
+    assert parse_domain(xml) is not None
+    assert parse_domain(xml.replace(uuid_of(ID), "0d4b8a1e-6c0b-4c5e-9b8f-6a3a0d1f2e4c")) is None
+    assert parse_domain(xml.replace(ID, "inst-of-nobody")) is None
+
+
 def test_memory_of_a_running_guest() -> None:
     """The balloon is the guest's affair."""
-    labels = render_labels(MODEL.labels)
-    xml = (
-        f"<domain id='3'><metadata>{labels}</metadata><memory>262144</memory><currentMemory>1</currentMemory></domain>"
-    )
+    xml = f"<domain id='3'>{IDENTITY}<memory>262144</memory><currentMemory>1</currentMemory></domain>"
     model = parse_domain(xml)
     assert model is not None
     assert model.memory == 256
@@ -442,7 +502,7 @@ def test_credentials_are_read_where_older_libvirt_writes_them() -> None:
     disk.insert(0, auth)
     xml = ET.tostring(root, encoding="unicode")
     assert parse_domain(xml) == BLOCKS
-    assert edit_domain(xml, BLOCKS) == xml
+    assert ET.canonicalize(edit_domain(xml, BLOCKS)) == ET.canonicalize(xml)
 
 
 def test_an_edit_of_a_disk_of_ceph_keeps_what_is_not_ours() -> None:
