@@ -78,6 +78,7 @@ $(TREE):
 
 .PHONY: options
 options: $(VENV) $(TREE) ## Write the modules' options from the tables of fields
+	@.venv/bin/python tools/write_instance_kinds.py
 	@.venv/bin/python tools/write_module_options.py
 
 .PHONY: readmes

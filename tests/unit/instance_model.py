@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import copy
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import mac_of, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import AttachDevice, UpdateDevice
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan, Step, Work
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
@@ -114,6 +116,7 @@ class Guest:
 
     xml: str
     live: DomainModel | None = None
+    live_xml: str | None = None
     power: str = "stopped"
     autostart: bool = False
     persistent: bool = True
@@ -180,7 +183,16 @@ class Model:
             for uuid, guest in node.guests.items():
                 config = guest.config
                 domains.setdefault(uuid, []).append(
-                    Domain(row.name, config, guest.live, guest.power, guest.autostart, guest.persistent, guest.xml)
+                    Domain(
+                        row.name,
+                        config,
+                        guest.live,
+                        guest.power,
+                        guest.autostart,
+                        guest.persistent,
+                        guest.xml,
+                        guest.live_xml,
+                    )
                 )
                 capacity.take(config.memory, runs=guest.power != "stopped")
                 if config.labels.anti_affinity:
@@ -430,7 +442,7 @@ class Model:
         for interface in config.interfaces:
             if interface.network not in node.networks:
                 raise ImpossibleError(f"there is no network {interface.network}")
-        guest.live, guest.power = config, power
+        guest.live, guest.live_xml, guest.power = config, guest.xml, power
 
     def _resume(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         self._active(work).power = "running"
@@ -448,7 +460,7 @@ class Model:
 
     def _force_stop(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         guest = self._guest(work)
-        guest.live, guest.power = None, "stopped"
+        guest.live, guest.live_xml, guest.power = None, None, "stopped"
         if not guest.persistent:
             del self._node(work).guests[uuid_of(work.id or "")]
         yield
@@ -485,6 +497,25 @@ class Model:
         yield from self._detach_nic(work, data)
         yield from self._attach_nic(work, data)
 
+    def _plug(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, act = self._active(work), data["device"]
+        root = ET.fromstring(guest.live_xml or "")
+        devices = root.find("devices")
+        assert devices is not None
+        there = [element for element in devices if element.tag == act.element.tag]
+        if isinstance(act, AttachDevice):
+            if there:
+                raise ImpossibleError(f"there is a {act.option}")
+            devices.append(act.element)
+        else:
+            if not there:
+                raise ImpossibleError(f"there is no {act.option}")
+            devices.remove(there[0])
+            if isinstance(act, UpdateDevice):
+                devices.append(act.element)
+        guest.live_xml = ET.tostring(root, encoding="unicode")
+        yield
+
     def _attach_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         guest, disk = self._active(work), data["disk"]
         live = _live(guest)
@@ -520,7 +551,7 @@ class Model:
                 if not any(disk.volume in target.pools.get(pool, {}) for pool in ("shared", "ceph", "san")):
                     raise ImpossibleError(f"{disk.path} is not there")
             del source.guests[uuid]
-            target.guests[uuid] = Guest(config, guest.live, guest.power)
+            target.guests[uuid] = Guest(config, guest.live, guest.live_xml, guest.power)
         else:
             self._define_on(target, config)
             yield

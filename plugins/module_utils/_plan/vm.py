@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -10,12 +11,14 @@ from typing import Any, TypeVar
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
 from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
+from .._nouns.instance import walk
+from .._nouns.instance.walk import Walked
 from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
 from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
 from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_missing, name_nics
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
-from .._xml.domain_writing import convert_domain
+from .._xml.domain_writing import convert_domain, edit_domain
 from ._claims import Claim, Room, key_of_mac, key_of_unit
 from ._disks import disk_of
 from ._missing_volumes import explain_missing
@@ -39,6 +42,7 @@ class Domain:
     autostart: bool
     persistent: bool
     xml: str = field(repr=False, default="")
+    live_xml: str | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True)
@@ -670,6 +674,7 @@ def model_of(
         else want.description or None,
         labels=labels,
         held_back=current.held_back if current is not None and want.memory is None else 0,
+        further=want.further,
     )
     return model, seed
 
@@ -878,6 +883,7 @@ def _plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, conte
         Change("node", None, node),
         Change("vcpus", None, want.vcpus),
         Change("memory", None, want.memory),
+        *(Change(path, None, value) for path, value in walk.list_values(want.further)),
         *(_change_of_volume(None, volume) for volume in model.labels.volumes),
         *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in _named_nics(model)),
         Change("power", None, power),
@@ -997,6 +1003,8 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
     goal = _pinned(want.node, context) if want.node is not None else current.node
     model, seed = model_of(want, instance_id, context, current, goal if goal in context.have.nodes else current.node)
     changes = _compare(current.config, model)
+    walked = _walk(want, current, model)
+    changes += walked.changes
     autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)
     target = _target_of_move(want, current, model, context)
@@ -1009,7 +1017,7 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
     elif replaced:
         raise _RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
 
-    power = _plan_power(want, row, current, model, context, replaced)
+    power = _plan_power(want, row, current, model, context, replaced, walked)
     _account(model, current, target or current.node, power.wanted, context)
     settled = _attributes(context.have.nodes[target or current.node].row.id, model)
     attributes = settled | ({"power": power.wanted} if want.power is None and power.steps else {})
@@ -1033,7 +1041,8 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
     if current.live is not None and power.keeps_running:
         wanted_live = _as_far_as_named(want, current.live, model)
         steps += _live_steps(current.live, wanted_live)
-        changes += _live_changes(current.live, wanted_live, changes)
+        steps += [Step("plug", act.text, {"device": act}) for act in walked.acts]
+        changes += [*_live_changes(current.live, wanted_live, changes), *walked.drift]
     if current.autostart != autostart:
         changes.append(Change("autostart", current.autostart, autostart))
     if target is not None:
@@ -1063,6 +1072,19 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         takes=_takes(model, context),
         room=_room(model, current, power.wanted, context.have.nodes[target or current.node]),
     )
+
+
+def _walk(want: Vm, current: Domain, model: DomainModel) -> Walked:
+    """Compare aspects and devices, and refuse what the definition cannot become."""
+    if current.xml and (want.further or model.vcpus != current.config.vcpus or model.memory != current.config.memory):
+        refusals = walk.refuse(ET.fromstring(edit_domain(current.xml, model)))
+        if refusals:
+            what = "; ".join(f"{refusal.path}: {refusal.what}" for refusal in refusals)
+            raise _RefusedError(what, " ".join(dict.fromkeys(refusal.remedy for refusal in refusals)))
+    if not want.further:
+        return Walked()
+    live = ET.fromstring(current.live_xml) if current.live_xml else None
+    return walk.compare(ET.fromstring(current.xml), live, want.further)
 
 
 def _as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
@@ -1111,7 +1133,7 @@ class _Power:
 
 
 def _plan_power(
-    want: Vm, row: Row | None, current: Domain, model: DomainModel, context: _Context, replaced: bool
+    want: Vm, row: Row | None, current: Domain, model: DomainModel, context: _Context, replaced: bool, walked: Walked
 ) -> _Power:
     # What a killed run was about to do counts for more than what it left.
     wanted = want.power or (row.attributes.get("power") if row else None) or current.power
@@ -1126,7 +1148,7 @@ def _plan_power(
     }
     known = _waiting_for_restart(current.live, model) if current.live is not None else []
     # A call that does not name it neither tells of it nor restarts for it.
-    waiting = tuple(change for change in known if named.get(change.field, True))
+    waiting = tuple(change for change in known if named.get(change.field, True)) + walked.pending
     if waiting and context.consent.allow_restart:
         steps = [*_stop_steps(current.power, context), *_power_steps("stopped", wanted, context)]
         return _Power(wanted, tuple(steps), keeps_running=False, changes=waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from .._cloud import Cloud
 from .._errors import HypervisorError, NotFoundError, PextraError, Problem
 from .._hypervisor import DomainRecord, Hypervisor
 from .._ids import uuid_of
+from .._nouns.instance.walk import AttachDevice, UpdateDevice
 from .._plan._rows import Row
 from .._plan._types import Plan, Step, Work
 from .._plan.hierarchy import find_cluster
@@ -220,6 +222,19 @@ class VmResource:
     def _replug_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         self._detach_nic(cloud, work, data)
         self._attach_nic(cloud, work, data)
+
+    def _plug(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+        hypervisor, act = _node(cloud, work), data["device"]
+        xml = ET.tostring(act.element, encoding="unicode")
+        if isinstance(act, AttachDevice):
+            hypervisor.attach_device(_uuid(work), xml, work.label, live=True, config=False)
+        elif isinstance(act, UpdateDevice):
+            hypervisor.update_device(_uuid(work), xml, work.label, live=True, config=False)
+        else:
+            hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
+            alias = act.element.find("alias")
+            if alias is not None:
+                hypervisor.await_release(_uuid(work), f"name='{alias.get('name')}'", f"the {act.option}", work.label)
 
     def _attach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_disk(data["disk"])
@@ -447,7 +462,7 @@ def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None
             )
             odd.append(Odd(node, record.name, record.uuid, what, "Find out what it is for; it is left alone."))
         return None
-    return Domain(node, config, live, record.power, record.autostart, record.persistent, record.config)
+    return Domain(node, config, live, record.power, record.autostart, record.persistent, record.config, record.live)
 
 
 def _has_its_name(domain: Domain, named: Mapping[str, str], odd: list[Odd]) -> bool:

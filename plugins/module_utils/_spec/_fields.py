@@ -183,10 +183,17 @@ def render(table: Table, values: object) -> dict[str, Any]:
     """
     rendered: dict[str, Any] = {}
     for key, field in table.items():
-        value = values.get(key) if isinstance(values, Mapping) else getattr(values, key)
+        value = value_of(values, key)
         if value is not None:
             rendered[key] = _render_value(field, value)
     return rendered
+
+
+def value_of(values: object, key: str) -> Any:
+    """Return an option of a mapping or of a spec. What a spec has no attribute for stands in its `further`."""
+    if isinstance(values, Mapping):
+        return values.get(key)
+    return getattr(values, key) if hasattr(values, key) else getattr(values, "further", {}).get(key)
 
 
 def _render_value(field: Field, value: Any) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from .._nouns.instance import walk
 from ._checks import (
     check_address,
     check_address_or_none,
@@ -20,8 +21,10 @@ from ._checks import (
     check_unit,
 )
 from ._common import CLUSTER, DESCRIPTION, STATE, parse_spec
-from ._fields import REQUIRED, Field, created, element_path, join
+from ._fields import REQUIRED, Field, created, element_path, join, value_of
 from ._mistake import Mistake
+
+OPTIONS = walk.OPTIONS
 
 ROOT = {
     "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the root volume."),
@@ -181,6 +184,8 @@ FIELDS = {
         help="Words to group instances by.",
     ),
     "state": STATE,
+    # Aspects and kinds of device, each in a file of its own.
+    **OPTIONS,
 }
 
 
@@ -260,6 +265,8 @@ class Vm:
     description: str | None = None
     tags: tuple[str, ...] | None = None
     state: str = "present"
+    # Aspects and devices, by option.
+    further: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
@@ -274,7 +281,7 @@ def name_nics(nics: Sequence[Nic]) -> tuple[Nic, ...]:
 
 def complete_new(vm: Vm) -> Vm:
     """Return what a new instance gets: what is not said is as its rows say (`create`)."""
-    values = created(FIELDS, {key: _plain(getattr(vm, key)) for key in FIELDS})
+    values = created(FIELDS, {key: _plain(value_of(vm, key)) for key in FIELDS})
     return make_vm(**values)
 
 
@@ -315,6 +322,8 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
             (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
         ):
             mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
+    said = {key: value_of(vm, key) for key in FIELDS if value_of(vm, key) is not None}
+    mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
     known = [nic.name for nic in nics]
     macs = [canonical_mac(nic.mac) if nic.mac else None for nic in nics]
     for index, nic in enumerate(nics):
@@ -373,7 +382,8 @@ def make_vm(**values: Any) -> Vm:
         init = dict(values["cloud_init"])
         init["users"] = None if init["users"] is None else tuple(User(**user) for user in init["users"])
         values["cloud_init"] = CloudInit(**init)
-    return Vm(**values)
+    further = {key: values.pop(key) for key in OPTIONS if values.get(key) is not None}
+    return Vm(**{key: value for key, value in values.items() if key not in OPTIONS}, further=further)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ field. How a model is written into a definition is in domain_writing.py.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,8 @@ class DomainModel:
     description: str | None
     labels: Labels
     held_back: int = 0
+    # What is wanted of aspects and devices, by option; a definition that was read has none.
+    further: Mapping[str, Any] = field(default_factory=dict, compare=False)
     attached: tuple[Disk, ...] = field(default=(), compare=False)
     other_targets: frozenset[str] = field(default=frozenset(), compare=False)
 

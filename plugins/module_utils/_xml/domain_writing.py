@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._nouns.instance import walk
 from .domain import (
     DISK_TYPES,
     URI,
@@ -65,6 +66,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     devices = _add(root, "devices")
     _add(devices, "controller", type="pci", model="pcie-root")
     ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
+    ports += walk.count_slots(model.further)
     for _ in range(ports):
         _add(devices, "controller", type="pci", model="pcie-root-port")
     _add(devices, "controller", type="usb", model="none")
@@ -229,6 +231,7 @@ def _write(root: Any, model: DomainModel) -> None:
     devices = _find_or_add(root, "devices")
     _set_disks(devices, model, old)
     _set_interfaces(devices, model.interfaces)
+    walk.edit(root, model.further)
 
 
 def _set_memory(root: Any, model: DomainModel) -> None:

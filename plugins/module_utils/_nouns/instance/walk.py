@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._plan._types import Change
+from ..._plan._types import Change, When
 from ..._spec._fields import Field, Table, created
 from .aspects import ASPECTS
 from .devices import DEVICES
@@ -128,6 +128,16 @@ def compare(config: Any, live: Any | None, wanted: Wanted) -> Walked:
     )
 
 
+def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
+    """Return (path, value) of everything that is wanted."""
+    return [
+        (path, value)
+        for kind in KINDS
+        if wanted.get(kind.option) is not None
+        for path, _field, value in _rows(kind.table, wanted[kind.option], kind.option)
+    ]
+
+
 def is_wanted(values: Wanted | None) -> bool:
     return values is not None and values.get("model") != "none"
 
@@ -137,10 +147,10 @@ def _compare_aspect(kind: Aspect, config: Any, live: Any | None, wanted: Wanted)
     for path, field, value in _rows(kind.table, wanted, kind.option):
         if field.at is None:
             continue
-        when = "live" if field.effect in ("live", "hot_plug") else "next_boot"
+        when: When = "live" if field.effect in ("live", "hot_plug") else "next_boot"
         was = field.at.read(config)
         if was != value:
-            changes.append(Change(path, was, value, when))  # type: ignore[arg-type]
+            changes.append(Change(path, was, value, when))
         runs = field.at.read(live) if live is not None else value
         if runs != value:
             pending.append(Change(path, runs, value, "next_boot"))

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Write the lists of an instance's aspects and kinds of device from the files that there are.
+
+Ansible packs what a module imports by name, so a list has to name each file. `--check` writes nothing and fails if a
+list differs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTANCE = ROOT / "plugins" / "module_utils" / "_nouns" / "instance"
+LISTS = {"aspects": ("Aspect", "ASPECT", "ASPECTS"), "devices": ("Device", "DEVICE", "DEVICES")}
+
+
+def main() -> int:
+    is_check = "--check" in sys.argv
+    stale = [path for path, text in render_files().items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)}: {'differs from' if is_check else 'written from'} the files beside it")
+        if not is_check:
+            path.write_text(render_files()[path], encoding="utf-8")
+    return 1 if stale and is_check else 0
+
+
+def render_files() -> dict[Path, str]:
+    """Return each list with its text."""
+    return {INSTANCE / folder / "__init__.py": render(folder) for folder in LISTS}
+
+
+def render(folder: str) -> str:
+    kind, one, many = LISTS[folder]
+    names = sorted(path.stem for path in (INSTANCE / folder).glob("*.py") if path.stem != "__init__")
+    imports = f"from . import {', '.join(names)}\n" if names else ""
+    members = ", ".join(f"{name}.{one}" for name in names) + ("," if len(names) == 1 else "")
+    return (
+        f'"""The {folder} of an instance, one file each. Written by tools/write_instance_kinds.py."""\n\n'
+        "from __future__ import annotations\n\n"
+        f"from ..kinds import {kind}\n"
+        f"{imports}\n"
+        f"{many}: tuple[{kind}, ...] = ({members})\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
