@@ -1,0 +1,101 @@
+"""The one walk over aspects and devices: of all kinds that there are, whatever is there and whatever is wanted."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.kinds import Aspect, Device
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field, Table
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+BARE = "<domain><name>web</name><vcpu>4</vcpu><!-- kept --><devices><emulator>/bin/true</emulator></devices></domain>"
+
+
+def values(table: Table) -> st.SearchStrategy[dict[str, Any]]:
+    """Values of a table, each option named or not."""
+    return st.fixed_dictionaries({}, optional={key: value(field) for key, field in table.items()})
+
+
+def value(field: Field) -> st.SearchStrategy[Any]:
+    if field.table is not None:
+        return values(field.table)
+    if field.choices is not None:
+        return st.sampled_from(field.choices)
+    if field.kind == "bool":
+        return st.booleans()
+    if field.kind == "int":
+        return st.integers(field.minimum, field.maximum)
+    return st.text("abc", min_size=1, max_size=5)
+
+
+WANTED = values({kind.option: kind.field for kind in KINDS})
+
+
+@given(WANTED, WANTED)
+def test_an_edit_ends_at_what_is_wanted_and_keeps_the_rest(before: dict[str, Any], after: dict[str, Any]) -> None:
+    root = etree.fromstring(BARE)
+    walk.edit(root, before)
+    walk.edit(root, after)
+    once = etree.tostring(root)
+    assert walk.compare(root, None, after).changes == ()
+    walk.edit(root, after)
+    assert etree.tostring(root) == once
+    for option, wanted in before.items():
+        # What the second edit does not name is as the first one left it.
+        if option not in after:
+            assert walk.compare(root, None, {option: wanted}).changes == ()
+    assert b"<!-- kept -->" in once
+    assert b"<emulator>/bin/true</emulator>" in once
+
+
+@given(WANTED, WANTED)
+def test_a_running_guest_ends_at_it_too_or_waits(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Whatever plugs is plugged; what is left is what the plan says is waited for."""
+    config, live = ET.fromstring(BARE), ET.fromstring(BARE)
+    walk.edit(config, before)
+    walk.edit(live, before)
+    walked = walk.compare(config, live, after)
+    walk.edit(config, after)
+    devices = live.find("devices")
+    assert devices is not None
+    for act in walked.acts:
+        there = [one for one in devices if one.tag == act.element.tag]
+        if not isinstance(act, walk.AttachDevice):
+            devices.remove(there[0])
+        if not isinstance(act, walk.DetachDevice):
+            devices.append(act.element)
+    left = walk.compare(config, live, after)
+    assert (left.changes, left.drift, left.acts) == ((), (), ())
+    assert left.pending == walked.pending
+
+
+@given(WANTED)
+def test_nothing_named_is_nothing_to_do(before: dict[str, Any]) -> None:
+    root = ET.fromstring(BARE)
+    walk.edit(root, before)
+    text = ET.tostring(root)
+    assert walk.compare(root, root, {}) == walk.Walked()
+    walk.edit(root, {})
+    assert ET.tostring(root) == text
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.option)
+def test_what_is_written_is_read_back(kind: Aspect | Device) -> None:
+    root = ET.fromstring(BARE)
+    assert kind.option not in walk.read(root)
+    wanted = {kind.option: {key: first(field) for key, field in kind.table.items()}}
+    walk.edit(root, wanted)
+    assert walk.read(root)[kind.option] == wanted[kind.option]
+    assert [path for path, _ in walk.list_values(wanted)]
+
+
+def first(field: Field) -> Any:
+    if field.table is not None:
+        return {key: first(inner) for key, inner in field.table.items()}
+    return field.choices[0] if field.choices else True if field.kind == "bool" else field.minimum
