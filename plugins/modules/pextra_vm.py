@@ -236,6 +236,33 @@ options:
       - present
       - absent
     default: present
+  cpu:
+    description:
+      - The processor as the guest sees it.
+    type: dict
+    suboptions:
+      topology:
+        description:
+          - How its vCPUs are laid out.
+          - Their product is O(vcpus).
+          - As libvirt chooses unless given.
+        type: dict
+        suboptions:
+          sockets:
+            description:
+              - The number of sockets.
+              - A new one gets V(1) unless it is given.
+            type: int
+          cores:
+            description:
+              - The number of cores in each socket.
+              - A new one gets V(1) unless it is given.
+            type: int
+          threads:
+            description:
+              - The number of threads of each core.
+              - A new one gets V(1) unless it is given.
+            type: int
   vms:
     description:
       - Many instances at once, each with the same options as one. They are read in bulk, planned together
@@ -456,6 +483,33 @@ options:
           - present
           - absent
         default: present
+      cpu:
+        description:
+          - The processor as the guest sees it.
+        type: dict
+        suboptions:
+          topology:
+            description:
+              - How its vCPUs are laid out.
+              - Their product is O(vcpus).
+              - As libvirt chooses unless given.
+            type: dict
+            suboptions:
+              sockets:
+                description:
+                  - The number of sockets.
+                  - A new one gets V(1) unless it is given.
+                type: int
+              cores:
+                description:
+                  - The number of cores in each socket.
+                  - A new one gets V(1) unless it is given.
+                type: int
+              threads:
+                description:
+                  - The number of threads of each core.
+                  - A new one gets V(1) unless it is given.
+                type: int
   # End of the options of one resource
   allow_restart:
     description:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ..kinds import Aspect
+from . import cpu
 
-ASPECTS: tuple[Aspect, ...] = ()
+ASPECTS: tuple[Aspect, ...] = (cpu.ASPECT,)
