@@ -263,6 +263,33 @@ options:
               - The number of threads of each core.
               - A new one gets V(1) unless it is given.
             type: int
+  watchdog:
+    description:
+      - A watchdog.
+      - The guest needs its driver, and a service that feeds it.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its model.
+          - V(none) takes it away.
+          - A new one gets V(i6300esb) unless it is given.
+        type: str
+        choices:
+          - i6300esb
+          - none
+      action:
+        description:
+          - What happens to a guest that no longer answers.
+          - A new one gets V(reset) unless it is given.
+        type: str
+        choices:
+          - reset
+          - shutdown
+          - poweroff
+          - pause
+          - none
+          - inject-nmi
   vms:
     description:
       - Many instances at once, each with the same options as one. They are read in bulk, planned together
@@ -510,6 +537,33 @@ options:
                   - The number of threads of each core.
                   - A new one gets V(1) unless it is given.
                 type: int
+      watchdog:
+        description:
+          - A watchdog.
+          - The guest needs its driver, and a service that feeds it.
+        type: dict
+        suboptions:
+          model:
+            description:
+              - Its model.
+              - V(none) takes it away.
+              - A new one gets V(i6300esb) unless it is given.
+            type: str
+            choices:
+              - i6300esb
+              - none
+          action:
+            description:
+              - What happens to a guest that no longer answers.
+              - A new one gets V(reset) unless it is given.
+            type: str
+            choices:
+              - reset
+              - shutdown
+              - poweroff
+              - pause
+              - none
+              - inject-nmi
   # End of the options of one resource
   allow_restart:
     description:

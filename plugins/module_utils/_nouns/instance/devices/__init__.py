@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ..kinds import Device
+from . import watchdog
 
-DEVICES: tuple[Device, ...] = ()
+DEVICES: tuple[Device, ...] = (watchdog.DEVICE,)

@@ -1,0 +1,33 @@
+"""A watchdog, which does something to the guest when it no longer answers (libvirt: Domain XML, Watchdog devices)."""
+
+from __future__ import annotations
+
+from ...._spec._fields import Field
+from ..kinds import Device
+from ..places import Attribute
+
+DEVICE = Device(
+    option="watchdog",
+    help="A watchdog. The guest needs its driver, and a service that feeds it.",
+    tag="watchdog",
+    table={
+        "model": Field(
+            kind="str",
+            choices=("i6300esb", "none"),
+            create="i6300esb",
+            at=Attribute("", "model"),
+            effect="hot_plug",
+            help="Its model. V(none) takes it away.",
+        ),
+        "action": Field(
+            kind="str",
+            choices=("reset", "shutdown", "poweroff", "pause", "none", "inject-nmi"),
+            create="reset",
+            at=Attribute("", "action"),
+            effect="hot_plug",
+            help="What happens to a guest that no longer answers.",
+        ),
+    },
+    hot=frozenset({"attach", "detach"}),
+    slots=1,
+)
