@@ -18,11 +18,11 @@ from ._registry import claims
 from ._registry.store import Registry
 
 if TYPE_CHECKING:
-    from ._hypervisor import Hypervisor
-    from ._node_labels import NodeLabels
-    from ._ovsdb import Ovsdb
+    from ._doors.libvirt.hypervisor import Hypervisor
+    from ._doors.ovsdb.labels import NodeLabels
+    from ._doors.ovsdb.protocol import Ovsdb
+    from ._doors.ovsdb.switch import Switch
     from ._rbd import CephPool
-    from ._switch import Switch
 
 Result = TypeVar("Result")
 _CLOSED_AT_ONCE = 32
@@ -136,23 +136,23 @@ class Cloud:
 
     def switch(self, node: str) -> Switch:
         """Return a node's Open vSwitch. Raises UnreachableError, at once after the first time."""
-        from ._switch import Switch
+        from ._doors.ovsdb.switch import Switch
 
         return Switch(node, self._connected(node, self._databases, self._open_database))
 
     def labels(self, node: str) -> NodeLabels:
         """Return a node's labels. Raises UnreachableError, at once after the first time."""
-        from ._node_labels import NodeLabels
+        from ._doors.ovsdb.labels import NodeLabels
 
         return NodeLabels(self._connected(node, self._databases, self._open_database))
 
     def _open_hypervisor(self, node: str) -> Hypervisor:
-        from ._hypervisor import Hypervisor
+        from ._doors.libvirt.hypervisor import Hypervisor
 
         return Hypervisor.connect(node, self._address(node))
 
     def _open_database(self, node: str) -> Ovsdb:
-        from ._ovsdb import Ovsdb
+        from ._doors.ovsdb.protocol import Ovsdb
 
         return Ovsdb.connect(node, self._address(node))
 

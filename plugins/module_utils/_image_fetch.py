@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.urls import open_url
 
-from ._bounded import TooLateError, bounded
+from ._doors.bounded import TooLateError, bounded
 from ._errors import PextraError, Problem
 from ._image_cache import CHUNK, cached_path, make_directory, partial_path
 from ._spec._image_source import check_source, is_inward, is_url

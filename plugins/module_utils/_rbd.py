@@ -15,8 +15,8 @@ from typing import Any
 import rados
 import rbd
 
-from ._bounded import TooLateError, bounded
 from ._disk_blocks import BLOCK, Blocks, drop_zeros
+from ._doors.bounded import TooLateError, bounded
 from ._errors import HypervisorError, Problem
 
 # A Ceph that does not answer must hang nobody: the client itself waits for ever.

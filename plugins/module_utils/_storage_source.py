@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from ._bounded import TooLateError, bounded
 from ._cloud import Cloud
+from ._doors.bounded import TooLateError, bounded
 from ._errors import HypervisorError, PextraError
 from ._plan._rows import Row
 from ._plan.pool import SourceTest

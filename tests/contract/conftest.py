@@ -10,10 +10,10 @@ from typing import Any
 
 import libvirt
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _hung_nodes
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors import hung_nodes
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import NotFoundError
-from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._names import image_volume
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
@@ -109,7 +109,7 @@ def open_driver(path: Path, node: str) -> Driver:
 @pytest.fixture(autouse=True)
 def nothing_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What froze in one test is nothing to another."""
-    monkeypatch.setattr(_hung_nodes, "DIRECTORY", str(tmp_path / "hung"))
+    monkeypatch.setattr(hung_nodes, "DIRECTORY", str(tmp_path / "hung"))
 
 
 @pytest.fixture

@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _hung_nodes, _ovsdb, _watch
-from ansible_collections.pextra.cloud.plugins.module_utils._bounded import TooLateError, bounded
+from ansible_collections.pextra.cloud.plugins.module_utils._doors import hung_nodes
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.bounded import TooLateError, bounded
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import watch
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb import protocol, tls
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_socket, connect_tls
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import HypervisorError, UnreachableError
-from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._ovsdb import Ovsdb, connect_socket, connect_tls
 
 OPENING_S = 0.5
 ASK_AFTER_S, ANSWER_S = 0.3, 0.7
@@ -29,14 +32,15 @@ SLACK_S = 3.0
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The bounds of the real thing, in small."""
-    monkeypatch.setattr(_hung_nodes, "DIRECTORY", str(tmp_path / "hung"))
-    monkeypatch.setattr(_hung_nodes, "OPENING_S", OPENING_S)
-    monkeypatch.setattr(_hung_nodes, "_SHORT_S", OPENING_S / 5)
-    monkeypatch.setattr(_watch, "_LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(_watch, "_ASK_AFTER_S", ASK_AFTER_S)
-    monkeypatch.setattr(_watch, "ANSWER_S", ANSWER_S)
-    monkeypatch.setattr(_ovsdb, "_CONNECT_TIMEOUT_S", OPENING_S)
-    monkeypatch.setattr(_ovsdb, "_REQUEST_TIMEOUT_S", OPENING_S)
+    monkeypatch.setattr(hung_nodes, "DIRECTORY", str(tmp_path / "hung"))
+    monkeypatch.setattr(hung_nodes, "OPENING_S", OPENING_S)
+    monkeypatch.setattr(hung_nodes, "_SHORT_S", OPENING_S / 5)
+    monkeypatch.setattr(watch, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(watch, "_ASK_AFTER_S", ASK_AFTER_S)
+    monkeypatch.setattr(watch, "ANSWER_S", ANSWER_S)
+    monkeypatch.setattr(tls, "CONNECT_TIMEOUT_S", OPENING_S)
+    monkeypatch.setattr(protocol, "CONNECT_TIMEOUT_S", OPENING_S)
+    monkeypatch.setattr(protocol, "_REQUEST_TIMEOUT_S", OPENING_S)
 
 
 class Server:
@@ -183,13 +187,13 @@ def test_the_next_run_asks_a_frozen_daemon_shortly_and_an_answer_ends_that(serve
     server = serve(libvirtd)
     server.frozen.set()
     for seconds in (OPENING_S, OPENING_S / 5):
-        assert _hung_nodes.opening_bound("node2", "libvirtd") == pytest.approx(seconds)
+        assert hung_nodes.opening_bound("node2", "libvirtd") == pytest.approx(seconds)
         with pytest.raises(UnreachableError, match=f"within {seconds:g} s"):
             Hypervisor.open("node2", uri_of(server))
-    assert _hung_nodes.opening_bound("node3", "libvirtd") == _hung_nodes.opening_bound("node2", "ovsdb") == OPENING_S
+    assert hung_nodes.opening_bound("node3", "libvirtd") == hung_nodes.opening_bound("node2", "ovsdb") == OPENING_S
     server.frozen.clear()
     Hypervisor.open("node2", uri_of(server)).close()
-    assert _hung_nodes.opening_bound("node2", "libvirtd") == OPENING_S
+    assert hung_nodes.opening_bound("node2", "libvirtd") == OPENING_S
 
 
 def test_calls_to_a_daemon_that_freezes_end_and_no_other_begins(serve: Serve) -> None:
@@ -276,7 +280,7 @@ def test_a_process_ends_though_a_call_hangs() -> None:
     """Python waits for no thread of ours."""
     program = (
         "import sys, threading; sys.path[:0] = sys.argv[1:]\n"
-        "from ansible_collections.pextra.cloud.plugins.module_utils._bounded import TooLateError, bounded\n"
+        "from ansible_collections.pextra.cloud.plugins.module_utils._doors.bounded import TooLateError, bounded\n"
         "try: bounded(threading.Event().wait, 0.1)\n"
         "except TooLateError: print('late')"
     )
@@ -313,7 +317,7 @@ def test_opening_ovsdb_behind_a_live_stunnel_is_bounded(
     (problem,) = caught.value.problems
     assert "Open vSwitch's database (ovsdb-server) is frozen or overloaded" in problem.what
     assert "On node2: systemctl status ovsdb-server" in problem.remedy
-    assert _hung_nodes.opening_bound("node2", "ovsdb") < OPENING_S
+    assert hung_nodes.opening_bound("node2", "ovsdb") < OPENING_S
 
 
 @pytest.mark.parametrize("talk", [silent, few_bytes])

@@ -12,13 +12,13 @@ from typing import Any
 
 import libvirt
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import connection
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
     HypervisorError,
     NotFoundError,
     UnreachableError,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     URI,
@@ -117,7 +117,7 @@ def test_what_is_no_libvirt(tmp_path: Path) -> None:
 
 def test_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(_hypervisor, "TLS_PORT", server.getsockname()[1])
+        monkeypatch.setattr(connection, "TLS_PORT", server.getsockname()[1])
     with pytest.raises(UnreachableError) as caught:
         Hypervisor.connect("node2", "127.0.0.1")
     (problem,) = caught.value.problems
@@ -128,11 +128,11 @@ def test_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_host_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that nobody takes ends within a bound."""
-    monkeypatch.setattr(_hypervisor, "_CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT_S", 0.2)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(0)
-        monkeypatch.setattr(_hypervisor, "TLS_PORT", server.getsockname()[1])
+        monkeypatch.setattr(connection, "TLS_PORT", server.getsockname()[1])
         waiting = [socket.socket() for _ in range(4)]
         try:
             for client in waiting:

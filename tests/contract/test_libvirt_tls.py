@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _tls
+from ansible_collections.pextra.cloud.plugins.module_utils._doors import tls
 
 from tests.contract.authority import Authority
 
@@ -70,8 +70,8 @@ def test_who_is_at_fault_is_told(
 ) -> None:
     port = serve(authorities[server[0]].make("server", **server[1]), authorities[clients].ca, lets_in=lets_in)
     own = authorities[client[0]].make("client", **client[1])
-    context = _tls.context_for("node2", ca_file=authorities["ours"].ca, crl_file="/nonexistent", **own)
-    problem = _tls.find_fault("node2", "its libvirtd", "127.0.0.1", port, context)
+    context = tls.context_for("node2", ca_file=authorities["ours"].ca, crl_file="/nonexistent", **own)
+    problem = tls.find_fault("node2", "its libvirtd", "127.0.0.1", port, context)
     if what is None:
         assert problem is None
     else:
@@ -82,9 +82,9 @@ def test_who_is_at_fault_is_told(
 
 
 def test_what_does_not_answer_is_no_fault_of_tls(authorities: dict[str, Authority], tmp_path: Path) -> None:
-    context = _tls.context_for(
+    context = tls.context_for(
         "node2", ca_file=authorities["ours"].ca, crl_file="/nonexistent", **authorities["ours"].make("own")
     )
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = int(taken.getsockname()[1])
-    assert _tls.find_fault("node2", "its libvirtd", "127.0.0.1", port, context) is None
+    assert tls.find_fault("node2", "its libvirtd", "127.0.0.1", port, context) is None

@@ -18,10 +18,13 @@ from typing import Any
 import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.networks import NetworkRecord
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.switch import Switch
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_socket
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import SwitchError, UnreachableError
-from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor, NetworkRecord
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._ovsdb import Ovsdb, connect_socket
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import (
     UNTAGGED,
     BridgeEdit,
@@ -37,7 +40,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group 
 from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
-from ansible_collections.pextra.cloud.plugins.module_utils._switch import Switch
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.network import (
     edit_port_group,
     parse_network,

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_tls
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import UnreachableError
-from ansible_collections.pextra.cloud.plugins.module_utils._ovsdb import Ovsdb, connect_tls
 
 from tests.contract.authority import Authority
 

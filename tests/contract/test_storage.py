@@ -16,6 +16,7 @@ import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
     HypervisorError,
     NotFoundError,
@@ -23,7 +24,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
     Problem,
     SwitchError,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._errors import NotFoundError
-from ansible_collections.pextra.cloud.plugins.module_utils._hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._names import parse_standalone, standalone_volume
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Limits

@@ -10,8 +10,8 @@ from typing import Any
 
 from .._cloud import Cloud
 from .._disk_blocks import drop_zeros, gather
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import HypervisorError, PextraError
-from .._hypervisor import Hypervisor
 from .._plan._rows import Row
 from .._plan.vm import NodeState, VmHave
 from .._plan.vm_doubts import find_doubtful_pools

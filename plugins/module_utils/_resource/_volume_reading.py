@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from .._bounded import TooLateError, bounded
 from .._cloud import Cloud
 from .._disk_blocks import open_disk
+from .._doors.bounded import TooLateError, bounded
+from .._doors.libvirt.domains import DomainRecord
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import BusyError, HypervisorError, PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
-from .._hypervisor import DomainRecord, Hypervisor
 from .._names import find_standalones, parse_standalone
 from .._plan._rows import Row
 from .._plan._volume_places import is_shared, kind_of

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 from .._cloud import Cloud
 from .._disk_blocks import Blocks, open_disk
 from .._disk_writing import write_disk
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
-from .._hypervisor import Hypervisor
 from .._image_cache import digest_of
 from .._plan._rows import Row
 from .._progress import note_transfer

@@ -12,8 +12,8 @@ from typing import Any
 
 from .. import _image_cache as cache
 from .._cloud import Cloud
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import HypervisorError, PextraError, Problem
-from .._hypervisor import Hypervisor
 from .._ids import uuid_of
 from .._image_fetch import Fetched, fetch_image, fetch_small
 from .._image_inspection import inspect_image

@@ -12,8 +12,8 @@ from typing import Any
 
 from .._ceph_keys import drop_key, keep_key, read_key
 from .._cloud import Cloud
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import PextraError, Problem
-from .._hypervisor import Hypervisor
 from .._plan._rows import AssociationRow
 from .._plan._types import Plan, Step, Work
 from .._plan.pool import (

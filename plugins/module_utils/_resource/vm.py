@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from .._cloud import Cloud
+from .._doors.libvirt.domains import DomainRecord
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import HypervisorError, NotFoundError, PextraError, Problem
-from .._hypervisor import DomainRecord, Hypervisor
 from .._ids import uuid_of
 from .._nouns.instance.walk import AttachDevice, UpdateDevice
 from .._plan._rows import Row

@@ -9,11 +9,11 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._bounded import TooLateError, bounded
 from .._cloud import Cloud
+from .._doors.bounded import TooLateError, bounded
+from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import HypervisorError, PextraError, Problem
 from .._foreign_disk_inspection import inspect_disk
-from .._hypervisor import Hypervisor
 from .._plan._types import Plan, Step, Work
 from .._plan._volume_places import kind_of
 from .._plan.volume_export import plan_exports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,31 +23,26 @@ LAYERS: dict[str, set[str]] = {
     "_registry": {"_errors", "_plan", "_registry_url"},
     "_disk_blocks": {"_errors"},
     "_disk_writing": {"_disk_blocks"},
-    "_bounded": set(),
-    "_watch": {"_errors"},
-    "_hung_nodes": set(),
-    "_migration": set(),
-    "_hypervisor": {"_bounded", "_disk_blocks", "_errors", "_hung_nodes", "_migration", "_tls", "_watch"},
-    "_rbd": {"_bounded", "_disk_blocks", "_errors"},
-    "_tls": {"_errors"},
-    "_ovsdb": {"_errors", "_hung_nodes", "_tls"},
-    "_switch": {"_errors", "_ovsdb", "_plan"},
-    "_node_labels": {"_ovsdb"},
+    # Each room of _doors is a layer of its own.
+    "_doors.bounded": set(),
+    "_doors.hung_nodes": set(),
+    "_doors.tls": {"_errors"},
+    "_doors.libvirt": {"_disk_blocks", "_doors.bounded", "_doors.hung_nodes", "_doors.tls", "_errors"},
+    "_doors.ovsdb": {"_doors.hung_nodes", "_doors.tls", "_errors", "_plan"},
+    "_rbd": {"_doors.bounded", "_disk_blocks", "_errors"},
     "_ceph": {"_errors", "_host_engine", "_progress"},
     "_cloud": {
         "_ceph_keys",
         "_defects",
         "_errors",
-        "_hypervisor",
-        "_node_labels",
-        "_ovsdb",
+        "_doors.libvirt",
+        "_doors.ovsdb",
         "_plan",
         "_pool_kinds",
         "_rbd",
         "_registry",
-        "_switch",
     },
-    "_storage_source": {"_bounded", "_cloud", "_errors", "_plan", "_pool_kinds", "_xml"},
+    "_storage_source": {"_doors.bounded", "_cloud", "_errors", "_plan", "_pool_kinds", "_xml"},
     "_progress": {"_plan"},
     "_defects": {"_errors"},
     "_carrying": {"_defects", "_errors", "_plan"},
@@ -64,19 +59,19 @@ LAYERS: dict[str, set[str]] = {
     "_qcow2_tables": set(),
     "_image_inspection": {"_errors", "_qcow2_tables", "_spec"},
     "_foreign_disk_inspection": {"_errors", "_image_inspection", "_spec"},
-    "_image_fetch": {"_bounded", "_errors", "_image_cache", "_spec"},
+    "_image_fetch": {"_doors.bounded", "_errors", "_image_cache", "_spec"},
     "_image_signature": {"_errors"},
     "_controller_digests": {"_image_cache"},
     "_resource": {
         *PURE,
-        "_bounded",
+        "_doors.bounded",
         "_ceph_keys",
         "_cloud",
         "_defects",
         "_disk_blocks",
         "_disk_writing",
         "_foreign_disk_inspection",
-        "_hypervisor",
+        "_doors.libvirt",
         "_image_cache",
         "_image_fetch",
         "_image_inspection",
@@ -85,7 +80,7 @@ LAYERS: dict[str, set[str]] = {
         "_registry",
         "_seed",
         "_storage_source",
-        "_switch",
+        "_doors.ovsdb",
     },
     "_engine": {"_carrying", "_cloud", "_defects", "_errors", "_plan", "_progress", "_registry", "_resource"},
     "_runner": {
@@ -107,7 +102,7 @@ LAYERS: dict[str, set[str]] = {
 }
 # Library: the only layers that may import it.
 DOORS = {
-    "libvirt": {"_hypervisor", "_migration"},
+    "libvirt": {"_doors.libvirt"},
     "peewee": {"_registry"},
     "playhouse": {"_registry"},
     "psycopg2": {"_registry"},
@@ -118,7 +113,7 @@ DOORS = {
     "netaddr": {"_spec", "_plan", "_xml", "_image_fetch"},
     "ansible": {"_runner", "_image_fetch"},
     "rados": {"_ceph", "_rbd"},
-    # Nobody: _ovsdb speaks the protocol itself.
+    # Nobody: _doors/ovsdb speaks the protocol itself.
     "ovs": set(),
     "ovsdbapp": set(),
 }
@@ -133,7 +128,12 @@ READ_CHECK_MODE = {
 
 
 def layer_of(path: Path) -> str:
-    return path.relative_to(MODULE_UTILS).parts[0].removesuffix(".py")
+    return layer_named(path.relative_to(MODULE_UTILS).with_suffix("").parts)
+
+
+def layer_named(parts: Sequence[str]) -> str:
+    """Behind _doors, each is a layer of its own."""
+    return ".".join(parts[:2] if parts[0] == "_doors" else parts[:1])
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -149,12 +149,20 @@ def imports(path: Path) -> Iterator[str]:
                 base = package[: len(package) - node.level + 1]
                 parts = [*base, *(name.split(".") if name else [])]
                 # `from . import x` at the top of module_utils names layers.
-                yield from (f"layer:{part}" for part in (parts[:1] or [alias.name for alias in node.names]))
+                yield from layers_of(parts, node)
             elif f"{name}.".startswith(COLLECTION):
                 parts = [part for part in f"{name}."[len(COLLECTION) :].split(".") if part]
-                yield from (f"layer:{part}" for part in (parts[:1] or [alias.name for alias in node.names]))
+                yield from layers_of(parts, node)
             else:
                 yield name.split(".")[0]
+
+
+def layers_of(parts: Sequence[str], node: ast.ImportFrom) -> Iterator[str]:
+    """What comes from a folder that is no layer itself names layers."""
+    if parts in ([], ["_doors"]):
+        yield from (f"layer:{layer_named([*parts, alias.name])}" for alias in node.names)
+    else:
+        yield f"layer:{layer_named(parts)}"
 
 
 def utility_files() -> list[Path]:

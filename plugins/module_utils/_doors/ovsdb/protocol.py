@@ -11,27 +11,23 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import _tls
-from ._errors import Problem, SwitchError, UnreachableError
-from ._hung_nodes import forget, opening_bound, remember
+from ..._errors import Problem, SwitchError, UnreachableError
+from ..hung_nodes import forget, opening_bound, remember
+from .tls import CONNECT_TIMEOUT_S, DAEMON, connect_socket, connect_tls, explain_greeting, start_ovs
+from .values import Operation
 
-PORT = 6640
 SOCKET = "/run/openvswitch/db.sock"
-DATABASE = "Open_vSwitch"
-_WHOSE = "its OVSDB"
-_DAEMON = "ovsdb"
-_CONNECT_TIMEOUT_S = 5.0
-_REQUEST_TIMEOUT_S = 12.0
-_ALERT_TIMEOUT_S = 1.0
-_CHUNK = 256 * 1024
 
-Operation = Mapping[str, Any]
+DATABASE = "Open_vSwitch"
+
+_REQUEST_TIMEOUT_S = 12.0
+
+_CHUNK = 256 * 1024
 
 
 class Ovsdb:
@@ -58,16 +54,16 @@ class Ovsdb:
         connection = connect()
         database = cls(node, connection)
         try:
-            databases = database._request("list_dbs", [], min(_CONNECT_TIMEOUT_S, opening_bound(node, _DAEMON)))
+            databases = database._request("list_dbs", [], min(CONNECT_TIMEOUT_S, opening_bound(node, DAEMON)))
         except (OSError, EOFError) as error:
             database.close()
             if isinstance(error, TimeoutError):
-                remember(node, _DAEMON)
-            raise UnreachableError([_explain_greeting(node, connect, error)]) from error
-        forget(node, _DAEMON)
+                remember(node, DAEMON)
+            raise UnreachableError([explain_greeting(node, connect, error)]) from error
+        forget(node, DAEMON)
         if DATABASE not in databases:
             database.close()
-            raise UnreachableError([Problem(f"its OVSDB has no database {DATABASE}", _start_ovs(node), node)])
+            raise UnreachableError([Problem(f"its OVSDB has no database {DATABASE}", start_ovs(node), node)])
         return database
 
     @property
@@ -98,7 +94,7 @@ class Ovsdb:
                 results = self._request("transact", [DATABASE, *operations], timeout_s)
             except TimeoutError as error:
                 self.close()
-                remember(self.node, _DAEMON)
+                remember(self.node, DAEMON)
                 self.frozen = Problem(
                     f"Open vSwitch's database is frozen or overloaded: nothing came within {timeout_s:g} s",
                     f"On {self.node}: systemctl status ovsdb-server pextra-ovsdb-tls. Then then run again.",
@@ -162,124 +158,6 @@ def _send(connection: socket.socket, message: Mapping[str, Any]) -> None:
     connection.sendall(json.dumps(message).encode())
 
 
-def connect_socket(node: str, path: str) -> socket.socket:
-    """Connect to a local ovsdb-server."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(_CONNECT_TIMEOUT_S)
-    try:
-        connection.connect(path)
-    except OSError as error:
-        connection.close()
-        raise UnreachableError([Problem(f"{path}: {error.strerror or error}", _start_ovs(node), node)]) from error
-    return connection
-
-
-def connect_tls(
-    node: str,
-    address: str,
-    port: int = PORT,
-    *,
-    ca_file: str = _tls.CA_FILE,
-    crl_file: str = _tls.CRL_FILE,
-    certificate_file: str = _tls.CERTIFICATE_FILE,
-    key_file: str = _tls.KEY_FILE,
-) -> socket.socket:
-    """Connect over mutual TLS. Raises UnreachableError that says which side is at fault."""
-    context = _tls.context_for(
-        node, ca_file=ca_file, crl_file=crl_file, certificate_file=certificate_file, key_file=key_file
-    )
-    try:
-        plain = socket.create_connection((address, port), timeout=_CONNECT_TIMEOUT_S)
-    except ConnectionRefusedError as error:
-        problem = Problem(
-            f"nothing listens on {address} port {port}: OVSDB is not offered there",
-            f"On {node}: systemctl status pextra-ovsdb-tls openvswitch-switch; "
-            f"or run site.yml --tags node --limit {node}.",
-            node,
-        )
-        raise UnreachableError([problem]) from error
-    except OSError as error:
-        problem = Problem(
-            f"{address} port {port} does not answer within {_CONNECT_TIMEOUT_S:g} s ({error})",
-            "Check that the node is up and that the network lets the port through.",
-            node,
-        )
-        raise UnreachableError([problem]) from error
-    plain.settimeout(min(_CONNECT_TIMEOUT_S, opening_bound(node, _DAEMON)))
-    try:
-        return context.wrap_socket(plain, server_hostname=address)
-    except (OSError, EOFError) as error:
-        plain.close()
-        if isinstance(error, TimeoutError):
-            remember(node, _DAEMON)
-        raise UnreachableError([_explain_handshake(node, error)]) from error
-
-
-# RFC 7047, section 5.1: a map is written as ["map", [[key, value], ...]].
-
-
-def map_of(values: Mapping[str, str]) -> Any:
-    """Return a map as a column's value."""
-    return ["map", [[key, value] for key, value in values.items()]]
-
-
-def mutate(table: str, where: list[Any], column: str, mutator: str, value: Any) -> Operation:
-    """Return the operation that changes one column of the rows that match; an empty `where` matches all."""
-    return {"op": "mutate", "table": table, "where": where, "mutations": [[column, mutator, value]]}
-
-
-def edit_map(table: str, where: list[Any], column: str, values: Mapping[str, str | None]) -> list[Operation]:
-    """Return the operations that set keys of a map and remove those whose value is None. Other keys stay."""
-    if not values:
-        return []
-    # "insert" keeps a key that is there already, so it is removed first.
-    fresh = {key: value for key, value in values.items() if value is not None}
-    operations = [mutate(table, where, column, "delete", ["set", list(values)])]
-    if fresh:
-        operations.append(mutate(table, where, column, "insert", map_of(fresh)))
-    return operations
-
-
-def _explain_handshake(node: str, error: Exception) -> Problem:
-    if isinstance(error, TimeoutError):
-        return Problem(
-            "stunnel before Open vSwitch's database is frozen or overloaded: it takes the connection, and is silent",
-            f"On {node}: systemctl status pextra-ovsdb-tls. Then run again.",
-            node,
-        )
-    return _tls.explain(node, _WHOSE, error)
-
-
-def _explain_greeting(node: str, connect: Callable[[], socket.socket], error: Exception) -> Problem:
-    if isinstance(error, TimeoutError):
-        return Problem(
-            "Open vSwitch's database (ovsdb-server) is frozen or overloaded: it takes the connection, and is silent",
-            f"On {node}: systemctl status ovsdb-server. Then run again.",
-            node,
-        )
-    alert = _tls.alert_of(error) or _listen_for_alert(connect)
-    if alert is not None:
-        return _tls.refused(node, _WHOSE, alert)
-    return Problem(
-        "its OVSDB closed the connection at once",
-        f"Either ovsdb-server is down (systemctl status openvswitch-switch on {node}), or the node does not "
-        f"accept this coordinator's name (run site.yml --tags node --limit {node}).",
-        node,
-    )
-
-
-def _listen_for_alert(connect: Callable[[], socket.socket]) -> ssl.SSLError | None:
-    """Connect again and only listen: what the other side says before it closes is lost to one who is writing."""
-    with contextlib.suppress(UnreachableError):  # it does not even take a connection now
-        try:
-            with connect() as connection:
-                connection.settimeout(_ALERT_TIMEOUT_S)
-                connection.recv(1)
-        except OSError as error:
-            return _tls.alert_of(error)
-    return None
-
-
 def _explain_refusal(doing: str, result: Mapping[str, Any], node: str, resource: str | None) -> Problem:
     text = f"{result['error']}: {result['details']}" if result.get("details") else str(result["error"])
     if result["error"] == "timed out":
@@ -291,7 +169,3 @@ def _explain_refusal(doing: str, result: Mapping[str, Any], node: str, resource:
         )
     remedy = "Look at the node's disk: it may be full." if result["error"] == "I/O error" else ""
     return Problem(f"{doing}: {text}", remedy, node, resource)
-
-
-def _start_ovs(node: str) -> str:
-    return f"On {node}: systemctl status openvswitch-switch; or run site.yml --tags node --limit {node}."

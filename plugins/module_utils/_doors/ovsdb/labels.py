@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._ovsdb import Operation, Ovsdb, edit_map
+from .protocol import Ovsdb
+from .values import Operation, edit_map
 
 _TABLE, _COLUMN = "Open_vSwitch", "external_ids"
 _READ: Operation = {"op": "select", "table": _TABLE, "where": [], "columns": [_COLUMN]}

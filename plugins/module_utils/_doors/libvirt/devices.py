@@ -1,0 +1,62 @@
+"""Devices of domains: attaching, changing and detaching them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+
+import libvirt
+
+from ..._errors import HypervisorError, NotFoundError, Problem
+from .domains import Domains, affect
+
+# A guest that runs takes a moment to let go of a device; one that does not listen, or uses it, takes for ever.
+_RELEASE_LIMIT_S = 20.0
+_RELEASE_POLL_S = 0.25
+
+
+class Devices(Domains):
+    """What is done with devices of domains."""
+
+    def attach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
+        flags = affect(live, config)
+        self._of_guest("attach a device", resource, lambda: self._domain(uuid).attachDeviceFlags(xml, flags))
+
+    def detach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
+        flags = affect(live, config)
+        self._of_guest("detach a device", resource, lambda: self._domain(uuid).detachDeviceFlags(xml, flags))
+
+    def await_release(self, uuid: str, mark: str, what: str, resource: str) -> None:
+        """Wait until the guest has let go of a device, by which detaching ends. mark: what of it is in the XML.
+
+        Raises HypervisorError if it does not; what does not run has let go of everything.
+        """
+        deadline = time.monotonic() + _RELEASE_LIMIT_S
+        with contextlib.suppress(NotFoundError):
+            while mark in self.live_xml_of(uuid):
+                if time.monotonic() >= deadline:
+                    problem = Problem(
+                        f"the guest did not let go of {what} within {_RELEASE_LIMIT_S:g} s",
+                        "See that nothing in the guest uses it, or stop the instance; then run again.",
+                        self.node,
+                        resource,
+                    )
+                    raise HypervisorError([problem])
+                time.sleep(_RELEASE_POLL_S)
+
+    def update_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
+        flags = affect(live, config)
+        self._of_guest("change a device", resource, lambda: self._domain(uuid).updateDeviceFlags(xml, flags))
+
+    def resize_disk(self, uuid: str, target: str, size_bytes: int, resource: str) -> None:
+        """Let the running guest see a larger disk."""
+        flags = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
+        self._of_guest("grow a disk", resource, lambda: self._domain(uuid).blockResize(target, size_bytes, flags))
+
+    def limit_disk(
+        self, uuid: str, target: str, tuning: Mapping[str, int], resource: str, *, live: bool, config: bool
+    ) -> None:
+        """Limit a disk's input and output, at once and for good. tuning: libvirt's names; 0 is no limit."""
+        limits, flags = dict(tuning), affect(live, config)
+        self._of_guest("limit a disk", resource, lambda: self._domain(uuid).setBlockIoTune(target, limits, flags))

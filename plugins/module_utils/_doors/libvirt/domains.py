@@ -1,0 +1,194 @@
+"""Domains: reading them in bulk, and what is done with one."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import libvirt
+
+from ..._errors import NotFoundError, Problem
+from .connection import Connection
+from .faults import passing_over
+
+# What it asks a guest's QEMU, or has QEMU do.
+_GUEST_LIMIT_S = 60.0
+_START_LIMIT_S = 300.0
+Power = Literal["running", "stopped", "paused"]
+_POWER: dict[int, Power] = {
+    libvirt.VIR_DOMAIN_RUNNING: "running",
+    libvirt.VIR_DOMAIN_BLOCKED: "running",
+    libvirt.VIR_DOMAIN_PAUSED: "paused",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "running",
+    libvirt.VIR_DOMAIN_SHUTOFF: "stopped",
+    libvirt.VIR_DOMAIN_CRASHED: "stopped",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "running",
+}
+
+
+class DomainRecord(NamedTuple):
+    """A domain as it is. `config` is the persistent XML, `live` that of the running guest (None when stopped)."""
+
+    name: str
+    uuid: str
+    power: Power
+    autostart: bool
+    persistent: bool
+    config: str
+    live: str | None
+
+
+class Domains(Connection):
+    """What is asked and done of domains."""
+
+    def domains(self) -> list[DomainRecord]:
+        """Read all domains: five list calls, and one call per domain and kind of XML."""
+        with self._errors("list instances") as call:
+            autostarted = {
+                domain.UUIDString()
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
+            }
+            # Active and not paused is running, whatever libvirt calls it: shutting down, or asleep.
+            active: dict[str, Power] = {
+                domain.UUIDString(): "running"
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+            }
+            for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED):
+                active[domain.UUIDString()] = "paused"
+            transient = {
+                domain.UUIDString()
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+            }
+            records = []
+            for domain in self._connection.listAllDomains():
+                call.go_on()
+                record = self._read_domain(domain, active, autostarted, transient)
+                if record is not None:
+                    records.append(record)
+            return records
+
+    def _read_domain(
+        self, domain: Any, active: dict[str, Power], autostarted: set[str], transient: set[str]
+    ) -> DomainRecord | None:
+        uuid = domain.UUIDString()
+        try:
+            power = active.get(uuid, "stopped")
+            config = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+            live = domain.XMLDesc(0) if power != "stopped" else None
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # gone since it was listed
+                return None
+            raise
+        return DomainRecord(domain.name(), uuid, power, uuid in autostarted, uuid not in transient, config, live)
+
+    def live_domain_xml(self) -> list[str]:
+        """Read the live XML of the running and paused domains only."""
+        with self._errors("list running instances") as call:
+            texts = []
+            for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                call.go_on()
+                with passing_over(libvirt.VIR_ERR_NO_DOMAIN):  # stopped since it was listed
+                    texts.append(domain.XMLDesc(0))
+            return texts
+
+    def live_xml_of(self, uuid: str) -> str:
+        """Read the live XML of one domain; nothing if it does not run."""
+        with self._errors("read a running instance"):
+            domain = self._connection.lookupByUUIDString(uuid)
+            return str(domain.XMLDesc(0)) if domain.isActive() else ""
+
+    def config_xml_of(self, uuid: str) -> str:
+        """Read the definition of one domain."""
+        with self._errors("read an instance's definition"):
+            return str(self._connection.lookupByUUIDString(uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+
+    def define_domain(self, xml: str, resource: str) -> None:
+        with self._errors("define the instance", resource):
+            # Without libvirt's schema validation, which takes fifteen times as long as all the rest: the tests do it.
+            self._connection.defineXML(xml)
+
+    def undefine_domain(self, uuid: str, resource: str) -> None:
+        """Remove the definition and what libvirt keeps with it; volumes stay. Gone already is fine."""
+        flags = (
+            libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+            | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+            | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+            | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+        )
+        with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
+            self._connection.lookupByUUIDString(uuid).undefineFlags(flags)
+
+    def set_autostart(self, uuid: str, autostart: bool, resource: str) -> None:
+        with self._errors("set autostart", resource):
+            self._connection.lookupByUUIDString(uuid).setAutostart(int(autostart))
+
+    def power_of(self, uuid: str, resource: str) -> Power:
+        with self._errors("read the power state", resource):
+            return _POWER.get(self._connection.lookupByUUIDString(uuid).state()[0], "stopped")
+
+    def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
+        """Start it; running already is fine."""
+
+        def start() -> None:
+            domain = self._domain(uuid)
+            if not domain.isActive():
+                domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
+
+        self._of_guest("start the instance", resource, start, _START_LIMIT_S)
+
+    def resume_domain(self, uuid: str, resource: str) -> None:
+        self._of_guest("resume the instance", resource, lambda: self._domain(uuid).resume())
+
+    def suspend_domain(self, uuid: str, resource: str) -> None:
+        self._of_guest("pause the instance", resource, lambda: self._domain(uuid).suspend())
+
+    def request_shutdown(self, uuid: str, resource: str) -> None:
+        """Press the power button; the guest decides."""
+
+        def stop() -> None:
+            domain = self._domain(uuid)
+            if domain.isActive():
+                domain.shutdown()
+
+        self._of_guest("stop the instance", resource, stop)
+
+    def force_stop(self, uuid: str, resource: str) -> None:
+        """Pull the plug; stopped already is fine."""
+
+        def force() -> None:
+            domain = self._domain(uuid)
+            if domain.isActive():
+                domain.destroy()
+
+        self._of_guest("force the instance off", resource, force)
+
+    def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
+        with self._errors("write the instance's metadata", resource):
+            self._connection.lookupByUUIDString(uuid).setMetadata(
+                libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, affect(live, True)
+            )
+
+    def _domain(self, uuid: str) -> Any:
+        return self._connection.lookupByUUIDString(uuid)
+
+    def _of_guest(self, doing: str, resource: str, call: Callable[[], object], limit_s: float = _GUEST_LIMIT_S) -> None:
+        """Do what libvirt needs a guest's QEMU for, which may be frozen by itself."""
+
+        def work() -> None:
+            with self._errors(doing, resource, limit_s=math.inf):
+                call()
+
+        late = Problem(
+            f"{doing}: not done within {limit_s:g} s, while libvirtd answers: its QEMU may be frozen",
+            f"On {self.node}: virsh list, and look at the process of its QEMU. The next run goes on.",
+            self.node,
+            resource,
+        )
+        self._slowly(work, limit_s, late)
+
+
+def affect(live: bool, config: bool) -> int:
+    flags = libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
+    return int(flags | (libvirt.VIR_DOMAIN_AFFECT_CONFIG if config else 0))

@@ -1,0 +1,43 @@
+"""A node's host, as its libvirt knows it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import libvirt
+
+from ..._errors import HypervisorError
+from .connection import Connection
+from .faults import passing_over
+
+
+class HostRecord(NamedTuple):
+    """Memory is MiB."""
+
+    hostname: str
+    cores: int
+    memory: int
+    memory_free: int
+    libvirt_version: int
+
+
+class Hosts(Connection):
+    """What is asked of the host."""
+
+    def host(self) -> HostRecord:
+        """Read the host's size."""
+        with self._errors("read the host"):
+            info = self._connection.getInfo()
+            free = 0
+            with passing_over(libvirt.VIR_ERR_NO_SUPPORT):  # the test driver does not know
+                free = self._connection.getFreeMemory() // 1024**2
+            return HostRecord(self._connection.getHostname(), info[2], info[1], free, self._connection.getLibVersion())
+
+    def supports_kvm(self) -> bool:
+        """Tell whether this libvirt offers KVM."""
+        try:
+            with self._errors("read what it supports"):
+                self._connection.getDomainCapabilities(None, None, None, "kvm", 0)
+        except HypervisorError:
+            return False
+        return True
