@@ -73,10 +73,12 @@ def _carry_out_stage(
     results: queue.SimpleQueue[int] = queue.SimpleQueue()
     sleeping: list[tuple[float, int]] = []
     failed = set(failed)
+    futures: dict[int, Future[None]] = {}
 
     def submit(number: int) -> None:
         course = courses[number]
         future: Future[None] = worker_of(course.work.node).submit(_go_on, course, apply)
+        futures[number] = future
         future.add_done_callback(lambda _: results.put(number))
 
     left = len(courses)
@@ -100,6 +102,8 @@ def _carry_out_stage(
             ready.append(heapq.heappop(sleeping)[1])
             continue
         course = courses[number]
+        if number in futures:
+            futures.pop(number).result()  # what ends a process, and is no error, ends it from here
         if course.again_in_s is not None:
             heapq.heappush(sleeping, (time.monotonic() + course.again_in_s, number))
             continue
