@@ -205,12 +205,12 @@ class VmResource:
             raise _changed_by_others(work, mac)
         hypervisor.attach_device(_uuid(work), plug_nic(config), work.label, live=True, config=False)
 
-    def _detach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+    def _detach_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
         hypervisor, mac = _node(cloud, work), data["interface"].mac
         live = take_nic(hypervisor.live_xml_of(_uuid(work)), mac)
         if live is not None:
             hypervisor.detach_device(_uuid(work), live, work.label, live=True, config=False)
-            hypervisor.await_release(_uuid(work), mac, f"the NIC {mac}", work.label)
+            yield from hypervisor.await_release(_uuid(work), mac, f"the NIC {mac}", work.label)
 
     def _update_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         hypervisor, mac = _node(cloud, work), data["interface"].mac
@@ -220,11 +220,11 @@ class VmResource:
             raise _changed_by_others(work, mac)
         hypervisor.update_device(_uuid(work), move_nic(live, config), work.label, live=True, config=False)
 
-    def _replug_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        self._detach_nic(cloud, work, data)
+    def _replug_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
+        yield from self._detach_nic(cloud, work, data)
         self._attach_nic(cloud, work, data)
 
-    def _plug(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+    def _plug(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
         hypervisor, act = _node(cloud, work), data["device"]
         xml = ET.tostring(act.element, encoding="unicode")
         if isinstance(act, AttachDevice):
@@ -235,19 +235,20 @@ class VmResource:
             hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
             alias = act.element.find("alias")
             if alias is not None:
-                hypervisor.await_release(_uuid(work), f"name='{alias.get('name')}'", f"the {act.option}", work.label)
+                mark = f"name='{alias.get('name')}'"
+                yield from hypervisor.await_release(_uuid(work), mark, f"the {act.option}", work.label)
 
     def _attach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_disk(data["disk"])
         _node(cloud, work).attach_device(_uuid(work), xml, work.label, live=True, config=False)
 
-    def _detach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+    def _detach_disk(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
         xml = render_disk(data["disk"])
         hypervisor = _node(cloud, work)
         hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
         disk = data["disk"]
         mark = f"<serial>{escape(disk.serial)}</serial>"
-        hypervisor.await_release(_uuid(work), mark, f"the disk {disk.target}", work.label)
+        return hypervisor.await_release(_uuid(work), mark, f"the disk {disk.target}", work.label)
 
     def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         xml = render_labels(data["labels"])

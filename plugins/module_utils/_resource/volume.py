@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._cloud import Cloud
@@ -52,8 +52,9 @@ class VolumeResource:
         """Register new volumes before one is made: what a killed run leaves is known by its identifier."""
         cloud.registry.put([step.data["row"] for work in plan.all for step in work.steps if step.act == "register"])
 
-    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
-        getattr(self, f"_{step.act}")(cloud, work, step.data)
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
+        apply: Callable[..., Iterator[float] | None] = getattr(self, f"_{step.act}")
+        return apply(cloud, work, step.data)
 
     def describe(self, wants: Sequence[Volume], have: VolumeHave) -> list[dict[str, Any]]:
         return describe_volumes([(want.cluster, want.name) for want in wants] or None, have)
@@ -141,16 +142,16 @@ class VolumeResource:
             remedy = "Its slots for new devices are used up: stop it, attach the volume, and start it."
             raise HypervisorError([Problem(problem.what, remedy, problem.node, problem.resource)]) from error
 
-    def _detach(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
+    def _detach(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float] | None:
         hypervisor = cloud.hypervisor(data["node"])
         attachment: Attachment = data["attachment"]
         xml, uuid = render_attachment(attachment), data["uuid"]
         if not data["live"]:
             hypervisor.detach_device(uuid, xml, _label(work), live=False, config=True)
-            return
+            return None
         with contextlib.suppress(NotFoundError):
             hypervisor.detach_device(uuid, xml, _label(work), live=True, config=False)
-        hypervisor.await_release(uuid, attachment.disk.path, f"the disk {attachment.disk.target}", _label(work))
+        return hypervisor.await_release(uuid, attachment.disk.path, f"the disk {attachment.disk.target}", _label(work))
 
     def _edit(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         cloud.hypervisor(data["node"]).update_device(data["uuid"], data["xml"], _label(work), live=False, config=True)

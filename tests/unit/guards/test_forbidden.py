@@ -45,8 +45,6 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
             "plugins/module_utils/_registry/leases.py",  # other processes' leases raise no event
             "plugins/module_utils/_ceph/waiting.py",  # Ceph's health and its moving of data raise no event
             "plugins/module_utils/_doors/libvirt/volumes.py",  # udev's device of a volume, of which nobody tells
-            # A guest's letting go of a device would need libvirt's event loop, for which every call pays.
-            "plugins/module_utils/_doors/libvirt/devices.py",
             # libvirt looks at no pool in which it makes a volume, and tells nobody when it has made it
             "plugins/module_utils/_resource/_volume_reading.py",
         },

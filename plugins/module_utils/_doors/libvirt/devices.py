@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import libvirt
 
@@ -27,8 +27,9 @@ class Devices(Domains):
         flags = affect(live, config)
         self._of_guest("detach a device", resource, lambda: self._domain(uuid).detachDeviceFlags(xml, flags))
 
-    def await_release(self, uuid: str, mark: str, what: str, resource: str) -> None:
-        """Wait until the guest has let go of a device, by which detaching ends. mark: what of it is in the XML.
+    def await_release(self, uuid: str, mark: str, what: str, resource: str) -> Iterator[float]:
+        """Wait until the guest has let go of a device, by which detaching ends: yields for how many seconds to pause
+        before the next look. mark: what of it is in the XML.
 
         Raises HypervisorError if it does not; what does not run has let go of everything.
         """
@@ -43,7 +44,7 @@ class Devices(Domains):
                         resource,
                     )
                     raise HypervisorError([problem])
-                time.sleep(_RELEASE_POLL_S)
+                yield _RELEASE_POLL_S
 
     def update_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
         flags = affect(live, config)
