@@ -39,6 +39,16 @@ def is_sqlite(database: Any) -> bool:
     return isinstance(database, peewee.SqliteDatabase)
 
 
+def errors_of(database: Any) -> tuple[type[Exception], ...]:
+    """Return what a call to the database may raise: peewee knows most of its driver's errors, but no cancelled call."""
+    known: tuple[type[Exception], ...] = (peewee.DatabaseError, peewee.InterfaceError)
+    if isinstance(database, peewee.PostgresqlDatabase):
+        from psycopg2 import Error  # type: ignore[import-untyped, unused-ignore]
+
+        return (*known, Error)
+    return known
+
+
 def open_connection(database: Any) -> None:
     """Connect, if it is not connected, or not any more: a server may be started anew, or hand over to another."""
     if isinstance(database, peewee.PostgresqlDatabase):

@@ -22,7 +22,7 @@ from .._errors import Problem, RegistryError
 from .._plan._rows import AssociationRow, Row
 from .._registry_url import DEFAULT_URL
 from . import migrations
-from ._connection import database_of, is_sqlite, open_connection, sqlite_path
+from ._connection import database_of, errors_of, is_sqlite, open_connection, sqlite_path
 from .models import tables_of
 
 __all__ = ["Registry", "sqlite_path"]
@@ -269,7 +269,7 @@ class Registry:
             yield
         except peewee.IntegrityError:
             raise
-        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        except errors_of(self.database) as error:
             raise RegistryError(f"the registry at {_without_password(self.url)} failed: {error}") from error
 
 
