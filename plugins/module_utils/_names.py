@@ -33,6 +33,15 @@ def is_of_instance(volume: str, instance: str, instance_id: str) -> bool:
     return volume.startswith(f"{instance}.{instance_id}.")
 
 
+_INSTANCE = re.compile(r"\.(inst-[A-Za-z0-9_-]{21})\.")
+
+
+def instance_in(volume: str) -> str | None:
+    """Return the identifier of the instance whose volume, or seed, a name is."""
+    found = _INSTANCE.search(volume)
+    return found[1] if found else None
+
+
 # A volume that lives on its own, or what is between: `import` and `export` are steps on the way to or from a file.
 _STANDALONE = re.compile(
     r"(?P<name>.+)\.(?P<id>vol-[A-Za-z0-9_-]{21})\.((?P<step>import|export)\.)?(?P<format>qcow2|raw|vmdk|vdi)"

@@ -82,7 +82,8 @@ class Context:
 
     def forget(self, record: Record) -> None:
         """Let what is planned later see that a volume will be gone."""
-        self.linked = {key: [name for name in names if name != record.name] for key, names in self.linked.items()}
+        if record.linked_to is not None and record.name in self.linked.get(record.linked_to, ()):
+            self.linked[record.linked_to].remove(record.name)
         for key in (record.name, record.id):
             self.records.pop(key, None)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from .._errors import Problem
 from .._ids import new_id
-from .._names import is_of_instance
+from .._names import instance_in, is_of_instance
 from .._pool_kinds import KINDS
 from .._spec._image_source import is_url
 from .._spec._image_trust import mirrored
@@ -84,6 +85,35 @@ class ImageHave:
     down: Mapping[str, Problem] = field(default_factory=dict)
     instances: tuple[Row, ...] = ()
     doubts: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+
+    # A cloud has thousands of copies, and each is looked up by its place.
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], Row]:
+        """Images by scope and name."""
+        return {(row.scope, row.name): row for row in self.images}
+
+    @cached_property
+    def instances_by_id(self) -> Mapping[str, Row]:
+        return {row.id: row for row in self.instances}
+
+    @cached_property
+    def sites(self) -> Mapping[str, Site]:
+        """All places that can hold a copy, by their keys."""
+        return {site.key: site for pool in self.pools for site in self.sites_of(pool)}
+
+    def sites_of(self, pool: Row) -> list[Site]:
+        """Return the places of a pool: one where it is shared, otherwise one on each of its nodes."""
+        nodes = self._nodes_by_pool.get(pool.id, ())
+        if pool.attributes["shared"]:
+            return [Site(pool, None, tuple(nodes))] if nodes else []
+        return [Site(pool, node, (node,)) for node in nodes]
+
+    @cached_property
+    def _nodes_by_pool(self) -> Mapping[str, list[Row]]:
+        enabled = {(one.resource, one.node) for one in self.associations if one.attributes.get("enabled")}
+        pools = {pool for pool, _ in enabled}
+        return {pool: [node for node in self.nodes if (pool, node.id) in enabled] for pool in pools}
 
 
 @dataclass(frozen=True)
@@ -309,7 +339,8 @@ def describe_images(names: Sequence[tuple[str | None, str]] | None, have: ImageH
     rows = list(have.images) if names is None else []
     for reference, name in names or ():
         cluster = find_cluster(reference, have.clusters)
-        rows += [row for row in have.images if isinstance(cluster, Row) and (row.scope, row.name) == (cluster.id, name)]
+        row = have.by_name.get((cluster.id, name)) if isinstance(cluster, Row) else None
+        rows += [row] if row is not None else []
     return [_describe(row, have) for row in rows]
 
 
@@ -363,7 +394,7 @@ def describe_use(row: Row, have: ImageHave) -> dict[str, Any]:
             found["instance", None, one.name] = _use("instance", one.name, where, None, None)
     for version in versions_of(row):
         for user in have.users.get(version.id, ()):
-            owner = user.name if user.kind == "instance" else _owner_of(user.name, instances)
+            owner = user.name if user.kind == "instance" else _owner_of(user.name, have.instances_by_id)
             if owner is not None:
                 use = found.setdefault(("instance", None, owner), _use("instance", owner, user.node, None, None))
                 use["version"] = version.id
@@ -380,8 +411,10 @@ def _use(kind: str, name: str, node: str | None, pool: str | None, version: str 
     return {"type": kind, "name": name, "node": node, "pool": pool, "version": version}
 
 
-def _owner_of(volume: str, instances: Sequence[Row]) -> str | None:
-    return next((one.name for one in instances if is_of_instance(volume, one.name, one.id)), None)
+def _owner_of(volume: str, instances: Mapping[str, Row]) -> str | None:
+    """Return the name of the instance whose volume it is. instances: by their identifiers."""
+    owner = instances.get(instance_in(volume) or "")
+    return owner.name if owner is not None and is_of_instance(volume, owner.name, owner.id) else None
 
 
 def _is_shared(user: User, have: ImageHave) -> bool:
@@ -396,7 +429,7 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
     cluster = find_cluster(want.cluster, have.clusters)
     if isinstance(cluster, str):
         return [Problem(cluster, resource=label)]
-    row = next((row for row in have.images if (row.scope, row.name) == (cluster.id, want.name)), None)
+    row = have.by_name.get((cluster.id, want.name))
     pools = [pool for pool in have.pools if pool.scope == cluster.id]
     if want.state == "absent":
         return _Target(want, cluster, row, ())
@@ -429,27 +462,12 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
                 chosen.append(pool)
         if problems:
             return problems
-    return _Target(want, cluster, row, tuple(site for pool in chosen for site in _sites_of_pool(pool, have)))
-
-
-def _sites_of_pool(pool: Row, have: ImageHave) -> Iterator[Site]:
-    enabled = {one.node for one in have.associations if one.resource == pool.id and one.attributes.get("enabled")}
-    nodes = tuple(node for node in have.nodes if node.id in enabled)
-    if pool.attributes["shared"]:
-        if nodes:
-            yield Site(pool, None, nodes)
-    else:
-        for node in nodes:
-            yield Site(pool, node, (node,))
+    return _Target(want, cluster, row, tuple(site for pool in chosen for site in have.sites_of(pool)))
 
 
 def _site_of(key: str, have: ImageHave) -> Site | None:
     """Return the place of a recorded copy, None if its pool or node, or the pool on the node, is gone."""
-    pool_id = key.partition("/")[0]
-    pool = next((pool for pool in have.pools if pool.id == pool_id), None)
-    if pool is None:
-        return None
-    return next((site for site in _sites_of_pool(pool, have) if site.key == key), None)
+    return have.sites.get(key)
 
 
 def _retention(row: Row | None) -> int:

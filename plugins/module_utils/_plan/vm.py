@@ -144,6 +144,7 @@ class _Context:
     nodes: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[Domain]] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cluster: Row, have: VmHave, consent: Consent, planned: frozenset[str]) -> _Context:
@@ -397,9 +398,7 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
         _require_suitable(_unsuitable(want, chosen, context), chosen)
         node = chosen
     else:
-        members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
-        reasons = {name: _unsuitable(want, name, context) for name in members}
-        candidates = [name for name, problems in reasons.items() if not problems]
+        reasons, candidates = _find_candidates(want, context)
         needed = (want.memory or 0) if want.power != "stopped" else 0
         found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity or None)
         if found is None:
@@ -410,6 +409,21 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
     if want.anti_affinity:
         capacity.groups.add(want.anti_affinity)
     return node
+
+
+def _find_candidates(want: Vm, context: _Context) -> tuple[Mapping[str, list[str]], list[str]]:
+    """Return why each node of the cluster cannot run an instance, and the nodes that can.
+
+    Thousands of instances need the same few things, and hundreds of nodes are looked at for each.
+    """
+    root = want.root.pool if want.root else None
+    volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
+    needs = (want.image, root, volumes, tuple(nic.port_group for nic in want.nics or ()))
+    if needs not in context.candidates:
+        members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
+        reasons = {name: _unsuitable(want, name, context) for name in members}
+        context.candidates[needs] = reasons, [name for name, problems in reasons.items() if not problems]
+    return context.candidates[needs]
 
 
 def _pinned(reference: str, context: _Context) -> str:
