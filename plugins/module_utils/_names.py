@@ -4,8 +4,12 @@ can be taken for ours, and a person still recognises the instance.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
+
+from ._ids import uuid_of
 
 
 def image_volume(image_id: str, image_format: str) -> str:
@@ -42,11 +46,20 @@ def instance_in(volume: str) -> str | None:
     return found[1] if found else None
 
 
+def has_foreign_owner(xml: str) -> bool:
+    """Tell whether a domain's definition may name volumes of another instance: cheaply, as there are thousands."""
+    return any(uuid_of(owner) not in xml for owner in set(_INSTANCE.findall(xml)))
+
+
 # A volume that lives on its own, or what is between: `import` and `export` are steps on the way to or from a file.
 _STANDALONE = re.compile(
     r"(?P<name>.+)\.(?P<id>vol-[A-Za-z0-9_-]{21})\.((?P<step>import|export)\.)?(?P<format>qcow2|raw|vmdk|vdi)"
 )
 _IN_TEXT = re.compile(r"[A-Za-z0-9._-]+\.vol-[A-Za-z0-9_-]{21}\.[a-z0-9.]+")
+# A volume that an instance has, or had: it is kept when the instance goes.
+_OF_INSTANCE = re.compile(r"(?P<instance>.+)\.(?P<owner>inst-[A-Za-z0-9_-]{21})\.(?P<volume>.+)\.(?P<format>qcow2|raw)")
+_OF_INSTANCE_IN_TEXT = re.compile(r"['\"/>]([^'\"/<>\s]*\.inst-[A-Za-z0-9_-]{21}\.[^'\"/<>\s]*)['\"<]")
+_ID_LENGTH = 21
 _SERIAL_LENGTH = 20  # of a virtio disk; longer ones are cut
 
 
@@ -73,11 +86,37 @@ def parse_standalone(volume: str) -> Standalone | None:
     return Standalone(found["name"], found["id"], found["format"], found["step"])
 
 
+def parse_kept(volume: str) -> Standalone | None:
+    """Return what a volume of an instance is once that is gone: a volume on its own, in the file that it has.
+
+    Its identifier and its name follow from the file's name alone, so that they are the same wherever it is looked at.
+    """
+    found = _OF_INSTANCE.fullmatch(volume)
+    if found is None:
+        return None
+    digest = hashlib.sha256(volume.encode())
+    volume_id = "vol-" + base64.urlsafe_b64encode(digest.digest()).decode()[:_ID_LENGTH]
+    name = f"{found['instance']}-{found['volume']}"[:56].rstrip("._-").replace("..", ".")
+    return Standalone(f"{name}-{digest.hexdigest()[:6]}", volume_id, found["format"])
+
+
+def parse_attached(volume: str, uuid: str) -> Standalone | None:
+    """Return the volume on its own that a disk of a domain is; None for one of the domain's own, or of nobody of ours.
+
+    uuid: the domain's.
+    """
+    owner = instance_in(volume)
+    if owner is not None and uuid_of(owner) != uuid:
+        return parse_kept(volume)
+    return parse_standalone(volume)
+
+
 def serial_of(volume_id: str) -> str:
     """Return what a guest finds a volume by: it has no room for the whole identifier."""
     return volume_id.removeprefix("vol-")[:_SERIAL_LENGTH]
 
 
 def find_standalones(text: str) -> frozenset[str]:
-    """Return the names of this scheme in a domain's definition, whoever wrote it."""
-    return frozenset(_IN_TEXT.findall(text)) if ".vol-" in text else frozenset()
+    """Return the names of volumes on their own, and of instances, in a domain's definition, whoever wrote it."""
+    found = _OF_INSTANCE_IN_TEXT.findall(text) if ".inst-" in text else []
+    return frozenset([*found, *(_IN_TEXT.findall(text) if ".vol-" in text else [])])

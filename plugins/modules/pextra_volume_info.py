@@ -57,7 +57,8 @@ volumes:
       type: str
       sample: data.vol-qthm_iLrflJ_DtSS1l4Gx.qcow2
     status:
-      description: V(available), V(attached), V(unfinished) (a run that made it was killed; the same declaration makes
+      description: V(available), V(attached), V(kept) (an instance had it and has it no more; it becomes a volume on
+        its own by being declared), V(unfinished) (a run that made it was killed; the same declaration makes
         it anew), V(missing) (its data has gone from the pool), or V(unknown) when no node can tell.
       type: str
       sample: attached

@@ -66,7 +66,7 @@ class Context:
         for user in sorted(have.users, key=lambda user: user.power != "stopped"):
             context.users[user.id] = user
             context.taken.setdefault(user.id, set()).update(user.targets)
-        for row in have.rows("volume", cluster.id):
+        for row in have.volumes(cluster.id):
             context.note(read_record(row, have))
         for key, shelf in have.shelves.items():
             context.space[key] = shelf.available
@@ -173,11 +173,12 @@ def require_sound(record: Record, facts: VolumeFacts) -> None:
     node as its backing file, into its raw disk: a copy of that would be a copy of the file.
     """
     source = record.origin or {}
-    expected = record.linked_to is not None
+    expected = record.lies_upon
     if facts.format == record.format and bool(facts.backing) == expected:
         return
     looks = facts.format + (f" upon {facts.backing}" if facts.backing else "")
-    stated = record.format + (f" upon volume {source['name']}" if expected else "")
+    under = f" upon volume {source['name']}" if "name" in source else " upon an image" if expected else ""
+    stated = record.format + under
     raise RefusedError(
         f"its content makes libvirt take it for {looks}, and it is {stated}",
         "It was written by a guest that had it. Attaching and detaching are safe: look at it from inside a guest.",

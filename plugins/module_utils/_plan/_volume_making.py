@@ -267,7 +267,7 @@ def _plan_steps(
         steps.append(Step("create", f"create it in {record.pool.name}", {**place, **form}))
     if not has_its_size:
         steps.append(Step("grow", f"let it have {show_size(record.size)}", {**place, **form}))
-    steps.append(Step("verify", "verify it", {**place, **form, "backing": record.linked_to is not None}))
+    steps.append(Step("verify", "verify it", {**place, **form, "backing": record.lies_upon}))
     context.take(record.key, needed)
     return steps
 
@@ -278,7 +278,7 @@ def _plan_clone(record: Record, source: _Source, data: Mapping[str, Any], want: 
     if record.pool is None or other.pool is None:
         raise RefusedError(f"the storage pool of volume {other.name} is not registered any more")
     data = {**data, "source": other.file, "source_format": other.format, "source_pool": other.pool}
-    data["source_backing"] = other.linked_to is not None
+    data["source_backing"] = other.lies_upon
     if want.clone_mode == "linked":
         return Step("link", f"make it a linked clone of {other.name}", data), 0, False
     way = find_copy_way(other.pool, other.format, record.pool, record.format)

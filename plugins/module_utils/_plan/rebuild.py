@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from .._names import parse_standalone
+from .._names import parse_attached
 from .._xml.domain import DomainModel
 from ._bridge import BridgeRecord
 from ._image_versions import merge_images
@@ -63,7 +63,7 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
             if model.labels.cluster == node.scope:
                 rows.setdefault(model.labels.id, _instance_row(model, node))
                 for disk in model.attached:
-                    standalone = parse_standalone(disk.volume)
+                    standalone = parse_attached(disk.volume, model.uuid)
                     if standalone is not None:
                         holders.setdefault(standalone.id, model.labels.id)
     for row in (*merge_images(images), *networks_from_labels(bridges)):

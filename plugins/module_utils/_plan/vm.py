@@ -144,6 +144,7 @@ class _Context:
     nodes: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[Domain]] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    attached: dict[str, str] = field(default_factory=dict)
     candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
 
     @classmethod
@@ -165,6 +166,7 @@ class _Context:
             if domains[0].config.labels.cluster == cluster.id:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
             for domain in domains:
+                context.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
                 for label in domain.config.labels.volumes if domain.config.labels.cluster == cluster.id else ():
                     if label.unit is not None and label.pool in context.pools:
                         key = key_of_unit(context.pools[label.pool].id, label.unit)
@@ -973,6 +975,11 @@ def _volume_steps(
         name = disk.volume
         pool_type = context.pools[label.pool].attributes["type"]
         if name in state.volumes.get(label.pool, frozenset()):
+            if name in context.attached:
+                raise _RefusedError(
+                    f"its volume {label.name} is attached to instance {context.attached[name]}, by pextra_volume",
+                    "Detach it there first, or choose another name for the new one.",
+                )
             _require_growth(label, disk, state, context)
             kept = {"pool": label.pool, "volume": name, "size": label.size, "target": None, "type": pool_type}
             steps.append(Step("grow_volume", f"keep volume {label.name}, with {label.size} MiB", kept))

@@ -16,7 +16,7 @@ from ._volume_context import Context, FailedError, RefusedError, require_sound
 from ._volume_making import plan_making
 from ._volume_places import kind_of
 from .hierarchy import find_cluster
-from .volume_leftovers import forget, plan_purge
+from .volume_leftovers import find_doubt, forget, plan_purge
 from .volume_state import MIB, Record, VolumeHave, find_labelled_nodes, label_of, mib, row_of
 
 # A clone is made after what it is made from, and goes before what it shares; a plan has so many stages.
@@ -111,11 +111,28 @@ def _depth(
 
 def _plan_one(want: Volume, context: Context) -> Work:
     record = context.records.get(want.name)
+    if record is not None and want.attached_to != "":
+        _require_nobody_else(record, context)
+    if record is not None and not record.is_registered:
+        # Of volumes of its own a row tells who has them; of this one nobody.
+        doubt = find_doubt(context.shelf(record.key), context.have)
+        if doubt is not None:
+            raise FailedError(Problem(f"it was an instance's, and {doubt}", "Run again when it answers.", record.node))
     if want.state == "absent":
         return _plan_absence(want, record, context)
     if record is None or record.unfinished:
         return _plan_creation(want, record, context)
     return _plan_change(want, record, context)
+
+
+def _require_nobody_else(record: Record, context: Context) -> None:
+    """A domain that is not ours may have it by hand, or the instance whose volume it was has it again."""
+    if record.file in context.have.all_mentioned and record.id not in context.uses:
+        where = ", ".join(sorted(node for node, names in context.have.mentioned.items() if record.file in names))
+        raise RefusedError(
+            f"a virtual machine on {where} has it, by other means than this module",
+            "Take it out of there first: two guests on one volume destroy its file system.",
+        )
 
 
 # Creation
@@ -183,14 +200,16 @@ def _plan_change(want: Volume, record: Record, context: Context) -> Work:
     wanted = replace(wanted, size=size, instance=attaching.instance)
     changes = [*size_changes, *_compare(record, wanted), *attaching.changes]
     steps = [*attaching.before, *resizing]
-    if row_of(wanted, context.have) != row_of(record, context.have):
+    if not record.is_registered:
+        changes.append(Change("registered", "kept of an instance that is gone", "a volume on its own"))
+    if not record.is_registered or row_of(wanted, context.have) != row_of(record, context.have):
         steps.append(_settle(wanted, "note what it is to be", context))
     labels = _label_steps(wanted, context)
     steps += labels
     steps += attaching.after
     if steps and not changes:
         changes.append(Change("label" if labels else "registered", "not as it is", "as it is"))
-    context.note(wanted)
+    context.note(replace(wanted, is_registered=True))
     return Work(
         kind="volume",
         name=want.name,
@@ -233,6 +252,8 @@ def _require_same_origin(want: Volume, record: Record) -> None:
         if "clone" in origin
         else f"imported from {origin['import']} ({origin['format']})"
         if "import" in origin
+        else "made from an image"
+        if "image" in origin
         else "made empty"
     )
     remedy = "Choose another name for the new one."

@@ -55,7 +55,7 @@ def find_leftovers(have: VolumeHave) -> list[Leftover]:
                     _reason(parsed.step, record, is_itself),
                     facts.allocation,
                     record if is_itself else None,
-                    _doubt(shelf, have),
+                    find_doubt(shelf, have),
                 )
             )
     return found
@@ -75,7 +75,7 @@ def _reason(step: str | None, record: Record | None, is_itself: bool) -> str:
     return "no volume is registered under its identifier"
 
 
-def _doubt(shelf: Shelf, have: VolumeHave) -> str | None:
+def find_doubt(shelf: Shelf, have: VolumeHave) -> str | None:
     """A node that does not answer may run an instance that has it."""
     if not is_shared(shelf.pool):
         return None
@@ -148,4 +148,4 @@ def forget(record: Record, have: VolumeHave) -> list[Step]:
     for node, labels in sorted(have.labels.items()):
         if record.id in labels.get(key, ""):
             steps.append(Step("label", f"take its label off {node}", {"node": node, "labels": {key: None}}))
-    return [*steps, Step("unregister", "forget it", {"id": record.id})]
+    return [*steps, Step("unregister", "forget it", {"id": record.id})] if record.is_registered else steps

@@ -15,7 +15,7 @@ from .volume_state import Record, Use, VolumeHave, find_uses, mib, read_record
 
 def describe_volumes(names: Sequence[tuple[str | None, str]] | None, have: VolumeHave) -> list[dict[str, Any]]:
     """Return volumes as results. names are (cluster reference or None, name) in the wanted order; None means all."""
-    rows = have.rows("volume")
+    rows = have.volumes()
     if names is not None:
         found = []
         for reference, name in names:
@@ -25,7 +25,7 @@ def describe_volumes(names: Sequence[tuple[str | None, str]] | None, have: Volum
     uses = find_uses(have.users)
     clusters = {row.id: row.name for row in have.hierarchy.clusters}
     instances = {row.id: row.name for row in have.rows("instance")}
-    records = [read_record(row, have) for row in have.rows("volume")]
+    records = [read_record(row, have) for row in have.volumes()]
     linked: dict[str, list[str]] = {}
     for record in records:
         if record.linked_to is not None:
@@ -57,6 +57,8 @@ def _describe(
         status = "unfinished"
     elif facts is None:
         status = "missing"
+    elif not record.is_registered and not holder:
+        status = "kept"
     else:
         status = "attached" if holder else "available"
     return {

@@ -10,12 +10,12 @@ from typing import Any
 
 from .._errors import Problem
 from .._ids import is_id
-from .._names import standalone_volume
+from .._names import Standalone, instance_in, parse_kept, standalone_volume
 from .._spec.volume import Import, Limits
 from .._xml.attachment import Attachment
 from .._xml.volume import VolumeFacts
 from ._rows import Row
-from ._volume_places import is_shared
+from ._volume_places import is_shared, kind_of
 from .hierarchy import Hierarchy
 
 LABEL = "pextra-volume/"
@@ -99,9 +99,60 @@ class VolumeHave:
             found.setdefault(row.kind, []).append(row)
         return found
 
+    def volumes(self, cluster_id: str | None = None) -> list[Row]:
+        """Return the volumes that are registered, and those that instances had and have no more."""
+        return [*self.rows("volume", cluster_id), *(row for row in self._kept if cluster_id in (None, row.scope))]
+
+    def is_left(self, file: str) -> bool:
+        """Tell whether a file is one that an instance had and has no more.
+
+        What is being made belongs to an instance that is registered and not defined yet, or that cannot be seen.
+        """
+        owner = instance_in(file)
+        is_expected = owner in self.by_id and owner not in self._defined
+        return owner is not None and not is_expected and file not in self.all_mentioned
+
+    @cached_property
+    def all_mentioned(self) -> frozenset[str]:
+        return frozenset().union(*self.mentioned.values())
+
+    @cached_property
+    def _defined(self) -> frozenset[str]:
+        return frozenset(user.id for user in self.users)
+
+    @cached_property
+    def _kept(self) -> list[Row]:
+        """Volumes that instances had and have no more, as rows that nobody has registered."""
+        attached = {one.volume.id for user in self.users for one in (*user.config, *(user.live or ())) if one.volume}
+        nodes = {row.name: row.id for row in self._by_kind.get("node", ())}
+        found: dict[str, Row] = {}
+        for shelf in self.shelves.values():
+            for file, facts in sorted(shelf.volumes.items()):
+                kept = parse_kept(file)
+                if kept is None or kept.id in self.by_id:
+                    continue
+                if kept.id in attached or self.is_left(file):
+                    where = None if is_shared(shelf.pool) else nodes[shelf.node]
+                    found[kept.id] = _row_of_kept(kept, file, facts, shelf.pool, where)
+        return list(found.values())
+
     @cached_property
     def by_id(self) -> dict[str, Row]:
         return {row.id: row for row in self.hierarchy.members}
+
+
+def _row_of_kept(kept: Standalone, file: str, facts: VolumeFacts, pool: Row, node_id: str | None) -> Row:
+    backing = facts.backing_volume
+    attributes = {
+        "pool": pool.id,
+        "format": kept.format,
+        "provisioning": kind_of(pool).provisioning[0],
+        "size": mib(facts.capacity),
+        "file": file,
+        **({"node": node_id} if node_id is not None else {}),
+        **({"origin": {"image": backing}} if backing is not None and backing.startswith("img-") else {}),
+    }
+    return Row(kept.id, "volume", kept.name, pool.scope, attributes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +160,8 @@ class Record:
     """A volume as registered. pool is None if its pool is not registered any more. node: its name, None if shared.
 
     size is MiB as last known. origin: what it was made from (clone, name, mode; or import, format). instance: the
-    identifier of the one that has it, written before it is attached and taken back after it was detached.
+    identifier of the one that has it, written before it is attached and taken back after it was detached. stored_as:
+    its name in its pool, if it was an instance's, which is gone; until somebody declares it, it is not registered.
     """
 
     id: str
@@ -127,16 +179,23 @@ class Record:
     instance: str | None = None
     description: str | None = None
     unfinished: bool = False
+    stored_as: str | None = None
+    is_registered: bool = True
 
     @property
     def file(self) -> str:
         """Its name in its pool."""
-        return standalone_volume(self.name, self.id, self.format)
+        return self.stored_as or standalone_volume(self.name, self.id, self.format)
 
     @property
     def key(self) -> tuple[str, str]:
         """Its shelf."""
         return (self.pool.id if self.pool else "", self.node or "")
+
+    @property
+    def lies_upon(self) -> bool:
+        """Whether it shares the blocks of another volume, or of an image."""
+        return self.linked_to is not None or "image" in (self.origin or {})
 
     @property
     def linked_to(self) -> str | None:
@@ -164,6 +223,8 @@ def read_record(row: Row, have: VolumeHave) -> Record:
         instance=kept.get("instance"),
         description=kept.get("description"),
         unfinished=bool(kept.get("unfinished")),
+        stored_as=kept.get("file"),
+        is_registered=row.id in have.by_id,
     )
 
 
@@ -183,6 +244,7 @@ def row_of(record: Record, have: VolumeHave) -> Row:
         "instance": record.instance,
         "description": record.description or None,
         "unfinished": record.unfinished or None,
+        "file": record.stored_as,
     }
     kept = {key: value for key, value in attributes.items() if value is not None}
     return Row(record.id, "volume", record.name, record.cluster, kept)

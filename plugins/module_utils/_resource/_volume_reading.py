@@ -58,16 +58,30 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
             wanted.setdefault(name, []).append(pool)
     shelves: dict[tuple[str, str], Shelf] = {}
     unseen: dict[str, Problem] = {}
-    for name, found in cloud.on_each(wanted, lambda name: _read_shelves(cloud, name, wanted[name], seen[name])).items():
+    users = tuple(user for node in seen.values() for user in node.users)
+    mentioned = {name: node.mentioned for name, node in seen.items()}
+    have = VolumeHave(hierarchy=hierarchy, users=users, mentioned=mentioned)
+    attached = {one.disk.volume for user in users for one in (*user.config, *(user.live or ()))}
+
+    def concerns(volume: str) -> bool:
+        return volume in attached or parse_standalone(volume) is not None or have.is_left(volume)
+
+    read = cloud.on_each(wanted, lambda name: _read_shelves(cloud, name, wanted[name], seen[name], concerns))
+    if any(have.is_left(file) for seen_there, _ in read.values() for shelf in seen_there for file in shelf.volumes):
+        # Another run may have begun to make an instance since.
+        begun = [row for row in cloud.registry.rows("instance") if row.id not in have.by_id]
+        have = replace(have, hierarchy=replace(hierarchy, members=(*hierarchy.members, *begun)))
+    for name, found in read.items():
         unseen |= found[1]
         for shelf in found[0]:
-            shelves[shelf.pool.id, "" if is_shared(shelf.pool) else name] = shelf
+            volumes = {file: facts for file, facts in shelf.volumes.items() if concerns(file)}
+            shelves[shelf.pool.id, "" if is_shared(shelf.pool) else name] = replace(shelf, volumes=volumes)
     return VolumeHave(
         hierarchy=hierarchy,
         shelves=shelves,
-        users=tuple(user for node in seen.values() for user in node.users),
+        users=users,
         active={name: frozenset(node.available) for name, node in seen.items()},
-        mentioned={name: node.mentioned for name, node in seen.items()},
+        mentioned=mentioned,
         labels={name: node.labels for name, node in seen.items()},
         files=_look_at_all(imports),
         down={name: problem for name, problem in cloud.unreachable.items() if name in nodes},
@@ -112,7 +126,7 @@ def _user_of(node: str, record: DomainRecord) -> User | None:
 
 
 def _read_shelves(
-    cloud: Cloud, name: str, pools: Sequence[Row], seen: _SeenNode
+    cloud: Cloud, name: str, pools: Sequence[Row], seen: _SeenNode, concerns: Callable[[str], bool]
 ) -> tuple[list[Shelf], dict[str, Problem]]:
     """Return what is in a node's pools, and why Ceph does not tell of those of its pools, by their identifiers."""
     hypervisor = cloud.hypervisor(name)
@@ -128,7 +142,7 @@ def _read_shelves(
             unseen[pool.id] = error.problems[0]
             continue
         try:
-            texts = hypervisor.describe_volumes(pool.name, lambda volume: parse_standalone(volume) is not None)
+            texts = hypervisor.describe_volumes(pool.name, concerns)
             volumes = _parse(cloud, pool, texts)
         except PextraError as error:
             unseen[pool.id] = error.problems[0]

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .._names import Standalone, parse_standalone
+from .._names import Standalone, has_foreign_owner, parse_attached, parse_kept, parse_standalone
 from .._spec.volume import Limits
 from .domain import Disk, parse_disk
 from .domain_writing import render_disk
@@ -33,7 +33,7 @@ class Attachment:
 
     @property
     def volume(self) -> Standalone | None:
-        return parse_standalone(self.disk.volume)
+        return parse_standalone(self.disk.volume) or parse_kept(self.disk.volume)
 
 
 def tuning_of(limits: Limits | None) -> dict[str, int]:
@@ -66,12 +66,14 @@ def edit_attachment(xml: str, attachment: Attachment) -> str:
 
 def parse_attachments(xml: str) -> tuple[Attachment, ...]:
     """Return the volumes that live on their own among a domain's disks."""
-    if ".vol-" not in xml:
+    if ".vol-" not in xml and not has_foreign_owner(xml):
         return ()
     found = []
-    for element in ET.fromstring(xml).iterfind("devices/disk"):
+    root = ET.fromstring(xml)
+    uuid = root.findtext("uuid", "")
+    for element in root.iterfind("devices/disk"):
         disk = parse_disk(element)
-        if disk is None or parse_standalone(disk.volume) is None:
+        if disk is None or parse_attached(disk.volume, uuid) is None:
             continue
         driver, tune = element.find("driver"), element.find("iotune")
         # Beside the numbers there may be a name, of a group that shares a limit.

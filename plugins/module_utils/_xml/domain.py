@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._ids import is_id, uuid_of
-from .._names import is_of_instance, parse_standalone
+from .._names import is_of_instance, parse_attached
 from .._pool_kinds import DiskKind
 
 URI = "urn:pextra:instance:1"
@@ -165,7 +165,7 @@ def parse_domain(xml: str) -> DomainModel | None:
         interfaces=tuple(_parse_interfaces(devices)),
         description=root.findtext("description"),
         labels=labels,
-        attached=tuple(disk for disk in known if parse_standalone(disk.volume) is not None),
+        attached=tuple(disk for disk in known if parse_attached(disk.volume, root.findtext("uuid", "")) is not None),
         other_targets=frozenset(targets - {disk.target for disk in ours}),
     )
 
