@@ -136,7 +136,7 @@ def _read_shelves(
         doubt = None
         try:
             look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
-        except BusyPoolError as error:
+        except BusyError as error:
             doubt = error.problems[0]
         except HypervisorError as error:
             unseen[pool.id] = error.problems[0]
@@ -233,15 +233,10 @@ def _look_at_form(cloud: Cloud, node: str, pool: Row, volume: str) -> VolumeFact
     return _parse(cloud, pool, texts).get(volume) or VolumeFacts(name=volume, format="", capacity=0, allocation=0)
 
 
-class BusyPoolError(HypervisorError):
-    """libvirt does not look at a pool now, because it makes a volume there: its list may be old."""
-
-
 def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) -> None:
     """Let libvirt look at a pool. While it makes a volume there, for whomever, it refuses to, and is asked again.
 
-    Raises BusyPoolError past the time limit. What keeps libvirt from looking otherwise ends the pool's activity; its
-    words differ with the node's language.
+    Raises BusyError past the time limit: its list may be old.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -250,7 +245,7 @@ def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) 
         except BusyError as error:
             if time.monotonic() >= deadline:
                 what = f"libvirt has been making another volume in storage pool {pool} for {timeout_s:g} s"
-                raise BusyPoolError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error
+                raise BusyError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error
             time.sleep(_POLL_EVERY_S)
         else:
             return

@@ -13,7 +13,7 @@ from typing import Any
 from .. import _image_cache as cache
 from .._cloud import Cloud
 from .._doors.libvirt.hypervisor import Hypervisor
-from .._errors import HypervisorError, PextraError, Problem
+from .._errors import BusyError, HypervisorError, PextraError, Problem
 from .._ids import uuid_of
 from .._image_fetch import Fetched, fetch_image, fetch_small
 from .._image_inspection import inspect_image
@@ -46,7 +46,7 @@ from .._xml.volume import render_volume
 from ._base import Options
 from ._image_blocks import write_block_copy
 from ._image_copies import change_images, forget_copy, record_copy, withdraw_copy
-from ._volume_reading import BusyPoolError, look_again
+from ._volume_reading import look_again
 
 _READ_TIMEOUT_S = 10.0
 
@@ -292,7 +292,7 @@ def _read_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[V
         # A file that was deleted by hand is known to libvirt until it looks again.
         try:
             look_again(hypervisor, pool.name, f"pool {pool.name}", _READ_TIMEOUT_S)
-        except BusyPoolError as error:
+        except BusyError as error:
             seen.doubts[pool.id] = error.problems[0]
         except HypervisorError as error:
             seen.unusable[pool.id] = error.problems[0].what
