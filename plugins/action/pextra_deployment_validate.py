@@ -83,6 +83,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         mistakes = sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
         for warning in deployment.warnings:
             Display().warning(f"{warning.path}: {warning.problem}")
+        for text in _find_parsed_images(values, _find_directory(variables, raw_hosts), variables):
+            Display().warning(text)
         result["changed"] = False
         if mistakes:
             result["failed"] = True
@@ -244,6 +246,24 @@ def _find_directory(variables: Mapping[str, Any], hosts: Mapping[str, Mapping[st
         if some.get("inventory_dir"):
             return str(some["inventory_dir"])
     return os.getcwd()
+
+
+def _find_parsed_images(values: Mapping[str, Any], directory: str, variables: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of images that lie where Ansible looks for inventory: it reads all of them."""
+    sources = [os.path.realpath(str(one)) for one in variables.get("ansible_inventory_sources") or () if one]
+    images = values.get("pextra_images")
+    found = []
+    for index, image in enumerate(images if isinstance(images, list) else ()):
+        source = image.get("source") if isinstance(image, Mapping) else None
+        if not isinstance(source, str) or "://" in source:
+            continue
+        path = os.path.realpath(os.path.join(directory, source))
+        if any(os.path.isdir(one) and path.startswith(f"{one}{os.sep}") for one in sources):
+            found.append(
+                f"pextra_images[{index}].source: {shown(source)} lies in the inventory's directory, and Ansible reads "
+                "all of it as inventory each time it starts. Move it out of there, such as to ../../images."
+            )
+    return found
 
 
 def _check_file(path: str) -> str | None:

@@ -202,7 +202,7 @@ EXAMPLES = r"""
 - name: Have an image from a file of the controller in all storage pools
   pextra.cloud.pextra_image:
     name: tiny
-    source: images/tiny.qcow2
+    source: /srv/images/tiny.qcow2
 
 - name: Have several, one of them from a URL
   pextra.cloud.pextra_image:
@@ -215,7 +215,7 @@ EXAMPLES = r"""
         sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
         description: Debian 12, generic cloud image
       - name: appliance
-        source: images/appliance.img
+        source: /srv/images/appliance.img
         format: raw
         max_size: 256 GiB
 

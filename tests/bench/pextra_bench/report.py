@@ -13,7 +13,7 @@ _ACTS = {"define": "define", "unchanged": "no change"}
 
 def show_modules(all_figures: Sequence[Figures]) -> str:
     lines = [
-        f"pextra_vm, the loop of community.libvirt.virt, raw libvirt-python (best of {ROUNDS} for module and raw)",
+        f"pextra_vm, the loop of community.libvirt.virt, raw libvirt-python (median of {ROUNDS} for module and raw)",
         "",
         f"{'instances':>9}  {'act':<9}  {'raw':>8}  {'module':>8}  {'by task':>8}  {'loop':>9}   "
         f"{'module : raw':>12}  {'loop : task':>11}  {'loop : module':>13}",
@@ -76,7 +76,7 @@ def show_pools(figures: pools.PoolFigures) -> str:
     )
     return "\n".join([
         f"pextra_pool and raw libvirt-python, {pools.COUNT} pools of type {figures.pool_type} on three nodes "
-        f"(best of {pools.ROUNDS})",
+        f"(median of {pools.ROUNDS})",
         "",
         f"{'act':<11}  {'raw':>8}  {'module':>8}   {'module : raw':>12}",
         *(f"{act:<11}  {raw:>6.3f} s  {ours:>6.3f} s  {ours / raw:>11.1f} : 1" for act, raw, ours in rows),
@@ -88,7 +88,7 @@ def show_pools(figures: pools.PoolFigures) -> str:
 
 def show_import(figures: pools.ImportFigures) -> str:
     return (
-        f"pextra_volume, import of {pools.IMPORT_MIB:,} MiB of qcow2 (best of {pools.IMPORT_ROUNDS}): "
+        f"pextra_volume, import of {pools.IMPORT_MIB:,} MiB of qcow2 (median of {pools.IMPORT_ROUNDS}): "
         f"{figures.imported:.1f} s; qemu-img convert {figures.converted:.1f} s; "
         f"module : qemu-img {figures.imported / figures.converted:.1f} : 1\n"
     )

@@ -18,6 +18,7 @@ LAYERS: dict[str, set[str]] = {
     "_spec": PURE,
     "_plan": PURE,
     "_xml": PURE,
+    "_names": {"_ids"},
     "_registry_url": set(),
     "_argspec": {"_spec", "_registry_url"},
     "_registry": {"_errors", "_plan", "_registry_url"},

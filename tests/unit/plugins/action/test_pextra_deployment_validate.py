@@ -258,6 +258,19 @@ def test_capacity_with_one_node_lost_is_a_warning(site: Path) -> None:
     assert "do not fit with one node lost: default then keeps 2 GiB usable" in run.output
 
 
+def test_an_image_in_the_inventory_is_a_warning(site: Path) -> None:
+    """Ansible would read all of it as inventory. Beside a single file of an inventory nothing is read."""
+    (site / "cloud").mkdir()
+    (site / "cloud" / "inside.qcow2").write_bytes(b"an image")
+    write(site, "pextra_images: [{name: in, source: cloud/inside.qcow2}, {name: tiny, source: tiny.qcow2}]")
+    run = validate(site, "-i", str(site / "cloud"))
+    said = " ".join(run.output.split())
+    assert run.code == 0, run.output
+    assert 'pextra_images[0].source: "cloud/inside.qcow2" lies in the inventory\'s directory' in said
+    assert "pextra_images[1]" not in said
+    assert "lies in the inventory" not in validate(site).output
+
+
 def test_a_thousand_instances(site: Path) -> None:
     """Measured in the action: 0.4 s. Ansible itself, the copy and this file's YAML take the rest of the limit."""
     instances = [
