@@ -35,6 +35,10 @@ class Step:
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+# What becomes nothing where a resource goes, or leaves a node.
+_ENDS = frozenset({"name", "status", "bridge"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """All that has to be done to one resource on one node (None: in the registry only), in order.
@@ -42,7 +46,7 @@ class Work:
     pending: differences that wait for a restart that was not allowed; they are reported, and are not changes.
     loses: data that the steps would destroy; needs `confirm: DESTROY`.
     touches: other resources that it changes as well, such as `instance web`; they are leased along.
-    uses: resources that must not end meanwhile, such as `pool local`; ends: it takes what it changes from its users.
+    uses: resources that must not end meanwhile, such as `pool local`.
     after: resources (`pool local`) whose works in this plan must be done before it; if one fails, this is not begun.
     takes, room: what it has from the decision on, and no other may (_claims.py).
     """
@@ -57,7 +61,6 @@ class Work:
     loses: tuple[str, ...] = ()
     touches: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
-    ends: bool = False
     after: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     room: Room | None = None
@@ -66,6 +69,11 @@ class Work:
     def key(self) -> str:
         """What it changes, as leases and `after` name it."""
         return f"{self.kind} {self.name}"
+
+    @property
+    def ends(self) -> bool:
+        """Whether it takes what it changes from those who use it: on all nodes, or on one."""
+        return any(change.after is None and change.field in _ENDS for change in self.changes)
 
     @property
     def claim(self) -> Claim | None:

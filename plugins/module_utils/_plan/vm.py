@@ -16,6 +16,7 @@ from .._nouns.instance.walk import Walked
 from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
 from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
 from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_missing, name_nics
+from .._xml._size import find_obstacle
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
 from .._xml.domain_writing import convert_domain, edit_domain
@@ -1097,6 +1098,9 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
 
 def _walk(want: Vm, current: Domain, model: DomainModel) -> Walked:
     """Compare aspects and devices, and refuse what the definition cannot become."""
+    obstacle = find_obstacle(current.xml, model.memory, model.vcpus) if current.xml else None
+    if obstacle is not None:
+        raise _RefusedError(*obstacle)
     if current.xml and (want.further or model.vcpus != current.config.vcpus or model.memory != current.config.memory):
         refusals = walk.refuse(ET.fromstring(edit_domain(current.xml, model)))
         if refusals:

@@ -14,6 +14,7 @@ from typing import Any
 from .._ids import is_id, uuid_of
 from .._names import is_of_instance, parse_attached
 from .._pool_kinds import DiskKind
+from ._size import parse_memory, parse_vcpus
 
 URI = "urn:pextra:instance:1"
 
@@ -158,7 +159,7 @@ def parse_domain(xml: str) -> DomainModel | None:
     return DomainModel(
         name=name,
         uuid=uuid,
-        memory=memory_mib(root.find("memory")),
+        memory=parse_memory(root.find("memory")),
         held_back=parse_held_back(root),
         vcpus=parse_vcpus(root),
         disks=ours,
@@ -202,25 +203,7 @@ def parse_held_back(root: Any) -> int:
     current = root.find("currentMemory")
     if current is None or root.get("id") is not None:
         return 0
-    return memory_mib(root.find("memory")) - memory_mib(current)
-
-
-def parse_vcpus(root: Any) -> int:
-    """Return how many vCPUs are in use; there may be more that can be plugged."""
-    element = root.find("vcpu")
-    if element is None:
-        return 1
-    return int(element.get("current") or element.text or "1")
-
-
-def memory_mib(element: Any | None) -> int:
-    if element is None or element.text is None:
-        return 0
-    per_mib = {"b": 1024**2, "bytes": 1024**2, "KiB": 1024, "k": 1024, "MiB": 1, "M": 1}
-    unit = element.get("unit", "KiB")
-    if unit in ("GiB", "G"):
-        return int(element.text) * 1024
-    return int(element.text) // per_mib[unit]
+    return parse_memory(root.find("memory")) - parse_memory(current)
 
 
 # libvirt's word for each kind, and the attribute of <source> that holds its path.

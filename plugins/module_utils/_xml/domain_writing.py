@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .._nouns.instance import walk
+from ._size import parse_memory, parse_vcpus, write_memory, write_vcpus
 from .domain import (
     DISK_TYPES,
     URI,
@@ -22,11 +23,9 @@ from .domain import (
     find_nics,
     is_own_disk,
     mac_of_nic,
-    memory_mib,
     parse_disk,
     parse_held_back,
     parse_labels,
-    parse_vcpus,
 )
 
 _PREFIX = "pextra"
@@ -224,54 +223,14 @@ def _write(root: Any, model: DomainModel) -> None:
         _set_text(root, "description", model.description)
     if old != model.labels:
         _set_labels(root, model.labels)
-    if memory_mib(root.find("memory")) != model.memory or parse_held_back(root) != model.held_back:
-        _set_memory(root, model)
+    if parse_memory(root.find("memory")) != model.memory or parse_held_back(root) != model.held_back:
+        write_memory(root, model.memory, model.held_back)
     if root.find("vcpu") is None or parse_vcpus(root) != model.vcpus:
-        _set_vcpus(root, model.vcpus)
+        write_vcpus(root, model.vcpus)
     devices = _find_or_add(root, "devices")
     _set_disks(devices, model, old)
     _set_interfaces(devices, model.interfaces)
     walk.edit(root, model.further)
-
-
-def _set_memory(root: Any, model: DomainModel) -> None:
-    """With NUMA cells libvirt adds up their memory: each keeps its share."""
-    cells = root.findall("cpu/numa/cell")
-    before = [memory_mib_of_cell(cell) for cell in cells]
-    left = model.memory
-    for index, (cell, size) in enumerate(zip(cells, before, strict=True)):
-        share = left if index == len(cells) - 1 else model.memory * size // (sum(before) or 1)
-        left -= share
-        cell.set("memory", str(share))
-        cell.set("unit", "MiB")
-    for tag, size in (("memory", model.memory), ("currentMemory", model.memory - model.held_back)):
-        found = _find_or_add(root, tag)
-        found.text = str(size)
-        found.set("unit", "MiB")
-
-
-def memory_mib_of_cell(cell: Any) -> int:
-    one = ET.Element("memory", {"unit": cell.get("unit", "KiB")})
-    one.text = cell.get("memory")
-    return memory_mib(one)
-
-
-def _set_vcpus(root: Any, count: int) -> None:
-    """Within the maximum it is a matter of how many are in use, where there is a maximum of its own, or a layout."""
-    vcpu = _find_or_add(root, "vcpu")
-    most = int(vcpu.text or "0")
-    has_layout = any(root.find(path) is not None for path in ("vcpus", "cpu/topology", "cpu/numa"))
-    if (vcpu.get("current") is not None or has_layout) and count <= most:
-        vcpu.attrib.pop("current", None)
-        if count < most:
-            vcpu.set("current", str(count))
-        for one in root.findall("vcpus/vcpu"):
-            one.set("enabled", "yes" if int(one.get("id", "0")) < count else "no")
-        return
-    vcpu.text = str(count)
-    vcpu.attrib.pop("current", None)
-    for listed in root.findall("vcpus"):
-        root.remove(listed)
 
 
 def _set_labels(root: Any, labels: Labels) -> None:
