@@ -91,6 +91,32 @@ def test_one_that_stands_still_is_stopped_once(clock: Clock) -> None:
     assert (guest.aborted, moving.is_late) == (1, True)
 
 
+def test_one_that_has_moved_is_handed_over(clock: Clock) -> None:
+    guest = Guest()
+    moving = Migration(guest)
+    look_for(moving, clock, 5)
+    assert not moving.is_handing_over
+    guest.sends(5)
+    look_for(moving, clock, 1)
+    guest.now = (RUNNING, {"type": libvirt.VIR_DOMAIN_JOB_NONE})
+    look_for(moving, clock, 1)
+    assert moving.is_handing_over
+
+
+def test_one_that_cannot_be_looked_at_is_given_up(clock: Clock) -> None:
+    guest = Guest()
+    moving = Migration(guest)
+    clock.now += 59
+    moving.miss()
+    assert moving.why is None
+    clock.now += 2
+    moving.miss()
+    assert moving.why is not None
+    assert not moving.is_late
+    clock.now += 31
+    assert (guest.aborted, moving.is_late) == (0, True)
+
+
 def test_one_whose_memory_changes_faster_than_it_moves_is_stopped(clock: Clock) -> None:
     guest = Guest()
     moving = Migration(guest)
@@ -106,9 +132,9 @@ def test_one_whose_memory_changes_faster_than_it_moves_is_stopped(clock: Clock) 
     assert f"not done within {limit_s} s" in moving.why[0]
 
 
-@pytest.mark.parametrize(("state", "expected"), [(RUNNING, False), (SWITCHING, True), (PAUSED, False)])
-def test_handing_over_is_told_from_paused_by_hand(clock: Clock, state: list[int], expected: bool) -> None:
-    """Then libvirt must not let it go on here by itself: it may run there."""
+@pytest.mark.parametrize(("state", "expected"), [(RUNNING, False), (SWITCHING, True), (PAUSED, True)])
+def test_handing_over(clock: Clock, state: list[int], expected: bool) -> None:
+    """Then libvirt must not let it go on here by itself: it may run there. In doubt that is so."""
     guest = Guest()
     moving = Migration(guest)
     guest.sends(1, state)

@@ -196,7 +196,8 @@ def test_the_database_behind_stunnel_freezes_while_pools_are_labelled(clean: Sit
     assert not again["changed"], again
 
 
-@pytest.mark.parametrize("what", ["libvirtd", "node", "qemu"])
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["libvirtd", "node"])
 def test_the_target_freezes_while_an_instance_moves(clean: Site, lab: Lab, what: str) -> None:
     """It goes on where it was, and never runs twice. Sent slowly, so that it is on its way for long."""
     source = lab.home("mail")
@@ -211,25 +212,18 @@ def test_the_target_freezes_while_an_instance_moves(clean: Site, lab: Lab, what:
     try:
         is_moving = "virsh domjobinfo mail | grep -q 'Data processed' && echo yes || true"
         wait_until("it is on its way", lambda: lab.sh(source, is_moving), 60)
-        if what == "qemu":
-            lab.sh(target, "pkill -STOP qemu-system")
-        else:
-            unit.freeze(lab)
+        unit.freeze(lab)
         began = time.monotonic()
         worker.join(200)
         taken_s = time.monotonic() - began
     finally:
-        if what == "qemu":
-            lab.sh(target, "pkill -CONT qemu-system || true")
-        else:
-            unit.thaw(lab)
+        unit.thaw(lab)
         worker.join(200)
         lab.sh(source, "virsh migrate-setspeed mail 10000 || true")
     (result,) = outcome
     assert result.get("failed"), result
-    expected = "it moved nothing for 60 s" if what == "qemu" else "is frozen or overloaded"
-    assert expected in result["msg"], result["msg"]
-    assert taken_s < (60 + BOUND_S if what == "qemu" else BOUND_S), f"{taken_s:.0f} s: {result['msg']}"
+    assert f"{target} froze meanwhile, and it goes on where it was" in result["msg"], result["msg"]
+    assert taken_s < BOUND_S, f"{taken_s:.0f} s: {result['msg']}"
     wait_until("the target has let go of it", lambda: "mail" not in lab.domains(target), 60)
     assert lab.domains(source)["mail"] == "running"
     assert lab.console("mail").count("pextra-guest: ready") == boots, "it was restarted"

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import libvirt
@@ -34,10 +35,11 @@ class Migration:
         self._began = self._moved = time.monotonic()
         self._limit_s = _LEAST_S + domain.info()[1] / 1024 / _SLOWEST_MIB_PER_S
         self._data: Any = None
+        self._has_moved = False
         self._aborted: float | None = None
         # Why it was stopped, and what to do about that.
         self.why: tuple[str, str] | None = None
-        # All is sent, or nearly, and the target decides whether the guest runs there.
+        # All is sent, or nearly, and the target decides whether the guest runs there. In doubt that is so.
         self.is_handing_over = False
 
     @property
@@ -48,11 +50,13 @@ class Migration:
     def look(self) -> None:
         """Look at how far it is, and stop it when that is no further than long ago. Raises libvirtError."""
         now = time.monotonic()
-        state = self._domain.state()
-        self.is_handing_over = state == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION]
+        is_paused = self._domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING
         stats = self._domain.jobStats()
+        is_moving = stats["type"] in _MOVING
+        self._has_moved = self._has_moved or is_moving
+        self.is_handing_over = is_paused or (self._has_moved and not is_moving)
         data = stats.get(libvirt.VIR_DOMAIN_JOB_DATA_PROCESSED)
-        if stats["type"] not in _MOVING or data != self._data:
+        if not is_moving or data != self._data:
             self._data, self._moved = data, now
         if now - self._moved > _NO_PROGRESS_S:
             self.stop(
@@ -63,6 +67,17 @@ class Migration:
             self.stop(
                 f"it was not done within {self._limit_s:.0f} s, was stopped, and goes on where it was",
                 "Its memory may change faster than the network takes it: move it when it has less to do, or stopped.",
+            )
+
+    def miss(self) -> None:
+        """Note that nothing could be looked at: its QEMU waits for the target's, and cannot even be told to stop."""
+        now = time.monotonic()
+        if self._aborted is None and now - self._moved > _NO_PROGRESS_S:
+            self._aborted = now
+            self.why = (
+                f"it moved nothing for {_NO_PROGRESS_S:g} s, and its QEMU does not answer",
+                "Look at the process of its QEMU on the target, and at the network between the nodes: when that goes "
+                "on, or ends, so does this. Then run again.",
             )
 
     def stop(self, why: str, remedy: str) -> None:
@@ -119,8 +134,10 @@ class Migrations(Domains):
                     begin(work, PextraError, libvirt.libvirtError), migration, target, doing, resource
                 )
             except PextraError as error:
-                if target.frozen is not None and migration.is_handing_over:
-                    raise HypervisorError([_explain_lost_move(self.node, target.node, resource)]) from error
+                if target.frozen is not None:
+                    raise HypervisorError(
+                        [self._explain_frozen_target(migration, uuid, target, doing, resource)]
+                    ) from error
                 if migration.why is None:
                     raise
                 what, remedy = migration.why
@@ -129,6 +146,7 @@ class Migrations(Domains):
     def _watch_migration(
         self, outcome: Future[None], migration: Migration, target: Connection, doing: str, resource: str
     ) -> None:
+        looking: Future[None] | None = None
         while True:
             try:
                 return wait(outcome, LOOK_EVERY_S)
@@ -143,18 +161,39 @@ class Migrations(Domains):
                             )
                         ]
                     ) from error
-            with contextlib.suppress(NotFoundError), self._errors(doing, resource):  # it has just left
-                if target.frozen is None:
-                    migration.look()
-                else:
-                    migration.stop(f"{target.node} froze meanwhile, and it goes on where it was", target.frozen.remedy)
+            if looking is None:
+                looking = begin(partial(self._look, migration, target, doing, resource), PextraError)
+            try:
+                wait(looking, LOOK_EVERY_S)
+                looking = None
+            except TooLateError:
+                migration.miss()
+
+    def _look(self, migration: Migration, target: Connection, doing: str, resource: str) -> None:
+        with contextlib.suppress(NotFoundError), self._errors(doing, resource, limit_s=math.inf):  # it has just left
+            if target.frozen is None:
+                migration.look()
+            else:
+                migration.stop(f"{target.node} froze meanwhile", target.frozen.remedy)
+
+    def _explain_frozen_target(
+        self, migration: Migration, uuid: str, target: Connection, doing: str, resource: str
+    ) -> Problem:
+        runs_here = False
+        if not migration.is_handing_over:
+            with contextlib.suppress(PextraError):
+                runs_here = self.power_of(uuid, resource) == "running"
+        if not runs_here or target.frozen is None:
+            return _explain_lost_move(self.node, target.node, resource)
+        what = f"{doing}: {target.node} froze meanwhile, and it goes on where it was"
+        return Problem(what, target.frozen.remedy, self.node, resource)
 
 
 def _explain_lost_move(source: str, target: str, resource: str) -> Problem:
     return Problem(
         f"move it to {target}: that node froze while it took over, and nobody knows whether it runs there",
-        f"It is paused on {source}. Look at {target} first: if it does not run there, resume it on {source} (virsh "
-        "resume); never let it run on both.",
+        f"Look at {target} first (virsh list). If it does not run there and is paused on {source}, resume it on "
+        f"{source} (virsh resume); never let it run on both.",
         source,
         resource,
     )
