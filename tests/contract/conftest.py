@@ -97,6 +97,22 @@ class Driver(Hypervisor):
                 self.create_volume(pool, render_volume(name, peer.volume_size(pool, name), "qcow2"), "shared")
 
 
+class Bridges:
+    """An OVSDB that has bridges in userspace of these names."""
+
+    frozen = None
+    is_given_up = False
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def transact(self, *_: Any) -> list[dict[str, Any]]:
+        return [{"rows": [{"name": name} for name in self.names]}]
+
+    def close(self) -> None:
+        pass
+
+
 def open_driver(path: Path, node: str) -> Driver:
     """Open a clean host of its own."""
     path.write_text(HOST)
@@ -136,6 +152,7 @@ def small_cloud(tmp_path: Path) -> Iterator[Cloud]:
                         pool, render_volume(image_volume(IMAGE.id, "qcow2"), 64 * 1024**2, "qcow2"), ""
                     )
                 cloud._hypervisors[name] = opened
+                cloud._databases[name] = Bridges()  # type: ignore[assignment]
             yield cloud
 
 

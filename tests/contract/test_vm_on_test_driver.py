@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -311,3 +312,63 @@ def test_a_thousand(module: Module, calls: Any) -> None:
     assert remote.pop("virDomainGetXMLDesc") == 1000
     assert remote.pop("virConnectListAllDomains") == 10
     assert sum(remote.values()) <= 2 * 20, remote
+
+
+def copied(xml: str) -> str:
+    """What people do by hand: the definition of an instance under another name and UUID."""
+    return re.sub(r"<uuid>.*?</uuid>", "<uuid>3f0c1e2a-0000-4000-8000-000000000001</uuid>", xml).replace(
+        "<name>web</name>", "<name>copy</name>"
+    )
+
+
+def test_a_copy_by_hand_is_not_ours(module: Module, converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB)
+    connection = small_cloud.hypervisor("node1")._connection
+    connection.defineXML(copied(raw(small_cloud, "node1").XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)))
+    before = raw(small_cloud, "node1", "copy").XMLDesc()
+    result = module(name="copy", state="absent", force_stop=True)
+    assert not result.get("failed"), result["msg"]
+    assert not result["changed"]
+    assert "a copy made by hand, which is not ours" in str(result["warnings"]), result
+    assert raw(small_cloud, "node1", "copy").XMLDesc() == before
+    assert raw(small_cloud, "node1").isActive()
+    assert [vm["name"] for vm in module(pextra_vm_info.main)["vms"]] == ["web"]
+
+
+def test_an_instance_that_was_renamed_by_hand_is_said(module: Module, converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, power="stopped")
+    xml = raw(small_cloud, "node1").XMLDesc()
+    raw(small_cloud, "node1").undefine()
+    small_cloud.hypervisor("node1")._connection.defineXML(xml.replace("<name>web</name>", "<name>other</name>"))
+    result = module(**WEB)
+    assert result["failed"]
+    assert "it is registered as web" in result["msg"]
+    assert "virsh domrename other web" in result["msg"]
+    assert raw(small_cloud, "node1", "other").XMLDesc() == xml.replace("<name>web</name>", "<name>other</name>")
+
+
+def test_a_domain_that_cannot_be_understood_stands_in_nobodys_way(
+    module: Module, converge: Module, small_cloud: Cloud
+) -> None:
+    converge(**WEB)
+    converge(**WEB | {"name": "db", "nics": []}, power="stopped")
+    xml = raw(small_cloud, "node1", "db").XMLDesc()
+    small_cloud.hypervisor("node1")._connection.defineXML(xml.replace('size="1024"', 'size="1 GiB"'))
+    assert not module(**WEB)["changed"]
+    # What was written there by hand is no size: it is written anew.
+    converge(**WEB | {"name": "db", "nics": []}, power="stopped")
+    assert "1 GiB" not in raw(small_cloud, "node1", "db").XMLDesc()
+
+
+def test_in_userspace_a_guest_computes_its_checksums(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(**WEB)
+    assert "csum" not in raw(small_cloud, "node1").XMLDesc()
+    small_cloud._databases["node1"].names.append("svswitch1")  # type: ignore[attr-defined]
+    result = module(**WEB)
+    assert [one["field"] for one in result["pending"]] == ["nics.nic0.offload"]
+    domain = raw(small_cloud, "node1")
+    assert "<host csum='off'" in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    again = module(**WEB)
+    assert (again["changed"], len(again["pending"])) == (False, 1)
+    converge(**WEB, allow_restart=True)
+    assert module(**WEB)["pending"] == []

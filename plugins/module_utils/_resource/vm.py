@@ -36,6 +36,7 @@ from .._xml.domain_writing import (
     take_nic,
 )
 from .._xml.foreign import memory_of
+from .._xml.network import find_vlans
 from ._base import Options
 from ._hierarchy import read_hierarchy
 from ._instance_volumes import look_again_where_doubtful, make_volume, read_names, write_small_volume
@@ -218,7 +219,8 @@ class VmResource:
         config = take_nic(hypervisor.config_xml_of(_uuid(work)), mac)
         if live is None or config is None:
             raise _changed_by_others(work, mac)
-        hypervisor.update_device(_uuid(work), move_nic(live, config), work.label, live=True, config=False)
+        vlan = find_vlans(hypervisor.network_xml(data["interface"].network, work.label), data["interface"].port_group)
+        hypervisor.update_device(_uuid(work), move_nic(live, config, vlan), work.label, live=True, config=False)
 
     def _replug_nic(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
         yield from self._detach_nic(cloud, work, data)

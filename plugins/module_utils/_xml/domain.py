@@ -274,12 +274,16 @@ def is_own_disk(disk: Disk, instance: str, labels: Labels) -> bool:
 
 
 def find_nics(devices: Any) -> list[Any]:
-    """Return the elements of the NICs on networks. Others, such as passed-through ones, are not ours to know."""
-    return [
-        element
-        for element in devices.findall("interface")
-        if element.get("type") == "network" and element.find("mac") is not None and element.find("source") is not None
-    ]
+    """Return the elements of the NICs on networks. Others, such as passed-through ones, are not ours to know.
+
+    While an instance runs, libvirt shows the type of what it resolved the network to; the source still names it.
+    """
+    found = []
+    for element in devices.findall("interface"):
+        source = element.find("source")
+        if source is not None and source.get("network") is not None and element.find("mac") is not None:
+            found.append(element)
+    return found
 
 
 def mac_of_nic(element: Any) -> str:

@@ -129,36 +129,37 @@ def plug_nic(xml: str) -> str:
     for tag in _LIVE_ONLY:
         for old in element.findall(tag):
             element.remove(old)
-    _forget_port(element)
+    for parameters in element.iterfind("virtualport/parameters"):
+        parameters.attrib.pop("interfaceid", None)
+    _lead_to(element, element.find("source"))
     return ET.tostring(element, encoding="unicode")
 
 
-def move_nic(live: str, config: str) -> str:
+def move_nic(live: str, config: str, vlan: str | None) -> str:
     """Return a running NIC, `live`, led to the port group that its definition, `config`, names.
 
-    It stays the same port of the switch, with its filters, limits and queues; libvirt refuses everything else.
+    It stays the same port of the switch, with its filters, limits and queues; libvirt refuses everything else. vlan:
+    what the port group says of VLANs. libvirt 9 asks for the VLANs of the device alone and forgets the port group's:
+    the port would carry the frames of every VLAN.
     """
     element, wanted = ET.fromstring(live), ET.fromstring(config)
-    source, target = element.find("source"), wanted.find("source")
-    if source is not None and target is not None:
-        for key in ("network", "portgroup"):
-            if key in target.attrib:
-                source.set(key, target.attrib[key])
-    _forget_port(element, keeps_interface=True)
-    # What runs shows the VLAN of its port group as its own, and then it would keep it.
+    _lead_to(element, wanted.find("source"))
+    # What runs shows the VLAN of its old port group as its own.
     for old in element.findall("vlan"):
         element.remove(old)
-    element.extend(copy.deepcopy(vlan) for vlan in wanted.findall("vlan"))
+    element.extend(copy.deepcopy(own) for own in wanted.findall("vlan"))
+    if vlan is not None and element.find("vlan") is None:
+        element.append(ET.fromstring(vlan))
     return ET.tostring(element, encoding="unicode")
 
 
-def _forget_port(element: Any, *, keeps_interface: bool = False) -> None:
-    source = element.find("source")
-    for key in ("portid", "bridge"):
-        source.attrib.pop(key, None)
-    for port in element.findall("virtualport") if not keeps_interface else ():
-        for parameters in port.findall("parameters"):
-            parameters.attrib.pop("interfaceid", None)
+def _lead_to(element: Any, target: Any) -> None:
+    """Let a NIC name its network and port group alone, not what libvirt made of them."""
+    element.set("type", "network")
+    source = _find_or_add(element, "source")
+    named = {key: target.get(key) for key in ("network", "portgroup") if target.get(key) is not None}
+    source.attrib.clear()
+    source.attrib.update(named)
 
 
 # Reading and writing

@@ -98,6 +98,17 @@ def parse_network(xml: str) -> NetworkModel:
     )
 
 
+def find_vlans(xml: str, port_group: str) -> str | None:
+    """Return the element that says what a port group of the network `xml` does with VLANs; None if nothing does."""
+    root = ET.fromstring(xml)
+    groups = [element for element in root.findall("portgroup") if element.get("name") == port_group]
+    for element in (*groups, root):
+        vlan = element.find("vlan")
+        if vlan is not None:
+            return ET.tostring(vlan, encoding="unicode")
+    return None
+
+
 def parse_attachments(xml: str) -> list[Attachment]:
     """Return the NICs of a domain, of its live or its persistent definition, that are on a libvirt network."""
     root = ET.fromstring(xml)

@@ -48,6 +48,11 @@ class Networks(Connection):
             found = self._connection.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
             return frozenset(network.name() for network in found)
 
+    def network_xml(self, name: str, resource: str) -> str:
+        """Return a network as it is now."""
+        with self._errors("read the network", resource):
+            return str(self._connection.networkLookupByName(name).XMLDesc(0))
+
     def define_network(self, xml: str, resource: str) -> None:
         """Define it, start it and let it start with the node."""
         with self._errors("define the network", resource):

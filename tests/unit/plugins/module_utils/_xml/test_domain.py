@@ -182,7 +182,7 @@ def test_nasty_text_is_inert(model: DomainModel) -> None:
 # NICs of running guests
 
 LIVE = """<domain type="qemu" id="3"><name>web</name><devices>
-<interface type="network"><mac address="52:00:00:00:00:01"/>
+<interface type="bridge"><mac address="52:00:00:00:00:01"/>
   <source network="svswitch1" portgroup="DMZ" portid="9b2c" bridge="svswitch1"/>
   <vlan><tag id="99"/></vlan>
   <bandwidth><inbound average="1000"/></bandwidth>
@@ -196,23 +196,28 @@ CONFIG = """<interface type="network"><mac address="52:00:00:00:00:01"/>
 <source network="svswitch1" portgroup="Production"/></interface>"""
 
 
+VLAN = '<vlan><tag id="42"/></vlan>'
+
+
 def test_a_running_nic_keeps_all_but_its_port_group() -> None:
     live = take_nic(LIVE, "52:00:00:00:00:01")
     assert live is not None
-    moved, before = ET.fromstring(move_nic(live, CONFIG)), ET.fromstring(live)
+    moved, before = ET.fromstring(move_nic(live, CONFIG, VLAN)), ET.fromstring(live)
+    # libvirt shows what it made of the network, and takes the network alone.
+    assert moved.get("type") == "network"
     source = moved.find("source")
     assert source is not None
     # libvirt compares the port's identifier, and refuses another one; its VLAN is that of the new port group.
     assert source.attrib == {"network": "svswitch1", "portgroup": "Production"}
-    assert moved.find("vlan") is None
+    assert [tag.attrib for tag in moved.iter("tag")] == [{"id": "42"}]
     kept = [child for child in before if child.tag not in ("source", "vlan")]
-    assert [shape(child) for child in moved if child.tag != "source"] == [shape(child) for child in kept]
+    assert [shape(child) for child in moved if child.tag not in ("source", "vlan")] == [shape(child) for child in kept]
 
 
 def test_a_vlan_of_its_own_stays() -> None:
     live = take_nic(LIVE, "52:00:00:00:00:01")
     tagged = CONFIG.replace("</interface>", '<vlan><tag id="7"/></vlan></interface>')
-    assert [tag.attrib for tag in ET.fromstring(move_nic(live or "", tagged)).iter("tag")] == [{"id": "7"}]
+    assert [tag.attrib for tag in ET.fromstring(move_nic(live or "", tagged, VLAN)).iter("tag")] == [{"id": "7"}]
 
 
 def test_what_is_plugged_in_is_given_its_place_anew() -> None:
