@@ -71,20 +71,21 @@ options:
     description:
       - The format of the file.
       - It is never guessed.
+      - A new one gets V(qcow2) unless it is given.
     type: str
     choices:
       - qcow2
       - raw
-    default: qcow2
   pools:
     description:
       - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
-      - All pools of the cluster unless given.
+      - All pools of the cluster for a new one unless given.
     type: list
     elements: str
   max_size:
     description:
-      - The largest virtual size that is accepted. 64 GiB unless given.
+      - The largest virtual size that is accepted of a new content.
+      - A new one gets V(64 GiB) unless it is given.
     type: str
   retention:
     description:
@@ -155,20 +156,21 @@ options:
         description:
           - The format of the file.
           - It is never guessed.
+          - A new one gets V(qcow2) unless it is given.
         type: str
         choices:
           - qcow2
           - raw
-        default: qcow2
       pools:
         description:
           - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
-          - All pools of the cluster unless given.
+          - All pools of the cluster for a new one unless given.
         type: list
         elements: str
       max_size:
         description:
-          - The largest virtual size that is accepted. 64 GiB unless given.
+          - The largest virtual size that is accepted of a new content.
+          - A new one gets V(64 GiB) unless it is given.
         type: str
       retention:
         description:

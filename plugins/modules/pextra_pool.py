@@ -39,6 +39,7 @@ options:
       - What the pool is made of.
       - For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must exist on each of its
         nodes.
+      - A new one gets V(directory) unless it is given.
     type: str
     choices:
       - directory
@@ -47,7 +48,6 @@ options:
       - rbd
       - zfs
       - lvm
-    default: directory
   path:
     description:
       - The directory, for V(directory), or where it is mounted, for V(netfs).
@@ -69,21 +69,21 @@ options:
       host:
         description:
           - The server, by host name or address.
+          - Needed for a new one.
         type: str
-        required: true
       export:
         description:
           - 'What the server exports: a path such as V(/export/vms) for NFS, the name of the share for SMB.'
+          - Needed for a new one.
         type: str
-        required: true
       format:
         description:
           - V(nfs), or V(cifs) for a share of an SMB server.
+          - A new one gets V(nfs) unless it is given.
         type: str
         choices:
           - nfs
           - cifs
-        default: nfs
       username:
         description:
           - The user of the SMB server.
@@ -103,18 +103,18 @@ options:
       host:
         description:
           - The server, by host name or address.
+          - Needed for a new one.
         type: str
-        required: true
       port:
         description:
           - The TCP port of the portal.
+          - A new one gets V(3260) unless it is given.
         type: int
-        default: 3260
       target:
         description:
           - The name of the target (IQN).
+          - Needed for a new one.
         type: str
-        required: true
       username:
         description:
           - The user of CHAP.
@@ -146,8 +146,8 @@ options:
       user:
         description:
           - The user of Ceph, without V(client.) before it.
+          - A new one gets V(pextra) unless it is given.
         type: str
-        default: pextra
       key:
         description:
           - The user's key.
@@ -193,6 +193,7 @@ options:
           - What the pool is made of.
           - For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must exist on each of
             its nodes.
+          - A new one gets V(directory) unless it is given.
         type: str
         choices:
           - directory
@@ -201,7 +202,6 @@ options:
           - rbd
           - zfs
           - lvm
-        default: directory
       path:
         description:
           - The directory, for V(directory), or where it is mounted, for V(netfs).
@@ -223,22 +223,22 @@ options:
           host:
             description:
               - The server, by host name or address.
+              - Needed for a new one.
             type: str
-            required: true
           export:
             description:
               - 'What the server exports: a path such as V(/export/vms) for NFS, the name of the share for
                 SMB.'
+              - Needed for a new one.
             type: str
-            required: true
           format:
             description:
               - V(nfs), or V(cifs) for a share of an SMB server.
+              - A new one gets V(nfs) unless it is given.
             type: str
             choices:
               - nfs
               - cifs
-            default: nfs
           username:
             description:
               - The user of the SMB server.
@@ -258,18 +258,18 @@ options:
           host:
             description:
               - The server, by host name or address.
+              - Needed for a new one.
             type: str
-            required: true
           port:
             description:
               - The TCP port of the portal.
+              - A new one gets V(3260) unless it is given.
             type: int
-            default: 3260
           target:
             description:
               - The name of the target (IQN).
+              - Needed for a new one.
             type: str
-            required: true
           username:
             description:
               - The user of CHAP.
@@ -301,8 +301,8 @@ options:
           user:
             description:
               - The user of Ceph, without V(client.) before it.
+              - A new one gets V(pextra) unless it is given.
             type: str
-            default: pextra
           key:
             description:
               - The user's key.

@@ -32,8 +32,8 @@ options:
     type: str
   vlan:
     description:
-      - The VLAN of its frames on the uplinks, 1 to 4094.
-      - Untagged unless given.
+      - The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.
+      - A new one gets V(0) unless it is given.
     type: int
   cluster:
     description:
@@ -70,8 +70,8 @@ options:
         type: str
       vlan:
         description:
-          - The VLAN of its frames on the uplinks, 1 to 4094.
-          - Untagged unless given.
+          - The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.
+          - A new one gets V(0) unless it is given.
         type: int
       cluster:
         description:

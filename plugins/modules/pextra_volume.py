@@ -108,38 +108,37 @@ options:
     description:
       - Limits of its input and output.
       - They change at once, also while an instance uses it.
-      - An empty mapping takes all of them away.
     type: dict
     suboptions:
       iops:
         description:
-          - Operations per second.
-          - Unlimited unless given.
+          - Operations per second; V(0) for no limit.
+          - A new one gets V(0) unless it is given.
         type: int
       iops_read:
         description:
-          - Read operations per second.
-          - Unlimited unless given.
+          - Read operations per second; V(0) for no limit.
+          - A new one gets V(0) unless it is given.
         type: int
       iops_write:
         description:
-          - Write operations per second.
-          - Unlimited unless given.
+          - Write operations per second; V(0) for no limit.
+          - A new one gets V(0) unless it is given.
         type: int
       bandwidth:
         description:
-          - Bytes read and written per second, such as 100 MiB.
-          - Unlimited unless given.
+          - Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
+          - A new one gets V(0 MiB) unless it is given.
         type: str
       bandwidth_read:
         description:
-          - Bytes read per second, such as 100 MiB.
-          - Unlimited unless given.
+          - Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
+          - A new one gets V(0 MiB) unless it is given.
         type: str
       bandwidth_write:
         description:
-          - Bytes written per second, such as 100 MiB.
-          - Unlimited unless given.
+          - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+          - A new one gets V(0 MiB) unless it is given.
         type: str
   clone_of:
     description:
@@ -288,38 +287,37 @@ options:
         description:
           - Limits of its input and output.
           - They change at once, also while an instance uses it.
-          - An empty mapping takes all of them away.
         type: dict
         suboptions:
           iops:
             description:
-              - Operations per second.
-              - Unlimited unless given.
+              - Operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
             type: int
           iops_read:
             description:
-              - Read operations per second.
-              - Unlimited unless given.
+              - Read operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
             type: int
           iops_write:
             description:
-              - Write operations per second.
-              - Unlimited unless given.
+              - Write operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
             type: int
           bandwidth:
             description:
-              - Bytes read and written per second, such as 100 MiB.
-              - Unlimited unless given.
+              - Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
             type: str
           bandwidth_read:
             description:
-              - Bytes read per second, such as 100 MiB.
-              - Unlimited unless given.
+              - Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
             type: str
           bandwidth_write:
             description:
-              - Bytes written per second, such as 100 MiB.
-              - Unlimited unless given.
+              - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
             type: str
       clone_of:
         description:

@@ -37,11 +37,11 @@ options:
   bond_mode:
     description:
       - How several uplinks share the work.
+      - A new one gets V(active-backup) unless it is given.
     type: str
     choices:
       - active-backup
       - balance-slb
-    default: active-backup
   cluster:
     description:
       - The cluster, by name or identifier.
@@ -86,11 +86,11 @@ options:
       bond_mode:
         description:
           - How several uplinks share the work.
+          - A new one gets V(active-backup) unless it is given.
         type: str
         choices:
           - active-backup
           - balance-slb
-        default: active-backup
       cluster:
         description:
           - The cluster, by name or identifier.

@@ -11,7 +11,7 @@ from .._ids import new_id
 from .._names import standalone_volume
 from .._spec._sizes import show_size
 from .._spec._volume_forms import find_form, find_unfit
-from .._spec.volume import Limits, Volume
+from .._spec.volume import Limits, Volume, merge_limits
 from ._rows import Row
 from ._types import Step
 from ._volume_context import Context, FailedError, RefusedError, require_sound
@@ -69,7 +69,7 @@ def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
         size=size,
         cache=want.cache or "none",
         discard=want.discard or "unmap",
-        limits=want.limits or Limits(),
+        limits=merge_limits(Limits(), want.limits),
         origin=_find_origin(want, source),
         description=want.description,
         unfinished=True,

@@ -66,7 +66,9 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
             used = [cluster.name for cluster in have.clusters if row and cluster.attributes.get("datacenter") == row.id]
             _remove(works, refusals, "datacenter", row, used)
             continue
-        owner = find(want.organization, have.organizations) if want.organization else have.root
+        # What is not named stays as it is.
+        reference = want.organization or (row.attributes.get("organization") if row else None)
+        owner = find(reference, have.organizations) if reference else have.root
         if owner is None:
             refusals.append(_refuse("datacenter", want.name, f"there is no organization {want.organization or 'yet'}"))
             continue
@@ -90,7 +92,8 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
             used = [f"{member.kind} {member.name}" for member in have.members if row and member.scope == row.id]
             _remove(works, refusals, "cluster", row, used)
             continue
-        datacenter = find(want.datacenter, have.datacenters) if want.datacenter else _single(have.datacenters)
+        reference = want.datacenter or (row.attributes.get("datacenter") if row else None)
+        datacenter = find(reference, have.datacenters) if reference else _single(have.datacenters)
         if datacenter is None:
             what = f"there is no datacenter {want.datacenter}" if want.datacenter else "it must name its datacenter"
             refusals.append(_refuse("cluster", want.name, what))

@@ -22,7 +22,7 @@ from .._spec._image_source import is_url
 from .._spec._image_trust import mirrored
 from .._spec._mistake import suggest
 from .._spec._sizes import show_size
-from .._spec.image import Image
+from .._spec.image import FIELDS, Image
 from .._spec.pool import WITH_VOLUMES
 from ._image_versions import (
     Version,
@@ -147,12 +147,25 @@ def site_key(pool_id: str, node_id: str | None) -> str:
 
 @dataclass(frozen=True)
 class _Target:
-    """A want whose references are resolved."""
+    """A want whose references are resolved. pools: the identifiers of those that shall hold it."""
 
     want: Image
     cluster: Row
     row: Row | None
     sites: tuple[Site, ...]
+    pools: frozenset[str] = frozenset()
+
+    @property
+    def format(self) -> str:
+        """What is not said is as it is, also of another content."""
+        known = self.row.attributes["format"] if self.row is not None else FIELDS["format"].made
+        return self.want.format or str(known)
+
+    @property
+    def max_size(self) -> int:
+        """MiB that the file may have. What is there was accepted when it was new."""
+        known = 0 if self.row is None or self.is_fresh else (self.restored or newest_of(self.row)).virtual_size
+        return self.want.max_size or max(int(FIELDS["max_size"].made), -(-known // 1024**2))
 
     @property
     def sha256(self) -> str | None:
@@ -163,14 +176,14 @@ class _Target:
         """Whether the name is to mean another content than it does."""
         if self.row is None:
             return False
-        return (self.sha256, self.want.format) != newest_of(self.row).content
+        return (self.sha256, self.format) != newest_of(self.row).content
 
     @property
     def restored(self) -> Version | None:
         """The older version that the name is to mean again."""
         if self.row is None or not self.is_replaced:
             return None
-        return next((old for old in older_of(self.row) if old.content == (self.sha256, self.want.format)), None)
+        return next((old for old in older_of(self.row) if old.content == (self.sha256, self.format)), None)
 
     @property
     def is_fresh(self) -> bool:
@@ -254,7 +267,7 @@ def find_fresh(wants: Sequence[Image], have: ImageHave) -> list[Image]:
     for want in wants:
         target = _resolve(want, have)
         if isinstance(target, _Target) and want.state == "present" and target.is_fresh:
-            fresh.append(want)
+            fresh.append(replace(want, format=target.format, max_size=target.max_size))
     return fresh
 
 
@@ -434,8 +447,13 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
     if want.state == "absent":
         return _Target(want, cluster, row, ())
     if want.pools is None:
+        declared = _pools_of(row)
         chosen = [
-            pool for pool in pools if not pool.attributes.get("deleting") and pool.attributes["type"] in WITH_VOLUMES
+            pool
+            for pool in pools
+            if not pool.attributes.get("deleting")
+            and pool.attributes["type"] in WITH_VOLUMES
+            and (declared is None or pool.id in declared)
         ]
     else:
         chosen, problems = [], []
@@ -462,7 +480,21 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
                 chosen.append(pool)
         if problems:
             return problems
-    return _Target(want, cluster, row, tuple(site for pool in chosen for site in have.sites_of(pool)))
+    sites = tuple(site for pool in chosen for site in have.sites_of(pool))
+    return _Target(want, cluster, row, sites, frozenset(pool.id for pool in chosen))
+
+
+def _pools_of(row: Row | None) -> frozenset[str] | None:
+    """Return the pools that an image was declared for last; None if nobody can tell, as for a new one.
+
+    Those of older versions, and from labels, do not say it: what holds a copy was declared.
+    """
+    if row is None:
+        return None
+    declared = row.attributes.get("pools")
+    if declared is not None:
+        return frozenset(declared)
+    return frozenset(key.partition("/")[0] for key in newest_of(row).copies) or None
 
 
 def _site_of(key: str, have: ImageHave) -> Site | None:
@@ -532,7 +564,7 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
         "is_fresh": target.is_fresh,
         "replaces": row.id if row and target.is_replaced else None,
         "sha256": sha256,
-        "max_size": want.max_size,
+        "max_size": target.max_size,
     }
     if target.needs_proof and target.key_digest is not None:
         signature, key = want.signature or "", want.signing_key or ""
@@ -553,6 +585,8 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
         for key in ("sha256", "format", "description")
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
+    if row is not None and new.attributes.get("pools") != row.attributes.get("pools"):
+        changes.append(Change("pools", _names(_pools_of(row) or (), have), _names(target.pools, have)))
     if _retention(row) != target.retention:
         changes.append(Change("retention", _retention(row), target.retention))
     known = {key for version in versions_of(row) for key in version.copies} if row is not None else set()
@@ -578,6 +612,10 @@ def _plan_present(target: _Target, have: ImageHave, draft: _Draft) -> None:
     _plan_labels(after, have, draft, draft.last, is_uncertain=target.is_fresh or target.needs_proof)
 
 
+def _names(pools: Iterable[str], have: ImageHave) -> list[str]:
+    return sorted(pool.name for pool in have.pools if pool.id in pools)
+
+
 def _name_registering(target: _Target, changes: Sequence[Change]) -> str:
     if target.row is None:
         return "register"
@@ -594,7 +632,11 @@ def _new_row(target: _Target, sha256: str) -> Row:
     description = want.description
     if description is None and row is not None:
         description = row.attributes.get("description")
-    own = {"description": description, "retention": target.retention or None}
+    own: dict[str, Any] = {"description": description, "retention": target.retention or None}
+    if row is None or (want.pools is not None and target.pools != (_pools_of(row) or frozenset())):
+        own["pools"] = sorted(target.pools)
+    elif "pools" in row.attributes:
+        own["pools"] = row.attributes["pools"]
     if row is not None and not target.is_replaced:
         return replace(row, attributes={**row.attributes, **own})
     number = max((version.number for version in versions_of(row)), default=0) + 1 if row is not None else 1
@@ -606,7 +648,7 @@ def _new_row(target: _Target, sha256: str) -> Row:
             id=new_id("image"),
             number=number,
             sha256=sha256,
-            format=want.format,
+            format=target.format,
             virtual_size=0,
             size=None,
             copies=(),
@@ -621,7 +663,7 @@ def _find_content_problems(target: _Target, have: ImageHave) -> list[Problem]:
     label = f"image {want.name}"
     if row is not None and not target.is_fresh:
         virtual_size = (target.restored or newest_of(row)).virtual_size
-        if virtual_size > want.max_size * 1024**2:
+        if want.max_size is not None and virtual_size > want.max_size * 1024**2:
             shown = show_size(-(-virtual_size // 1024**2))
             return [
                 Problem(

@@ -43,7 +43,8 @@ def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[st
             if row is not None:
                 _leave(want, row, have, works, refusals, failures)
             continue
-        cluster = find_cluster(want.cluster, have.hierarchy.clusters)
+        reference = want.cluster or (row.scope if row is not None else None)
+        cluster = find_cluster(reference, have.hierarchy.clusters)
         if isinstance(cluster, str):
             refusals.append(Problem(cluster, resource=label))
             continue

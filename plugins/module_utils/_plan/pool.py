@@ -13,7 +13,14 @@ from .._ids import is_id, new_id, uuid_of
 from .._pool_kinds import KINDS
 from .._spec._mistake import suggest
 from .._spec._pool_source import IN_LIBVIRT
-from .._spec.pool import IN_DIRECTORY, NETWORKED, Pool, digest_of_credential
+from .._spec.pool import (
+    IN_DIRECTORY,
+    NETWORKED,
+    Pool,
+    complete_pool,
+    digest_of_credential,
+    find_mistakes_within,
+)
 from .._xml.pool import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ._rows import AssociationRow, Row
 from ._types import Change, Plan, Step, Work
@@ -73,7 +80,7 @@ class PoolHave:
 
 @dataclass(frozen=True)
 class _Target:
-    """A want whose references are resolved. row is as registered; nodes are those that shall have it."""
+    """A want whose references are resolved, and that is complete. row is as registered; nodes shall have it."""
 
     want: Pool
     cluster: Row
@@ -179,17 +186,18 @@ def find_source_tests(wants: Sequence[Pool], have: PoolHave) -> list[SourceTest]
     tests = []
     for want in wants:
         target = _resolve(want, have)
-        if not isinstance(target, _Target) or want.state == "absent" or want.type == "directory":
+        if not isinstance(target, _Target) or want.state == "absent" or target.want.type == "directory":
             continue
         row = target.row or Row("", "pool", want.name, target.cluster.id, {})
-        attributes = {"type": want.type, "path": target.path, "source": target.source}
+        pool_type = target.want.type
+        attributes = {"type": pool_type, "path": target.path, "source": target.source}
         for node in target.nodes:
             seen_node = have.seen.get(node.name)
             if seen_node is None:
                 continue
             seen = _seen_ours(row.id, seen_node) if target.row else None
             is_started = seen is not None and seen.active
-            if want.type in NETWORKED or not is_started:
+            if pool_type in NETWORKED or not is_started:
                 tests.append(SourceTest(replace(row, attributes=attributes), node.name, is_started))
     return tests
 
@@ -328,6 +336,15 @@ def _resolve(want: Pool, have: PoolHave) -> _Target | list[Problem]:
     members = [node for node in have.nodes if node.scope == cluster.id]
     if want.state == "absent":
         return _Target(want, cluster, row, ())
+    registered = row.attributes if row is not None else None
+    want = complete_pool(want, registered)
+    if registered is None or want.type == registered["type"]:  # another type is refused, whatever goes with it
+        mistakes = find_mistakes_within(want, "", "new" if row is None else "present")
+        if mistakes:
+            return [Problem(f"{mistake.path} {mistake.problem}", resource=label) for mistake in mistakes]
+    if want.nodes is None and row is not None:
+        enabled = {one.node for one in _associations(row, have) if one.attributes.get("enabled")}
+        return _Target(want, cluster, row, tuple(node for node in members if node.id in enabled))
     if want.nodes is None:
         return _Target(want, cluster, row, tuple(members))
     nodes, problems = [], []
@@ -485,7 +502,7 @@ def _plan_key(want: Pool, row: Row, have: PoolHave, draft: _Draft) -> None:
     """The coordinator is a client of Ceph itself: libvirt cannot fill a volume there."""
     if want.type != "rbd" or want.credential is None:
         return
-    digest = digest_of_credential(want.type, row.id, want.credential)
+    digest = digest_of_credential("rbd", row.id, want.credential)
     if have.kept_keys.get(row.id) != digest:
         step = Step("keep_key", "keep its key on the coordinator", {"id": row.id, "credential": want.credential})
         draft.first.append(Work(kind="pool", name=row.name, id=row.id, steps=(step,)))

@@ -60,7 +60,7 @@ class _Planner:
         before = row.attributes if row else {}
         attributes = {
             "vswitch": vswitch.id,
-            "vlan": want.vlan,
+            "vlan": before.get("vlan") if want.vlan is None else want.vlan or None,
             "description": before.get("description") if want.description is None else want.description,
         }
         id_ = row.id if row else self._known_id(want.name, vswitch) or new_id(KIND)

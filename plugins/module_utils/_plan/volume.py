@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from .._errors import Problem
 from .._spec._sizes import show_size
-from .._spec.volume import Volume
+from .._spec.volume import Volume, find_limit_mistakes, merge_limits
 from .._xml.volume import VolumeFacts
 from ._types import Change, Plan, Step, Work
 from ._volume_attachment import Attaching, plan_attachment
@@ -267,11 +267,14 @@ def _require_same_origin(want: Volume, record: Record) -> None:
 
 
 def _settings_of(want: Volume, record: Record) -> Record:
+    limits = merge_limits(record.limits, want.limits)
+    for key, problem in find_limit_mistakes(limits).items():
+        raise RefusedError(f"its {key}, with what it has already, {problem}", "Name both.")
     return replace(
         record,
         cache=want.cache or record.cache,
         discard=want.discard or record.discard,
-        limits=want.limits if want.limits is not None else record.limits,
+        limits=limits,
         description=want.description if want.description is not None else record.description,
     )
 

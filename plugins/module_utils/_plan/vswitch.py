@@ -15,7 +15,7 @@ from typing import Any
 from .._errors import Problem
 from .._ids import is_id, new_id, uuid_of
 from .._spec._mistake import suggest
-from .._spec.vswitch import Vswitch
+from .._spec.vswitch import FIELDS, Vswitch
 from .._xml.network import FORWARD, VIRTUAL_PORT, edit_network, render_network
 from ._bridge import ALL_VLANS, BridgeEdit, BridgeRecord, PortRecord
 from ._network_state import NetworkHave, NetworkState, NodeState, names_of
@@ -192,7 +192,9 @@ class _Planner:
 
     def _target(self, want: Vswitch, row: Row | None, cluster: Row) -> _Target | None:
         known = self._have.nodes_of(cluster.id)
-        nodes = known if want.nodes is None else [node for name in want.nodes if (node := find(name, known))]
+        nodes = [node for name in want.nodes or () if (node := find(name, known))]
+        if want.nodes is None:
+            nodes = known if row is None else [node for node in known if node.id in row.attributes["nodes"]]
         for name in want.nodes or ():
             if find(name, known) is None:
                 hint = suggest(name, [node.name for node in known])
@@ -204,7 +206,7 @@ class _Planner:
         id_ = row.id if row else self._known_id(want.name, cluster) or new_id(KIND)
         attributes = {
             "uplinks": list(uplinks[:1]) + sorted(uplinks[1:]),
-            "bond_mode": want.bond_mode,
+            "bond_mode": want.bond_mode or before.get("bond_mode") or FIELDS["bond_mode"].made,
             "nodes": sorted(node.id for node in nodes),
             "description": before.get("description") if want.description is None else want.description,
         }

@@ -368,7 +368,7 @@ def _inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
             continue
         with contextlib.suppress(FileNotFoundError), open(cache.cached_path(want.sha256), "rb") as file:
             try:
-                inspect_image(file, want.format, want.max_size, f"image {want.name}")
+                inspect_image(file, want.format or "", want.max_size or 0, f"image {want.name}")
             except PextraError as error:
                 refused[want.name] = error.problems
     return refused
@@ -411,7 +411,7 @@ def _register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[s
     if not data["is_fresh"] and data["replaces"] is None:
 
         def change(current: Row) -> Row:
-            own = {key: row.attributes[key] for key in ("description", "retention")}
+            own = {key: row.attributes[key] for key in ("description", "retention", "pools") if key in row.attributes}
             rest = keep_copies(current, lambda _, key: key not in data["gone"])
             return replace(rest, attributes={**rest.attributes, **own, **proven})
 

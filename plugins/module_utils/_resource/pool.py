@@ -61,7 +61,7 @@ class PoolResource:
             tuple(cloud.registry.associations("pool")),
         )
         leaving = find_leaving(wants, have)
-        has_credentials = any(want.credential is not None for want in wants)
+        has_credentials = any((want.iscsi or {}).get("password") or (want.rbd or {}).get("key") for want in wants)
 
         def read_node(name: str) -> SeenNode:
             hypervisor = cloud.hypervisor(name)
@@ -256,7 +256,7 @@ def _find_users(hypervisor: Hypervisor, places: Mapping[str, str]) -> dict[str, 
 
 def _digest_keys(wants: Sequence[Pool], have: PoolHave) -> dict[str, str]:
     """Return the digests of the keys of Ceph that are kept here."""
-    if not any(want.type == "rbd" for want in wants):
+    if not any(want.rbd for want in wants):
         return {}
     kept = {row.id: read_key(row.id) for row in have.pools if row.attributes["type"] == "rbd"}
     return {pool_id: digest_of_credential("rbd", pool_id, key) for pool_id, key in kept.items() if key is not None}

@@ -231,7 +231,7 @@ def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
     if field.kind == "bool" and isinstance(value, bool):
         return value, None
     if field.kind == "size" and not isinstance(value, bool):
-        return parse_size_mib(value)
+        return parse_size_mib(value, may_be_nothing=field.minimum == 0)
     wrong = f"{shown(value)} is not {_WORDS[field.kind]}"
     if field.kind == "bool":
         return None, wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ._checks import check_address, check_hostname
-from ._fields import Field
+from ._fields import REQUIRED, Field
 from ._mistake import shown
 
 # RFC 3720, "iSCSI names": iqn.YYYY-MM.reversed-domain[:anything], eui.<16 hex>, naa.<16 or 32 hex>.
@@ -67,19 +67,19 @@ def check_ceph_key(value: str) -> str | None:
     return "its secret value is no key of Ceph; write what `ceph auth get-key client.NAME` prints"
 
 
-_HOST = Field(kind="str", required=True, check=check_host, help="The server, by host name or address.")
+_HOST = Field(kind="str", create=REQUIRED, check=check_host, help="The server, by host name or address.")
 
 NETFS = {
     "host": _HOST,
     "export": Field(
         kind="str",
-        required=True,
+        create=REQUIRED,
         check=check_export,
         help="What the server exports: a path such as V(/export/vms) for NFS, the name of the share for SMB.",
     ),
     "format": Field(
         kind="str",
-        default="nfs",
+        create="nfs",
         choices=("nfs", "cifs"),
         help="V(nfs), or V(cifs) for a share of an SMB server.",
     ),
@@ -96,8 +96,8 @@ NETFS = {
 }
 ISCSI = {
     "host": _HOST,
-    "port": Field(kind="int", default=3260, minimum=1, maximum=65535, help="The TCP port of the portal."),
-    "target": Field(kind="str", required=True, check=check_iscsi_target, help="The name of the target (IQN)."),
+    "port": Field(kind="int", create=3260, minimum=1, maximum=65535, help="The TCP port of the portal."),
+    "target": Field(kind="str", create=REQUIRED, check=check_iscsi_target, help="The name of the target (IQN)."),
     "username": Field(
         kind="str", check=check_word, help="The user of CHAP. Without it the target is used without a login."
     ),
@@ -118,7 +118,7 @@ RBD = {
     ),
     "pool": Field(kind="str", check=check_word, help="The pool of Ceph. The name of the storage pool unless given."),
     "user": Field(
-        kind="str", default="pextra", check=check_word, help="The user of Ceph, without V(client.) before it."
+        kind="str", create="pextra", check=check_word, help="The user of Ceph, without V(client.) before it."
     ),
     "key": Field(
         kind="str",

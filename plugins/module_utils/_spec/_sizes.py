@@ -18,7 +18,7 @@ _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB", "P": "PiB"}
 _PATTERN = re.compile(r"\s*(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[A-Za-z]+)\s*")
 
 
-def parse_size_mib(value: object) -> tuple[int | None, str | None]:
+def parse_size_mib(value: object, *, may_be_nothing: bool = False) -> tuple[int | None, str | None]:
     """Return (size in MiB, None) or (None, what is wrong). Sizes are binary; a bare number is ambiguous."""
     match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -28,7 +28,7 @@ def parse_size_mib(value: object) -> tuple[int | None, str | None]:
     if factor is None:
         return None, f"{shown(value)} has an unknown unit; write KiB, MiB, GiB, TiB or PiB"
     mib = Fraction(match["number"]) * factor
-    if mib <= 0:
+    if mib <= 0 and not may_be_nothing:
         return None, f"{shown(value)} is no size; write more than nothing"
     if mib.denominator != 1:
         return None, f"{shown(value)} is not a whole number of MiB"

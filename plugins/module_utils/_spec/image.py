@@ -50,7 +50,7 @@ FIELDS = {
     ),
     "format": Field(
         kind="str",
-        default="qcow2",
+        create="qcow2",
         choices=("qcow2", "raw"),
         help="The format of the file. It is never guessed.",
     ),
@@ -59,11 +59,9 @@ FIELDS = {
         element=Field(kind="str", help="A storage pool, by name or identifier."),
         unique=True,
         help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared. "
-        "All pools of the cluster unless given.",
+        "All pools of the cluster for a new one unless given.",
     ),
-    "max_size": Field(
-        kind="size", default=65536, help="The largest virtual size that is accepted. 64 GiB unless given."
-    ),
+    "max_size": Field(kind="size", create=65536, help="The largest virtual size that is accepted of a new content."),
     "retention": Field(
         kind="int",
         minimum=0,
@@ -78,7 +76,7 @@ FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """max_size is in MiB."""
+    """max_size is in MiB. What is None is not managed."""
 
     name: str
     source: str | None = None
@@ -87,9 +85,9 @@ class Image:
     signing_key: str | None = None
     checksums: str | None = None
     mirrors: tuple[str, ...] | None = None
-    format: str = "qcow2"
+    format: str | None = None
     pools: tuple[str, ...] | None = None
-    max_size: int = 65536
+    max_size: int | None = None
     retention: int | None = None
     cluster: str | None = None
     description: str | None = None

@@ -12,9 +12,10 @@ FIELDS = {
     "vswitch": Field(kind="str", help="The vSwitch it belongs to, by name or identifier."),
     "vlan": Field(
         kind="int",
-        minimum=1,
+        create=0,
+        minimum=0,
         maximum=4094,
-        help="The VLAN of its frames on the uplinks, 1 to 4094. Untagged unless given.",
+        help="The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.",
     ),
     "cluster": CLUSTER,
     "description": DESCRIPTION,
@@ -24,6 +25,8 @@ FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class PortGroup:
+    """vlan: 0 is untagged, None is not managed."""
+
     name: str
     vswitch: str | None = None
     vlan: int | None = None

@@ -40,11 +40,13 @@ _BANDWIDTHS = {
 
 LIMITS = {
     **{
-        name: Field(kind="int", minimum=1, maximum=10**9, help=f"{what} per second. Unlimited unless given.")
+        name: Field(kind="int", create=0, minimum=0, maximum=10**9, help=f"{what} per second; V(0) for no limit.")
         for name, what in _LIMITS.items()
     },
     **{
-        name: Field(kind="size", help=f"{what} per second, such as 100 MiB. Unlimited unless given.")
+        name: Field(
+            kind="size", create=0, minimum=0, help=f"{what} per second, such as 100 MiB; V(0 MiB) for no limit."
+        )
         for name, what in _BANDWIDTHS.items()
     },
 }
@@ -118,8 +120,7 @@ FIELDS = {
     "limits": Field(
         kind="dict",
         table=LIMITS,
-        help="Limits of its input and output. They change at once, also while an instance uses it. An empty mapping "
-        "takes all of them away.",
+        help="Limits of its input and output. They change at once, also while an instance uses it.",
     ),
     "clone_of": Field(
         kind="str",
@@ -148,7 +149,7 @@ DECLARED: Table = {name: field for name, field in FIELDS.items() if name != "gro
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Per second; bandwidths are MiB. None is no limit."""
+    """Per second; bandwidths are MiB. Of a volume, None is no limit; in a call it is not managed, and 0 is no limit."""
 
     iops: int | None = None
     iops_read: int | None = None
@@ -197,6 +198,12 @@ def make_volume(**values: Any) -> Volume:
     return Volume(**values)
 
 
+def merge_limits(before: Limits, named: Limits | None) -> Limits:
+    """Return the limits of a volume after a call: those that it does not name stay."""
+    given = {key: value for key, value in vars(named or Limits()).items() if value is not None}
+    return Limits(**{key: value or None for key, value in {**vars(before), **given}.items()})
+
+
 def parse_volume(raw: Mapping[str, Any], path: str) -> tuple[Volume | None, list[Mistake]]:
     """Parse one volume, and look whether its options belong together. Returns (spec or None, mistakes)."""
     spec, mistakes = parse_spec(FIELDS, make_volume, raw, path)
@@ -227,8 +234,16 @@ def find_mistakes_within(volume: Volume, path: str) -> list[Mistake]:
     if volume.clone_mode == "linked" and volume.provisioning == "thick":
         wrong("provisioning", "a linked clone is thin; leave out provisioning, or set clone_mode: full")
     if volume.limits is not None:
-        for total in ("iops", "bandwidth"):
-            parts = [f"{total}_read", f"{total}_write"]
-            if getattr(volume.limits, total) and any(getattr(volume.limits, part) for part in parts):
-                wrong(f"limits.{total}", f"cannot be together with {' and '.join(parts)}; give the one or the others")
+        mistakes += [Mistake(join(path, key), problem) for key, problem in find_limit_mistakes(volume.limits).items()]
     return mistakes
+
+
+def find_limit_mistakes(limits: Limits) -> dict[str, str]:
+    """Return what is wrong with limits, by the option."""
+    problems = {}
+    for total in ("iops", "bandwidth"):
+        parts = [f"{total}_read", f"{total}_write"]
+        if getattr(limits, total) and any(getattr(limits, part) for part in parts):
+            problem = f"cannot be together with {' and '.join(parts)}; give the one or the others"
+            problems[f"limits.{total}"] = f"{problem}, and 0 for those that are no more to be"
+    return problems

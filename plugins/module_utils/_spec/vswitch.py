@@ -23,7 +23,7 @@ FIELDS = {
     ),
     "bond_mode": Field(
         kind="str",
-        default="active-backup",
+        create="active-backup",
         choices=("active-backup", "balance-slb"),
         help="How several uplinks share the work.",
     ),
@@ -38,7 +38,7 @@ FIELDS = {
 class Vswitch:
     name: str
     uplinks: tuple[str, ...] | None = None
-    bond_mode: str = "active-backup"
+    bond_mode: str | None = None
     cluster: str | None = None
     nodes: tuple[str, ...] | None = None
     description: str | None = None

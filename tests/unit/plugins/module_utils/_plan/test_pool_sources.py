@@ -23,6 +23,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import (
     NETWORKED,
     Pool,
+    complete_pool,
     digest_of_credential,
     parse_pool_spec,
 )
@@ -38,7 +39,7 @@ PASSWORD = "twelve-chars"
 def want(**options: Any) -> Pool:
     spec, mistakes = parse_pool_spec({"name": "one", **options}, "")
     assert spec is not None, mistakes
-    return spec
+    return complete_pool(spec, None)
 
 
 ISCSI = want(

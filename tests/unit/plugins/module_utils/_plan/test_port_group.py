@@ -66,7 +66,8 @@ def test_a_new_vlan_is_followed_by_the_network_and_the_running_instances(model: 
 
 
 def test_a_vlan_taken_away_leaves_it_untagged(model: Model) -> None:
-    want = replace(PRODUCTION, vlan=None)
+    want = replace(PRODUCTION, vlan=0)
+    assert plan_port_groups([replace(PRODUCTION, vlan=None)], model.have).is_empty
     model.apply(plan_port_groups([want], model.have))
     assert model.nodes["node1"].bridges["svswitch10"].port("vnet0").vlan == UNTAGGED
 

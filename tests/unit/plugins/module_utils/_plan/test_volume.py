@@ -93,7 +93,10 @@ CASES: dict[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
         (replace(DATA, attached_to="off", size=2048, cache="unsafe", limits=Limits(bandwidth=10)),),
     ),
     "limited": ((replace(DATA, attached_to="web"),), (replace(DATA, limits=Limits(iops_read=5)),)),
-    "not limited": ((replace(DATA, attached_to="web", limits=Limits(iops=1)),), (replace(DATA, limits=Limits()),)),
+    "not limited": (
+        (replace(DATA, attached_to="web", limits=Limits(iops=1)),),
+        (replace(DATA, limits=Limits(iops=0)),),
+    ),
     "described": ((DATA,), (replace(DATA, description="Database"),)),
     "destroyed": ((DATA,), (replace(DATA, state="absent"),)),
     "in Ceph": ((), (replace(CEPHS, attached_to="web"),)),

@@ -227,7 +227,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "VLAN 5000",
         one("pextra_port_groups", {"name": "Production", "vlan": 5000}),
-        ["pextra_port_groups[0] (Production).vlan: 5000 is out of range; allowed is 1 to 4094"],
+        ["pextra_port_groups[0] (Production).vlan: 5000 is out of range; allowed is 0 to 4094"],
     ),
     (
         "svswitch0",

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import Pool, digest_of_credential, parse_pool_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import (
+    Pool,
+    complete_pool,
+    digest_of_credential,
+    find_mistakes_within,
+    parse_pool_spec,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import (
     SMB_ACCOUNTS,
     describe_source,
@@ -72,9 +79,18 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def parse_new(options: dict[str, Any]) -> tuple[Pool | None, list[Mistake]]:
+    """Parse a call for a pool that does not exist yet, and complete it."""
+    spec, mistakes = parse_pool_spec({"name": "one", **options}, "")
+    if spec is not None:
+        spec = complete_pool(spec, None)
+        mistakes = find_mistakes_within(spec, "", "new")
+    return (None, mistakes) if mistakes else (spec, [])
+
+
 @pytest.mark.parametrize("options", GOOD, ids=str)
 def test_sources(options: dict[str, Any]) -> None:
-    spec, mistakes = parse_pool_spec({"name": "one", **options}, "")
+    spec, mistakes = parse_new(options)
     assert mistakes == []
     assert isinstance(spec, Pool)
     uuid = uuid_of(new_id("pool"))
@@ -86,7 +102,7 @@ def test_sources(options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("options", "expected"), BAD, ids=str)
 def test_mistakes(options: dict[str, Any], expected: str) -> None:
-    spec, mistakes = parse_pool_spec({"name": "one", **options}, "")
+    spec, mistakes = parse_new(options)
     assert spec is None
     assert [str(mistake) for mistake in mistakes if expected in str(mistake)]
     assert all(len(str(mistake).splitlines()) == 1 for mistake in mistakes)
@@ -98,7 +114,7 @@ def test_no_secret_is_registered_or_shown() -> None:
         ({"type": "rbd", "rbd": RBD}, KEY),
         ({"type": "iscsi", "iscsi": {**ISCSI, "username": "pextra", "password": "twelve-chars"}}, "twelve-chars"),
     ):
-        spec, _ = parse_pool_spec({"name": "one", **options}, "")
+        spec, _ = parse_new(options)
         assert spec is not None
         assert spec.credential == secret
         pool_id = new_id("pool")
@@ -109,7 +125,7 @@ def test_no_secret_is_registered_or_shown() -> None:
 
 def test_the_password_of_an_smb_user_is_in_a_file_of_root() -> None:
     account = {**SMB, "username": "vms", "password": "hunter2-hunter2"}
-    spec, _ = parse_pool_spec({"name": "one", "type": "netfs", "netfs": account}, "")
+    spec, _ = parse_new({"type": "netfs", "netfs": account})
     assert spec is not None
     assert spec.credential is None  # libvirt has no secret for it
     assert spec.source == {**SMB, "username": "vms"}
@@ -121,7 +137,7 @@ def test_the_password_of_an_smb_user_is_in_a_file_of_root() -> None:
 
 
 def test_a_guest_of_an_smb_server_has_no_account() -> None:
-    spec, _ = parse_pool_spec({"name": "one", "type": "netfs", "netfs": SMB}, "")
+    spec, _ = parse_new({"type": "netfs", "netfs": SMB})
     assert spec is not None
     xml = render_pool("one", uuid_of(new_id("pool")), "netfs", spec.target, spec.source)
     assert "credentials=" not in xml
@@ -140,7 +156,7 @@ def test_what_is_shared() -> None:
 
 def test_another_source_reads_differently() -> None:
     uuid = uuid_of(new_id("pool"))
-    spec, _ = parse_pool_spec({"name": "one", "type": "rbd", "rbd": RBD}, "")
+    spec, _ = parse_new({"type": "rbd", "rbd": RBD})
     assert spec is not None
     before = describe_source("one", uuid, "rbd", spec.source)
     assert spec.source is not None
