@@ -92,7 +92,7 @@ def find_type_mistakes(
 _CHOOSE = f"choose one of type {', '.join(WITH_VOLUMES[:-1])} or {WITH_VOLUMES[-1]}"
 
 
-def _typed(pool: str, pool_type: str) -> str:
+def _typed(pool: str, pool_type: str | None) -> str:
     return f'the storage pool "{pool}" is of type {pool_type}'
 
 

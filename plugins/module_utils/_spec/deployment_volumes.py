@@ -52,7 +52,7 @@ def _find_place_mistakes(element: Declared[Volume], pool: Pool, pinned: str | No
     spec, path = element.spec, element.path
     mistakes = [
         Mistake(f"{path}.{unfit.key}", f"{unfit.what}; {unfit.remedy[0].lower()}{unfit.remedy[1:].rstrip('.')}")
-        for unfit in find_unfit(spec, pool.type, pool.name)
+        for unfit in (find_unfit(spec, pool.type, pool.name) if pool.type is not None else ())
     ]
     if mistakes:
         return mistakes
