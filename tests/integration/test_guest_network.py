@@ -15,16 +15,16 @@ SIZE = 10 * 1024**2
 WORD = "pextra-data\n"
 SERVER, CLIENT, MOVER = "tcp-server", "tcp-client", "mover"
 SERVE = f"""#!/bin/sh
-yes {WORD.strip()} | head -c {SIZE} >/tmp/blob
-nc -ll -p 9000 -e /bin/cat /tmp/blob &
+yes {WORD.strip()} | head -c {SIZE} >/run/blob
+nc -ll -p 9000 -e /bin/cat /run/blob &
 """
 FETCH = f"""#!/bin/sh
 (
-    until [ "$(wc -c </tmp/got 2>/dev/null || echo 0)" = {SIZE} ]; do
-        nc 172.20.0.41 9000 </dev/null >/tmp/got 2>/dev/null
+    until [ "$(wc -c </run/got 2>/dev/null || echo 0)" = {SIZE} ]; do
+        nc 172.20.0.41 9000 </dev/null >/run/got 2>/dev/null
         sleep 1
     done
-    echo "pextra-guest: fetched $(sha256sum </tmp/got)" >/dev/console
+    echo "pextra-guest: fetched $(sha256sum </run/got)" >/dev/console
 ) &
 """
 

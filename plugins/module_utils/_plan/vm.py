@@ -1098,7 +1098,7 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
 
 def _walk(want: Vm, current: Domain, model: DomainModel) -> Walked:
     """Compare aspects and devices, and refuse what the definition cannot become."""
-    obstacle = find_obstacle(current.xml, model.memory, model.vcpus) if current.xml else None
+    obstacle = find_obstacle(current.xml, model.memory) if current.xml else None
     if obstacle is not None:
         raise _RefusedError(*obstacle)
     if current.xml and (want.further or model.vcpus != current.config.vcpus or model.memory != current.config.memory):

@@ -36,12 +36,12 @@ def parse_vcpus(root: Any) -> int:
     return int(element.get("current") or element.text or "1")
 
 
-def find_obstacle(xml: str, memory: int, vcpus: int) -> tuple[str, str] | None:
-    """Return why a definition cannot be given this size (MiB, number), and what to do; None if it can.
+def find_obstacle(xml: str, memory: int) -> tuple[str, str] | None:
+    """Return why a definition cannot be given this memory (MiB), and what to do; None if it can.
 
     What was divided by hand can only be divided anew by hand.
     """
-    if "<cell" not in xml and "<topology" not in xml:
+    if "<cell" not in xml:
         return None
     root = ET.fromstring(xml)
     cells = root.findall("cpu/numa/cell")
@@ -55,12 +55,6 @@ def find_obstacle(xml: str, memory: int, vcpus: int) -> tuple[str, str] | None:
         return (
             f"its definition has more memory in modules (DIMM) than the {memory} MiB that it shall have",
             "Take modules away first (virsh edit), or declare more memory.",
-        )
-    topology, room = root.find("cpu/topology"), _room(root)
-    if topology is not None and vcpus > room:
-        return (
-            f"its definition has a topology of {room} virtual CPUs, and it shall have {vcpus}",
-            f"Change the topology (virsh edit), or declare {room} at most.",
         )
     return None
 
@@ -118,10 +112,6 @@ def _enable(each: Any, vcpus: int) -> None:
         one.attrib.pop("order", None)
         if not is_enabled:
             one.set("hotpluggable", "yes")
-
-
-def _room(root: Any) -> int:
-    return int(root.findtext("vcpu") or "1")
 
 
 def _cell_kib(root: Any, cell: Any, memory: int) -> int:

@@ -106,7 +106,7 @@ VALUES: list[tuple[str, dict[str, Any], str]] = [
     ("volume", {"name": "a", "pool": "a", "size": "1e3"}, "is not a size"),
     ("volume", {"name": "a", "grow_by": "1 GiB"}, "needs size"),
     ("volume", {"name": "a", "limits": {"iops": -1}}, "out of range"),
-    ("volume", {"name": "a", "limits": {"bandwidth": "0 MiB"}}, "is no size"),
+    ("volume", {"name": "a", "limits": {"bandwidth": "none"}}, "is not a size"),
     ("export", {"name": "a", "path": "/srv/../etc/shadow"}, "is not an absolute path"),
     ("export", {"name": "a"}, "path"),
     ("image", {"name": "a", "source": "../x", "format": "vhd"}, "vhd"),
