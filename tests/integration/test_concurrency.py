@@ -42,7 +42,7 @@ def test_a_lease_held_by_another_is_named(lab: Lab, cloud: Site) -> None:
         "import sqlite3, time, sys\n"
         "db = sqlite3.connect('/var/lib/pextra/registry.db', timeout=10)\n"
         "now = time.time()\n"
-        "db.execute(\"insert into pextra_lease values ('instance web-1', 't', 'alice at desk', ?, ?)\","
+        "db.execute(\"insert into pextra_lease values ('instance web-1', 't', 0, 'alice at desk', ?, ?)\","
         " (now, now + 60))\n"
         "db.commit()\n"
     )
@@ -81,7 +81,7 @@ def test_a_killed_runs_lease_ends_after_its_time(lab: Lab, cloud: Site) -> None:
     stale = (
         "import sqlite3\n"
         "db = sqlite3.connect('/var/lib/pextra/registry.db', timeout=10)\n"
-        f"db.execute(\"insert into pextra_lease values ('instance web-1', 's', 'gone', {now - 30}, {now + 3})\")\n"
+        f"db.execute(\"insert into pextra_lease values ('instance web-1', 's', 0, 'gone', {now - 30}, {now + 3})\")\n"
         "db.commit()\n"
     )
     lab.exec("node1", "python3", "-c", stale)
