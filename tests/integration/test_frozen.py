@@ -124,7 +124,12 @@ def pools(lab: Lab, node: str) -> list[str]:
     return lab.exec(node, "virsh", "pool-list", "--name").split()
 
 
-@pytest.mark.parametrize("what", ALL, ids=lambda what: what.name)
+# One of them is in `make test`, the others in `make integration-long`: each costs a minute and a half.
+@pytest.mark.parametrize(
+    "what",
+    [LIBVIRTD, *(pytest.param(what, marks=pytest.mark.long) for what in ALL if what is not LIBVIRTD)],
+    ids=lambda what: what.name,
+)
 def test_frozen_before(clean: Site, lab: Lab, usual_s: float, what: Frozen) -> None:
     others = [node for node in lab.nodes if node != what.node]
     with frozen(lab, what):
@@ -154,6 +159,7 @@ def test_frozen_before(clean: Site, lab: Lab, usual_s: float, what: Frozen) -> N
         assert lab.home(f"froz-{number}") == f"node{1 + number % 3}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", [LIBVIRTD, LOCAL, NODE], ids=lambda what: what.name)
 def test_frozen_meanwhile(clean: Site, lab: Lab, usual_s: float, what: Frozen) -> None:
     """It freezes as soon as the first instance is there."""
@@ -179,6 +185,7 @@ def test_frozen_meanwhile(clean: Site, lab: Lab, usual_s: float, what: Frozen) -
         assert lab.home(f"froz-{number}") == f"node{1 + number % 3}"
 
 
+@pytest.mark.long
 def test_the_database_behind_stunnel_freezes_while_pools_are_labelled(clean: Site, lab: Lab, usual_s: float) -> None:
     """Stunnel lives, so that the connection stays."""
     results: list[dict[str, Any]] = []

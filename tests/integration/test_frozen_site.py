@@ -70,6 +70,7 @@ def check(lab: Lab, run: Run, took_s: float, usual_s: float, named: str, home: s
     assert "Traceback" not in run.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("freeze", "named"), FROZEN)
 def test_frozen_before_a_run(
     lab: Lab, cloud: Site, usual_s: float, freeze: Callable[[Lab], Iterator[None]], named: str
@@ -86,6 +87,7 @@ def test_frozen_before_a_run(
     cloud.run().must_change_nothing()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("freeze", [paused, stopped("sshd")], ids=["node", "sshd"])
 def test_frozen_during_a_run(lab: Lab, cloud: Site, usual_s: float, freeze: Callable[[Lab], Iterator[None]]) -> None:
     mended = elsewhere(lab)
