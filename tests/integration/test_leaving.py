@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from cryptography import x509
 
 from .lab import ROOT, Lab, Site, group_vars
+
+pytestmark = pytest.mark.long
 
 CA_DIR = ROOT / ".build" / "lab" / "ca"
 SHOW = ("openssl", "x509", "-in", "/etc/pki/pextra/cert.pem", "-noout", "-serial")
