@@ -131,7 +131,7 @@ def test_a_new_vlan_reaches_running_instances_at_once(lab: Lab, converged: Site)
 
 
 def test_an_untagged_port_group_hears_no_vlan(lab: Lab, converged: Site) -> None:
-    assert call(converged, "pextra.cloud.pextra_port_group", name="Production")["changed"]
+    assert call(converged, "pextra.cloud.pextra_port_group", name="Production", vlan=0)["changed"]
     home = lab.home("web-1")
     for port in ports(lab, home, "web-1"):
         assert lab.exec(home, "ovs-vsctl", "get", "port", port, "tag").strip() == "[]"

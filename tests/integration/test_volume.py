@@ -264,7 +264,7 @@ def test_an_instance_moves_with_its_volumes(volumes: Site, lab: Lab) -> None:
     home = lab.home("web-1")
     there = next(node for node in lab.nodes if lab.home("web-2") != node != home)
     spec = next(one for one in volumes.declared() if one["name"] == "web-1")
-    moved = {**spec, "anti_affinity": None, "node": there}
+    moved = {**spec, "anti_affinity": "", "node": there}
     volumes.calls("pextra_volume", {"name": "it-here", "pool": "local", "size": "8 MiB", "attached_to": "web-1"})
     held, _, away, again, back = volumes.play(
         [

@@ -101,7 +101,8 @@ def choose_kept(
 def merge_images(rows: Iterable[Row]) -> list[Row]:
     """Put together what several nodes carry of the same images: copies add up, and the highest number is the newest.
 
-    Nodes differ in the number when a run was killed while it wrote the labels.
+    Nodes differ in the number when a run was killed while it wrote the labels. What an image was declared for, no
+    label says: it is what holds a copy of any version.
     """
     merged: dict[tuple[str, str], tuple[Row, dict[str, Version]]] = {}
     for row in rows:
@@ -116,7 +117,9 @@ def merge_images(rows: Iterable[Row]) -> list[Row]:
     found = []
     for row, versions in merged.values():
         newest, *older = sorted(versions.values(), key=lambda version: -version.number)
-        found.append(with_versions(row, newest, older))
+        pools = sorted({key.partition("/")[0] for version in versions.values() for key in version.copies})
+        declared = replace(row, attributes={**row.attributes, "pools": pools}) if pools else row
+        found.append(with_versions(declared, newest, older))
     return found
 
 

@@ -487,7 +487,7 @@ def _resolve(want: Image, have: ImageHave) -> _Target | list[Problem]:
 def _pools_of(row: Row | None) -> frozenset[str] | None:
     """Return the pools that an image was declared for last; None if nobody can tell, as for a new one.
 
-    Those of older versions, and from labels, do not say it: what holds a copy was declared.
+    Rows of older versions do not say it: what holds a copy was declared.
     """
     if row is None:
         return None

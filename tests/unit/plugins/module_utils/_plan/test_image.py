@@ -407,6 +407,7 @@ def test_what_nodes_carry_of_versions_adds_up() -> None:
         assert (merged.id, newest_of(merged).copies) == (IMAGE.id, (KEYS[0],))
         assert [(old.id, list(old.copies)) for old in older_of(merged)] == [(SECOND.id, KEYS)]
         assert merged.attributes["retention"] == 1
+        assert merged.attributes["pools"] == sorted({key.partition("/")[0] for key in KEYS})
 
 
 # Signatures and mirrors
