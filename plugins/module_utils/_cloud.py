@@ -16,6 +16,7 @@ from ._plan._rows import Row
 from ._pool_kinds import CEPH_PORT
 from ._registry import claims
 from ._registry.store import Registry
+from ._spec.node import default_reserved
 
 if TYPE_CHECKING:
     from ._doors.libvirt.hypervisor import Hypervisor
@@ -48,14 +49,14 @@ Opened = TypeVar("Opened", bound=Connection)
 
 
 class NodeEntry(NamedTuple):
-    """A node as registered. memory_reserved is MiB."""
+    """A node as registered. memory_reserved is MiB, None if it was not said."""
 
     id: str
     name: str
     address: str
     cluster: str
     virt_type: str = "qemu"
-    memory_reserved: int = 0
+    memory_reserved: int | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> NodeEntry:
@@ -65,8 +66,12 @@ class NodeEntry(NamedTuple):
             row.attributes["address"],
             row.scope,
             row.attributes.get("virt_type") or "qemu",
-            row.attributes.get("memory_reserved") or 0,
+            row.attributes.get("memory_reserved"),
         )
+
+    def reserved_of(self, memory: int) -> int:
+        """Return what is kept for the host itself of its memory; both are MiB."""
+        return default_reserved(memory) if self.memory_reserved is None else self.memory_reserved
 
 
 class Cloud:

@@ -51,6 +51,11 @@ def has_foreign_owner(xml: str) -> bool:
     return any(uuid_of(owner) not in xml for owner in set(_INSTANCE.findall(xml)))
 
 
+def is_seed_of(volume: str, instance: str, instance_id: str) -> bool:
+    """Tell whether a volume is a cloud-init seed of an instance."""
+    return volume.startswith(f"{instance}.{instance_id}.seed-") and volume.endswith(".iso")
+
+
 # A volume that lives on its own, or what is between: `import` and `export` are steps on the way to or from a file.
 _STANDALONE = re.compile(
     r"(?P<name>.+)\.(?P<id>vol-[A-Za-z0-9_-]{21})\.((?P<step>import|export)\.)?(?P<format>qcow2|raw|vmdk|vdi)"

@@ -48,6 +48,8 @@ options:
   memory_reserved:
     description:
       - Memory kept for the host itself, which instances may not take.
+      - An eighth of its memory, at most 8 GiB, unless given.
+      - A host that runs OSDs of Ceph needs 4 GiB more for each.
     type: str
   state:
     description:
@@ -93,6 +95,8 @@ options:
       memory_reserved:
         description:
           - Memory kept for the host itself, which instances may not take.
+          - An eighth of its memory, at most 8 GiB, unless given.
+          - A host that runs OSDs of Ceph needs 4 GiB more for each.
         type: str
       state:
         description:

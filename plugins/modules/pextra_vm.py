@@ -572,9 +572,16 @@ options:
     default: false
   force_stop:
     description:
-      - Whether a running instance may be switched off without asking the guest.
+      - Whether a running instance may be switched off if it does not stop within O(stop_timeout_s). The guest is
+        always asked first.
     type: bool
     default: false
+  stop_timeout_s:
+    description:
+      - How long a guest that is asked to stop has for it, in seconds.
+    type: int
+    default: 90
+    version_added: 0.1.0
   remove_volumes:
     description:
       - Whether the volumes are destroyed with O(state=absent). They are kept otherwise.
@@ -854,6 +861,7 @@ def _load() -> type[Any]:
 _EXTRA = {
     "allow_restart": {"type": "bool", "default": False},
     "force_stop": {"type": "bool", "default": False},
+    "stop_timeout_s": {"type": "int", "default": 90},
     "remove_volumes": {"type": "bool", "default": False},
 }
 

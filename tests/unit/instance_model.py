@@ -132,6 +132,7 @@ class Guest:
 class Node:
     memory: int = 8192
     virt_type: str = "qemu"
+    threads: int | None = None
     networks: set[str] = field(default_factory=lambda: {"svswitch1", "svswitch2"})
     pools: dict[str, dict[str, Volume]] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
@@ -204,7 +205,14 @@ class Model:
                 if pool in ("vg0", "tank")
             }
             states[row.name] = NodeState(
-                row, node.virt_type, capacity, frozenset(node.networks), volumes, sizes, frozenset(node.userspace)
+                row,
+                node.virt_type,
+                capacity,
+                frozenset(node.networks),
+                volumes,
+                sizes,
+                frozenset(node.userspace),
+                node.threads,
             )
         foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
         hierarchy = Hierarchy(
@@ -456,10 +464,6 @@ class Model:
         guest = self._guest(work)
         if guest.power == "paused":
             raise ImpossibleError("a paused guest does not feel its power button")
-        yield from self._force_stop(work, data)
-
-    def _force_stop(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
-        guest = self._guest(work)
         guest.live, guest.live_xml, guest.power = None, None, "stopped"
         if not guest.persistent:
             del self._node(work).guests[uuid_of(work.id or "")]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .._errors import Problem
 from .._ids import mac_of, new_id, uuid_of
-from .._names import data_volume, image_volume, is_of_instance, root_volume, seed_volume
+from .._names import data_volume, image_volume, is_of_instance, is_seed_of, root_volume, seed_volume
 from .._nouns.instance import walk
 from .._nouns.instance.walk import Walked
 from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
@@ -51,6 +51,7 @@ class NodeState:
     """A node that answers. volumes: names by pool, for the pools that are active there.
 
     sizes: in bytes, by pool and volume, read only of pools in which libvirt cannot make a volume larger.
+    threads: how many of its processors can run at once, None if it does not tell.
     """
 
     row: Row
@@ -61,6 +62,7 @@ class NodeState:
     sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # vSwitches with the datapath in user space, which hands on what has no checksum yet.
     userspace: frozenset[str] = frozenset()
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Consent:
     allow_restart: bool = False
     force_stop: bool = False
     remove_volumes: bool = False
+    stop_timeout_s: int = 90
 
 
 class _RefusedError(Exception):
@@ -279,7 +282,8 @@ def _plan_one(want: Vm, context: _Context) -> Work:
     for volume in want.volumes or ():
         _volume_pool(volume, context)
     for name, foreign in context.have.foreign.items():
-        if want.name in foreign and current is None:
+        # The nodes of other clusters are nothing to this one.
+        if want.name in foreign and current is None and name in context.nodes:
             raise _RefusedError(
                 f"{name} runs a virtual machine of this name that is not ours",
                 "Choose another name; what is not ours is never touched.",
@@ -478,7 +482,8 @@ def _require_suitable(problems: Sequence[str], node: str) -> None:
 def _unsuitable(want: Vm, node: str, context: _Context, current: Domain | None = None) -> list[str]:
     """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
     state = context.have.nodes[node]
-    problems = []
+    vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
+    problems = _too_many_vcpus(vcpus or 0, state)
     for name in dict.fromkeys(_pools_of(want, current)):
         pool = _pool(name, context)
         if pool.name not in state.volumes:
@@ -491,6 +496,13 @@ def _unsuitable(want: Vm, node: str, context: _Context, current: Domain | None =
         if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
             problems.append(f"storage pool {pool.name} has no unit {volume.unit} there")
     return problems + (_unsuitable_image(want, state, context) if current is None else [])
+
+
+def _too_many_vcpus(vcpus: int, state: NodeState) -> list[str]:
+    """An instance has no more virtual CPUs than its node has threads: they would only wait for each other."""
+    if state.threads is None or vcpus <= state.threads:
+        return []
+    return [f"it has {state.threads} threads, and {vcpus} virtual CPUs are too many for it"]
 
 
 def _unsuitable_image(want: Vm, here: NodeState, context: _Context) -> list[str]:
@@ -785,13 +797,17 @@ def _seed_files(
             want = replace(want, nics=tuple(known))
         want = complete_new(want)
     before = context.have.seeds.get(current.uuid) if current is not None else None
+    macs = [one.mac for one in interfaces]
     try:
-        return render_seed(want, instance_id, [one.mac for one in interfaces], before)
+        files = render_seed(want, instance_id, macs, before)
+        older = render_seed(want, instance_id, macs, before, is_older=True)
     except UnknownSeedError as error:
         raise _RefusedError(
             "what cloud-init is told is named in part, and the rest of it cannot be read from its seed",
             "Name all of nics and cloud_init, or bring the seed's storage pool back.",
         ) from error
+    # A guest reads it once. One that says the same in the words of a version before is no difference.
+    return older if current is not None and current.labels.seed == digest_of(older) else files
 
 
 def _take_unit(unit: str, pool: Row, want: Vm, context: _Context) -> None:
@@ -1076,6 +1092,10 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         if current.autostart != autostart:
             steps.append(Step("autostart", "set autostart", {"autostart": autostart}))
         steps += power.steps
+    if target is None:
+        stale = _stale_seeds(want, instance_id, current, model, here, context, keeps_running=power.keeps_running)
+        steps += stale
+        changes += [Change("cloud_init.old_seeds", len(stale), 0)] if stale else []
     if attributes != settled:
         text = "note that it has moved" if target is not None else f"note that it is {power.wanted}"
         steps.append(_settle(instance_id, want, context, settled, text))
@@ -1110,6 +1130,32 @@ def _walk(want: Vm, current: Domain, model: DomainModel) -> Walked:
         return Walked()
     live = ET.fromstring(current.live_xml) if current.live_xml else None
     return walk.compare(ET.fromstring(current.xml), live, want.further)
+
+
+def _stale_seeds(
+    want: Vm,
+    instance_id: str,
+    current: Domain,
+    model: DomainModel,
+    here: NodeState,
+    context: _Context,
+    *,
+    keeps_running: bool,
+) -> list[Step]:
+    """Plan to delete the seeds that are in use no more: they hold the hashes of passwords.
+
+    The one that a running guest was started with stays until the first run after its next start.
+    """
+    used = {_disk_of("seed", model)}
+    if keeps_running and current.live is not None:
+        used.add(_disk_of("seed", current.live))
+    names = {disk.volume for disk in used if disk is not None}
+    return [
+        _delete_step(pool, volume, "destroy an old cloud-init seed", context)
+        for pool, volumes in sorted(here.volumes.items())
+        for volume in sorted(volumes - names)
+        if is_seed_of(volume, want.name, instance_id)
+    ]
 
 
 def _as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
@@ -1188,6 +1234,8 @@ def _unsuitable_changes(current: Domain, model: DomainModel, here: NodeState, re
         for label in model.labels.volumes
         if label.name not in known and label.pool not in here.volumes
     ]
+    if model.vcpus > current.config.vcpus:
+        problems += _too_many_vcpus(model.vcpus, here)
     attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
     problems += [
         f"port group {nic.port_group} needs {nic.network}, which is not there"
@@ -1465,7 +1513,7 @@ def _replace_root(
                 f"beginning again from image {model.labels.image} needs it stopped",
                 "Set power: stopped first, or force_stop: true.",
             )
-        steps.append(Step("force_stop", "force it off"))
+        steps += _stop_steps(current.power, context)
     names = here.volumes.get(label.pool, frozenset())
     if disk.volume in names:
         old = current.config.labels.image
@@ -1581,11 +1629,12 @@ def _power_steps(now: str, wanted: str, context: _Context) -> list[Step]:
 
 
 def _stop_steps(now: str, context: _Context) -> list[Step]:
-    if context.consent.force_stop:
-        return [Step("force_stop", "force it off")]
-    stop = Step("stop", "stop")
+    """The guest is asked first, and has its time. Only then is its power cut, where the call allows that."""
+    is_forced, timeout_s = context.consent.force_stop, context.consent.stop_timeout_s
+    text = f"stop, by force after {timeout_s} s" if is_forced else "stop"
+    stop = Step("stop", text, {"timeout_s": timeout_s, "is_forced": is_forced})
     # A paused guest does not feel its power button.
-    return [Step("resume", "resume"), stop] if now == "paused" else [stop]
+    return [Step("resume", "resume", {"may_fail": is_forced}), stop] if now == "paused" else [stop]
 
 
 # Absence
@@ -1608,7 +1657,7 @@ def _plan_absence(
                     f"it is {current.power}; only a stopped instance can be removed",
                     "Set power: stopped first, or force_stop: true.",
                 )
-            steps.append(Step("force_stop", "force it off"))
+            steps += _stop_steps(current.power, context)
         steps.append(Step("undefine", "remove its definition", {"node": current.node, "uuid": current.config.uuid}))
         steps += [_undefine_leftover(left) for left in leftovers]
     state = context.have.nodes.get(node) if node else None

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from .._cloud import Cloud
 from .._doors.libvirt.domains import DomainRecord
+from .._doors.libvirt.host import HostRecord
 from .._doors.libvirt.hypervisor import Hypervisor
 from .._errors import HypervisorError, NotFoundError, PextraError, Problem
 from .._ids import uuid_of
@@ -43,7 +44,6 @@ from ._instance_volumes import look_again_where_doubtful, make_volume, read_name
 from ._pool_blocks import read_blocks
 
 _MIB = 1024**2
-_STOP_TIMEOUT_S = 90.0
 _POLL_EVERY_S = 0.25
 
 
@@ -84,8 +84,8 @@ class VmResource:
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
         foreign: dict[str, frozenset[str]] = {}
-        for name, (memory, networks, volumes, sizes, ours, others, userspace) in read.items():
-            capacity = Capacity(memory, cloud.nodes[name].memory_reserved)
+        for name, (host, networks, volumes, sizes, ours, others, userspace) in read.items():
+            capacity = Capacity(host.memory, cloud.nodes[name].reserved_of(host.memory))
             for other in others.values():
                 capacity.take(other.memory, runs=other.runs)
             renamed = {domain.config.name for domain in ours if not _has_its_name(domain, named, odd)}
@@ -98,7 +98,7 @@ class VmResource:
                     capacity.groups.add(domain.config.labels.anti_affinity)
             foreign[name] = frozenset(others) | renamed
             nodes[name] = NodeState(
-                rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes, userspace
+                rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes, userspace, host.cores
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
@@ -106,7 +106,12 @@ class VmResource:
         return replace(have, seeds=_read_seeds(cloud, wants, have))
 
     def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
-        consent = Consent(bool(options["allow_restart"]), bool(options["force_stop"]), bool(options["remove_volumes"]))
+        consent = Consent(
+            allow_restart=bool(options["allow_restart"]),
+            force_stop=bool(options["force_stop"]),
+            remove_volumes=bool(options["remove_volumes"]),
+            stop_timeout_s=int(options["stop_timeout_s"]),
+        )
         plan = plan_vms(wants, have, consent)
         return replace(plan, warnings=have.warnings)
 
@@ -166,27 +171,32 @@ class VmResource:
         _node(cloud, work).start_domain(_uuid(work), work.label, paused=data["paused"])
 
     def _resume(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        _node(cloud, work).resume_domain(_uuid(work), work.label)
+        # One that cannot go on (its storage is gone) can still be switched off.
+        with contextlib.suppress(HypervisorError) if data.get("may_fail") else contextlib.nullcontext():
+            _node(cloud, work).resume_domain(_uuid(work), work.label)
 
     def _suspend(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         _node(cloud, work).suspend_domain(_uuid(work), work.label)
 
-    def _force_stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        _node(cloud, work).force_stop(_uuid(work), work.label)
-
     def _stop(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
-        """Press the power button, and wait for the guest. It may not have listened yet, so press again."""
+        """Press the power button, and wait for the guest. It may not have listened yet, so press again.
+
+        One that does not stop in time is switched off if the call allows that.
+        """
         hypervisor = _node(cloud, work)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        deadline = time.monotonic() + data["timeout_s"]
         pressed = 0.0
         while hypervisor.power_of(_uuid(work), work.label) != "stopped":
             now = time.monotonic()
+            if now >= deadline and data["is_forced"]:
+                hypervisor.force_stop(_uuid(work), work.label)
+                return
             if now >= deadline:
                 raise HypervisorError(
                     [
                         Problem(
-                            f"the guest did not stop within {_STOP_TIMEOUT_S:g} s",
-                            "Stop it from inside, or set force_stop: true.",
+                            f"the guest did not stop within {data['timeout_s']} s",
+                            "Stop it from inside, give it more time (stop_timeout_s), or set force_stop: true.",
                             work.node,
                             f"instance {work.name}",
                         )
@@ -413,7 +423,7 @@ def _uuid(work: Work) -> str:
 def _read_node(
     cloud: Cloud, node: str, pools: Mapping[str, str], odd: list[Odd]
 ) -> tuple[
-    int,
+    HostRecord,
     frozenset[str],
     dict[str, frozenset[str]],
     dict[str, Mapping[str, int]],
@@ -421,7 +431,7 @@ def _read_node(
     dict[str, Foreign],
     frozenset[str],
 ]:
-    """Read one node: memory, networks, volumes of our pools, instances, foreign domains by name, and the vSwitches with
+    """Read one node: its size, networks, volumes of our pools, instances, foreign domains by name, and vSwitches with
     the datapath in user space.
 
     pools: their types, by name. odd: is given the domains that bear our metadata and are not as ours are.
@@ -447,7 +457,7 @@ def _read_node(
     # Without an answer NICs stay as they are; what needs the switch says why it does not answer.
     with contextlib.suppress(PextraError):
         userspace = cloud.labels(node).read_userspace()
-    return hypervisor.host().memory, networks, volumes, sizes, ours, foreign, userspace
+    return hypervisor.host(), networks, volumes, sizes, ours, foreign, userspace
 
 
 def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None:

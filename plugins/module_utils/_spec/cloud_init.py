@@ -34,8 +34,10 @@ class UnknownSeedError(Exception):
     """Something is not said, and was to stay as it is, and how it is is not known."""
 
 
-def render_seed(vm: Vm, instance_id: str, macs: Sequence[str], before: Seed | None = None) -> dict[str, str]:
-    """Return the seed's files by name; macs are the NICs', in order.
+def render_seed(
+    vm: Vm, instance_id: str, macs: Sequence[str], before: Seed | None = None, *, is_older: bool = False
+) -> dict[str, str]:
+    """Return the seed's files by name; macs are the NICs', in order. is_older: as versions before wrote them.
 
     What is None stays as it was `before`. Raises UnknownSeedError if that is needed and not given.
     """
@@ -56,7 +58,7 @@ def render_seed(vm: Vm, instance_id: str, macs: Sequence[str], before: Seed | No
         "user-data": user_data,
         "network-config": _need(before).files["network-config"]
         if vm.nics is None
-        else _to_yaml(_network(name_nics(vm.nics), macs, before)),
+        else _to_yaml(_network(name_nics(vm.nics), macs, before, is_older=is_older)),
     }
 
 
@@ -88,10 +90,11 @@ def _user_data(wanted: Sequence[User], hostname: str) -> str:
     return "#cloud-config\n" + _to_yaml(config)
 
 
-def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None) -> dict[str, Any]:
+def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None, *, is_older: bool) -> dict[str, Any]:
     """cloud-init's network configuration, version 2.
 
-    The default route of IPv6 is `gateway6`: of a route to ::/0 several renderers of cloud-init 22.4 make one to ::/64.
+    The default route of IPv6 is `gateway6`: of a route to ::/0, which versions before wrote, several renderers of
+    cloud-init 22.4 make one to ::/64.
     """
     ethernets: dict[str, Any] = {}
     for nic, mac in zip(nics, macs, strict=True):
@@ -100,7 +103,7 @@ def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None) -> d
         addresses = nic.addresses if nic.addresses is not None else old.get("addresses", ())
         gateway = nic.gateway if nic.gateway is not None else _old_gateway(old)
         gateway6 = nic.gateway6 if nic.gateway6 is not None else old.get("gateway6", "")
-        if ":" in gateway:
+        if ":" in gateway and not is_older:
             gateway, gateway6 = "", gateway
         nameservers = (
             nic.nameservers if nic.nameservers is not None else old.get("nameservers", {}).get("addresses", ())
@@ -111,7 +114,7 @@ def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None) -> d
         else:
             entry["dhcp4"] = True
         if gateway:
-            entry["routes"] = [{"to": "0.0.0.0/0", "via": gateway}]
+            entry["routes"] = [{"to": "::/0" if ":" in gateway else "0.0.0.0/0", "via": gateway}]
             if not any(ip_address(gateway) in ip_interface(text).network for text in addresses):
                 entry["routes"][0]["on-link"] = True
         if gateway6:

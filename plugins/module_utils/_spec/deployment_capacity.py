@@ -8,7 +8,7 @@ from ._mistake import Mistake
 from ._sizes import show_size
 from .deployment_elements import Declared, Host
 from .deployment_placement import Reach, find_candidates
-from .node import Node
+from .node import Node, default_reserved
 from .vm import Vm
 
 
@@ -54,7 +54,9 @@ def _find_usable(
             memory = hosts[node.spec.name].memory_mib
             if memory is None:
                 return None
-            usable[node.spec.name] = max(memory - (node.spec.memory_reserved or 0), 0)
+            kept = node.spec.memory_reserved
+            reserved = default_reserved(memory) if kept is None else kept
+            usable[node.spec.name] = max(memory - reserved, 0)
     return usable
 
 

@@ -23,9 +23,21 @@ FIELDS = {
         choices=("kvm", "qemu"),
         help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.",
     ),
-    "memory_reserved": Field(kind="size", help="Memory kept for the host itself, which instances may not take."),
+    "memory_reserved": Field(
+        kind="size",
+        help="Memory kept for the host itself, which instances may not take. An eighth of its memory, at most 8 GiB, "
+        "unless given. A host that runs OSDs of Ceph needs 4 GiB more for each.",
+    ),
     "state": STATE,
 }
+
+
+def default_reserved(memory: int) -> int:
+    """Return what a host with so much memory keeps for itself unless it says; both are MiB.
+
+    8 GiB are what the host's own services need; a small host keeps its share instead, or it could run nothing.
+    """
+    return min(8 * 1024, memory // 8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     _add(root, "clock", offset="utc")
     _add(root, "on_poweroff").text = "destroy"
     _add(root, "on_reboot").text = "restart"
-    _add(root, "on_crash").text = "destroy"
+    _add(root, "on_crash").text = "restart"
     devices = _add(root, "devices")
     _add(devices, "controller", type="pci", model="pcie-root")
     ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
@@ -73,6 +73,8 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     _add(serial, "log", file=f"{CONSOLE_DIRECTORY}/{model.name}.log", append="on")
     channel = _add(devices, "channel", type="unix")
     _add(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    # By it a guest tells that its kernel has crashed; nothing would restart it otherwise.
+    _add(devices, "panic", model="isa")
     rng = _add(devices, "rng", model="virtio")
     _add(rng, "backend", model="random").text = "/dev/urandom"
     _add(devices, "memballoon", model="virtio")

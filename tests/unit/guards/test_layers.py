@@ -42,6 +42,7 @@ LAYERS: dict[str, set[str]] = {
         "_pool_kinds",
         "_rbd",
         "_registry",
+        "_spec",
     },
     "_storage_source": {"_doors.bounded", "_cloud", "_errors", "_plan", "_pool_kinds", "_xml"},
     "_progress": {"_plan"},

@@ -13,7 +13,15 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Ro
 from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import Consent, plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm_doubts import find_doubtful_pools
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import digest_of, render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import (
+    CloudInit,
+    Nic,
+    Root,
+    Vm,
+    Volume,
+    complete_new,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import Attachment, render_attachment
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain
@@ -373,6 +381,32 @@ def test_foreign_machines_are_never_touched(model: Model) -> None:
     assert plan.refusals == ()
 
 
+def test_a_foreign_machine_on_a_node_of_another_cluster_takes_no_name(model: Model) -> None:
+    have = replace(model.have, foreign={**model.have.foreign, "far": frozenset({"web"})})
+    assert plan_vms([WEB], have, Consent()).refusals == ()
+
+
+def test_an_instance_has_no_more_vcpus_than_its_node_has_threads(model: Model) -> None:
+    for node in model.nodes.values():
+        node.threads = 2
+    model.nodes["node2"].threads = 4
+    model.converge(replace(WEB, vcpus=4))
+    assert model.guest("web")[0] == "node2"
+    problem = "it has 2 threads, and 4 virtual CPUs are too many for it"
+    assert failure(model, replace(WEB, name="db", vcpus=4, node="node1")).what == f"it cannot be there: {problem}"
+    assert refusal(model, replace(WEB, name="db", vcpus=5)).count("too many for it") == 3
+    assert refusal(model, replace(WEB, node="node1", vcpus=4)).endswith(f"to node1: {problem}")
+    assert failure(model, replace(WEB, vcpus=5)).what.endswith("5 virtual CPUs are too many for it")
+
+
+def test_what_has_more_vcpus_already_is_left_as_it_is(model: Model) -> None:
+    model.converge(replace(WEB, vcpus=4))
+    for node in model.nodes.values():
+        node.threads = 2
+    assert model.plan(replace(WEB, vcpus=4)).is_empty
+    model.converge(replace(WEB, vcpus=3))
+
+
 def test_a_foreign_machine_elsewhere_does_not_disturb_an_instance(model: Model) -> None:
     model.converge(WEB)
     model.nodes["node2"].foreign.add("web")
@@ -494,6 +528,42 @@ def test_a_lost_seed_is_written_again(model: Model) -> None:
     pool = model.nodes["node1"].pools["shared"]
     del pool[next(name for name in pool if name.endswith(".iso"))]
     assert acts(model.converge(replace(WEB, power="stopped"))) == ["write_seed"]
+
+
+def seeds(model: Model) -> list[str]:
+    return [name for name in model.volumes("node1", "shared") if name.endswith(".iso")]
+
+
+def test_an_old_seed_goes_when_no_guest_uses_it_any_more(model: Model) -> None:
+    """A running guest keeps the one that it was started with, also over a run that was killed."""
+    model.converge(WEB)
+    (first,) = seeds(model)
+    for hostname in ("two", "three"):
+        model.converge(replace(WEB, cloud_init=CloudInit(hostname=hostname)))
+    assert len(seeds(model)) == 2
+    assert first in seeds(model)
+    third = replace(WEB, cloud_init=CloudInit(hostname="three"))
+    model.converge(replace(third, power="stopped"))
+    plan = model.plan(third)
+    assert "delete_volume" not in acts(plan)
+    (kept,) = seeds(model)
+    assert kept != first
+
+
+def test_a_seed_in_the_words_of_a_version_before_is_left(model: Model) -> None:
+    want = replace(WEB, nics=(replace(WEB.nics[0], addresses=("2001:db8::5/64",), gateway="2001:db8::1"),))
+    guest = made(model, want)
+    digest = digest_of(render_seed(complete_new(want), guest.config.labels.id, [guest.config.interfaces[0].mac]))
+    older = digest_of(
+        render_seed(complete_new(want), guest.config.labels.id, [guest.config.interfaces[0].mac], is_older=True)
+    )
+    assert digest in guest.xml
+    guest.xml = guest.xml.replace(digest, older).replace(digest[:12], older[:12])
+    guest.live = guest.config
+    pool = model.nodes["node1"].pools["shared"]
+    (old,) = seeds(model)
+    pool[old.replace(digest[:12], older[:12])] = pool.pop(old)
+    assert model.plan(want).is_empty
 
 
 def test_a_lost_row_is_registered_again(model: Model) -> None:
@@ -679,7 +749,8 @@ def test_what_waits_for_a_restart(model: Model, change: dict[str, Any]) -> None:
     assert [change.field for change in plan.works[0].pending] == [change.field for change in pending] == [field]
 
     allowed = model.converge(want, allow_restart=True)
-    assert acts(allowed) == ["register", "stop", "start", "settle"]
+    gone = ["delete_volume"] if field == "cloud_init" else []
+    assert acts(allowed) == ["register", "stop", "start", *gone, "settle"]
     assert model.plan(want).works[0].pending == ()
     assert model.guest("web")[1].power == "running"
 
@@ -687,7 +758,8 @@ def test_what_waits_for_a_restart(model: Model, change: dict[str, Any]) -> None:
 def test_a_forced_restart(model: Model) -> None:
     model.converge(WEB)
     plan = model.converge(replace(WEB, memory=1024), allow_restart=True, force_stop=True)
-    assert acts(plan) == ["register", "define", "force_stop", "start", "settle"]
+    assert acts(plan) == ["register", "define", "stop", "start", "settle"]
+    assert step_of(plan, "stop").data == {"timeout_s": 90, "is_forced": True}
     assert fields(plan) == {"memory": (512, 1024, "next_boot")}
 
 
@@ -760,10 +832,11 @@ def test_nics_come_and_go(model: Model) -> None:
     two = replace(WEB, nics=(*WEB.nics, Nic(port_group="DMZ", mac="52:54:00:00:00:01")))
     # The seed names the NICs: the guest is told at its next start.
     assert acts(model.converge(two)) == ["write_seed", "define", "attach_nic", "label"]
-    assert acts(model.converge(WEB)) == ["write_seed", "define", "detach_nic", "label"]
+    # That of the second NIC was never used; the one it was started with is in use again.
+    assert acts(model.converge(WEB)) == ["write_seed", "define", "detach_nic", "label", "delete_volume"]
     plan = model.converge(replace(WEB, power="stopped"))
     plan = model.converge(replace(two, power="stopped"))
-    assert acts(plan) == ["write_seed", "define"]
+    assert acts(plan) == ["write_seed", "define", "delete_volume"]
 
 
 def test_nics_change_their_order(model: Model) -> None:
@@ -920,7 +993,7 @@ def test_another_image(model: Model) -> None:
     (work,) = plan.works
     assert work.loses == ("the root volume of web, made from image tiny",)
     assert [step.act for step in work.steps] == [
-        *("register", "force_stop", "delete_volume", "create_volume", "define", "start", "settle")
+        *("register", "stop", "delete_volume", "create_volume", "define", "start", "settle")
     ]
     assert Change("image", "tiny", "huge", "replace") in work.changes
     assert Change("volumes.root.size", 1024, 2048) in work.changes
@@ -983,9 +1056,10 @@ def test_a_change_that_the_node_cannot_take(model: Model, change: dict[str, Any]
 def test_another_seed(model: Model) -> None:
     model.converge(replace(WEB, power="stopped"))
     plan = model.converge(replace(WEB, cloud_init=CloudInit(user_data="#cloud-config\n{password: hush}")))
-    assert acts(plan) == ["write_seed", "define"]
+    assert acts(plan) == ["write_seed", "define", "delete_volume"]
     # Only digests: what is in the seed may be secret.
-    ((before, after, when),) = fields(plan).values()
+    assert fields(plan).pop("cloud_init.old_seeds") == (1, 0, "live")
+    before, after, when = fields(plan)["cloud_init"]
     assert (len(before), len(after), when) == (12, 12, "next_boot")
     assert "hush" not in str(plan)
 
@@ -1153,13 +1227,13 @@ def test_moves_give_back_memory(model: Model) -> None:
         ("running", None, False, []),
         ("running", "running", False, []),
         ("running", "stopped", False, ["stop"]),
-        ("running", "stopped", True, ["force_stop"]),
+        ("running", "stopped", True, ["stop"]),
         ("running", "paused", False, ["suspend"]),
         ("paused", None, False, []),
         ("paused", "running", False, ["resume"]),
         # A paused guest does not feel its power button.
         ("paused", "stopped", False, ["resume", "stop"]),
-        ("paused", "stopped", True, ["force_stop"]),
+        ("paused", "stopped", True, ["resume", "stop"]),
         ("paused", "paused", False, []),
         ("stopped", None, False, []),
         ("stopped", "running", False, ["start"]),
@@ -1220,7 +1294,8 @@ def test_removal_of_what_runs(model: Model, power: str) -> None:
     model.converge(replace(WEB, power=power))
     assert refusal(model, replace(WEB, state="absent")) == f"it is {power}; only a stopped instance can be removed"
     plan = model.converge(replace(WEB, state="absent"), force_stop=True)
-    assert acts(plan) == ["force_stop", "undefine", "delete_volume", "unregister"]
+    woken = ["resume"] if power == "paused" else []
+    assert acts(plan) == [*woken, "stop", "undefine", "delete_volume", "unregister"]
 
 
 def test_removal_with_leftovers(model: Model) -> None:

@@ -417,14 +417,14 @@ def known(*sizes: str) -> dict[str, dict[str, Any]]:
 
 
 CAPACITY: list[tuple[str, dict[str, dict[str, Any]], list[dict[str, Any]], list[str], list[str]]] = [
-    ("fits", known("8 GiB", "8 GiB", "8 GiB"), [instance("a", memory="8 GiB")], [], []),
+    ("fits", known("8 GiB", "8 GiB", "8 GiB"), [instance("a", memory="7 GiB")], [], []),
     (
         "larger than any node",
         known("8 GiB", "8 GiB", "16 GiB"),
         [instance("a", memory="900 GiB")],
         [
             "pextra_instances[0] (a).memory: 900 GiB does not fit: "
-            "the largest node of mtl-1 that can run it, node3, has 16 GiB"
+            "the largest node of mtl-1 that can run it, node3, has 14 GiB"
         ],
         [],
     ),
@@ -432,21 +432,21 @@ CAPACITY: list[tuple[str, dict[str, dict[str, Any]], list[dict[str, Any]], list[
         "larger than its node",
         known("8 GiB", "8 GiB", "16 GiB"),
         [instance("a", memory="10 GiB", node="node1")],
-        ["pextra_instances[0] (a).memory: 10 GiB does not fit: its node node1 has 8 GiB"],
+        ["pextra_instances[0] (a).memory: 10 GiB does not fit: its node node1 has 7 GiB"],
         [],
     ),
     (
         "too many on one node",
         known("8 GiB", "8 GiB", "16 GiB"),
         [instance("a", memory="5 GiB", node="node1"), instance("b", memory="5 GiB", node="node1")],
-        ["pextra_instances[1] (b).node: 2 instances are pinned to node1 with 10 GiB together; it has 8 GiB"],
+        ["pextra_instances[1] (b).node: 2 instances are pinned to node1 with 10 GiB together; it has 7 GiB"],
         [],
     ),
     (
         "more than everything",
         known("2 GiB", "2 GiB", "2 GiB"),
-        [instance("a", memory="2 GiB", count=4)],
-        ["pextra_instances: 4 running instances with 8 GiB together do not fit: mtl-1 has 6 GiB"],
+        [instance("a", memory="1536 MiB", count=4)],
+        ["pextra_instances: 4 running instances with 6 GiB together do not fit: mtl-1 has 5.2 GiB"],
         [],
     ),
     (
@@ -456,7 +456,7 @@ CAPACITY: list[tuple[str, dict[str, dict[str, Any]], list[dict[str, Any]], list[
         [],
         [
             "pextra_instances: 5 running instances with 5 GiB together do not fit with one node lost: "
-            "mtl-1 then keeps 4 GiB usable"
+            "mtl-1 then keeps 3.5 GiB usable"
         ],
     ),
     (
@@ -464,6 +464,13 @@ CAPACITY: list[tuple[str, dict[str, dict[str, Any]], list[dict[str, Any]], list[
         known("2 GiB", "2 GiB", "2 GiB"),
         [instance("a", memory="2 GiB", count=4, power="stopped")],
         [],
+        [],
+    ),
+    (
+        "what a host keeps that does not say",
+        {"node1": {**HOSTS["node1"], "pextra_memory": "16 GiB"}},
+        [instance("a", memory="15 GiB")],
+        ["pextra_instances[0] (a).memory: 15 GiB does not fit: the largest node of mtl-1 that can run it, node1, "],
         [],
     ),
     (

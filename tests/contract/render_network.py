@@ -1,0 +1,42 @@
+"""Run cloud-init's own renderers on a network configuration: what each system's files then say, as JSON.
+
+Called with the directory of cloud-init's Python packages; the configuration is YAML on standard input. The renderers'
+settings are those of cloudinit/distros/debian.py and rhel.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+
+import yaml
+from cloudinit.net import eni, netplan, network_manager, networkd, sysconfig
+
+SCRIPTS = "%(base)s/network-scripts"
+RENDERERS = {
+    "netplan": netplan.Renderer({"netplan_path": "etc/netplan/50-cloud-init.yaml", "postcmds": False}),
+    "eni": eni.Renderer({"eni_path": "etc/network/interfaces"}),
+    "networkd": networkd.Renderer(None),
+    "network-manager": network_manager.Renderer(None),
+    "sysconfig": sysconfig.Renderer(
+        {
+            "control": "etc/sysconfig/network",
+            "iface_templates": f"{SCRIPTS}/ifcfg-%(name)s",
+            "route_templates": {"ipv4": f"{SCRIPTS}/route-%(name)s", "ipv6": f"{SCRIPTS}/route6-%(name)s"},
+            "flavor": "rhel",
+        }
+    ),
+}
+
+configuration = sys.stdin.read()
+rendered = {}
+for name, renderer in RENDERERS.items():
+    with tempfile.TemporaryDirectory() as target:
+        renderer.render_network_config(yaml.safe_load(configuration), target=target)
+        files = sorted(path for path in Path(target).rglob("*") if path.is_file())
+        rendered[name] = "\n".join(path.read_text() for path in files)
+json.dump(rendered, sys.stdout)

@@ -1,0 +1,101 @@
+"""Seeds as the real cloud-init of Debian understands them, whatever manages the guest's network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Vm, complete_new
+
+MAC = "52:54:00:12:34:56"
+# cloud-init, and what its renderers import that is no requirement of ours. All of it is Python alone.
+PACKAGES = ("cloud-init", "python3-configobj", "python3-six")
+RENDERERS = ("netplan", "eni", "networkd", "network-manager", "sysconfig")
+IPV4 = {
+    "netplan": ["addresses:\n            - 192.0.2.10/24", "to: 0.0.0.0/0\n                via: 192.0.2.1"],
+    "eni": ["address 192.0.2.10/24", "add default gw 192.0.2.1"],
+    "networkd": ["Address=192.0.2.10/24", "Destination=0.0.0.0/0\n\nGateway=192.0.2.1\n"],
+    "network-manager": ["address1=192.0.2.10/24", "route1=0.0.0.0/0,192.0.2.1\n"],
+    "sysconfig": ["IPADDR=192.0.2.10\n", "\nGATEWAY=192.0.2.1\n"],
+}
+IPV6 = {
+    "netplan": ["- 2001:db8::10/64", "gateway6: 2001:db8::1\n"],
+    "eni": ["inet6 static\n    address 2001:db8::10/64", "gateway 2001:db8::1\n"],
+    "networkd": ["Address=2001:db8::10/64", "[Route]\nGateway=2001:db8::1\n"],
+    "network-manager": ["address1=2001:db8::10/64", "gateway=2001:db8::1\n"],
+    "sysconfig": ["IPV6ADDR=2001:db8::10/64", "IPV6_DEFAULTGW=2001:db8::1\n"],
+}
+BY_DHCP = {
+    "netplan": ["dhcp4: true"],
+    "eni": ["inet dhcp"],
+    "networkd": ["DHCP=ipv4"],
+    "network-manager": ["[ipv4]\nmethod=auto"],
+    "sysconfig": ["BOOTPROTO=dhcp"],
+}
+
+
+@pytest.fixture(scope="module")
+def cloud_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Debian's package, unpacked and not installed."""
+    target = tmp_path_factory.mktemp("cloud-init")
+    subprocess.run(["apt-get", "download", "-q", *PACKAGES], cwd=target, check=True, timeout=120, capture_output=True)
+    for package in target.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", package, target], check=True, timeout=60)
+    return target / "usr/lib/python3/dist-packages"
+
+
+def rendered(cloud_init: Path, nic: Nic) -> dict[str, str]:
+    """Return what each renderer writes for a new instance with one NIC."""
+    seed = render_seed(complete_new(Vm(name="web", nics=(nic,))), "inst-1", [MAC])
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("render_network.py")), str(cloud_init)],
+        input=seed["network-config"],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def by_nic(cloud_init: Path) -> dict[str, dict[str, str]]:
+    nics = {
+        "ipv4": Nic(port_group="p", addresses=("192.0.2.10/24",), gateway="192.0.2.1"),
+        "ipv6": Nic(port_group="p", addresses=("2001:db8::10/64",), gateway="2001:db8::1"),
+        "both": Nic(
+            port_group="p",
+            addresses=("192.0.2.10/24", "2001:db8::10/64"),
+            gateway="192.0.2.1",
+            gateway6="2001:db8::1",
+        ),
+        "dhcp": Nic(port_group="p"),
+    }
+    return {name: rendered(cloud_init, nic) for name, nic in nics.items()}
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize(
+    ("nic", "expected"),
+    [("ipv4", [IPV4]), ("ipv6", [IPV6]), ("both", [IPV4, IPV6]), ("dhcp", [BY_DHCP])],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_renderer_writes_addresses_and_default_routes(
+    by_nic: dict[str, dict[str, str]], nic: str, expected: list[dict[str, list[str]]], renderer: str
+) -> None:
+    text = by_nic[nic][renderer]
+    assert MAC in text
+    for family in expected:
+        for part in family[renderer]:
+            assert part in text
+    # A default route of cloud-init 22.4 to ::/0 would have become one to ::/64.
+    assert "::/64" not in text.replace("2001:db8::10/64", "")
+
+
+def test_a_gateway_of_ipv6_given_as_gateway_is_the_same(cloud_init: Path, by_nic: dict[str, dict[str, str]]) -> None:
+    nic = Nic(port_group="p", addresses=("2001:db8::10/64",), gateway6="2001:db8::1")
+    assert rendered(cloud_init, nic) == by_nic["ipv6"]
