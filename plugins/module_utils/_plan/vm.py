@@ -910,6 +910,8 @@ def _plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, conte
     if want.autostart:
         steps.append(Step("autostart", "let it start with its node", {"autostart": True}))
     steps += _power_steps("stopped", power, context)
+    # What a killed run has left, or one before whose definition is gone.
+    steps += _stale_seeds(want, instance_id, [model], state, context)
     if attributes != settled:
         steps.append(_settle(instance_id, want, context, settled, f"note that it is {power}"))
     changes = [
@@ -1092,10 +1094,11 @@ def _plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, c
         if current.autostart != autostart:
             steps.append(Step("autostart", "set autostart", {"autostart": autostart}))
         steps += power.steps
-    if target is None:
-        stale = _stale_seeds(want, instance_id, current, model, here, context, keeps_running=power.keeps_running)
-        steps += stale
-        changes += [Change("cloud_init.old_seeds", len(stale), 0)] if stale else []
+    # Also after a move where they were seen: what has moved is in shared pools.
+    used = [model, *([current.live] if power.keeps_running and current.live is not None else [])]
+    stale = _stale_seeds(want, instance_id, used, here, context)
+    steps += stale
+    changes += [Change("cloud_init.old_seeds", len(stale), 0)] if stale else []
     if attributes != settled:
         text = "note that it has moved" if target is not None else f"note that it is {power.wanted}"
         steps.append(_settle(instance_id, want, context, settled, text))
@@ -1133,23 +1136,13 @@ def _walk(want: Vm, current: Domain, model: DomainModel) -> Walked:
 
 
 def _stale_seeds(
-    want: Vm,
-    instance_id: str,
-    current: Domain,
-    model: DomainModel,
-    here: NodeState,
-    context: _Context,
-    *,
-    keeps_running: bool,
+    want: Vm, instance_id: str, used: Sequence[DomainModel], here: NodeState, context: _Context
 ) -> list[Step]:
-    """Plan to delete the seeds that are in use no more: they hold the hashes of passwords.
+    """Plan to delete the seeds that none of `used` has: they hold the hashes of passwords.
 
     The one that a running guest was started with stays until the first run after its next start.
     """
-    used = {_disk_of("seed", model)}
-    if keeps_running and current.live is not None:
-        used.add(_disk_of("seed", current.live))
-    names = {disk.volume for disk in used if disk is not None}
+    names = {disk.volume for model in used if (disk := _disk_of("seed", model)) is not None}
     return [
         _delete_step(pool, volume, "destroy an old cloud-init seed", context)
         for pool, volumes in sorted(here.volumes.items())
