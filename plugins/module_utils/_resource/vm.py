@@ -110,8 +110,10 @@ class VmResource:
             allow_restart=bool(options["allow_restart"]),
             force_stop=bool(options["force_stop"]),
             remove_volumes=bool(options["remove_volumes"]),
-            stop_timeout_s=int(options["stop_timeout_s"]),
         )
+        # Only the module of instances has it; elsewhere it is as usual.
+        if options["stop_timeout_s"] is not None:
+            consent = replace(consent, stop_timeout_s=int(options["stop_timeout_s"]))
         plan = plan_vms(wants, have, consent)
         return replace(plan, warnings=have.warnings)
 

@@ -255,7 +255,7 @@ def test_capacity_with_one_node_lost_is_a_warning(site: Path) -> None:
     write(site, "pextra_memory: 2 GiB\npextra_instances: [{name: web, count: 3, memory: 1 GiB}]")
     run = validate(site)
     assert run.code == 0
-    assert "do not fit with one node lost: default then keeps 2 GiB usable" in run.output
+    assert "do not fit with one node lost: default then keeps 1.8 GiB usable" in run.output
 
 
 def test_an_image_in_the_inventory_is_a_warning(site: Path) -> None:

@@ -31,7 +31,7 @@ def test_it_waits_for_the_next_start() -> None:
     ]
     model.apply(plan)
     plan = model.call(Vm(name="web", further=TOPOLOGY), allow_restart=True, force_stop=True)
-    assert [act for act in acts(plan) if act not in ("register", "settle")] == ["force_stop", "start"]
+    assert [act for act in acts(plan) if act not in ("register", "settle")] == ["stop", "start"]
     model.apply(plan)
     assert model.call(Vm(name="web", further=TOPOLOGY)).is_empty
 
