@@ -129,7 +129,7 @@ options:
       name:
         description:
           - 'The name of the NIC, by which it is known: its MAC address and its addresses stay with it when
-            others come and go.'
+            others come and go. cloud-init gives the guest''s interface this name.'
           - V(nic0), V(nic1) and so on, by their order, unless given.
         type: str
       port_group:
@@ -403,7 +403,7 @@ options:
           name:
             description:
               - 'The name of the NIC, by which it is known: its MAC address and its addresses stay with
-                it when others come and go.'
+                it when others come and go. cloud-init gives the guest''s interface this name.'
               - V(nic0), V(nic1) and so on, by their order, unless given.
             type: str
           port_group:

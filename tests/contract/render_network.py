@@ -1,5 +1,7 @@
 """Run cloud-init's own renderers on a network configuration: what each system's files then say, as JSON.
 
+`names` are the names that cloud-init gives to interfaces before any of them is up, by MAC address.
+
 Called with the directory of cloud-init's Python packages; the configuration is YAML on standard input. The renderers'
 settings are those of cloudinit/distros/debian.py and rhel.py.
 """
@@ -14,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 
 import yaml
-from cloudinit.net import eni, netplan, network_manager, networkd, sysconfig
+from cloudinit.net import eni, extract_physdevs, netplan, network_manager, networkd, sysconfig
 
 SCRIPTS = "%(base)s/network-scripts"
 RENDERERS = {
@@ -33,7 +35,8 @@ RENDERERS = {
 }
 
 configuration = sys.stdin.read()
-rendered = {}
+devices = extract_physdevs(yaml.safe_load(configuration))
+rendered = {"names": {device[0]: device[1] for device in devices}}
 for name, renderer in RENDERERS.items():
     with tempfile.TemporaryDirectory() as target:
         renderer.render_network_config(yaml.safe_load(configuration), target=target)

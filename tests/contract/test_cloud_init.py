@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import render_seed
@@ -48,7 +49,7 @@ def cloud_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target / "usr/lib/python3/dist-packages"
 
 
-def rendered(cloud_init: Path, nic: Nic) -> dict[str, str]:
+def rendered(cloud_init: Path, nic: Nic) -> dict[str, Any]:
     """Return what each renderer writes for a new instance with one NIC."""
     seed = render_seed(complete_new(Vm(name="web", nics=(nic,))), "inst-1", [MAC])
     done = subprocess.run(
@@ -63,7 +64,7 @@ def rendered(cloud_init: Path, nic: Nic) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def by_nic(cloud_init: Path) -> dict[str, dict[str, str]]:
+def by_nic(cloud_init: Path) -> dict[str, dict[str, Any]]:
     nics = {
         "ipv4": Nic(port_group="p", addresses=("192.0.2.10/24",), gateway="192.0.2.1"),
         "ipv6": Nic(port_group="p", addresses=("2001:db8::10/64",), gateway="2001:db8::1"),
@@ -85,7 +86,7 @@ def by_nic(cloud_init: Path) -> dict[str, dict[str, str]]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_renderer_writes_addresses_and_default_routes(
-    by_nic: dict[str, dict[str, str]], nic: str, expected: list[dict[str, list[str]]], renderer: str
+    by_nic: dict[str, dict[str, Any]], nic: str, expected: list[dict[str, list[str]]], renderer: str
 ) -> None:
     text = by_nic[nic][renderer]
     assert MAC in text
@@ -96,6 +97,13 @@ def test_every_renderer_writes_addresses_and_default_routes(
     assert "::/64" not in text.replace("2001:db8::10/64", "")
 
 
-def test_a_gateway_of_ipv6_given_as_gateway_is_the_same(cloud_init: Path, by_nic: dict[str, dict[str, str]]) -> None:
+def test_a_gateway_of_ipv6_given_as_gateway_is_the_same(cloud_init: Path, by_nic: dict[str, dict[str, Any]]) -> None:
     nic = Nic(port_group="p", addresses=("2001:db8::10/64",), gateway6="2001:db8::1")
     assert rendered(cloud_init, nic) == by_nic["ipv6"]
+
+
+def test_an_interface_is_called_as_its_nic(by_nic: dict[str, dict[str, Any]]) -> None:
+    """Renderers without a match by MAC address look for an interface that is called as the entry is."""
+    for files in by_nic.values():
+        assert files["names"] == {MAC: "nic0"}
+        assert "nic0" in files["eni"]

@@ -58,6 +58,13 @@ def check_device_name(value: str) -> str | None:
     return f"{shown(value)} is not a device name; write 3 to 32 letters, digits, dots, dashes or underscores"
 
 
+def check_nic_name(value: str) -> str | None:
+    """Like a device's, and as short as Linux wants the names of interfaces: guests call it so."""
+    if len(value) <= 15 and check_device_name(value) is None:
+        return None
+    return f"{shown(value)} is not a NIC's name; write 3 to 15 letters, digits, dots, dashes or underscores"
+
+
 def check_unit(value: str) -> str | None:
     """As libvirt names the units of a target: bus, target and LUN."""
     if _UNIT.fullmatch(value):
@@ -167,6 +174,7 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_vswitch_name: rf"^{_VSWITCH.pattern}$",
     check_interface: rf"^{_INTERFACE.pattern}$",
     check_device_name: rf"^{_DEVICE_NAME.pattern}$",
+    check_nic_name: r"^[A-Za-z0-9][A-Za-z0-9._-]{2,14}$",
     check_unit: rf"^{_UNIT.pattern}$",
     check_plain_text: r"^[^<>\u0000-\u001f\u007f]{0,255}$",
     check_tag: rf"^{_NAME.pattern}$",

@@ -94,7 +94,8 @@ def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None, *, i
     """cloud-init's network configuration, version 2.
 
     The default route of IPv6 is `gateway6`: of a route to ::/0, which versions before wrote, several renderers of
-    cloud-init 22.4 make one to ::/64.
+    cloud-init 22.4 make one to ::/64. `set-name`, because renderers other than netplan's and NetworkManager's look for
+    an interface that is called as the entry is.
     """
     ethernets: dict[str, Any] = {}
     for nic, mac in zip(nics, macs, strict=True):
@@ -109,6 +110,8 @@ def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None, *, i
             nic.nameservers if nic.nameservers is not None else old.get("nameservers", {}).get("addresses", ())
         )
         entry: dict[str, Any] = {"match": {"macaddress": mac}}
+        if not is_older:
+            entry["set-name"] = nic.name or ""
         if addresses:
             entry["addresses"] = list(addresses)
         else:

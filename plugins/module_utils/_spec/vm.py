@@ -17,6 +17,7 @@ from ._checks import (
     check_mac,
     check_name,
     check_name_or_none,
+    check_nic_name,
     check_tag,
     check_unit,
 )
@@ -60,9 +61,10 @@ VOLUME = {
 NIC = {
     "name": Field(
         kind="str",
-        check=check_device_name,
+        check=check_nic_name,
         help="The name of the NIC, by which it is known: its MAC address and its addresses stay with it when others "
-        "come and go. V(nic0), V(nic1) and so on, by their order, unless given.",
+        "come and go. cloud-init gives the guest's interface this name. V(nic0), V(nic1) and so on, by their order, "
+        "unless given.",
     ),
     "port_group": Field(kind="str", create=REQUIRED, help="The port group it attaches to."),
     "mac": Field(

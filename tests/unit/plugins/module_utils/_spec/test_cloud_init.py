@@ -105,7 +105,7 @@ def test_network(nic: Nic, expected: dict[str, object]) -> None:
     seed = render(Vm(name="web", nics=(nic,)), "inst-1", [MAC])
     assert yaml.safe_load(seed["network-config"]) == {
         "version": 2,
-        "ethernets": {"nic0": {"match": {"macaddress": MAC}, **expected}},
+        "ethernets": {"nic0": {"match": {"macaddress": MAC}, "set-name": "nic0", **expected}},
     }
 
 
