@@ -101,6 +101,64 @@ def test_a_running_nic_changes_its_port_group(lab: Lab, guests: Site) -> None:
     wait_until("it hears Production again", lambda: pinged(lab, "172.20.0.5") == "ok", timeout_s=60)
 
 
+def nic_of_mover(lab: Lab, *options: str) -> str:
+    xml = lab.exec("node3", "virsh", "dumpxml", *options, MOVER)
+    found = re.search(r"<interface.*?</interface>", xml, re.DOTALL)
+    assert found is not None, xml
+    return found[0]
+
+
+def place_of_mover(lab: Lab) -> tuple[str, str]:
+    """Return the bridge and the VLAN of the running mover's NIC, as Open vSwitch has it."""
+    port = re.search(r"<target dev='(\w+)'", nic_of_mover(lab))
+    assert port is not None
+    tag = lab.exec("node3", "ovs-vsctl", "get", "Port", port[1], "tag").strip()
+    return lab.exec("node3", "ovs-vsctl", "iface-to-br", port[1]).strip(), tag
+
+
+@pytest.fixture
+def side(guests: Site) -> Iterator[Site]:
+    """A second vSwitch, with a port group."""
+    guests.module("pextra_vswitch", name="svswitch20", uplinks=[])
+    guests.module("pextra_port_group", name="Side", vswitch="svswitch20", vlan=7)
+    yield guests
+    guests.module("pextra_vm", name=MOVER, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    guests.module("pextra_port_group", name="Side", state="absent")
+    guests.module("pextra_vswitch", name="svswitch20", state="absent")
+
+
+def test_a_running_nic_goes_to_another_vswitch(lab: Lab, side: Site) -> None:
+    """libvirt moves none from one bridge of Open vSwitch to another: it is unplugged, and plugged in again."""
+    mover = instance(MOVER, "node3", "172.20.0.43", "#cloud-config\npextra_ping: [172.20.0.5]\n")
+    side.module("pextra_vm", **mover, power="stopped")
+    lab.sh(
+        "node3",
+        f'virsh dumpxml --inactive {MOVER} >/root/mover.xml && sed -i \'s#<model type=.virtio./>#<model type="virtio"/>'
+        '<filterref filter="clean-traffic"/><bandwidth><inbound average="50000"/></bandwidth><mtu size="1450"/>#\''
+        " /root/mover.xml && virsh define /root/mover.xml && rm /root/mover.xml",
+    )
+    side.module("pextra_vm", name=MOVER, power="running")
+    wait_until("it hears Production", lambda: pinged(lab, "172.20.0.5") == "ok", timeout_s=120)
+    kept = ("clean-traffic", "average='50000'", "mtu size='1450'", "csum='off'")
+
+    def must_be_in(group: str, network: str, vlan: str) -> None:
+        assert place_of_mover(lab) == (network, vlan)
+        for shown in (nic_of_mover(lab), nic_of_mover(lab, "--inactive")):
+            assert f"network='{network}' portgroup='{group}'" in shown
+            assert all(word in shown for word in kept), shown
+
+    named = {"name": MOVER, "nics": [{"name": "nic0", "port_group": "Side"}]}
+    real, again = side.calls("pextra_vm", named, named)
+    assert (real["changed"], again["changed"]) == (True, False)
+    must_be_in("Side", "svswitch20", "7")
+    # What a killed run leaves: the definition has it, and the guest has none.
+    lab.sh("node3", f"virsh detach-interface {MOVER} network --live && sleep 5")
+    assert "<interface" not in lab.exec("node3", "virsh", "dumpxml", MOVER)
+    real, again = side.calls("pextra_vm", named, named)
+    assert (real["changed"], again["changed"]) == (True, False)
+    must_be_in("Side", "svswitch20", "7")
+
+
 def test_a_copy_made_by_hand_is_not_ours(lab: Lab, cloud: Site) -> None:
     home = lab.home("mail")
     lab.sh(
