@@ -11,6 +11,8 @@ PYTHON ?= /usr/bin/python3
 INVENTORY ?= inventories/lab
 # How often `make chaos` interrupts a run.
 INTERRUPTIONS ?= 200
+# How often it lets two runs race for the same.
+RACES ?= 200
 # The size of the image of `make image-transfer`.
 IMAGE_MIB ?= 1024
 
@@ -160,9 +162,9 @@ storage: install ## Pools of every type on real NFS, SMB, iSCSI, LVM and ZFS, in
 	  --junit-xml .build/reports/storage.xml tests/storage
 
 .PHONY: chaos
-chaos: install lab-packages ## Interrupt the first run 200 times (INTERRUPTIONS=200)
-	@PEXTRA_INTERRUPTIONS=$(INTERRUPTIONS) tools/with_lab tools/step --show "Interruptions" $(PYTEST) \
-	  tests/integration/test_interruption.py
+chaos: install lab-packages ## Interrupt runs, and let two race (INTERRUPTIONS=200 RACES=200)
+	@PEXTRA_INTERRUPTIONS=$(INTERRUPTIONS) PEXTRA_RACES=$(RACES) tools/with_lab tools/step --show "Chaos" $(PYTEST) \
+	  tests/integration/test_interruption.py tests/integration/test_races.py
 
 .PHONY: image-transfer
 image-transfer: install lab-packages ## Bring an image of 1 GiB to three nodes (IMAGE_MIB=1024)
