@@ -617,13 +617,6 @@ EXAMPLES = r"""
 - name: Move it live to another node
   pextra.cloud.pextra_vm:
     name: web-1
-    vcpus: 2
-    memory: 512 MiB
-    image: tiny
-    root: {pool: shared, size: 1 GiB}
-    nics:
-      - port_group: Production
-        addresses: [172.20.0.11/24]
     node: node3
 
 - name: Have an instance on Ceph, with a unit of an iSCSI target

@@ -1,0 +1,124 @@
+"""The modules' own examples, one after the other, each of which changes what it names and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+import yaml
+
+from .lab import ROOT, Lab, Site
+
+# The lab's cloud has the examples' names already, and what they say would change it.
+RENAMED = {"web-1": "example-1", "172.20.0.11/24": "172.20.0.111/24", "DMZ": "example-dmz", "data": "example-data"}
+
+
+def examples(module: str) -> list[dict[str, Any]]:
+    """Return a module's examples as tasks, with names that nothing in the lab has."""
+    tree = ast.parse((ROOT / f"plugins/modules/{module}.py").read_text())
+    text = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "EXAMPLES"
+    )
+    return list(renamed(yaml.safe_load(text)))
+
+
+def renamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: renamed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [renamed(item) for item in value]
+    return RENAMED.get(value, value) if isinstance(value, str) else value
+
+
+def run(site: Site, task: dict[str, Any]) -> dict[str, Any]:
+    """Run an example, which must change something, and again, which must not."""
+    first, second = site.play([task, task])
+    assert first["changed"], task["name"]
+    assert not second["changed"], (task["name"], second.get("actions"))
+    return first
+
+
+def definition(lab: Lab, name: str) -> dict[str, Any]:
+    """Return what libvirt says of an instance, without what differs from node to node."""
+    root = ET.fromstring(lab.exec(lab.home(name), "virsh", "dumpxml", name, "--inactive"))
+    return {
+        "uuid": root.findtext("uuid"),
+        "memory": root.findtext("memory"),
+        "vcpus": root.findtext("vcpu"),
+        "metadata": ET.tostring(root.find("metadata")),
+        "disks": [disk.find("source").attrib for disk in root.iter("disk")],
+        "nics": [nic.find("mac").get("address") for nic in root.iter("interface")],
+    }
+
+
+@pytest.mark.long
+def test_instances(lab: Lab, cloud: Site) -> None:
+    made, moved, _on_ceph, many, gone = examples("pextra_vm")
+    name = RENAMED["web-1"]
+    try:
+        run(cloud, made)
+        home = lab.home(name)
+        assert lab.domains(home)[name] == "running"
+        before = definition(lab, name)
+        assert (before["memory"], before["vcpus"], len(before["disks"]), len(before["nics"])) == ("524288", "2", 2, 1)
+
+        target = next(node for node in lab.nodes if node != home)
+        call = moved["pextra.cloud.pextra_vm"]
+        assert set(call) == {"name", "node"}, "a call that moves an instance names nothing else"
+        run(cloud, {**moved, "pextra.cloud.pextra_vm": {**call, "node": target}})
+        assert lab.home(name) == target
+        assert definition(lab, name) == before
+
+        assert many["pextra.cloud.pextra_vm"]["vms"] == "{{ instances }}"
+        declared = [one for one in cloud.declared() if one["name"] == "batch-1"]
+        assert not cloud.play([{**many, "vars": {"instances": declared}}])[-1]["changed"]
+
+        run(cloud, gone)
+        assert lab.where(name) == []
+    finally:
+        cloud.module("pextra_vm", vms=[{"name": name, "state": "absent"}], remove_volumes=True, confirm="DESTROY")
+
+
+@pytest.mark.long
+def test_volumes(lab: Lab, cloud: Site) -> None:
+    """As far as the lab has room for them."""
+    attached, _grown, detached, _several, gone, purged = examples("pextra_volume")
+    name = RENAMED["data"]
+    try:
+        attached["pextra.cloud.pextra_volume"]["size"] = "20 MiB"
+        run(cloud, attached)
+        xml = lab.exec(lab.home("db"), "virsh", "dumpxml", "db")
+        assert name in xml
+        assert "<total_iops_sec>2000</total_iops_sec>" in xml
+        # That it was attached and limited is all that this call takes back.
+        run(cloud, detached)
+        assert name not in lab.exec(lab.home("db"), "virsh", "dumpxml", "db")
+        gone["pextra.cloud.pextra_volume"]["name"] = name
+        run(cloud, gone)
+        assert not lab.sh("node1", f"ls /srv/shared | grep {name} || true")
+        cloud.play([purged])
+    finally:
+        cloud.remove_volumes(name)
+
+
+@pytest.mark.long
+def test_port_groups(lab: Lab, cloud: Site) -> None:
+    _one, _several, untagged, gone = examples("pextra_port_group")
+    name = RENAMED["DMZ"]
+    options = {"name": name, "vswitch": "svswitch10", "vlan": 99}
+    try:
+        run(cloud, {**untagged, "pextra.cloud.pextra_port_group": {"name": "Native", "vswitch": "svswitch10"}})
+        run(cloud, {"name": "tagged", "pextra.cloud.pextra_port_group": options})
+        assert f"<portgroup name='{name}'>" in lab.exec("node1", "virsh", "net-dumpxml", "svswitch10")
+        # A call that names the description leaves the VLAN.
+        run(cloud, {"name": "described", "pextra.cloud.pextra_port_group": {"name": name, "description": "outside"}})
+        assert "<tag id='99'/>" in lab.exec("node1", "virsh", "net-dumpxml", "svswitch10").split(name)[1]
+        run(cloud, gone)
+        assert name not in lab.exec("node1", "virsh", "net-dumpxml", "svswitch10")
+    finally:
+        for one in (name, "Native"):
+            cloud.play([{"pextra.cloud.pextra_port_group": {"name": one, "state": "absent"}, "ignore_errors": True}])
