@@ -111,6 +111,14 @@ options:
     description:
       - The key that lets the nodes join. Needed only for nodes that have not joined.
     type: str
+  dead:
+    description:
+      - With O(state=absent), whether the nodes have died and will not come back. They are not asked then, and what
+        only they had is forgotten, their instances and volumes included, for which O(confirm) is needed.
+      - A node that answers is refused. Be sure that it cannot run instances any more before anything takes their place.
+      - Volumes in shared storage pools stay, as volumes that an instance has left.
+    type: bool
+    default: false
 seealso:
   - module: pextra.cloud.pextra_node_info
   - module: pextra.cloud.pextra_cluster
@@ -287,7 +295,7 @@ def _load() -> type[Any]:
     return NodeResource
 
 
-_EXTRA = {"clustering_key": {"type": "str", "no_log": True}}
+_EXTRA = {"clustering_key": {"type": "str", "no_log": True}, "dead": {"type": "bool", "default": False}}
 
 
 def main() -> None:

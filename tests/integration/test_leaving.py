@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from cryptography import x509
 
@@ -39,6 +41,47 @@ def test_leaving_revokes_the_certificates_of_that_node_alone(lab: Lab, cloud: Si
     anew = int(lab.exec("node4", *SHOW).strip().partition("=")[2], 16)
     assert anew not in revoked()
     assert "4 of 4 nodes healthy" in larger.run().must_change_nothing().output
+
+
+def test_a_dead_node_leaves_without_being_asked(lab: Lab, cloud: Site, larger: Site) -> None:
+    """It takes what only it had out of the registry, for which consent is needed; one that answers is refused."""
+    larger.run().must_succeed()
+    serial = int(lab.exec("node4", *SHOW).strip().partition("=")[2], 16)
+    larger.module("pextra_vm", name="lost", node="node4", memory="64 MiB", power="stopped")
+    leave = ("-e", "nodes=node4", "-e", "confirm=DESTROY", "-e", "dead=true")
+    refused = larger.run(*leave, playbook="pextra.cloud.decommission")
+    assert refused.code != 0
+    assert "it answers, so it has not died" in refused.output
+    assert lab.domains("node4") == {"lost": "shut off"}
+    assert serial not in revoked()
+
+    subprocess.run(["podman", "kill", "pextra-node4"], check=True, capture_output=True)
+    unsaid = larger.run(*leave[:2], *leave[4:], playbook="pextra.cloud.decommission")
+    assert "confirm=DESTROY" in unsaid.output
+    unsaid = larger.refused_module("pextra_node", name="node4", state="absent", dead=True)
+    assert "instance lost, which only node node4 has" in unsaid["msg"]
+    assert "node4" in {node["name"] for node in cloud.module("pextra_node_info")["nodes"]}
+
+    larger.run(*leave, playbook="pextra.cloud.decommission").must_succeed()
+    assert serial in revoked()
+    assert "node4" not in {node["name"] for node in cloud.module("pextra_node_info")["nodes"]}
+    assert "lost" not in {one["name"] for one in cloud.module("pextra_vm_info")["vms"]}
+    larger.run(*leave, playbook="pextra.cloud.decommission").must_succeed()
+    cloud.run().must_succeed()
+    cloud.run().must_change_nothing()
+
+
+def test_a_node_with_data_of_ceph_does_not_leave(lab: Lab, cloud: Site) -> None:
+    lab.sh("node3", "mkdir -p /var/lib/ceph/osd/ceph-7 && touch /var/lib/ceph/osd/ceph-7/whoami")
+    try:
+        homes = list(lab.domains("node3"))
+        refused = cloud.run("-e", "nodes=node3", "-e", "confirm=DESTROY", playbook="pextra.cloud.decommission")
+        assert refused.code != 0
+        assert all(f"instance {name}" in refused.output for name in homes)
+        assert "OSD 7 of Ceph" in refused.output
+    finally:
+        lab.sh("node3", "rm -r /var/lib/ceph/osd/ceph-7")
+    cloud.run().must_change_nothing()
 
 
 def test_a_revoked_certificate_is_issued_anew(lab: Lab, cloud: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._errors import Problem
@@ -31,8 +31,14 @@ class NodeHave:
     down: Mapping[str, Problem] = field(default_factory=dict)
 
 
-def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[str], str | None]) -> Plan:
-    """Plan joins, changes and leaves. check_key says why the given key does not open a cluster (by id), or None."""
+def plan_nodes(
+    wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[str], str | None], is_dead: bool = False
+) -> Plan:
+    """Plan joins, changes and leaves.
+
+    check_key says why the given key does not open a cluster (by id), or None. is_dead: who leaves has died, so it is
+    not asked, and what it alone had is forgotten.
+    """
     works: list[Work] = []
     refusals: list[Problem] = []
     failures: list[Problem] = []
@@ -40,7 +46,13 @@ def plan_nodes(wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[st
         label = f"node {want.name}"
         row = have.nodes.get(want.name)
         if want.state == "absent":
-            if row is not None:
+            if row is not None and is_dead:
+                forgotten = _forget(want, row, have)
+                if isinstance(forgotten, Problem):
+                    refusals.append(forgotten)
+                else:
+                    works.append(forgotten)
+            elif row is not None:
                 _leave(want, row, have, works, refusals, failures)
             continue
         reference = want.cluster or (row.scope if row is not None else None)
@@ -212,3 +224,38 @@ def _leave(
             changes=(Change("name", want.name, None),),
         )
     )
+
+
+def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
+    """Take a node out that will not come back, with what is registered on it alone.
+
+    What lies in shared storage pools stays there: volumes of its instances are then volumes that an instance has left.
+    """
+    if want.name not in have.down:
+        return Problem(
+            "it answers, so it has not died",
+            "Let it leave without dead: then it is asked what it holds, and takes its identity off.",
+            resource=f"node {want.name}",
+        )
+    alone = [member for member in have.hierarchy.members if member.attributes.get("node") == row.id]
+    shared = [member for member in have.hierarchy.members if row.id in (member.attributes.get("nodes") or ())]
+    steps = [
+        Step("take_out", f"take it out of {member.kind} {member.name}", {"id": member.id, "node": row.id})
+        for member in shared
+    ]
+    steps += [Step("remove", f"forget {member.kind} {member.name}", {"id": member.id}) for member in alone]
+    steps.append(Step("remove", "forget it", {"id": row.id}))
+    return Work(
+        kind="node",
+        name=want.name,
+        id=row.id,
+        steps=tuple(steps),
+        changes=(Change("name", want.name, None),),
+        loses=tuple(sorted(f"{member.kind} {member.name}, which only node {want.name} has" for member in alone)),
+    )
+
+
+def without_node(member: Row, node_id: str) -> Row:
+    """Return what is on several nodes as it is without one of them."""
+    nodes = [id_ for id_ in member.attributes.get("nodes") or () if id_ != node_id]
+    return replace(member, attributes={**member.attributes, "nodes": nodes})

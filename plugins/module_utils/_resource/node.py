@@ -9,7 +9,7 @@ from typing import Any
 from .._cloud import Cloud
 from .._plan._types import Plan, Step, Work
 from .._plan.hierarchy import find
-from .._plan.node import NodeHave, plan_nodes
+from .._plan.node import NodeHave, plan_nodes, without_node
 from .._spec._common import parse_spec
 from .._spec._mistake import Mistake
 from .._spec.clustering_key import check_key
@@ -62,7 +62,7 @@ class NodeResource:
                 return "it has not joined yet, and no clustering key was given"
             return check_key(key, secrets, cluster_id, now=time.time())
 
-        return plan_nodes(wants, have, check_key=why_not)
+        return plan_nodes(wants, have, check_key=why_not, is_dead=bool(options["dead"]))
 
     def reserve(self, cloud: Cloud, plan: Plan) -> None:
         """Nothing: the steps themselves write the registry."""
@@ -70,6 +70,8 @@ class NodeResource:
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
         if step.act == "label":
             cloud.labels(work.name).write(step.data["labels"])
+        elif step.act == "take_out":
+            cloud.registry.change(step.data["id"], lambda member: without_node(member, step.data["node"]))
         else:
             apply_to_registry(cloud, step)
 

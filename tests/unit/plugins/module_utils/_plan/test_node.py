@@ -19,6 +19,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import (
     labels_of_node,
     plan_nodes,
     rows_from_labels,
+    without_node,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.node import Node
 
@@ -233,6 +234,34 @@ def test_what_holds_something_stays(member: Row, what: str) -> None:
 
 
 # Labels
+
+
+DEAD = replace(JOINED, labels={}, down={"node1": DOWN})
+
+
+def test_a_dead_node_is_forgotten_with_what_it_alone_had() -> None:
+    alone = [Row(new_id(kind), kind, "db", MTL.id, {"node": NODE.id}) for kind in ("instance", "volume")]
+    elsewhere = Row(new_id("instance"), "instance", "web", MTL.id, {"node": "node-x"})
+    vswitch = Row(new_id("vswitch"), "vswitch", "svswitch10", MTL.id, {"nodes": ["node-x", NODE.id], "uplinks": []})
+    have = replace(DEAD, hierarchy=replace(HIERARCHY, members=(*alone, elsewhere, vswitch)))
+    (work,) = plan_nodes([Node(name="node1", state="absent")], have, check_key=closed, is_dead=True).works
+    assert {step.data["id"] for step in work.steps if step.act == "remove"} == {NODE.id, *(row.id for row in alone)}
+    assert work.steps[-1].data["id"] == NODE.id, "the node last: a run that was killed goes on"
+    (taken,) = [step.data for step in work.steps if step.act == "take_out"]
+    assert taken == {"id": vswitch.id, "node": NODE.id}
+    assert without_node(vswitch, NODE.id).attributes == {"nodes": ["node-x"], "uplinks": []}
+    assert [text.partition(",")[0] for text in work.loses] == ["instance db", "volume db"]
+    assert work.node is None, "it is not asked"
+
+
+def test_a_node_that_answers_has_not_died() -> None:
+    plan = plan_nodes([Node(name="node1", state="absent")], JOINED, check_key=closed, is_dead=True)
+    assert "it answers" in refused(plan).what
+
+
+def test_a_dead_node_that_has_left_is_no_change() -> None:
+    have = replace(DEAD, nodes={})
+    assert plan_nodes([Node(name="node1", state="absent")], have, check_key=closed, is_dead=True).works == ()
 
 
 def test_labels_come_back_as_rows() -> None:
