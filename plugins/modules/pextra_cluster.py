@@ -23,6 +23,14 @@ options:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(clusters) is needed.
     type: str
+  former_name:
+    description:
+      - The name that it had.
+      - What is registered by that name gets the new one, and keeps its identifier and all that belongs
+        to it.
+      - Without this, another name is another thing.
+      - Of no effect afterwards.
+    type: str
   description:
     description:
       - One line about it, for people.
@@ -52,6 +60,14 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
+      former_name:
+        description:
+          - The name that it had.
+          - What is registered by that name gets the new one, and keeps its identifier and all that belongs
+            to it.
+          - Without this, another name is another thing.
+          - Of no effect afterwards.
+        type: str
       description:
         description:
           - One line about it, for people.

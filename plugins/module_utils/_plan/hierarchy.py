@@ -38,7 +38,7 @@ def plan_organizations(wants: Sequence[Organization], have: Hierarchy) -> Plan:
     works: list[Work] = []
     refusals: list[Problem] = []
     for want in wants:
-        row = find(want.name, have.organizations)
+        row = _find_own(want, have.organizations)
         if want.state == "absent":
             used = [dc.name for dc in have.datacenters if row and dc.attributes.get("organization") == row.id]
             used += [member.name for member in have.members if row and member.attributes.get("organization") == row.id]
@@ -61,7 +61,7 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
     works: list[Work] = []
     refusals: list[Problem] = []
     for want in wants:
-        row = find(want.name, have.datacenters)
+        row = _find_own(want, have.datacenters)
         if want.state == "absent":
             used = [cluster.name for cluster in have.clusters if row and cluster.attributes.get("datacenter") == row.id]
             _remove(works, refusals, "datacenter", row, used)
@@ -87,7 +87,7 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
     works: list[Work] = []
     refusals: list[Problem] = []
     for want in wants:
-        row = find(want.name, have.clusters)
+        row = _find_own(want, have.clusters)
         if want.state == "absent":
             used = [f"{member.kind} {member.name}" for member in have.members if row and member.scope == row.id]
             _remove(works, refusals, "cluster", row, used)
@@ -108,6 +108,14 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
 def find(reference: str, rows: Sequence[Row]) -> Row | None:
     """Return the row that a name or an identifier refers to."""
     return next((row for row in rows if reference in (row.name, row.id)), None)
+
+
+def _find_own(want: Organization | Datacenter | Cluster, rows: Sequence[Row]) -> Row | None:
+    """Return what is registered by the name, or by the one that it had."""
+    row = find(want.name, rows)
+    if row is not None or want.former_name is None or want.state == "absent":
+        return row
+    return find(want.former_name, rows)
 
 
 def find_cluster(reference: str | None, clusters: Sequence[Row]) -> Row | str:
@@ -142,9 +150,9 @@ def _put(
     before = row.attributes if row else {}
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
     new = Row(row.id if row else new_id(kind), kind, name, "", {**before, **wanted})
-    if row is not None and not changed:
+    if row is not None and not changed and row.name == name:
         return Work(kind=kind, name=name, id=row.id)
-    changes = [] if row else [Change("name", None, name)]
+    changes = [] if row and row.name == name else [Change("name", row.name if row else None, name)]
     for key, value in changed.items():
         if key != "secret":
             changes.append(Change(key, before.get(key), (shown or {}).get(key, value)))

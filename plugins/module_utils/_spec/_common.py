@@ -12,6 +12,12 @@ from ._mistake import Mistake
 Spec = TypeVar("Spec")
 
 NAME = Field(kind="str", required=True, check=check_name, help="The name, by which everything else refers to it.")
+FORMER_NAME = Field(
+    kind="str",
+    check=check_name,
+    help="The name that it had. What is registered by that name gets the new one, and keeps its identifier and all "
+    "that belongs to it. Without this, another name is another thing. Of no effect afterwards.",
+)
 DESCRIPTION = Field(kind="str", check=check_plain_text, help="One line about it, for people.")
 CLUSTER = Field(kind="str", help="The cluster, by name or identifier. With a single cluster it need not be given.")
 NODES = Field(

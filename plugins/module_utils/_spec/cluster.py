@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._common import DESCRIPTION, NAME, STATE
+from ._common import DESCRIPTION, FORMER_NAME, NAME, STATE
 from ._fields import Field
 
 FIELDS = {
     "name": NAME,
+    "former_name": FORMER_NAME,
     "description": DESCRIPTION,
     "datacenter": Field(
         kind="str", help="The datacenter it stands in, by name or identifier. With a single one it need not be given."
@@ -20,6 +21,7 @@ FIELDS = {
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
     name: str
+    former_name: str | None = None
     description: str | None = None
     datacenter: str | None = None
     state: str = "present"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._common import DESCRIPTION, NAME, STATE
+from ._common import DESCRIPTION, FORMER_NAME, NAME, STATE
 from ._fields import Field
 
 LOCATION = {
@@ -20,6 +20,7 @@ LOCATION = {
 
 FIELDS = {
     "name": NAME,
+    "former_name": FORMER_NAME,
     "description": DESCRIPTION,
     "organization": Field(
         kind="str", help="The organization it belongs to, by name or identifier. The root organization unless given."
@@ -32,6 +33,7 @@ FIELDS = {
 @dataclass(frozen=True, kw_only=True)
 class Datacenter:
     name: str
+    former_name: str | None = None
     description: str | None = None
     organization: str | None = None
     location: Mapping[str, Any] | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._common import DESCRIPTION, NAME, STATE
+from ._common import DESCRIPTION, FORMER_NAME, NAME, STATE
 
-FIELDS = {"name": NAME, "description": DESCRIPTION, "state": STATE}
+FIELDS = {"name": NAME, "former_name": FORMER_NAME, "description": DESCRIPTION, "state": STATE}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Organization:
     name: str
+    former_name: str | None = None
     description: str | None = None
     state: str = "present"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +73,27 @@ def test_the_first_organization_is_the_root() -> None:
     assert is_id(first.id, "organization")
     assert plan_organizations(wants, apply(plan, Hierarchy())).is_empty
     assert [work.node for work in plan.works] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("plan", "before"),
+    [
+        (lambda: plan_organizations([Organization(name="new", former_name="acme")], ALL), ACME),
+        (lambda: plan_datacenters([Datacenter(name="new", former_name="Montreal")], ALL), MONTREAL),
+        (lambda: plan_clusters([Cluster(name="new", former_name="mtl-1")], ALL, secret), MTL),
+    ],
+)
+def test_another_name_for_the_same(plan: Callable[[], Plan], before: Row) -> None:
+    assert rows(plan()) == [replace(before, name="new")]
+    assert changes(plan()) == [("name", before.name, "new")]
+
+
+def test_a_former_name_has_no_effect_afterwards() -> None:
+    want = [Organization(name="new", former_name="acme")]
+    assert plan_organizations(want, apply(plan_organizations(want, ALL), ALL)).is_empty
+    # And none on what has taken the name since.
+    again = replace(ALL, organizations=(replace(ACME, name="new"), replace(UMBRELLA, name="acme")))
+    assert plan_organizations(want, again).is_empty
 
 
 def test_there_is_one_root() -> None:

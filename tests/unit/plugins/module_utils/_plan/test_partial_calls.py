@@ -186,7 +186,18 @@ CASES = {
     ),
 }
 # Options that name the resource itself, that say how a new one begins, or by which a file is had and looked at.
-OF_NOTHING = {"name", "state", "cluster", "sha256", "source", "signature", "signing_key", "checksums", "mirrors"}
+OF_NOTHING = {
+    "name",
+    "former_name",
+    "state",
+    "cluster",
+    "sha256",
+    "source",
+    "signature",
+    "signing_key",
+    "checksums",
+    "mirrors",
+}
 OF_NOTHING |= {"format", "max_size", "type", "path", "shared", "netfs", "iscsi", "rbd", "address", "pool", "node"}
 OF_NOTHING |= {"provisioning", "clone_of", "clone_mode", "import_from", "grow_by"}
 
