@@ -133,6 +133,7 @@ class Node:
     memory: int = 8192
     virt_type: str = "qemu"
     threads: int | None = None
+    architecture: str = "x86_64"
     networks: set[str] = field(default_factory=lambda: {"svswitch1", "svswitch2"})
     pools: dict[str, dict[str, Volume]] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
@@ -213,6 +214,7 @@ class Model:
                 sizes,
                 frozenset(node.userspace),
                 node.threads,
+                node.architecture,
             )
         foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
         hierarchy = Hierarchy(

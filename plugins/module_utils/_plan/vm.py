@@ -51,7 +51,7 @@ class NodeState:
     """A node that answers. volumes: names by pool, for the pools that are active there.
 
     sizes: in bytes, by pool and volume, read only of pools in which libvirt cannot make a volume larger.
-    threads: how many of its processors can run at once, None if it does not tell.
+    threads: how many of its processors can run at once, None if it does not tell. architecture: as libvirt calls it.
     """
 
     row: Row
@@ -63,6 +63,7 @@ class NodeState:
     # vSwitches with the datapath in user space, which hands on what has no checksum yet.
     userspace: frozenset[str] = frozenset()
     threads: int | None = None
+    architecture: str = "x86_64"
 
 
 @dataclass(frozen=True)
@@ -483,7 +484,7 @@ def _unsuitable(want: Vm, node: str, context: _Context, current: Domain | None =
     """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
     state = context.have.nodes[node]
     vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
-    problems = _too_many_vcpus(vcpus or 0, state)
+    problems = _wrong_architecture(state) + _too_many_vcpus(vcpus or 0, state)
     for name in dict.fromkeys(_pools_of(want, current)):
         pool = _pool(name, context)
         if pool.name not in state.volumes:
@@ -496,6 +497,13 @@ def _unsuitable(want: Vm, node: str, context: _Context, current: Domain | None =
         if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
             problems.append(f"storage pool {pool.name} has no unit {volume.unit} there")
     return problems + (_unsuitable_image(want, state, context) if current is None else [])
+
+
+def _wrong_architecture(state: NodeState) -> list[str]:
+    """The machine that we define is a PC."""
+    if state.architecture != "aarch64":
+        return []
+    return [f"it is a host of {state.architecture}, and instances are machines of x86_64"]
 
 
 def _too_many_vcpus(vcpus: int, state: NodeState) -> list[str]:

@@ -98,7 +98,15 @@ class VmResource:
                     capacity.groups.add(domain.config.labels.anti_affinity)
             foreign[name] = frozenset(others) | renamed
             nodes[name] = NodeState(
-                rows[name], cloud.nodes[name].virt_type, capacity, networks, volumes, sizes, userspace, host.cores
+                rows[name],
+                cloud.nodes[name].virt_type,
+                capacity,
+                networks,
+                volumes,
+                sizes,
+                userspace,
+                host.cores,
+                host.architecture,
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))

@@ -12,13 +12,14 @@ from .faults import passing_over
 
 
 class HostRecord(NamedTuple):
-    """Memory is MiB."""
+    """Memory is MiB. architecture is as libvirt calls it, such as aarch64."""
 
     hostname: str
     cores: int
     memory: int
     memory_free: int
     libvirt_version: int
+    architecture: str
 
 
 class Hosts(Connection):
@@ -31,7 +32,8 @@ class Hosts(Connection):
             free = 0
             with passing_over(libvirt.VIR_ERR_NO_SUPPORT):  # the test driver does not know
                 free = self._connection.getFreeMemory() // 1024**2
-            return HostRecord(self._connection.getHostname(), info[2], info[1], free, self._connection.getLibVersion())
+            version = self._connection.getLibVersion()
+            return HostRecord(self._connection.getHostname(), info[2], info[1], free, version, info[0])
 
     def supports_kvm(self) -> bool:
         """Tell whether this libvirt offers KVM."""

@@ -386,6 +386,14 @@ def test_a_foreign_machine_on_a_node_of_another_cluster_takes_no_name(model: Mod
     assert plan_vms([WEB], have, Consent()).refusals == ()
 
 
+def test_an_instance_goes_to_no_host_of_another_architecture(model: Model) -> None:
+    model.nodes["node1"].architecture = "aarch64"
+    model.converge(WEB)
+    assert model.guest("web")[0] != "node1"
+    what = failure(model, replace(WEB, name="db", node="node1")).what
+    assert what == "it cannot be there: it is a host of aarch64, and instances are machines of x86_64"
+
+
 def test_an_instance_has_no_more_vcpus_than_its_node_has_threads(model: Model) -> None:
     for node in model.nodes.values():
         node.threads = 2
