@@ -11,7 +11,7 @@ version_added: 0.2.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes the arguments of ssh that the inventory has for a host, as C(ansible_ssh_args), or if there are none those of
-    the configuration of Ansible, and adds that a connection ends when the host has not answered for 15 seconds.
+    the configuration of Ansible, and adds that a connection ends when the host has not answered for 10 seconds.
   - Without that a host that is frozen keeps a run waiting for ever. How long the first answer of a host is waited for
     is Ansible's own option C(timeout).
   - Of two values for the same option ssh takes the first, so what is configured counts more.
@@ -42,7 +42,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.loader import connection_loader
 
-_BOUNDS = "-o ServerAliveInterval=5 -o ServerAliveCountMax=3"
+_BOUNDS = "-o ServerAliveInterval=5 -o ServerAliveCountMax=2"
 
 
 def bounded_ssh_args(given: str) -> str:

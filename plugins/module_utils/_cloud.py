@@ -118,7 +118,8 @@ class Cloud:
 
     def connect(self, nodes: Iterable[str]) -> None:
         """Connect to the libvirt and the OVSDB of nodes, all at once. Nodes that fail are noted in `unreachable`."""
-        fresh = [name for name in nodes if name not in self._hypervisors and name not in self._databases]
+        known = (self._hypervisors, self._databases, self.unreachable)
+        fresh = [name for name in nodes if not any(name in each for each in known)]
         if not fresh:
             return
         with ThreadPoolExecutor(max_workers=2 * len(fresh)) as threads:

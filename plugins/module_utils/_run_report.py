@@ -17,22 +17,34 @@ def collect_problems(noted: Mapping[str, Sequence[Mapping[str, Any]]], present: 
     problems: list[Problem] = []
     for host, found in noted.items():
         if not found and host not in still:
-            problems.append(
-                Problem(
-                    "it did not answer over ssh, or stopped answering, so this run left it out",
-                    "See that the host is up and sshd runs there (systemctl status ssh), then run again.",
-                    host,
-                )
-            )
+            problems.append(describe_silence(host))
         for one in found:
             fields = (one.get(key) or "" for key in ("what", "remedy", "node", "resource"))
             problems.append(Problem(*(str(field) for field in fields)))
     return list(dict.fromkeys(problems))
 
 
+def describe_silence(host: str) -> Problem:
+    """Return what is said of a host with which ssh broke off."""
+    return Problem(
+        "it did not answer over ssh, or stopped answering, so this run left it out",
+        "See that the host is up and sshd runs there (systemctl status ssh), then run again.",
+        host,
+    )
+
+
 def render_report(problems: Sequence[Problem]) -> str:
-    """Return the lines that tell people."""
-    if len(problems) == 1:
-        return f"1 problem; what does not need it is done. {problems[0]}"
-    head = f"{len(problems)} problems; what does not need these is done:"
-    return "\n  ".join([head, *(str(each) for each in problems)])
+    """Return the lines that tell people. What many suffer from is told once, and then who they are."""
+    suffering: dict[tuple[str | None, str, str], list[str]] = {}
+    for one in problems:
+        suffering.setdefault((one.node, one.what, one.remedy), []).append(one.resource or "")
+    lines = []
+    for (node, what, remedy), resources in suffering.items():
+        named = [each for each in resources if each]
+        is_alone = len(resources) == len(named) == 1
+        lines.append(str(Problem(what, remedy, node, named[0] if is_alone else None)))
+        if named and not is_alone:
+            lines.append(f"  so not as declared: {', '.join(named)}")
+    if len(suffering) == 1:
+        return "\n  ".join([f"1 problem; what does not need it is done. {lines[0]}", *lines[1:]])
+    return "\n  ".join([f"{len(suffering)} problems; what does not need these is done:", *lines])

@@ -19,6 +19,7 @@ from ._defects import as_problem
 from ._errors import ConsentError, InvalidInputError, NotConvergedError, PextraError, Problem, RefusedError
 from ._host_engine import HostWork, converge_on_host
 from ._plan._diff import render_diff
+from ._run_report import describe_silence
 from ._spec._fields import Table
 from ._spec._mistake import Mistake
 
@@ -77,7 +78,11 @@ def run(
 def run_deployment(tables: Mapping[str, Table]) -> None:
     """Be the module that makes a whole deployment as declared. tables: of each noun, by its name in the document."""
     lists = {name: {"type": "list", "elements": "dict"} for name in tables}
-    more = {"allow_restart": {"type": "bool", "default": False}, "declared": {"type": "dict", "default": {}}}
+    more = {
+        "allow_restart": {"type": "bool", "default": False},
+        "declared": {"type": "dict", "default": {}},
+        "unanswering": {"type": "list", "elements": "str", "default": []},
+    }
     module = _QuietModule(argument_spec={**lists, **CHANGING, **more}, supports_check_mode=True)
     elements = {name: module.params[name] or [] for name in tables}
     for name, table in tables.items():
@@ -99,6 +104,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
             cloud = _open(module, stack)
             if cloud is None:
                 _exit_unknown(module, "there is no registry yet", _CHANGES)
+            cloud.unreachable |= {name: describe_silence(name) for name in module.params["unanswering"]}
             terms = Terms(
                 name_holder(_who(module)),
                 module.params["lease_timeout"],

@@ -66,6 +66,11 @@ options:
     description: Whether running instances may be restarted for changes that need it.
     type: bool
     default: false
+  unanswering:
+    description: Nodes that did not answer earlier in the run. They are left out without being asked.
+    type: list
+    elements: str
+    default: []
   declared:
     description: The declared power state by the name of the instance, to count in the tree how many are as declared.
     type: dict

@@ -49,7 +49,7 @@ def definition(lab: Lab, name: str) -> dict[str, Any]:
         "uuid": root.findtext("uuid"),
         "memory": root.findtext("memory"),
         "vcpus": root.findtext("vcpu"),
-        "metadata": ET.tostring(root.find("metadata")),
+        "metadata": ET.canonicalize(ET.tostring(root.find("metadata"), encoding="unicode"), strip_text=True),
         "disks": [disk.find("source").attrib for disk in root.iter("disk")],
         "nics": [nic.find("mac").get("address") for nic in root.iter("interface")],
     }
@@ -80,7 +80,8 @@ def test_instances(lab: Lab, cloud: Site) -> None:
         run(cloud, gone)
         assert lab.where(name) == []
     finally:
-        cloud.module("pextra_vm", vms=[{"name": name, "state": "absent"}], remove_volumes=True, confirm="DESTROY")
+        gone = {"force_stop": True, "remove_volumes": True, "confirm": "DESTROY"}
+        cloud.module("pextra_vm", vms=[{"name": name, "state": "absent"}], **gone)
 
 
 @pytest.mark.long

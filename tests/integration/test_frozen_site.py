@@ -43,7 +43,7 @@ FROZEN = [
     pytest.param(paused, "sshd", id="node"),
     pytest.param(stopped("sshd"), "sshd", id="sshd"),
     pytest.param(stopped("libvirtd"), "libvirt", id="libvirtd"),
-    pytest.param(stopped("stunnel4"), "OVSDB", id="stunnel"),
+    pytest.param(stopped("stunnel4"), "stunnel", id="stunnel"),
 ]
 
 

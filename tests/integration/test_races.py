@@ -31,7 +31,7 @@ def _instances(site: Site, *declared: dict[str, Any]) -> Documents:
 def _memory(site: Site) -> Documents:
     """Each wants more than half of what the node has."""
     [node] = [one for one in site.module("pextra_node_info")["nodes"] if one["name"] == NODE]
-    share = f"{node['hardware']['memory'] * 11 // 20} MiB"
+    share = f"{node['facts']['memory'] * 11 // 20} MiB"
     return _instances(site, *({"name": name, "memory": share} for name in NAMES))
 
 

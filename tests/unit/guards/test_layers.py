@@ -86,6 +86,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "_engine": {"_carrying", "_cloud", "_defects", "_errors", "_plan", "_progress", "_registry", "_resource"},
     "_runner": {
+        "_run_report",
         "_argspec",
         "_cloud",
         "_defects",

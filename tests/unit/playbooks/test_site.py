@@ -161,7 +161,7 @@ def test_ssh_gives_up_and_keeps_what_the_inventory_says(inventory: Inventory, wr
         (inventory.folder / "hosts.yml").write_text(hosts.replace("ansible_ssh_common_args", "ansible_ssh_args"))
     run = inventory.run("--tags", "preflight", "-vvvv")
     (command, *_) = [line for line in run.stdout.splitlines() if "SSH: EXEC" in line]
-    assert "-o ServerAliveInterval=5 -o ServerAliveCountMax=3" in command
+    assert "-o ServerAliveInterval=5 -o ServerAliveCountMax=2" in command
     assert "ConnectTimeout=10" in command
     assert inventory.is_contacted, "the inventory's own arguments were lost"
 

@@ -33,3 +33,14 @@ def test_the_report_is_lines() -> None:
         "  node1: a",
         "  node2: b",
     ]
+
+
+def test_what_many_suffer_from_is_told_once() -> None:
+    frozen = [Problem("libvirtd is frozen", "Look.", "node3", name) for name in ("", "pool fast", "instance web")]
+    assert render_report([*frozen, Problem("b", node="node2", resource="pool fast")]).splitlines() == [
+        "2 problems; what does not need these is done:",
+        "  node3: libvirtd is frozen. Look.",
+        "    so not as declared: pool fast, instance web",
+        "  node2: pool fast: b",
+    ]
+    assert render_report(frozen).splitlines()[0].startswith("1 problem; what does not need it is done. node3: libvirtd")
