@@ -7,6 +7,10 @@
 #   only       DIRECTORY NAME...   (prints stale:PATH of every other file in it)
 #   certificate SECONDS KEY CA PATH SUBJECT | NAME...   (names as DNS:host, IP:address)
 #   revoked    CRL         (base64; prints revoked:PATH of the certificates in the lines after it that are in the list)
+#   masked     UNIT
+#   unit       UNIT PATH...    (prints unit:UNIT unless it runs, since later than each PATH was written, and will at boot)
+#   reloads    UNIT PATH...    (as unit; that it was made to read them again counts as well)
+#   registry   VERSION PATH    (prints registry:PATH unless this is a registry of this schema, in SQLite, and not empty)
 # The certificate must be the key's, of this CA, valid for so many seconds more, and bear the subject and the names.
 set -u
 export LC_ALL=C
@@ -41,7 +45,63 @@ is_revoked() {
         grep -q 'certificate revoked'
 }
 
+# All units are asked for at once.
+look_at_units() {
+    [ -n "$units" ] || return 0
+    states=$(systemctl show --timestamp=us+utc \
+        --property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestamp,FragmentPath,DropInPaths -- \
+        $(echo "$units" | cut -d ' ' -f 2 | sort -u)) || states=
+    echo "$units" | while read -r kind name paths; do
+        is_unit "$kind" "$name" $paths || echo "unit:$name"
+    done | sort -u
+}
+
+property() {
+    echo "$state" | sed -n "s/^$1=//p"
+}
+
+is_unit() {
+    kind=$1 name=$2
+    shift 2
+    state=$(echo "$states" | awk -v RS= -v id="Id=$name" 'index("\n" $0 "\n", "\n" id "\n")')
+    if [ "$kind" = masked ]; then
+        [ "$(property LoadState)" = masked ]
+        return
+    fi
+    case $(property UnitFileState) in
+    enabled | static | indirect | generated | alias | transient | enabled-runtime) ;;
+    *) return 1 ;;
+    esac
+    [ "$(property ActiveState) $(property NeedDaemonReload)" = 'active no' ] || return 1
+    # What the unit itself is made of counts as well.
+    [ "$kind" = reloads ] || set -- "$@" $(property FragmentPath) $(property DropInPaths)
+    since=$(date --date "$(property ActiveEnterTimestamp)" +%s%6N)
+    if [ "$kind" = reloads ] && again=$(written "/run/pextra/reloaded/$name") && [ "$again" -gt "$since" ]; then
+        since=$again
+    fi
+    for path; do
+        # One that is not there is told of by itself, if it should be.
+        [ ! -e "$path" ] || [ "$(written "$path")" -le "$since" ] || return 1
+    done
+}
+
+# Microseconds. What a link points to is what the service reads.
+written() {
+    stat --dereference --format %.6Y "$1" 2>/dev/null | tr -d .
+}
+
+is_registry() {
+    [ -s "$2" ] && python3 - "$@" <<-'END'
+		import sqlite3, sys
+		database = sqlite3.connect(f"file:{sys.argv[2]}?mode=ro", uri=True, timeout=5)
+		version = database.execute("select value from pextra_meta where key = 'schema_version'").fetchone()
+		is_filled = database.execute("select 1 from pextra_resource limit 1").fetchone()
+		sys.exit(0 if version == (sys.argv[1],) and is_filled else 1)
+	END
+}
+
 revocations=
+units=
 while read -r kind rest; do
     case $kind in
     package)
@@ -98,5 +158,13 @@ while read -r kind rest; do
         trap 'rm -f "$revocations"' EXIT
         echo "$rest" | base64 --decode >"$revocations"
         ;;
+    masked | unit | reloads)
+        units="$units${units:+
+}$kind $rest"
+        ;;
+    registry)
+        is_registry $rest 2>/dev/null || echo "registry:${rest#* }"
+        ;;
     esac
 done
+look_at_units
