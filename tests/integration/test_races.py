@@ -15,7 +15,7 @@ import pytest
 
 from .lab import INVENTORY, Lab, Run, Site
 
-RACES = int(os.environ.get("PEXTRA_RACES", "5"))
+RACES = int(os.environ.get("PEXTRA_RACES", "6"))
 NODE = "node3"
 NAMES = ("race-a", "race-b")
 Documents = tuple[dict[str, Any], dict[str, Any]]
@@ -32,7 +32,7 @@ def _memory(site: Site) -> Documents:
     """Each wants more than half of what the node has."""
     [node] = [one for one in site.module("pextra_node_info")["nodes"] if one["name"] == NODE]
     share = f"{node['facts']['memory'] * 11 // 20} MiB"
-    return _instances(site, *({"name": name, "memory": share} for name in NAMES))
+    return _instances(site, *({"name": name, "memory": share, "power": "running"} for name in NAMES))
 
 
 def _place(site: Site) -> Documents:
@@ -43,6 +43,11 @@ def _mac(site: Site) -> Documents:
     """One address in two spellings."""
     nics = [[{"port_group": "Production", "mac": mac}] for mac in ("52:54:00:00:0a:ce", "52-54-00-00-0A-CE")]
     return _instances(site, *({"name": name, "nics": one} for name, one in zip(NAMES, nics, strict=True)))
+
+
+def _address(site: Site) -> Documents:
+    nics = [{"port_group": "Production", "addresses": ["172.20.0.99/24"]}]
+    return _instances(site, *({"name": name, "nics": nics} for name in NAMES))
 
 
 def _name(site: Site) -> Documents:
@@ -93,6 +98,7 @@ KINDS: dict[str, tuple[Callable[[Site], Documents], Callable[[Lab, Site, list[Ru
     "memory": (_memory, _one_of_two),
     "anti-affinity": (_place, _one_of_two),
     "MAC": (_mac, _one_of_two),
+    "address": (_address, _one_of_two),
     "name": (_name, _one_by_name),
     "image": (_image, _one_image),
 }
@@ -123,6 +129,8 @@ def _remove(site: Site) -> None:
     site.module(
         "pextra_vm",
         vms=[{"name": name, "state": "absent"} for name in NAMES],
+        force_stop=True,
+        stop_timeout_s=1,
         remove_volumes=True,
         confirm="DESTROY",
     )

@@ -20,7 +20,7 @@ from .._xml._size import find_obstacle
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
 from .._xml.domain_writing import convert_domain, edit_domain
-from ._claims import Claim, Room, key_of_mac, key_of_unit
+from ._claims import Claim, Room, key_of_mac, key_of_unit, keys_of_addresses
 from ._disks import disk_of
 from ._missing_volumes import explain_missing
 from ._rows import Row
@@ -177,8 +177,8 @@ class _Context:
                         key = key_of_unit(context.pools[label.pool].id, label.unit)
                         context.taken[key] = domain.config.name
                 # What the call's own instances are to have is looked at when they are planned.
-                for nic in domain.config.interfaces if domain.config.name not in planned else ():
-                    context.taken[key_of_mac(nic.mac)] = domain.config.name
+                if domain.config.name not in planned:
+                    context.taken |= dict.fromkeys(_keys_of_nics(domain.config, context), domain.config.name)
         for row in have.rows("instance", cluster.id):
             context.reserve(row, 1)
         own = {context.instances[name].id for name in planned if name in context.instances}
@@ -771,7 +771,8 @@ def _nics_of(
         name = nic.name or ""
         mac = canonical_mac(nic.mac) if nic.mac else mac_of(instance_id, _mac_word(name))
         kept = known.get(name)
-        addresses = nic.addresses if nic.addresses is not None else kept.addresses if kept is not None else ()
+        was = kept.addresses if kept is not None else ()
+        addresses = nic.addresses if nic.addresses is not None else was
         labels.append(NicLabel(name=name, addresses=tuple(addresses)))
         before = held.get(mac)
         if before is None:
@@ -780,6 +781,7 @@ def _nics_of(
             network, port_group = before.network, before.port_group
         else:
             network, port_group = _vswitch(nic, context), _port_group(nic, context).name
+        _take_addresses([text for text in addresses if text not in was], network, port_group, want, context)
         # It is only ever turned off: what a person has turned off stays so.
         offload = network not in userspace and (before is None or before.offload)
         interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload))
@@ -836,6 +838,17 @@ def _take_mac(mac: str, want: Vm, context: _Context) -> None:
             f"the MAC address {mac} is that of instance {holder}",
             "Choose another one, or leave it out: then one is made of the instance's identifier.",
         )
+
+
+def _take_addresses(addresses: Sequence[str], network: str, port_group: str, want: Vm, context: _Context) -> None:
+    """Two guests with one address in one network answer for each other."""
+    for key in keys_of_addresses(network, port_group, _vlan(port_group, context), addresses):
+        holder = context.taken.setdefault(key, want.name)
+        if holder != want.name:
+            raise _RefusedError(
+                f"the address {key.rpartition(' ')[2]} is that of instance {holder}, in the same network",
+                f"Choose another one, or take it from {holder} first.",
+            )
 
 
 def _targets(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]:
@@ -1190,7 +1203,21 @@ def _takes(model: DomainModel, context: _Context) -> tuple[str, ...]:
         for label in model.labels.volumes
         if label.unit is not None
     ]
-    return (*units, *(key_of_mac(nic.mac) for nic in model.interfaces))
+    return (*units, *_keys_of_nics(model, context))
+
+
+def _keys_of_nics(model: DomainModel, context: _Context) -> list[str]:
+    """Return what an instance's NICs take: their MACs, and the addresses that its guest was told."""
+    keys = [key_of_mac(nic.mac) for nic in model.interfaces]
+    for label, nic in _named_nics(model):
+        keys += keys_of_addresses(nic.network, nic.port_group, _vlan(nic.port_group, context), label.addresses)
+    return keys
+
+
+def _vlan(port_group: str, context: _Context) -> int | None:
+    """Return the VLAN of a port group, 0 if it is untagged, None if it is not known."""
+    row = context.port_groups.get(port_group)
+    return row.attributes.get("vlan") or 0 if row is not None else None
 
 
 @dataclass(frozen=True)

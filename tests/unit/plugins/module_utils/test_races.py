@@ -171,6 +171,11 @@ def no_mac_twice(model: Model) -> None:
     assert len(macs) == len(set(macs)) == 1
 
 
+def no_address_twice(model: Model) -> None:
+    addresses = [text for _, config in _guests(model) for nic in config.labels.nics for text in nic.addresses]
+    assert len(addresses) == len(set(addresses)) == 1
+
+
 def no_name_twice(model: Model) -> None:
     names = [config.name for _, config in _guests(model)]
     assert names == ["web-1"]
@@ -181,6 +186,7 @@ def _guests(model: Model) -> list[tuple[str, Any]]:
 
 
 MAC = "52:54:00:00:00:01"
+ADDRESS = ("192.0.2.7/24",)
 NIC = (nic("52:54:00:00:00:02"),)
 ROOT = Root(pool="shared", size=1024)
 UNIT = (Volume(name="data", pool="san", unit="unit:0:0:1"),)
@@ -219,6 +225,13 @@ SCENARIOS: dict[str, tuple[Callable[[Model], object], Vm, Vm, Callable[[Model], 
         vm("web-1", root=ROOT, nics=(nic(MAC),)),
         vm("web-2", root=ROOT, nics=(nic(MAC),)),
         no_mac_twice,
+        1,
+    ),
+    "address": (
+        lambda _: None,
+        vm("web-1", root=ROOT, nics=(replace(nic(MAC), addresses=ADDRESS),)),
+        vm("web-2", root=ROOT, nics=(replace(nic("52:54:00:00:00:03"), addresses=ADDRESS),)),
+        no_address_twice,
         1,
     ),
     "name": (lambda _: None, vm("web-1", root=ROOT), vm("web-1", root=ROOT, memory=512), no_name_twice, 0),

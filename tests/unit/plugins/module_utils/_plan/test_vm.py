@@ -386,6 +386,21 @@ def test_a_foreign_machine_on_a_node_of_another_cluster_takes_no_name(model: Mod
     assert plan_vms([WEB], have, Consent()).refusals == ()
 
 
+def test_an_address_is_one_guests_in_its_network(model: Model) -> None:
+    nic = Nic(port_group="Production", addresses=("192.0.2.7/24", "192.0.2.100/32"))
+    web = replace(WEB, nics=(nic,))
+    model.converge(web)
+    twin = replace(WEB, name="db", nics=(replace(nic, port_group="DMZ", addresses=("192.0.2.7/25",)),))
+    assert "the address 192.0.2.7 is that of instance web, in the same network" in refusal(model, twin)
+    # Neither on another vSwitch, nor one that stands alone and goes from guest to guest.
+    model.converge(replace(WEB, name="backup", nics=(replace(nic, port_group="Backup"),)))
+    model.converge(replace(WEB, name="twin", nics=(replace(nic, addresses=("192.0.2.100/32",)),)))
+    # Who has it already is not asked, and one call may hand it over.
+    assert model.plan(web).is_empty
+    freed = complete_new(replace(web, nics=(replace(nic, addresses=("192.0.2.8/24",)),)))
+    assert plan_vms([twin, freed], model.have, Consent()).refusals == ()
+
+
 def test_an_instance_goes_to_no_host_of_another_architecture(model: Model) -> None:
     model.nodes["node1"].architecture = "aarch64"
     model.converge(WEB)
