@@ -116,14 +116,17 @@ class _Elements:
         self._raw = raw
         self._whole: tuple[int, Any] | None = None
         self.mistakes: list[Mistake] = []
-        self.length = 0
+        # None where there is no list.
+        self.length: int | None = None
         if raw is None:
+            self.length = 0
             return
         if isinstance(raw, str):
             # The list is itself the result of a template.
             value, self.mistakes = self._render_whole(1)
-            if self.mistakes or value is None:
+            if self.mistakes:
                 return
+            value = [] if value is None else value
         else:
             value = raw
         if isinstance(value, Mapping | str) or not hasattr(value, "__len__"):

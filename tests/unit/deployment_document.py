@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import (
     Deployment,
     Inventory,
@@ -57,9 +59,10 @@ def read(
     """Read the document with some variables changed. A variable that is None is not given."""
     merged = {**copy.deepcopy(VARIABLES), **(variables or {})}
     elements = merged.pop("pextra_instances", None)
-    elements = elements if isinstance(elements, list) else []
+    elements = [] if elements is None else elements
+    mistakes = [] if isinstance(elements, list) else [Mistake("pextra_instances", "is not a list")]
     given = {**HOSTS} if hosts is None else hosts
-    return read_deployment(
+    deployment = read_deployment(
         Inventory(
             variables=merged,
             names=[name for name in merged if merged[name] is not None],
@@ -72,12 +75,13 @@ def read(
                 for name, of_host in given.items()
             ],
             coordinators=coordinators,
-            instances=len(elements),
+            instances=None if mistakes else len(elements),
             render_instance=lambda index, number: (substitute(elements[index], number), []),
             directory="/site",
         ),
         lambda path: None if path in FILES else f'"{path}" does not exist on the controller',
     )
+    return replace(deployment, mistakes=(*mistakes, *deployment.mistakes))
 
 
 def substitute(value: Any, number: int) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from ._mistake import Mistake, shown, suggest
+from ._mistake import Mistake, find_nearest, shown, shown_key, suggest
 from ._sizes import parse_size_mib, show_size
 
 Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
@@ -98,23 +98,62 @@ def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple
     whole: it is a document's element, where what is not said is what a new one gets, not what is not managed.
     """
     if not isinstance(raw, Mapping):
-        return {}, [Mistake(path, f"{shown(raw)} is not {_WORDS['dict']}")]
+        return {}, [Mistake(path, f"{shown(raw)} is not {_WORDS['dict']}", _WORDS["dict"])]
     values: dict[str, Any] = {}
     mistakes: list[Mistake] = []
+    misspelt: set[str] = set()
     for key in raw:
         if key not in table:
-            allowed = suggest(key, table) or f" Allowed: {', '.join(sorted(table))}."
-            mistakes.append(Mistake(join(path, shown(str(key))[1:-1]), f"unknown key.{allowed}"))
+            near = find_nearest(key, table)
+            names = ", ".join(sorted(table))
+            told = f"Did you mean {shown(near)}?" if near else f"Allowed: {names}."
+            meant = near if near is not None and raw.get(near) is None else None
+            misspelt |= {meant} if meant else set()
+            here = join(path, shown_key(key))
+            mistakes.append(
+                Mistake(here, f"unknown key. {told}", f"one of {names}", join(path, meant) if meant else None)
+            )
     for key, field in table.items():
         value = raw.get(key)
         if value is None:
-            if field.required or (whole and field.create is REQUIRED):
-                mistakes.append(Mistake(join(path, key), f"is missing; write {_WORDS[field.kind]}: {field.help}"))
-            values[key] = field.made if whole else field.default
+            # What a misspelt key was meant to give is not missing.
+            if key not in misspelt and (field.required or (whole and field.create is REQUIRED)):
+                problem = f"is missing; write {_WORDS[field.kind]}: {field.help}"
+                mistakes.append(Mistake(join(path, key), problem, describe_allowed(field)))
+            values[key] = field.made if whole and key not in misspelt else field.default
             continue
         values[key], found = parse_value(field, value, join(path, key), whole=whole)
         mistakes += found
     return values, mistakes
+
+
+def keep_right(table: Table, raw: object, values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return of values in which `parse` has found mistakes what is right, complete, so that a spec can be made of it.
+
+    What is wrong is None, which is not managed; a wrong name is the text that was given, or the path; of a list of
+    mappings every element stays at its place, of any other list only the right ones stay.
+    """
+    given = raw if isinstance(raw, Mapping) else {}
+    return {key: _keep_value(field, given.get(key), values.get(key), join(path, key)) for key, field in table.items()}
+
+
+def _keep_value(field: Field, given: object, value: Any, path: str) -> Any:
+    if field.kind == "list" and field.element is not None and isinstance(value, tuple):
+        if field.element.table is None:
+            return tuple(item for item in value if item is not None)
+        table, items = field.element.table, given if isinstance(given, Sequence) else [None] * len(value)
+        return tuple(
+            keep_right(table, item, parsed, f"{path}[{index}]")
+            for index, (item, parsed) in enumerate(zip(items, value, strict=True))
+        )
+    if field.kind == "dict" and field.table is not None and value is not None:
+        if given is not None and not isinstance(given, Mapping):
+            return None
+        kept = keep_right(field.table, given, value, path)
+        return None if any(one.required and kept[key] is None for key, one in field.table.items()) else kept
+    if field.required and value is None and path.endswith(".name"):
+        return given if isinstance(given, str) else path.removesuffix(".name")
+    return value
 
 
 def created(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,9 +179,10 @@ def parse_value(field: Field, value: object, path: str, *, whole: bool = False) 
         if field.table is None:
             if isinstance(value, Mapping):
                 return value, []
-            return None, [Mistake(path, f"{shown(value)} is not {_WORDS['dict']}")]
+            return None, [Mistake(path, f"{shown(value)} is not {_WORDS['dict']}", _WORDS["dict"])]
         return parse(field.table, value, path, whole=whole)
     parsed, problem = _parse_scalar(field, value)
+    allowed = None
     if problem is not None and field.no_log:
         problem = f"its secret value is not {_WORDS[field.kind]}"
     if problem is None and field.choices is not None and parsed not in field.choices:
@@ -150,9 +190,26 @@ def parse_value(field: Field, value: object, path: str, *, whole: bool = False) 
         problem += suggest(parsed, field.choices)
     if problem is None and field.check is not None:
         problem = field.check(parsed)
+        # "... is not a name; write 1 to 63 letters ..."
+        allowed = problem.partition("; write ")[2] or None if problem else None
     if problem is None and isinstance(parsed, int | float) and not isinstance(parsed, bool):
         problem = _out_of_range(field, parsed)
-    return (None, [Mistake(path, problem)]) if problem else (parsed, [])
+    return (None, [Mistake(path, problem, allowed or describe_allowed(field))]) if problem else (parsed, [])
+
+
+def describe_allowed(field: Field) -> str:
+    """Return what a value may be, in a few words: its kind, and its choices or its range."""
+    if field.choices is not None:
+        return f"one of {', '.join(field.choices)}"
+    words = _WORDS[field.kind]
+    if field.kind == "size" and field.minimum is not None and field.maximum is not None:
+        return f"{words}, from {show_size(field.minimum)} to {show_size(field.maximum)}"
+    if field.minimum is not None and field.maximum is not None:
+        return f"{words} from {field.minimum} to {field.maximum}"
+    if field.minimum is not None:
+        least = show_size(field.minimum) if field.kind == "size" else field.minimum
+        return f"{words}, at least {least}"
+    return words
 
 
 def show_made(field: Field) -> str | None:
@@ -173,7 +230,9 @@ def join(path: str, key: str) -> str:
 def element_path(path: str, index: int, item: object) -> str:
     """Return the path of a list's element, with the element's name for a person to recognise it."""
     name = item.get("name") if isinstance(item, Mapping) else None
-    return f"{path}[{index}] ({shown(name)[1:-1]})" if isinstance(name, str) else f"{path}[{index}]"
+    here = f"{path}[{index}]"
+    # The path stands for the name of what has none, see `keep_right`.
+    return f"{here} ({shown(name)[1:-1]})" if isinstance(name, str) and name != here else here
 
 
 def render(table: Table, values: object) -> dict[str, Any]:
@@ -208,7 +267,7 @@ def _render_value(field: Field, value: Any) -> Any:
 
 def _parse_list(field: Field, value: object, path: str, *, whole: bool) -> tuple[Any, list[Mistake]]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}")]
+        return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}", _WORDS["list"])]
     element = field.element or Field(kind="raw", help="")
     items: list[Any] = []
     mistakes: list[Mistake] = []
@@ -218,6 +277,7 @@ def _parse_list(field: Field, value: object, path: str, *, whole: bool) -> tuple
         mistakes += found
         if field.unique and not found and parsed in items:
             mistakes.append(Mistake(here, f"{shown(parsed)} is given twice"))
+            parsed = None
         items.append(parsed)
     return tuple(items), mistakes
 
@@ -238,11 +298,11 @@ def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
     if isinstance(value, bool):
         said = "yes, on or true" if value else "no, off or false"
         return None, f"{wrong}: YAML reads the bare words {said} as {shown(value)}; put the word in quotes"
-    if field.kind == "str":
+    if field.kind == "str" and not isinstance(value, Mapping | Sequence):
         return None, f"{wrong}: YAML reads it as a number or a date; put it in quotes"
     if field.kind == "int":
         return _parse_int(value, wrong)
-    return _parse_float(value, wrong)
+    return (None, wrong) if field.kind == "str" else _parse_float(value, wrong)
 
 
 def _parse_int(value: object, wrong: str) -> tuple[int | None, str | None]:

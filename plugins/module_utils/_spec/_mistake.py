@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 _SHOWN = 80
@@ -12,19 +12,45 @@ _SHOWN = 80
 
 @dataclass(frozen=True)
 class Mistake:
-    """`path` names the value, for example `pextra_instances[2] (db).nics[0].port_group`."""
+    """`path` names the value, for example `pextra_instances[2] (db).nics[0].port_group`.
+
+    allowed: what the value may be, where a few words can say it. meant: the path of the key that a misspelt one was
+    meant to be. Path and problem are told on a terminal: what could control it is written as its escape sequence.
+    """
 
     path: str
     problem: str
+    allowed: str | None = field(default=None, compare=False)
+    meant: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("path", "problem"):
+            text = getattr(self, name)
+            if not text.isprintable():
+                object.__setattr__(self, name, printable(text))
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}"
 
 
+def printable(text: str) -> str:
+    """Return the text with escape sequences for all that is no printable character."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def suggest(word: object, known: Iterable[str]) -> str:
     """Return ` Did you mean "x"?` for the nearest known word, or nothing."""
-    near = _find_nearest(str(word)[:_SHOWN], tuple(known))
-    return f' Did you mean "{near}"?' if near else ""
+    near = find_nearest(word, known)
+    return f" Did you mean {shown(near)}?" if near else ""
+
+
+def find_nearest(word: object, known: Iterable[str]) -> str | None:
+    """Return the known word that another one was most likely meant to be, or None."""
+    return _find_nearest(_word(word), tuple(known))
+
+
+def _word(value: object) -> str:
+    return value[:_SHOWN] if isinstance(value, str) else shown(value)
 
 
 @lru_cache(maxsize=1024)
@@ -38,6 +64,11 @@ def _find_nearest(word: str, known: tuple[str, ...]) -> str | None:
     return begun[0] if len(begun) == 1 else None
 
 
+def shown_key(key: object) -> str:
+    """Return a mapping's key as a part of a path."""
+    return shown(key)[1:-1] if isinstance(key, str) else shown(key)
+
+
 def shown(value: object) -> str:
     """Return a value as a person would recognise it, short and on one line."""
     if isinstance(value, str):
@@ -49,5 +80,5 @@ def shown(value: object) -> str:
         text = (
             "a mapping" if isinstance(value, Mapping) else "a list" if isinstance(value, list | tuple) else repr(value)
         )
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    text = printable(text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -5,7 +5,7 @@ Pure: what the inventory's variables hold comes in as plain values; what is to b
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,16 +29,26 @@ from .deployment_defaults import (
     complete_volumes,
     complete_vswitches,
 )
-from .deployment_elements import Elements, Written, find_duplicates, parse_elements, read_list, read_value
+from .deployment_elements import (
+    Declared,
+    Elements,
+    Spec,
+    Written,
+    drop_follow_ups,
+    find_duplicates,
+    parse_elements,
+    read_list,
+    read_value,
+)
 from .deployment_hosts import InventoryHost, find_coordinator_mistakes, read_hosts
-from .deployment_instances import Render, Replica, expand, fold, parse_instances
+from .deployment_instances import Render, Replica, expand, fold, parse_flavors, parse_instances
 from .deployment_names import find_unknown_variables
 from .deployment_placement import find_placement_mistakes, find_reach
 from .deployment_report import sort_mistakes
 from .deployment_sources import FileCheck, find_source_mistakes, resolve_mirrors, resolve_sources
 from .deployment_storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
 from .deployment_switches import find_uplink_mistakes
-from .deployment_variables import DOCUMENT, FLAVOR
+from .deployment_variables import DOCUMENT
 from .deployment_volumes import find_volume_mistakes
 from .disk import render_disk_set
 
@@ -72,7 +82,7 @@ class Inventory:
     """What was read.
 
     variables: the variables of the deployment, templated and plain, except pextra_instances: its `instances` elements
-    come through `render_instance` one by one, for each replica of a count anew.
+    come through `render_instance` one by one, for each replica of a count anew; None where there is no list of them.
     names: every variable that begins with `pextra_`, of the deployment and of the hosts.
     directory: what files of images are relative to.
     """
@@ -81,14 +91,14 @@ class Inventory:
     names: Sequence[str] = ()
     hosts: Sequence[InventoryHost] = ()
     coordinators: Sequence[str] = ()
-    instances: int = 0
+    instances: int | None = 0
     render_instance: Render = _render_nothing
     directory: str = "/"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """document and summary are plain JSON types. With mistakes the document is not to be used."""
+    """document and summary are plain JSON types, and empty where there are mistakes."""
 
     document: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
@@ -102,9 +112,9 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     lists, unreadable, found = _read_lists(inventory.variables)
     mistakes += found
     lists["image"] = resolve_sources(lists["image"], inventory.directory)
-    replicas, found = expand(inventory.instances, inventory.render_instance)
+    replicas, found = expand(inventory.instances or 0, inventory.render_instance)
     mistakes += found
-    if found or any(replica.written.name is None for replica in replicas):
+    if found or inventory.instances is None or any(replica.written.name is None for replica in replicas):
         unreadable |= {"instance"}
 
     clusters = [element.name for element in lists["cluster"] if element.name and element.is_present]
@@ -114,27 +124,30 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     names = [host.name for host in inventory.hosts]
     ceph, found = read_ceph(inventory.variables, hosts, nodes)
     mistakes += found
-    lists["pool"], clients, found = derive_sources(lists["pool"], ceph, nodes)
-    mistakes += found
+    lists["pool"], clients, derived = derive_sources(lists["pool"], ceph, nodes)
     mistakes += find_coordinator_mistakes(inventory.coordinators, names) if names else []
     mistakes += _find_duplicate_names(lists, replicas, single)
 
+    # Where the cluster of one node is not known, no cluster's nodes are.
+    are_nodes_known = all(element.spec.cluster is not None for element in nodes)
+    unreadable |= set() if are_nodes_known else {"node"}
     cluster_nodes = {
-        name: tuple(element.spec.name for element in nodes if element.spec.cluster == name) for name in clusters
+        name: tuple(element.spec.name for element in nodes if element.spec.cluster == name)
+        for name in (clusters if are_nodes_known else ())
     }
     index = replace(_make_index(lists, replicas, cluster_nodes, single), unreadable=unreadable)
-    parsed, found = _parse(lists, replicas, index)
-    mistakes += found
+    parsed, wrong = _parse(lists, replicas, index)
+    mistakes += wrong
     mirrors, found = read_value(
         DOCUMENT["pextra_image_mirrors"], inventory.variables.get("pextra_image_mirrors"), "pextra_image_mirrors"
     )
     mistakes += found
     mirrors = resolve_mirrors(mirrors, inventory.directory) if mirrors and not found else None
-    elements, found = _complete(replace(parsed, nodes=nodes, hosts=hosts), index, mirrors)
-    mistakes += found
-    mistakes += find_source_mistakes(elements.images, check_file)
+    elements, judged = _complete(replace(parsed, nodes=nodes, hosts=hosts), index, mirrors)
+    judged += find_source_mistakes(elements.images, check_file)
     found, warnings = _find_rule_mistakes(elements, cluster_nodes, clients)
-    mistakes += found
+    # What is wrong by itself has been told; that it then does not fit to others is no news.
+    mistakes += drop_follow_ups(derived + judged + found, wrong)
 
     deployment_name, found = read_value(
         DOCUMENT["pextra_deployment_name"],
@@ -142,6 +155,9 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
         "pextra_deployment_name",
     )
     mistakes += found
+    mistakes = sort_mistakes(fold(mistakes, replicas))
+    if mistakes:
+        return Deployment(mistakes=tuple(mistakes), warnings=tuple(warnings))
     return Deployment(
         document={
             **_render(elements, deployment_name or DEFAULT_NAME),
@@ -153,7 +169,6 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
             ),
         },
         summary=_summarize(elements),
-        mistakes=tuple(sort_mistakes(fold(mistakes, replicas))),
         warnings=tuple(warnings),
     )
 
@@ -246,14 +261,8 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
     mistakes += found
     volumes, found = parse_elements(volume.DECLARED, volume.make_volume, lists["volume"])
     mistakes += found
-    flavors = {}
-    _, found = parse_elements(FLAVOR, dict, lists["flavor"])
+    flavors, found = parse_flavors(lists["flavor"])
     mistakes += found
-    broken = {mistake.path for mistake in found}
-    for element in lists["flavor"]:
-        if element.name and not any(path.startswith(element.path) for path in broken):
-            given = {key: element.value.get(key) for key in ("vcpus", "memory")}
-            flavors[element.name] = {key: value for key, value in given.items() if value is not None}
     instances, found = parse_instances(
         replicas, flavors, None if "flavor" in index.unreadable else index.known["flavor"]
     )
@@ -312,16 +321,33 @@ def _find_rule_mistakes(
 
     in_own_ceph: the paths of storage pools whose key is not for the document to give.
     """
-    reach = find_reach(cluster_nodes, elements.pools, elements.vswitches, elements.port_groups)
-    mistakes = find_pool_mistakes(elements.pools, in_own_ceph)
+    reach = find_reach(
+        cluster_nodes,
+        _knowing(elements.pools, "cluster", "nodes", "type", "shared"),
+        _knowing(elements.vswitches, "cluster", "nodes"),
+        _knowing(elements.port_groups, "cluster", "vswitch"),
+    )
+    # A pool whose directory is not known is in nobody's way.
+    pools = tuple(
+        element if element.knows("path", "cluster") else element.of(replace(element.spec, nodes=()))
+        for element in elements.pools
+    )
+    mistakes = find_pool_mistakes(pools, in_own_ceph)
     mistakes += find_type_mistakes(elements.pools, elements.images, elements.instances)
     mistakes += find_image_mistakes(elements.images, elements.instances)
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
-    mistakes += find_address_mistakes(elements.instances, elements.port_groups, elements.nodes)
+    port_groups = _knowing(elements.port_groups, "cluster", "vswitch", "vlan")
+    mistakes += find_address_mistakes(elements.instances, port_groups, elements.nodes)
     mistakes += find_placement_mistakes(elements.instances, reach)
-    mistakes += find_volume_mistakes(elements.volumes, elements.pools, elements.instances, reach)
+    pools = _knowing(elements.pools, "type", "shared")
+    mistakes += find_volume_mistakes(elements.volumes, pools, elements.instances, reach)
     found, warnings = find_capacity_mistakes(elements.instances, elements.nodes, elements.hosts, reach)
     return mistakes + found, warnings
+
+
+def _knowing(elements: Iterable[Declared[Spec]], *keys: str) -> tuple[Declared[Spec], ...]:
+    """Return the elements of which these keys are known: others would be judged by what they do not say."""
+    return tuple(element for element in elements if element.knows(*keys))
 
 
 def _render(elements: Elements, deployment_name: str | None) -> dict[str, Any]:

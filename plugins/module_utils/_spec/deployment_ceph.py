@@ -9,7 +9,7 @@ from typing import Any
 from ._fields import element_path
 from ._mistake import Mistake, shown, suggest
 from .ceph import POOL, CephPool, Osd, fsid_of
-from .deployment_elements import Declared, Host, Written, parse_elements, read_list, read_value
+from .deployment_elements import Declared, Host, Written, drop_follow_ups, parse_elements, read_list, read_value
 from .deployment_hosts import host_path
 from .deployment_variables import DOCUMENT
 from .node import Node
@@ -23,13 +23,14 @@ OSDS = "pextra_ceph_osds"
 class Ceph:
     """monitors: names of nodes, none where there is no Ceph of the deployment's own. osds: by the name of the node.
 
-    is_whole: whether all that was written could be read.
+    is_whole: whether all that was written could be read; are_monitors_known: whether the monitors could.
     """
 
     monitors: tuple[str, ...] = ()
     pools: tuple[Declared[CephPool], ...] = ()
     osds: Mapping[str, tuple[Osd, ...]]
     is_whole: bool = True
+    are_monitors_known: bool = True
 
 
 def read_ceph(
@@ -38,8 +39,9 @@ def read_ceph(
     """Return (what is declared, mistakes)."""
     names = [node.spec.name for node in nodes]
     monitors, mistakes = read_value(DOCUMENT[MONITORS], variables.get(MONITORS), MONITORS)
+    are_monitors_known = not mistakes
+    mistakes += _find_monitor_mistakes(monitors or (), names, is_known=are_monitors_known)
     monitors = tuple(name for name in monitors or () if name is not None)
-    mistakes += _find_monitor_mistakes(monitors, names)
     written, found = read_list(POOLS, variables.get(POOLS))
     mistakes += found
     pools, found = parse_elements(POOL, CephPool, written or ())
@@ -49,17 +51,19 @@ def read_ceph(
         osds[name], found = _read_osds(host.osds, host_path(name, OSDS))
         mistakes += found
     used = {name: some for name, some in osds.items() if some}
-    ceph = Ceph(monitors=monitors, pools=pools, osds=used, is_whole=not mistakes)
-    return ceph, mistakes + ([] if mistakes else _find_rule_mistakes(ceph))
+    ceph = Ceph(monitors=monitors, pools=pools, osds=used, is_whole=not mistakes, are_monitors_known=are_monitors_known)
+    are_osds_known = all(node.knows(OSDS) for node in nodes)
+    found = _find_rule_mistakes(ceph, are_osds_known=are_osds_known) if are_monitors_known else []
+    return ceph, mistakes + drop_follow_ups(found, mistakes)
 
 
-def _find_monitor_mistakes(monitors: Sequence[str], nodes: Sequence[str]) -> list[Mistake]:
+def _find_monitor_mistakes(monitors: Sequence[str | None], nodes: Sequence[str], *, is_known: bool) -> list[Mistake]:
     mistakes = [
         Mistake(f"{MONITORS}[{number}]", f"{shown(name)} is not a node.{suggest(name, nodes)}")
         for number, name in enumerate(monitors)
-        if name not in nodes
+        if name is not None and name not in nodes
     ]
-    if monitors and len(monitors) % 2 == 0:
+    if is_known and monitors and len(monitors) % 2 == 0:
         problem = (
             f"has {len(monitors)} nodes; write an odd number, such as 3: an even one survives no more than one less"
         )
@@ -88,7 +92,7 @@ def _find_osd_mistakes(values: Mapping[str, Any], path: str) -> list[Mistake]:
     return []
 
 
-def _find_rule_mistakes(ceph: Ceph) -> list[Mistake]:
+def _find_rule_mistakes(ceph: Ceph, *, are_osds_known: bool) -> list[Mistake]:
     mistakes = []
     if not ceph.monitors:
         declared = [POOLS] if ceph.pools else []
@@ -97,7 +101,7 @@ def _find_rule_mistakes(ceph: Ceph) -> list[Mistake]:
             Mistake(what.split(" ")[0], f"there is no Ceph without monitors; write {MONITORS} with three nodes")
             for what in declared[:1]
         ]
-    if not ceph.osds:
+    if not ceph.osds and are_osds_known:
         mistakes.append(Mistake(MONITORS, f"no node gives {OSDS}; a Ceph without disks keeps nothing"))
     seen: set[str] = set()
     for pool in ceph.pools:
@@ -105,7 +109,9 @@ def _find_rule_mistakes(ceph: Ceph) -> list[Mistake]:
         if spec.name in seen:
             mistakes.append(Mistake(f"{pool.path}.name", f"{shown(spec.name)} is the name of two pools"))
         seen.add(spec.name)
-        if ceph.osds and spec.copies > len(ceph.osds):
+        if not pool.knows("copies"):
+            continue
+        if ceph.osds and are_osds_known and spec.copies > len(ceph.osds):
             problem = f"{spec.copies} copies need as many nodes with {OSDS}, and there are {len(ceph.osds)}"
             mistakes.append(Mistake(f"{pool.path}.copies", problem))
         if spec.min_copies is not None and spec.min_copies > spec.copies:
@@ -128,18 +134,18 @@ def derive_sources(
     clients: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for pool in pools:
-        if not ceph.monitors or not _is_in_own_ceph(pool):
+        if not _is_in_own_ceph(pool) or (not ceph.monitors and ceph.are_monitors_known):
             complete.append(pool)
             continue
         given = pool.value.get("rbd") or {}
-        name = given.get("pool") or pool.name
+        name = pool.name if given.get("pool") is None else given["pool"]
         found = by_name.get(name) if isinstance(name, str) else None
         if found is None:
-            if pool.name is None or not ceph.is_whole:
-                continue
-            advice = suggest(name, by_name) or f" Declared: {', '.join(sorted(by_name)) or 'none'}."
-            mistakes.append(Mistake(pool.path, f"{shown(name)} is not in {POOLS}.{advice}"))
+            if isinstance(name, str) and ceph.is_whole:
+                advice = suggest(name, by_name) or f" Declared: {', '.join(sorted(by_name)) or 'none'}."
+                mistakes.append(Mistake(f"{pool.path}.rbd.pool", f"{shown(name)} is not in {POOLS}.{advice}"))
             complete.append(pool)
+            clients[pool.path] = ""
             continue
         for key in ("user", "key"):
             if given.get(key) is not None:

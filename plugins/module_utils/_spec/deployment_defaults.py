@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .._ids import is_id
 from ._fields import element_path
@@ -47,6 +48,8 @@ class Index:
         """Check one reference. In a cluster that is known by its identifier alone, nothing can be told."""
         if word is None or (kind in IN_CLUSTER and not (cluster and self.known["cluster"].has(cluster))):
             return []
+        if kind in IN_CLUSTER and self.known[kind].has(word):
+            return []  # there is one of this name, and in which cluster is not known
         if kind in self.unreadable and not is_id(word):
             return []
         mistake = find_reference_mistake(self.known[kind], word, path, cluster)
@@ -62,7 +65,7 @@ def complete_datacenters(
         if spec.state == "present":
             spec = replace(spec, organization=spec.organization or index.root_organization)
             mistakes += index.find_mistakes("organization", spec.organization, f"{element.path}.organization")
-        complete.append(Declared(element.path, spec))
+        complete.append(element.of(spec))
     return tuple(complete), mistakes
 
 
@@ -82,7 +85,7 @@ def complete_clusters(
                 and len(index.known["datacenter"].names.get(None, {})) > 1
             ):
                 mistakes.append(Mistake(path, "is missing; there are several datacenters"))
-        complete.append(Declared(element.path, spec))
+        complete.append(element.of(spec))
     return tuple(complete), mistakes
 
 
@@ -104,10 +107,10 @@ def complete_pools(
         spec = element.spec
         cluster, found = _find_cluster(element.path, spec.cluster, index)
         if spec.state == "present":
-            nodes, wrong = _complete_nodes_of(element.path, spec.nodes, cluster, index)
+            nodes, wrong = _complete_nodes_of(element, spec.nodes, cluster, index)
             found += wrong
             spec = replace(spec, nodes=nodes, path=spec.target, shared=spec.is_shared)
-        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        complete.append(element.of(replace(spec, cluster=cluster)))
         mistakes += found
     return tuple(complete), mistakes
 
@@ -120,10 +123,10 @@ def complete_vswitches(
         spec = element.spec
         cluster, found = _find_cluster(element.path, spec.cluster, index)
         if spec.state == "present":
-            nodes, wrong = _complete_nodes_of(element.path, spec.nodes, cluster, index)
+            nodes, wrong = _complete_nodes_of(element, spec.nodes, cluster, index)
             found += wrong
             spec = replace(spec, nodes=nodes)
-        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        complete.append(element.of(replace(spec, cluster=cluster)))
         mistakes += found
     return tuple(complete), mistakes
 
@@ -145,7 +148,7 @@ def complete_port_groups(
                 several = f" Declared: {', '.join(present)}." if present else " None is declared."
                 found.append(Mistake(path, f"is missing; write the vSwitch that the port group belongs to.{several}"))
             found += index.find_mistakes("vswitch", spec.vswitch, path, cluster)
-        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        complete.append(element.of(replace(spec, cluster=cluster)))
         mistakes += found
     return tuple(complete), mistakes
 
@@ -172,12 +175,11 @@ def complete_images(
         if spec.state == "present":
             if spec.mirrors is None and spec.source and is_url(spec.source):
                 spec = replace(spec, mirrors=mirrors)
-            if spec.pools is None:
+            for number, pool in enumerate(spec.pools or ()):
+                found += index.find_mistakes("pool", pool, f"{element.path}.pools[{number}]", cluster)
+            if spec.pools is None or not element.knows("pools"):
                 spec = replace(spec, pools=tuple(used.get((cluster, spec.name), ())))
-            else:
-                for number, pool in enumerate(spec.pools):
-                    found += index.find_mistakes("pool", pool, f"{element.path}.pools[{number}]", cluster)
-        complete.append(Declared(element.path, replace(spec, cluster=cluster)))
+        complete.append(element.of(replace(spec, cluster=cluster)))
         mistakes += found
     return tuple(complete), mistakes
 
@@ -193,7 +195,9 @@ def complete_instances(
         path = element.path
         if spec.state == "present":
             organization = spec.organization or index.root_organization
-            spec = replace(spec, cluster=cluster, organization=organization, power=spec.power or "running")
+            # What is not known takes no room.
+            power = spec.power or ("running" if element.knows("power") else "stopped")
+            spec = replace(spec, cluster=cluster, organization=organization, power=power)
             found += index.find_mistakes("organization", spec.organization, f"{path}.organization")
             found += index.find_mistakes("node", spec.node, f"{path}.node", cluster)
             found += index.find_mistakes("image", spec.image, f"{path}.image", cluster)
@@ -206,7 +210,7 @@ def complete_instances(
                 found += index.find_mistakes("port_group", nic.port_group, f"{path}.nics[{number}].port_group", cluster)
         else:
             spec = replace(spec, cluster=cluster)
-        complete.append(Declared(path, spec))
+        complete.append(element.of(spec))
         mistakes += found
     return tuple(complete), mistakes
 
@@ -229,7 +233,7 @@ def complete_volumes(
                 ("clone_of", "volume", spec.clone_of),
             ):
                 found += index.find_mistakes(kind, word, f"{path}.{key}", cluster)
-        complete.append(Declared(path, spec))
+        complete.append(element.of(spec))
         mistakes += found
     return tuple(complete), mistakes
 
@@ -248,11 +252,11 @@ def _find_cluster(path: str, given: str | None, index: Index) -> tuple[str | Non
 
 
 def _complete_nodes_of(
-    path: str, nodes: tuple[str, ...] | None, cluster: str | None, index: Index
+    element: Declared[Any], nodes: tuple[str, ...] | None, cluster: str | None, index: Index
 ) -> tuple[tuple[str, ...] | None, list[Mistake]]:
-    if nodes is None:
+    if nodes is None and element.knows("nodes"):
         return index.cluster_nodes.get(cluster or "", ()), []
     mistakes = []
-    for number, node in enumerate(nodes):
-        mistakes += index.find_mistakes("node", node, f"{path}.nodes[{number}]", cluster)
-    return nodes, mistakes
+    for number, node in enumerate(nodes or ()):
+        mistakes += index.find_mistakes("node", node, f"{element.path}.nodes[{number}]", cluster)
+    return nodes or (), mistakes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from ._fields import Field, Table, element_path, parse, parse_value
+from ._fields import Field, Table, element_path, keep_right, parse, parse_value
 from ._mistake import Mistake, shown
 from .cluster import Cluster
 from .datacenter import Datacenter
@@ -22,13 +23,38 @@ from .vswitch import Vswitch
 
 Spec = TypeVar("Spec")
 
+_INDEX = re.compile(r"\[([0-9]+)\]$")
+_NAME = re.compile(r"(\.\w+\[[0-9]+\]) \(.*?\)(?=[.\[]|$)")
+# What a key is judged by besides its own value.
+_JUDGED_BY: dict[str, tuple[str, ...]] = {
+    "root.size": ("image",),
+    "size": ("unit", "clone_of", "import_from"),
+    "unit": ("pool",),
+    "clone_mode": ("clone_of",),
+    "addresses": ("port_group",),
+    "gateway": ("addresses",),
+    "gateway6": ("addresses", "gateway"),
+    "min_copies": ("copies",),
+}
+
 
 @dataclass(frozen=True)
 class Declared(Generic[Spec]):
-    """One element and the path where it stands."""
+    """One element and the path where it stands.
+
+    unknown: its keys that are wrong, or hold something wrong. Of these the spec has what is right, or None.
+    """
 
     path: str
     spec: Spec
+    unknown: frozenset[str] = frozenset()
+
+    def knows(self, *keys: str) -> bool:
+        return self.unknown.isdisjoint(keys)
+
+    def of(self, spec: Spec) -> Declared[Spec]:
+        """Return the same element with another spec."""
+        return replace(self, spec=spec)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +120,81 @@ def read_list(variable: str, value: object) -> tuple[tuple[Written, ...] | None,
 def parse_elements(
     table: Table, make: Callable[..., Spec], written: Sequence[Written]
 ) -> tuple[tuple[Declared[Spec], ...], list[Mistake]]:
-    """Parse elements by their table. What has a mistake is left out of the elements returned."""
+    """Parse elements by their table. Returns (those that can be judged, mistakes)."""
     declared: list[Declared[Spec]] = []
     mistakes: list[Mistake] = []
     for element in written:
-        values, found = parse(table, element.value, element.path, whole=True)
+        values, unknown, found = parse_element(table, element)
         mistakes += found
-        if not found:
-            declared.append(Declared(element.path, make(**values)))
+        if values is not None:
+            declared.append(Declared(element.path, make(**values), unknown))
     return tuple(declared), mistakes
+
+
+def parse_element(table: Table, element: Written) -> tuple[dict[str, Any] | None, frozenset[str], list[Mistake]]:
+    """Parse one element. Returns (its values as far as they are right, the keys that are not, mistakes).
+
+    The values are None where nothing can be judged: it is no mapping, or it is not known whether it is to exist.
+    """
+    values, mistakes = parse(table, element.value, element.path, whole=True)
+    if not mistakes:
+        return values, frozenset(), []
+    unknown = find_unknown(mistakes, element.path)
+    if not isinstance(element.value, Mapping) or "state" in unknown:
+        return None, unknown, mistakes
+    return keep_right(table, element.value, values, element.path), unknown, mistakes
+
+
+def find_unknown(mistakes: Iterable[Mistake], path: str) -> frozenset[str]:
+    """Return the keys below the path that the mistakes are in."""
+    places = [place for mistake in mistakes for place in (mistake.path, mistake.meant) if place is not None]
+    return frozenset(
+        re.split(r"[.\[ ]", place[len(path) + 1 :], maxsplit=1)[0] for place in places if place.startswith(f"{path}.")
+    )
+
+
+def drop_follow_ups(mistakes: Iterable[Mistake], told: Iterable[Mistake]) -> list[Mistake]:
+    """Return those mistakes that do not merely follow from what was told: of the value, or what it is judged by."""
+    wrong = {_bare(place) for mistake in told for place in (mistake.path, mistake.meant) if place is not None}
+    holding = {holder for place in wrong for holder in _find_holders(place)} | wrong
+    kept = []
+    for mistake in mistakes:
+        path = _find_place(mistake.path, wrong)
+        bare = _bare(path)
+        if wrong.isdisjoint((bare, *_find_holders(bare))) and holding.isdisjoint(_find_grounds(bare)):
+            kept.append(replace(mistake, path=path))
+    return kept
+
+
+def _bare(path: str) -> str:
+    """Return a path without the names of what is within an element: rules do not always write them."""
+    return _NAME.sub(r"\1", path)
+
+
+def _find_holders(path: str) -> Iterator[str]:
+    """Yield the paths of all that a value is in."""
+    return (path[:index] for index, char in enumerate(path) if char in ".[ ")
+
+
+def _find_grounds(path: str) -> Iterator[str]:
+    """Yield the paths of what a value cannot be judged without."""
+    whole = _INDEX.sub("", path)
+    for key, others in _JUDGED_BY.items():
+        if whole.endswith(f".{key}"):
+            yield from (f"{whole.removesuffix(key)}{other}" for other in others)
+
+
+def _find_place(path: str, wrong: Container[str]) -> str:
+    """Return the path in a list as it was written: without those that are wrong, what comes after them has moved up."""
+    match = _INDEX.search(path)
+    if match is None or "." not in path:
+        return path
+    head, place = path[: match.start()], -1
+    for _ in range(int(match[1]) + 1):
+        place += 1
+        while _bare(f"{head}[{place}]") in wrong:
+            place += 1
+    return f"{head}[{place}]"
 
 
 def read_value(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:

@@ -9,7 +9,7 @@ from typing import Any
 from ._checks import check_address, check_hostname, check_node_address
 from ._fields import Field
 from ._mistake import Mistake, shown, suggest
-from .deployment_elements import Declared, Host, read_value
+from .deployment_elements import Declared, Host, find_unknown, read_value
 from .deployment_variables import HOST
 from .disk import parse_disk_sets
 from .node import Node
@@ -50,24 +50,26 @@ def read_hosts(
     if not inventory:
         mistakes.append(Mistake(GROUP, "the inventory group has no hosts; each of its hosts becomes a node"))
     for host in inventory:
+        path = f"{GROUP} ({shown(host.name)[1:-1]})"
         values, found = _read_variables(host)
         problem = check_hostname(host.name)
         if problem:
-            found.append(Mistake(f"{GROUP} ({shown(host.name)[1:-1]})", problem))
+            found.append(Mistake(path, problem))
         address, address_mistakes = _read_address(host, values["pextra_address"])
         found += address_mistakes
         cluster = values["pextra_cluster"] or default_cluster
-        if cluster is None and is_judged:
+        if cluster is None and is_judged and host.variables.get("pextra_cluster") is None:
             found.append(Mistake(host_path(host.name, "pextra_cluster"), "is missing; there are several clusters"))
         # Read above as a list; its elements belong together, and are read here.
         disks, disk_mistakes = parse_disk_sets(values["pextra_disks"], host_path(host.name, "pextra_disks"))
         found += disk_mistakes
         mistakes += found
+        unknown = find_unknown(found, path)
+        interface = values["pextra_management_interface"]
         hosts[host.name] = Host(
-            memory_mib=values["pextra_memory"] or host.memory_mib,
-            management_interface=values["pextra_management_interface"] or host.default_interface,
-            # What has a mistake is told, and not looked at any further.
-            osds=() if found else values["pextra_ceph_osds"] or (),
+            memory_mib=values["pextra_memory"] or (None if "pextra_memory" in unknown else host.memory_mib),
+            management_interface=interface or host.default_interface,
+            osds=() if "pextra_ceph_osds" in unknown else values["pextra_ceph_osds"] or (),
             disks=disks,
         )
         spec = Node(
@@ -78,7 +80,7 @@ def read_hosts(
             virt_type=values["pextra_virt_type"],
             memory_reserved=values["pextra_memory_reserved"],
         )
-        nodes.append(Declared(f"{GROUP} ({shown(host.name)[1:-1]})", spec))
+        nodes.append(Declared(path, spec, unknown))
     return tuple(nodes), hosts, mistakes + _find_shared_addresses(nodes)
 
 

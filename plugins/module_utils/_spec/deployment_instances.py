@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._fields import element_path, parse, parse_value
+from ._fields import element_path, parse_value
 from ._mistake import Mistake, shown
 from ._references import Known, find_reference_mistake
-from .deployment_elements import Declared, Written
-from .deployment_variables import INSTANCE
+from .deployment_elements import Declared, Written, drop_follow_ups, parse_element
+from .deployment_variables import FLAVOR, INSTANCE
 from .vm import FIELDS, Vm, find_missing, find_mistakes_within, make_vm
 
 VARIABLE = "pextra_instances"
@@ -54,10 +54,35 @@ def expand(length: int, render: Render) -> tuple[tuple[Replica, ...], list[Mista
     return tuple(replicas), mistakes
 
 
+@dataclass(frozen=True)
+class Flavor:
+    """given: vcpus and memory as written, where they are right. unknown: those of them that are not."""
+
+    given: Mapping[str, Any]
+    unknown: frozenset[str] = frozenset()
+
+
+# Of a flavor that is not declared, or that is wrong altogether, nothing is known.
+_UNKNOWN_FLAVOR = Flavor({}, frozenset({"vcpus", "memory"}))
+
+
+def parse_flavors(written: Sequence[Written]) -> tuple[dict[str, Flavor], list[Mistake]]:
+    """Return (the flavors by name, mistakes)."""
+    flavors: dict[str, Flavor] = {}
+    mistakes: list[Mistake] = []
+    for element in written:
+        values, unknown, found = parse_element(FLAVOR, element)
+        mistakes += found
+        if values is not None and element.name is not None:
+            keys = [key for key in ("vcpus", "memory") if element.value.get(key) is not None and key not in unknown]
+            flavors[element.name] = Flavor({key: element.value[key] for key in keys}, unknown)
+    return flavors, mistakes
+
+
 def parse_instances(
-    replicas: Sequence[Replica], flavors: Mapping[str, Mapping[str, Any]], known_flavors: Known | None
+    replicas: Sequence[Replica], flavors: Mapping[str, Flavor], known_flavors: Known | None
 ) -> tuple[tuple[Declared[Vm], ...], list[Mistake]]:
-    """Parse instances, with what their flavors give. flavors: name to the values vcpus and memory as written.
+    """Parse instances, with what their flavors give.
 
     known_flavors: None where the flavors could not all be read.
     """
@@ -66,19 +91,22 @@ def parse_instances(
     for replica in replicas:
         path, value = replica.written.path, replica.written.value
         found: list[Mistake] = []
+        unsaid: frozenset[str] = frozenset()
         if isinstance(value, Mapping) and isinstance(value.get("flavor"), str):
-            flavor = value["flavor"]
-            missing = find_reference_mistake(known_flavors, flavor, f"{path}.flavor") if known_flavors else None
+            word = value["flavor"]
+            missing = find_reference_mistake(known_flavors, word, f"{path}.flavor") if known_flavors else None
             found += [missing] if missing else []
+            flavor = flavors.get(word, _UNKNOWN_FLAVOR)
             given = {key: item for key, item in value.items() if item is not None}
-            value = {**flavors.get(flavor, {}), **given}
-        values, wrong = parse(INSTANCE, value, path, whole=True)
+            unsaid = flavor.unknown - given.keys()
+            value = {**flavor.given, **given}
+        values, unknown, wrong = parse_element(INSTANCE, Written(path, value))
         found += wrong
-        if not found:
-            spec = make_vm(**{key: values[key] for key in FIELDS})
-            found += [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
-            if not found:
-                declared.append(Declared(path, spec))
+        if values is not None:
+            spec = make_vm(**{key: None if key in unsaid else values[key] for key in FIELDS})
+            within = [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
+            found += drop_follow_ups(within, wrong)
+            declared.append(Declared(path, spec, unknown | unsaid))
         mistakes += found
     return tuple(declared), mistakes
 

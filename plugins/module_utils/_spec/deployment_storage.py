@@ -17,14 +17,14 @@ from .vm import Root, Vm, Volume
 def find_pool_mistakes(pools: Sequence[Declared[Pool]], in_own_ceph: Container[str] = ()) -> list[Mistake]:
     """A pool needs a directory to itself on every node: domain rules, "Storage pools", on conflicting target paths.
 
-    in_own_ceph: the paths of the pools whose key is known to the deployment's own Ceph alone.
+    in_own_ceph: the paths of the pools whose source is known to the deployment's own Ceph alone.
     """
     mistakes = []
     present = [pool for pool in pools if pool.spec.state == "present"]
     for pool in present:
         found = find_mistakes_within(pool.spec, pool.path)
         is_derived = pool.path in in_own_ceph
-        mistakes += [one for one in found if not (is_derived and one.path == f"{pool.path}.rbd.key")]
+        mistakes += [one for one in found if not (is_derived and one.path.startswith(f"{pool.path}.rbd"))]
     for number, pool in enumerate(present):
         path = f"{pool.path}.path"
         target = pool.spec.target
