@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -18,20 +19,21 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake, shown
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import make_plain
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import Unreadable, make_plain
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import Inventory, read_deployment
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import (
     COORDINATORS,
     GROUP,
     InventoryHost,
-    host_path,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_instances import VARIABLE
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_report import (
     describe_mistakes,
+    list_mistakes,
     sort_mistakes,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import DOCUMENT, HOST
+from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 
 INDEX = "pextra_index"
 
@@ -55,11 +57,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
 
         # A templar of our own: its variables change with every replica of an instance.
         templar = Templar(loader=self._loader, variables={**variables, INDEX: 1})
-        values, mistakes = _read_document(variables, templar)
-        hosts, found = _read_hosts(node_names, hostvars)
-        mistakes += found
+        values = {
+            name: _template(variables[name], templar) for name in DOCUMENT if name in variables and name != VARIABLE
+        }
+        hosts = _read_hosts(node_names, hostvars)
         raw_hosts = {name: hostvars.raw_get(name) for name in node_names}
-        mistakes += _find_misplaced(variables, raw_hosts)
+        mistakes = _find_misplaced(variables, raw_hosts)
         elements = _Elements(variables.get(VARIABLE), templar)
         deployment = read_deployment(
             Inventory(
@@ -80,7 +83,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
             ),
             _check_file,
         )
-        mistakes = sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
+        positions = Positions(variables, raw_hosts)
+        mistakes = [
+            _place(mistake, positions)
+            for mistake in sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
+        ]
         for warning in deployment.warnings:
             Display().warning(f"{warning.path}: {warning.problem}")
         for text in _find_parsed_images(values, _find_directory(variables, raw_hosts), variables):
@@ -88,13 +95,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         result["changed"] = False
         if mistakes:
             result["failed"] = True
-            result["msg"] = describe_mistakes(mistakes)
+            result["msg"] = describe_mistakes(mistakes, os.getcwd())
+            result["mistakes"] = list_mistakes(mistakes)
+            # Ansible shows the message of a failure by itself, and would show all of the result once more.
+            result["_ansible_no_log"] = True
             return result
         result["document"] = deployment.document
         result["summary"] = deployment.summary
         # The document holds user data and password hashes. Registered, it is whole; on screens and in logs it is not.
         result["_ansible_no_log"] = True
         return result
+
+
+def _place(mistake: Mistake, positions: Positions) -> Mistake:
+    file, line = positions.find(mistake.path) or (None, None)
+    return replace(mistake, file=file, line=line)
 
 
 def _require_netaddr() -> None:
@@ -123,12 +138,13 @@ class _Elements:
             return
         if isinstance(raw, str):
             # The list is itself the result of a template.
-            value, self.mistakes = self._render_whole(1)
-            if self.mistakes:
-                return
+            value = self._render_whole(1)
             value = [] if value is None else value
         else:
             value = raw
+        if isinstance(value, Unreadable):
+            self.mistakes = [Mistake(VARIABLE, value.problem)]
+            return
         if isinstance(value, Mapping | str) or not hasattr(value, "__len__"):
             self.mistakes = [Mistake(VARIABLE, f"{shown(make_plain(value))} is not a list")]
             return
@@ -137,36 +153,22 @@ class _Elements:
     def render(self, index: int, number: int) -> tuple[Any, list[Mistake]]:
         """Return the plain value of element `index` for replica `number`."""
         if isinstance(self._raw, str):
-            value, mistakes = self._render_whole(number)
-            if mistakes or not isinstance(value, list) or index >= len(value):
-                return None, mistakes or [Mistake(VARIABLE, f"its length must not depend on {INDEX}")]
+            value = self._render_whole(number)
+            if not isinstance(value, list) or index >= len(value):
+                return None, [Mistake(VARIABLE, f"its length must not depend on {INDEX}")]
             return value[index], []
         self._templar.available_variables[INDEX] = number
-        return _template(self._raw[index], self._templar, f"{VARIABLE}[{index}]")  # type: ignore[index]
+        return _template(self._raw[index], self._templar), []  # type: ignore[index]
 
-    def _render_whole(self, number: int) -> tuple[Any, list[Mistake]]:
+    def _render_whole(self, number: int) -> Any:
         if self._whole is None or self._whole[0] != number:
             self._templar.available_variables[INDEX] = number
-            value, mistakes = _template(self._raw, self._templar, VARIABLE)
-            if mistakes:
-                return None, mistakes
-            self._whole = (number, value)
-        return self._whole[1], []
+            self._whole = (number, _template(self._raw, self._templar))
+        return self._whole[1]
 
 
-def _read_document(variables: Mapping[str, Any], templar: Templar) -> tuple[dict[str, Any], list[Mistake]]:
-    values: dict[str, Any] = {}
-    mistakes: list[Mistake] = []
-    for name in DOCUMENT:
-        if name != VARIABLE and name in variables:
-            values[name], found = _template(variables[name], templar, name)
-            mistakes += found
-    return values, mistakes
-
-
-def _read_hosts(names: list[str], hostvars: Any) -> tuple[list[InventoryHost], list[Mistake]]:
+def _read_hosts(names: list[str], hostvars: Any) -> list[InventoryHost]:
     hosts: list[InventoryHost] = []
-    mistakes: list[Mistake] = []
     for name in names:
         of_host = hostvars[name]
         values: dict[str, Any] = {}
@@ -174,7 +176,7 @@ def _read_hosts(names: list[str], hostvars: Any) -> tuple[list[InventoryHost], l
             try:
                 values[variable] = make_plain(of_host.get(variable))
             except AnsibleError as error:
-                mistakes.append(Mistake(host_path(name, variable), _describe(error)))
+                values[variable] = Unreadable(_describe(error))
         facts = hostvars.raw_get(name).get("ansible_facts") or {}
         address = values.get("pextra_address") or values.get("ansible_host")
         default = facts.get("default_ipv4") or {}
@@ -187,7 +189,7 @@ def _read_hosts(names: list[str], hostvars: Any) -> tuple[list[InventoryHost], l
                 default_interface=default.get("interface") if default.get("address") == address else None,
             )
         )
-    return hosts, mistakes
+    return hosts
 
 
 def _find_misplaced(variables: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> list[Mistake]:
@@ -210,32 +212,16 @@ def _is_same(one: object, other: object) -> bool:
     return one is other or one == other
 
 
-def _template(raw: object, templar: Templar, path: str) -> tuple[Any, list[Mistake]]:
-    """Template a value as a whole. Only if that fails, look for the places where it does."""
+def _template(raw: object, templar: Templar) -> Any:
+    """Template a value as a whole. Only if that fails, one by one, so that the others are there."""
     try:
-        return make_plain(templar.template(raw)), []
+        return make_plain(templar.template(raw))
     except AnsibleError as error:
-        return None, _find_broken_templates(raw, templar, path) or [Mistake(path, _describe(error))]
-
-
-def _find_broken_templates(raw: object, templar: Templar, path: str) -> list[Mistake]:
-    if isinstance(raw, Mapping):
-        name = raw.get("name")
-        here = f"{path} ({shown(str(name))[1:-1]})" if isinstance(name, str) and path.endswith("]") else path
-        return [
-            mistake for key, item in raw.items() for mistake in _find_broken_templates(item, templar, f"{here}.{key}")
-        ]
-    if isinstance(raw, list | tuple):
-        return [
-            mistake
-            for index, item in enumerate(raw)
-            for mistake in _find_broken_templates(item, templar, f"{path}[{index}]")
-        ]
-    try:
-        templar.template(raw)
-    except AnsibleError as error:
-        return [Mistake(path, _describe(error))]
-    return []
+        if isinstance(raw, Mapping):
+            return {str(key): _template(item, templar) for key, item in raw.items()}
+        if isinstance(raw, list | tuple):
+            return [_template(item, templar) for item in raw]
+        return Unreadable(_describe(error))
 
 
 def _describe(error: AnsibleError) -> str:

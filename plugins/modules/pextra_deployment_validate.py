@@ -14,9 +14,9 @@ author: The pextra.cloud founders (@pextra)
 description:
   - Reads the deployment document from the variables of the inventory, which begin with C(pextra_), and the nodes from
     the inventory group C(pextra_nodes), checks the document as a whole, and returns it complete.
-  - Every mistake is told at once, with the path of the value and what is allowed. Types, unknown keys and variables,
-    references, names given twice, addresses, MAC addresses, uplinks, paths of storage pools, placement and capacity
-    are checked.
+  - Every mistake is told at once, with file and line, the path of the value and what is allowed. Types, unknown keys
+    and variables, references, names given twice, addresses, MAC addresses, uplinks, paths of storage pools, placement
+    and capacity are checked.
   - Everything happens on the controller. No connection is made, and nothing runs on a host.
   - What cannot be known without the hosts is left to preflight, and what only the registry knows (whatever is given by
     an identifier instead of a name) to the modules.
@@ -72,6 +72,35 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+mistakes:
+  description:
+    - Everything that is wrong with the document, in the document's order. The message of the failure says the same, and
+      on screens and in logs is all that is shown of the result.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The path of the value.
+      type: str
+      sample: pextra_instances[3] (db).memory
+    file:
+      description: The file that it stands in, absolute. Where a template makes the value, that of the template. V(null)
+        if it does not come from a file.
+      type: str
+      sample: /srv/cloud/inventories/lab/group_vars/all/50-instances.yml
+    line:
+      description: Its line there.
+      type: int
+      sample: 12
+    problem:
+      description: What is wrong, and what to do.
+      type: str
+      sample: 900 is not a size; write a number and a unit, such as 512 MiB or 2 GiB
+    allowed:
+      description: What the value may be. V(null) where that depends on other values.
+      type: str
+      sample: a size with a unit, such as 512 MiB or 2 GiB, from 32 MiB to 16 TiB
 document:
   description:
     - The document, complete. What was left out because it is the default, single or derived is there.

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ._mistake import Mistake, find_nearest, shown, shown_key, suggest
+from ._plain import Unreadable
 from ._sizes import parse_size_mib, show_size
 
 Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
@@ -97,6 +98,8 @@ def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple
 
     whole: it is a document's element, where what is not said is what a new one gets, not what is not managed.
     """
+    if isinstance(raw, Unreadable):
+        return {}, [Mistake(path, raw.problem)]
     if not isinstance(raw, Mapping):
         return {}, [Mistake(path, f"{shown(raw)} is not {_WORDS['dict']}", _WORDS["dict"])]
     values: dict[str, Any] = {}
@@ -173,6 +176,8 @@ def _created_value(field: Field, value: Any) -> Any:
 
 def parse_value(field: Field, value: object, path: str, *, whole: bool = False) -> tuple[Any, list[Mistake]]:
     """Normalise one value by its field, see `parse`. Returns (value, mistakes)."""
+    if isinstance(value, Unreadable):
+        return None, [Mistake(path, value.problem)]
     if field.kind == "list":
         return _parse_list(field, value, path, whole=whole)
     if field.kind == "dict":

@@ -15,13 +15,16 @@ class Mistake:
     """`path` names the value, for example `pextra_instances[2] (db).nics[0].port_group`.
 
     allowed: what the value may be, where a few words can say it. meant: the path of the key that a misspelt one was
-    meant to be. Path and problem are told on a terminal: what could control it is written as its escape sequence.
+    meant to be. file, line: where it stands, if that is known. Path and problem are told on a terminal: what could
+    control it is written as its escape sequence.
     """
 
     path: str
     problem: str
     allowed: str | None = field(default=None, compare=False)
     meant: str | None = field(default=None, compare=False)
+    file: str | None = field(default=None, compare=False)
+    line: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("path", "problem"):

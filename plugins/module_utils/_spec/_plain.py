@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """It stands for a value that could not be read. problem: why."""
+
+    problem: str
+
 
 # Deeper than anything that could be meant; a YAML anchor may even make a value that holds itself.
 _DEPTH = 32

@@ -56,12 +56,15 @@ def find_reference_mistake(known: Known, word: str, path: str, scope: str | None
         return None if names[word] else Mistake(path, f"{shown(word)} is declared with state: absent")
     elsewhere = [other for other, there in known.names.items() if other != scope and other and word in there]
     if elsewhere and scope:
-        return Mistake(path, f"{shown(word)} is {what} of the cluster {', '.join(elsewhere)}, not of {scope}")
+        return Mistake(
+            path,
+            f"{shown(word)} is {what} of the cluster {', '.join(shown(name)[1:-1] for name in elsewhere)}, not of {scope}",
+        )
     present = [name for name, is_present in names.items() if is_present]
     if not present:
         return Mistake(path, f"{shown(word)} is not {what}. None is declared.")
-    advice = suggest(word, present)
-    if not advice:
-        more = f" and {len(present) - _LISTED} more" if len(present) > _LISTED else ""
-        advice = f" Declared: {', '.join(present[:_LISTED])}{more}."
-    return Mistake(path, f"{shown(word)} is not {what}.{advice}")
+    # A name may be long or unprintable: that is told where it is declared.
+    more = f" and {len(present) - _LISTED} more" if len(present) > _LISTED else ""
+    declared = f"{', '.join(shown(name)[1:-1] for name in present[:_LISTED])}{more}"
+    advice = suggest(word, present) or f" Declared: {declared}."
+    return Mistake(path, f"{shown(word)} is not {what}.{advice}", f"one of {declared}")

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from ._fields import Field, Table, element_path, keep_right, parse, parse_value
 from ._mistake import Mistake, shown
+from ._plain import Unreadable
 from .cluster import Cluster
 from .datacenter import Datacenter
 from .disk import DiskSet
@@ -112,8 +113,10 @@ def read_list(variable: str, value: object) -> tuple[tuple[Written, ...] | None,
     """Return the elements of a list variable, or None if it is not given."""
     if value is None:
         return None, []
+    if isinstance(value, Unreadable):
+        return (), [Mistake(variable, value.problem)]
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        return (), [Mistake(variable, f"{shown(value)} is not a list")]
+        return (), [Mistake(variable, f"{shown(value)} is not a list", "a list")]
     return tuple(Written(element_path(variable, index, item), item) for index, item in enumerate(value)), []
 
 

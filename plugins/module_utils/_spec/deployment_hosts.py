@@ -9,6 +9,7 @@ from typing import Any
 from ._checks import check_address, check_hostname, check_node_address
 from ._fields import Field
 from ._mistake import Mistake, shown, suggest
+from ._plain import Unreadable
 from .deployment_elements import Declared, Host, find_unknown, read_value
 from .deployment_variables import HOST
 from .disk import parse_disk_sets
@@ -112,6 +113,8 @@ def _read_variables(host: InventoryHost) -> tuple[dict[str, Any], list[Mistake]]
 def _read_address(host: InventoryHost, given: str | None) -> tuple[str | None, list[Mistake]]:
     if host.variables.get("pextra_address") is not None and given is None:
         return None, []
+    if given is None and isinstance(host.ansible_host, Unreadable):
+        return None, [Mistake(host_path(host.name, "ansible_host"), host.ansible_host.problem)]
     address = given or host.ansible_host or host.name
     path = host_path(host.name, "pextra_address" if given or not host.ansible_host else "ansible_host")
     if not isinstance(address, str) or (given is None and check_address(address)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ._fields import element_path, parse_value
@@ -128,7 +128,7 @@ def fold(mistakes: Sequence[Mistake], replicas: Sequence[Replica]) -> list[Mista
         path = mistake.path
         if base and seen[base, suffix, mistake.problem] == sizes[base]:
             path = f"{base}{suffix}"
-        folded.setdefault((path, mistake.problem), Mistake(path, mistake.problem))
+        folded.setdefault((path, mistake.problem), replace(mistake, path=path))
     return list(folded.values())
 
 

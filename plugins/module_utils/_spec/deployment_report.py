@@ -5,20 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ._mistake import Mistake
+from ._mistake import Mistake, printable
 from .deployment_hosts import COORDINATORS, GROUP
 from .deployment_variables import DOCUMENT
 
-# A longer path does not push all problems to the right.
-_WIDEST = 60
 
+def describe_mistakes(mistakes: Sequence[Mistake], directory: str = "/") -> str:
+    """Return one line that counts them and one line for each: where, and what is wrong.
 
-def describe_mistakes(mistakes: Sequence[Mistake]) -> str:
-    """Return one line that counts them and one line for each: where, and what is wrong."""
+    directory: files beneath it are named as seen from there.
+    """
     count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-    width = min(max(len(mistake.path) for mistake in mistakes), _WIDEST)
-    lines = [f"  {mistake.path:<{width}}   {mistake.problem}" for mistake in mistakes]
+    lines = [f"  {_show_place(mistake, directory)}{mistake}" for mistake in mistakes]
     return "\n".join([f"The deployment has {count}. Nothing was changed.", *lines])
+
+
+def list_mistakes(mistakes: Sequence[Mistake]) -> list[dict[str, str | int | None]]:
+    """Return the mistakes as plain data, for a program that shows them."""
+    return [
+        {key: getattr(mistake, key) for key in ("path", "file", "line", "problem", "allowed")} for mistake in mistakes
+    ]
+
+
+def _show_place(mistake: Mistake, directory: str) -> str:
+    """Return `file:line: `, as compilers write it and editors read it."""
+    if mistake.file is None:
+        return ""
+    file = printable(mistake.file.removeprefix(f"{directory.rstrip('/')}/"))
+    return f"{file}: " if mistake.line is None else f"{file}:{mistake.line}: "
 
 
 def sort_mistakes(mistakes: Sequence[Mistake]) -> list[Mistake]:

@@ -19,18 +19,20 @@ PLAYBOOK = """
   gather_facts: false
   become: false
   tasks:
-    - pextra.cloud.pextra_deployment_validate:
-      register: result
-      run_once: true
-      delegate_to: localhost
-    - ansible.builtin.copy:
-        content: "{{ result | to_json }}"
-        dest: "{{ playbook_dir }}/result.json"
-        mode: "0600"
-      run_once: true
-      delegate_to: localhost
-      connection: local
-      vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+    - block:
+        - pextra.cloud.pextra_deployment_validate:
+          register: result
+          run_once: true
+          delegate_to: localhost
+      always:
+        - ansible.builtin.copy:
+            content: "{{ result | to_json }}"
+            dest: "{{ playbook_dir }}/result.json"
+            mode: "0600"
+          run_once: true
+          delegate_to: localhost
+          connection: local
+          vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
 """
 HOSTS: dict[str, Any] = {
     "pextra_coordinators": {"hosts": {"node1": None}},
@@ -165,28 +167,100 @@ pextra_instances:
     assert run.code == 2
     assert "Traceback" not in run.output
     message = run.output[run.output.index("The deployment has") :].split("\nOrigin:")[0].splitlines()
-    assert message[0] == "The deployment has 11 mistakes. Nothing was changed."
-    message = message[: message.index("")] if "" in message else message
-    paths = [line[2:].split("   ")[0].strip() for line in message[1:]]
-    assert paths == [
+    assert message[0] == "The deployment has 13 mistakes. Nothing was changed."
+    told = [line.removeprefix("  group_vars/all/document.yml:").split(": ") for line in message[1:]]
+    assert [path for _, path, *_ in told] == [
         "pextra_vswitches[0] (br0).name",
         "pextra_port_groups[0] (Production).vlan",
         "pextra_images[0] (gone).source",
         "pextra_instances[0].name",
         "pextra_instances[0].memory",
         "pextra_instances[1] (db).description",
+        "pextra_instances[1] (db).nics[0].port_group",
         "pextra_instances[2] (one).description",
         "pextra_instances[3] (one).name",
         "pextra_instances[4] (bad).tags[0]",
         "pextra_instances[5] (a\\nb).name",
+        "pextra_instances[5] (a\\nb).node",
         "pextra_pool",
     ]
-    columns = {
-        len(path) + 2 + len(line[2 + len(path) :]) - len(line[2 + len(path) :].lstrip())
-        for path, line in zip(paths, message[1:], strict=True)
+    assert [int(line) for line, *_ in told] == [3, 4, 5, 7, 7, 8, 8, 9, 10, 11, 12, 12, 2]
+    assert "document" not in run.result
+
+
+MISTAKES = """
+---
+pextra_pools:
+  - name: local
+    type: directry
+pextra_instances:
+  - name: web
+    count: 2
+    nics:
+      - port_group: Prod
+        addresses:
+          - 172.20.0.1{{ pextra_index }}/24
+          - bad
+  - {name: db, memroy: 1 GiB,
+     root: {pool: locl}}
+listed: [{name: one, vcpus: 0}]
+pextra_volumes: "{{ listed }}"
+"""
+
+
+def test_mistakes_are_data_with_file_and_line(site: Path) -> None:
+    write(site, MISTAKES.removeprefix("\n"))
+    write(site, "\npextra_virt_type: xen\n", "host_vars/node2.yml")
+    document = str(site / "group_vars" / "all" / "document.yml")
+    found = validate(site, "-e", "pextra_port_groups=5").result["mistakes"]
+    assert [(each["path"], each["file"], each["line"]) for each in found] == [
+        ("pextra_nodes (node2).pextra_virt_type", str(site / "host_vars" / "node2.yml"), 2),
+        ("pextra_pools[0] (local).type", document, 4),
+        ("pextra_port_groups", None, None),
+        ("pextra_instances[0] (web).nics[0].addresses[1]", document, 12),
+        ("pextra_instances[1] (db).memroy", document, 13),
+        ("pextra_instances[1] (db).root.size", document, 14),
+        ("pextra_instances[1] (db).root.pool", document, 14),
+        ("pextra_volumes[0] (one).vcpus", document, 16),
+        ("pextra_volumes[0] (one).pool", document, 16),
+        ("pextra_volumes[0] (one).size", document, 16),
+    ]
+    assert found[0]["problem"] == '"xen" is not allowed; write one of kvm, qemu.'
+    assert [each["allowed"] for each in found[:4]] == [
+        "one of kvm, qemu",
+        "one of directory, netfs, iscsi, rbd, zfs, lvm",
+        "a list",
+        "one such as 172.20.0.11/24",
+    ]
+
+
+def test_each_mistake_is_shown_once(site: Path) -> None:
+    """By the playbook that people call, from where they are."""
+    inventory = site / "inventories" / "mine"
+    write(inventory, (site / "hosts.yml").read_text(encoding="utf-8"), "hosts.yml")
+    write(inventory, "pextra_instances:\n  - name: db\n    memory: 5\n", "group_vars/all/50-instances.yml")
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "inventories/mine"]
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
+        "ANSIBLE_NOCOLOR": "1",
     }
-    assert len(columns) == 1, "the problems do not stand below each other"
-    assert not run.result
+    done = subprocess.run(
+        [*command, str(ROOT / "playbooks" / "validate.yml")],
+        env=environment,
+        cwd=site,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    told = done.stdout + done.stderr
+    assert (
+        "  inventories/mine/group_vars/all/50-instances.yml:3: pextra_instances[0] (db).memory: 5 is not a size" in told
+    )
+    assert told.count("is not a size") == 1
 
 
 @pytest.mark.parametrize(
@@ -219,8 +293,8 @@ def test_host_variables(site: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("host_vars/node2.yml", "pextra_pools   is another for node2 than for node1"),
-        ("group_vars/pextra_coordinators.yml", "pextra_pools   is another for node2 than for node1"),
+        ("host_vars/node2.yml", "pextra_pools: is another for node2 than for node1"),
+        ("group_vars/pextra_coordinators.yml", "pextra_pools: is another for node2 than for node1"),
     ],
 )
 def test_the_document_is_one_for_all_hosts(site: Path, name: str, expected: str) -> None:
@@ -235,7 +309,7 @@ def test_a_document_that_only_the_nodes_see(site: Path) -> None:
     assert validate(site).code == 0
     run = validate(site, "-e", "where=localhost")
     assert run.code == 2
-    assert "pextra_pools   is given for the nodes alone" in run.output
+    assert "pextra_pools: is given for the nodes alone" in run.output
 
 
 def test_on_localhost_relative_files_are_found(site: Path) -> None:
