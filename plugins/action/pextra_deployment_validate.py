@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake, shown
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import Unreadable, make_plain
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import Extent, Unreadable, make_plain
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import Inventory, read_deployment
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import (
     COORDINATORS,
@@ -54,14 +54,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         hostvars = variables["hostvars"]
         groups = variables.get("groups", {})
         node_names = [str(name) for name in groups.get(GROUP, ())]
+        extent = Extent()
+        variables = _bounded(variables, extent)
+        raw_hosts = {name: _bounded(hostvars.raw_get(name), extent) for name in node_names}
 
         # A templar of our own: its variables change with every replica of an instance.
         templar = Templar(loader=self._loader, variables={**variables, INDEX: 1})
         values = {
             name: _template(variables[name], templar) for name in DOCUMENT if name in variables and name != VARIABLE
         }
-        hosts = _read_hosts(node_names, hostvars)
-        raw_hosts = {name: hostvars.raw_get(name) for name in node_names}
+        hosts = _read_hosts(raw_hosts, hostvars)
         mistakes = _find_misplaced(variables, raw_hosts)
         elements = _Elements(variables.get(VARIABLE), templar)
         deployment = read_deployment(
@@ -136,6 +138,9 @@ class _Elements:
         if raw is None:
             self.length = 0
             return
+        if isinstance(raw, Unreadable):
+            self.mistakes = [Mistake(VARIABLE, raw.problem)]
+            return
         if isinstance(raw, str):
             # The list is itself the result of a template.
             value = self._render_whole(1)
@@ -167,17 +172,29 @@ class _Elements:
         return self._whole[1]
 
 
-def _read_hosts(names: list[str], hostvars: Any) -> list[InventoryHost]:
+def _bounded(variables: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
+    """Return the variables, without those of the deployment that nothing could walk to their end."""
+    problems = {
+        str(name): extent.find_problem(value) for name, value in variables.items() if str(name).startswith("pextra_")
+    }
+    unreadable = {name: Unreadable(problem) for name, problem in problems.items() if problem is not None}
+    return {**variables, **unreadable}
+
+
+def _read_hosts(raw_hosts: Mapping[str, Mapping[str, Any]], hostvars: Any) -> list[InventoryHost]:
     hosts: list[InventoryHost] = []
-    for name in names:
+    for name, raw in raw_hosts.items():
         of_host = hostvars[name]
         values: dict[str, Any] = {}
         for variable in (*HOST, "ansible_host"):
+            if isinstance(raw.get(variable), Unreadable):
+                values[variable] = raw[variable]
+                continue
             try:
                 values[variable] = make_plain(of_host.get(variable))
             except AnsibleError as error:
                 values[variable] = Unreadable(_describe(error))
-        facts = hostvars.raw_get(name).get("ansible_facts") or {}
+        facts = raw.get("ansible_facts") or {}
         address = values.get("pextra_address") or values.get("ansible_host")
         default = facts.get("default_ipv4") or {}
         hosts.append(
@@ -214,6 +231,8 @@ def _is_same(one: object, other: object) -> bool:
 
 def _template(raw: object, templar: Templar) -> Any:
     """Template a value as a whole. Only if that fails, one by one, so that the others are there."""
+    if isinstance(raw, Unreadable):
+        return raw
     try:
         return make_plain(templar.template(raw))
     except AnsibleError as error:

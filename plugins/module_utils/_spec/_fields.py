@@ -81,6 +81,8 @@ Table = Mapping[str, Field]
 # Longer ones are no number that anyone meant, and Python refuses to read those beyond 4,300 digits.
 _INT = re.compile(r"-?[0-9]{1,30}")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 _WORDS = {
     "str": "a text",
     "int": "a whole number",
@@ -275,14 +277,17 @@ def _parse_list(field: Field, value: object, path: str, *, whole: bool) -> tuple
         return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}", _WORDS["list"])]
     element = field.element or Field(kind="raw", help="")
     items: list[Any] = []
+    given: set[Any] = set()
     mistakes: list[Mistake] = []
     for index, item in enumerate(value):
         here = element_path(path, index, item)
         parsed, found = parse_value(element, item, here, whole=whole)
         mistakes += found
-        if field.unique and not found and parsed in items:
-            mistakes.append(Mistake(here, f"{shown(parsed)} is given twice"))
-            parsed = None
+        if field.unique and not found:
+            if parsed in given:
+                mistakes.append(Mistake(here, f"{shown(parsed)} is given twice"))
+                parsed = None
+            given.add(parsed)
         items.append(parsed)
     return tuple(items), mistakes
 
@@ -292,7 +297,11 @@ def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
         return value, None
     # Nearly all values are right: the complaint is put together for the others only.
     if field.kind == "str" and isinstance(value, str):
-        return str(value), None
+        # JSON and templates can write half of a surrogate pair, which is no character, and which nothing can store.
+        half = _SURROGATE.search(value)
+        return (
+            (str(value), None) if half is None else (None, f"{shown(value)} holds {shown(half[0])}, half a character")
+        )
     if field.kind == "bool" and isinstance(value, bool):
         return value, None
     if field.kind == "size" and not isinstance(value, bool):
@@ -335,7 +344,7 @@ def _out_of_range(field: Field, value: int | float) -> str | None:
         return None
     unit = " MiB" if field.kind == "size" else ""
     if low is not None and high is not None:
-        return f"{value}{unit} is out of range; allowed is {low} to {high}{unit}"
+        return f"{shown(value)}{unit} is out of range; allowed is {low} to {high}{unit}"
     if low is not None:
-        return f"{value}{unit} is too small; allowed is {low}{unit} or more"
-    return f"{value}{unit} is too large; allowed is {high}{unit} or less"
+        return f"{shown(value)}{unit} is too small; allowed is {low}{unit} or more"
+    return f"{shown(value)}{unit} is too large; allowed is {high}{unit} or less"

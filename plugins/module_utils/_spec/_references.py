@@ -56,10 +56,8 @@ def find_reference_mistake(known: Known, word: str, path: str, scope: str | None
         return None if names[word] else Mistake(path, f"{shown(word)} is declared with state: absent")
     elsewhere = [other for other, there in known.names.items() if other != scope and other and word in there]
     if elsewhere and scope:
-        return Mistake(
-            path,
-            f"{shown(word)} is {what} of the cluster {', '.join(shown(name)[1:-1] for name in elsewhere)}, not of {scope}",
-        )
+        others = ", ".join(shown(name)[1:-1] for name in elsewhere)
+        return Mistake(path, f"{shown(word)} is {what} of the cluster {others}, not of {scope}")
     present = [name for name, is_present in names.items() if is_present]
     if not present:
         return Mistake(path, f"{shown(word)} is not {what}. None is declared.")

@@ -15,7 +15,8 @@ _MIB_PER = {
     "PiB": Fraction(1024**3),
 }
 _SHORT = {"K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB", "P": "PiB"}
-_PATTERN = re.compile(r"\s*(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[A-Za-z]+)\s*")
+# Longer numbers are nothing that anyone meant, and Python refuses to read those beyond 4,300 digits.
+_PATTERN = re.compile(r"\s*(?P<number>[0-9]{1,30}(\.[0-9]{1,30})?)\s*(?P<unit>[A-Za-z]+)\s*")
 
 
 def parse_size_mib(value: object, *, may_be_nothing: bool = False) -> tuple[int | None, str | None]:

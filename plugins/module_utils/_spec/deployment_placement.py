@@ -122,21 +122,55 @@ def _find_affinity_mistakes(cluster: str, word: str, members: Sequence[Declared[
     candidates = {member.path: find_candidates(member.spec, reach) for member in members}
     if not all(candidates.values()):
         return []
-    holder: dict[str, Declared[Vm]] = {}
-
-    def find_place(member: Declared[Vm], tried: set[str]) -> bool:
-        for node in sorted(candidates[member.path] - tried):
-            tried.add(node)
-            if node not in holder or find_place(holder[node], tried):
-                holder[node] = member
-                return True
-        return False
-
-    left = [member for member in members if not find_place(member, set())]
+    left = find_unmatched([candidates[member.path] for member in members])
     nodes = len(frozenset().union(*candidates.values()))
     problem = f'{len(members)} instances of {cluster} are never to share a node ("{word}"), and '
-    problem += f"{nodes} node{'s' if nodes > 1 else ''} can run them"
-    return [Mistake(f"{member.path}.anti_affinity", f"{problem}: none is left for this one") for member in left]
+    problem += f"{nodes} node{'s' if nodes > 1 else ''} can run them: none is left for this one"
+    return [Mistake(f"{members[number].path}.anti_affinity", problem) for number in left]
+
+
+def find_unmatched(candidates: Sequence[frozenset[str]]) -> list[int]:
+    """Give each of a group a node of its own, of its candidates; return the numbers of those that get none.
+
+    As many as possible get one: for whom all are taken, others move aside along the shortest chain (augmenting paths).
+    Sets of nodes are bits of an integer, as all nodes may be candidates of everyone.
+    """
+    numbers = {node: number for number, node in enumerate(sorted(frozenset().union(*candidates)))}
+    wanted = [sum(1 << numbers[node] for node in nodes) for nodes in candidates]
+    holder: dict[int, int] = {}
+    place: dict[int, int] = {}
+    free = (1 << len(numbers)) - 1
+    hopeless = 0  # what a search in vain has seen, no later one can free
+    unmatched: list[int] = []
+    for member in range(len(wanted)):
+        asked_by: dict[int, int] = {}
+        asking, seen, node = [member], hopeless, None
+        for other in asking:
+            reachable = wanted[other] & ~seen
+            if reachable & free:
+                node = _lowest(reachable & free)
+                asked_by[node] = other
+                break
+            seen |= reachable
+            while reachable:
+                taken = _lowest(reachable)
+                reachable &= reachable - 1
+                asked_by[taken] = other
+                asking.append(holder[taken])
+        if node is None:
+            hopeless = seen
+            unmatched.append(member)
+            continue
+        free &= ~(1 << node)
+        while node is not None:
+            other = asked_by[node]
+            holder[node] = other
+            place[other], node = node, place.get(other)
+    return unmatched
+
+
+def _lowest(nodes: int) -> int:
+    return (nodes & -nodes).bit_length() - 1
 
 
 def _pools_of(vm: Vm) -> tuple[str, ...]:

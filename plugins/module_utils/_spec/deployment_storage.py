@@ -25,18 +25,33 @@ def find_pool_mistakes(pools: Sequence[Declared[Pool]], in_own_ceph: Container[s
         found = find_mistakes_within(pool.spec, pool.path)
         is_derived = pool.path in in_own_ceph
         mistakes += [one for one in found if not (is_derived and one.path.startswith(f"{pool.path}.rbd"))]
-    for number, pool in enumerate(present):
-        path = f"{pool.path}.path"
+    return mistakes + _find_shared_directories(present)
+
+
+def _find_shared_directories(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
+    """Tell of each pool the first other before it whose directory is, holds, or lies in its own."""
+    at: dict[str, list[tuple[Declared[Pool], frozenset[str]]]] = {}
+    below: dict[str, list[tuple[Declared[Pool], frozenset[str]]]] = {}
+    mistakes = []
+    for pool in pools:
         target = pool.spec.target
-        for other in present[:number]:
-            taken = other.spec.target
-            if target is None or taken is None or not _share_nodes(pool.spec, other.spec):
-                continue
-            if target == taken:
-                mistakes.append(Mistake(path, f"{target} is the directory of {other.path} too"))
-            elif _is_within(target, taken) or _is_within(taken, target):
-                how = "lies in" if _is_within(target, taken) else "holds"
-                mistakes.append(Mistake(path, f"{target} {how} {taken} of {other.path}"))
+        if target is None:
+            continue
+        nodes = frozenset(pool.spec.nodes or ())
+        parents = [target[:index] for index, char in enumerate(target) if char == "/" and index]
+        for others, relation in (
+            (at.get(target, ()), "is the directory of {} too"),
+            ([one for parent in parents for one in at.get(parent, ())], "lies in {1} of {0}"),
+            (below.get(target, ()), "holds {1} of {0}"),
+        ):
+            other = next((other for other, there in others if not nodes.isdisjoint(there)), None)
+            if other is not None:
+                problem = f"{target} {relation.format(other.path, other.spec.target)}"
+                mistakes.append(Mistake(f"{pool.path}.path", problem))
+                break
+        at.setdefault(target, []).append((pool, nodes))
+        for parent in parents:
+            below.setdefault(parent, []).append((pool, nodes))
     return mistakes
 
 
@@ -118,11 +133,3 @@ def _find_volume_mistakes(path: str, volume: Volume, pool_type: str | None) -> l
         problem = f"{_typed(volume.pool, pool_type)}, where no volume can be made"
         return [Mistake(f"{path}.size", f"{problem}; write a unit of its target instead, such as unit: unit:0:0:1")]
     return []
-
-
-def _is_within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
-
-
-def _share_nodes(one: Pool, other: Pool) -> bool:
-    return bool(set(one.nodes or ()) & set(other.nodes or ()))
