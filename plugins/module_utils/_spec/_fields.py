@@ -188,6 +188,10 @@ def parse_value(field: Field, value: object, path: str, *, whole: bool = False) 
                 return value, []
             return None, [Mistake(path, f"{shown(value)} is not {_WORDS['dict']}", _WORDS["dict"])]
         return parse(field.table, value, path, whole=whole)
+    half = _SURROGATE.search(value) if isinstance(value, str) else None
+    if half is not None:
+        # JSON and templates can write half of a surrogate pair, which is no character, and which nothing can store.
+        return None, [Mistake(path, f"it holds {shown(half[0])}, which is half a character", describe_allowed(field))]
     parsed, problem = _parse_scalar(field, value)
     allowed = None
     if problem is not None and field.no_log:
@@ -297,11 +301,7 @@ def _parse_scalar(field: Field, value: object) -> tuple[Any, str | None]:
         return value, None
     # Nearly all values are right: the complaint is put together for the others only.
     if field.kind == "str" and isinstance(value, str):
-        # JSON and templates can write half of a surrogate pair, which is no character, and which nothing can store.
-        half = _SURROGATE.search(value)
-        return (
-            (str(value), None) if half is None else (None, f"{shown(value)} holds {shown(half[0])}, half a character")
-        )
+        return str(value), None
     if field.kind == "bool" and isinstance(value, bool):
         return value, None
     if field.kind == "size" and not isinstance(value, bool):

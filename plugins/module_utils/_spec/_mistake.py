@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 _SHOWN = 80
+_FEW = 32
+_TELLING = 3
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,38 @@ def _word(value: object) -> str:
 
 @lru_cache(maxsize=1024)
 def _find_nearest(word: str, known: tuple[str, ...]) -> str | None:
-    """Comparing is slow, and one wrong word often stands in many places."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if near:
-        return near[0]
+    """One wrong word often stands in many places, and comparing letter by letter is for few names only."""
+    slips = _list_slips(known)
+    near = next((slips[one] for one in _leave_one_out(word) if one in slips), None)
+    if near is None and len(known) <= _FEW:
+        near = next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.5)), None)
+    if near is not None or len(word) < _TELLING:
+        return near
     # "Prod" for "Production" is too short a part of it to be alike by letters.
-    begun = [name for name in known if len(word) > 2 and name.lower().startswith(word.lower())]
+    names, start = _sort(known), word.lower()
+    place = bisect_left(names, (start, ""))
+    begun = [name for lower, name in names[place : place + 2] if lower.startswith(start)]
     return begun[0] if len(begun) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _sort(known: tuple[str, ...]) -> list[tuple[str, str]]:
+    return sorted((name.lower(), name) for name in known)
+
+
+@lru_cache(maxsize=64)
+def _list_slips(known: tuple[str, ...]) -> dict[str, str]:
+    """Return the names by themselves and by what is left of them without one letter.
+
+    Two words have one of these in common if they differ by one letter more, less or other, or by two that are swapped.
+    """
+    return {one: name for name in reversed(known) for one in _leave_one_out(name)}
+
+
+def _leave_one_out(word: str) -> list[str]:
+    word = word[:_SHOWN].lower()
+    places = range(len(word)) if len(word) >= _TELLING else ()
+    return [word, *(word[:index] + word[index + 1 :] for index in places)]
 
 
 def shown_key(key: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -160,9 +160,10 @@ def drop_follow_ups(mistakes: Iterable[Mistake], told: Iterable[Mistake]) -> lis
     """Return those mistakes that do not merely follow from what was told: of the value, or what it is judged by."""
     wrong = {_bare(place) for mistake in told for place in (mistake.path, mistake.meant) if place is not None}
     holding = {holder for place in wrong for holder in _find_holders(place)} | wrong
+    dropped = _find_dropped(wrong)
     kept = []
     for mistake in mistakes:
-        path = _find_place(mistake.path, wrong)
+        path = _find_place(mistake.path, dropped)
         bare = _bare(path)
         if wrong.isdisjoint((bare, *_find_holders(bare))) and holding.isdisjoint(_find_grounds(bare)):
             kept.append(replace(mistake, path=path))
@@ -187,17 +188,26 @@ def _find_grounds(path: str) -> Iterator[str]:
             yield from (f"{whole.removesuffix(key)}{other}" for other in others)
 
 
-def _find_place(path: str, wrong: Container[str]) -> str:
+def _find_dropped(wrong: Iterable[str]) -> dict[str, list[int]]:
+    """Return the numbers of the wrong items of each list, in order."""
+    dropped: dict[str, list[int]] = {}
+    for path in wrong:
+        match = _INDEX.search(path)
+        if match is not None and "." in path:
+            dropped.setdefault(path[: match.start()], []).append(int(match[1]))
+    return {head: sorted(numbers) for head, numbers in dropped.items()}
+
+
+def _find_place(path: str, dropped: Mapping[str, Sequence[int]]) -> str:
     """Return the path in a list as it was written: without those that are wrong, what comes after them has moved up."""
     match = _INDEX.search(path)
-    if match is None or "." not in path:
+    numbers = dropped.get(_bare(path[: match.start()])) if match is not None else None
+    if match is None or numbers is None:
         return path
-    head, place = path[: match.start()], -1
-    for _ in range(int(match[1]) + 1):
-        place += 1
-        while _bare(f"{head}[{place}]") in wrong:
-            place += 1
-    return f"{head}[{place}]"
+    place = int(match[1])
+    for number in numbers:
+        place += number <= place
+    return f"{path[: match.start()]}[{place}]"
 
 
 def read_value(field: Field, value: object, path: str) -> tuple[Any, list[Mistake]]:

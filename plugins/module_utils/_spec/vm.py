@@ -324,7 +324,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
             (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
         ):
             mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
-    said = {key: value_of(vm, key) for key in FIELDS if value_of(vm, key) is not None}
+    said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
     known = [nic.name for nic in nics]
     macs = [canonical_mac(nic.mac) if nic.mac else None for nic in nics]

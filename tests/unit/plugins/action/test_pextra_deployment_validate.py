@@ -269,6 +269,14 @@ def test_each_mistake_is_shown_once(site: Path) -> None:
         "pextra_instances: {a: b}\npextra_pools: 2026-01-01\npextra_clusters: [{name: 2026-01-01}]",
         "pextra_instances: text\npextra_flavors: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3030\n",
         'pextra_instances: "{{ nothing }}"\npextra_images: "{{ [1] + 2 }}"',
+        "pextra_pools: &a [{name: local}, *a]",
+        "pextra_instances: [&a {name: db, cpu: *a}]\npextra_port_groups: [{name: a, vlan: 0x" + "f" * 5000 + "}]",
+        "a: &a [x]\n"
+        + "\n".join(
+            f"{name}: &{name} [{', '.join([f'*{of}'] * 9)}]" for of, name in zip("abcdefgh", "bcdefghi", strict=True)
+        )
+        + "\npextra_clusters: *i\npextra_disks: *i",
+        "pextra_instances: [{name: db, memory: " + "9" * 5000 + " GiB, description: \"{{ '\\\\ud800' }}\"}]",
         "pextra_instances: [[], null, 5, {name: {}}, {name: [a], count: {}}, {1: 2, null: 3, 2026-01-01: 4}]",
     ],
 )
