@@ -60,7 +60,14 @@ CEPH = Row(
 )
 VG0 = Row("pool-DDDDDDDDDDDDDDDDDDDDD", "pool", "vg0", CLUSTER.id, {"type": "lvm", "path": None, "shared": False})
 TANK = Row("pool-EEEEEEEEEEEEEEEEEEEEE", "pool", "tank", CLUSTER.id, {"type": "zfs", "path": None, "shared": False})
-SAN = Row("pool-FFFFFFFFFFFFFFFFFFFFF", "pool", "san", CLUSTER.id, {"type": "iscsi", "path": None, "shared": True})
+TARGET = {"host": "192.0.2.9", "target": "iqn.2026-01.com.example:san"}
+SAN = Row(
+    "pool-FFFFFFFFFFFFFFFFFFFFF",
+    "pool",
+    "san",
+    CLUSTER.id,
+    {"type": "iscsi", "path": None, "shared": True, "source": TARGET},
+)
 POOLS = {row.name: row for row in (LOCAL, SHARED, CEPH, VG0, TANK, SAN)}
 UNITS = ("unit:0:0:1", "unit:0:0:2", "unit:0:0:3")
 EVERYWHERE = [

@@ -20,7 +20,7 @@ class Room(NamedTuple):
 
 class Claim(NamedTuple):
     """What a run at work has decided that a resource takes. resource is its identifier; takes are texts such as
-    `unit pool-x unit:0:0:1`, each of which one resource alone may have.
+    `unit iqn.2026-01.com.example:san unit:0:0:1`, each of which one resource alone may have.
     """
 
     resource: str
@@ -29,8 +29,9 @@ class Claim(NamedTuple):
     room: Room | None = None
 
 
-def key_of_unit(pool_id: str, unit: str) -> str:
-    return f"unit {pool_id} {unit}"
+def key_of_unit(target: str, unit: str) -> str:
+    """target: the name of the iSCSI target, as `target_of` returns it; unit: in its canonical form."""
+    return f"unit {target} {unit}"
 
 
 def key_of_mac(mac: str) -> str:
@@ -38,14 +39,12 @@ def key_of_mac(mac: str) -> str:
     return f"mac {mac}"
 
 
-def keys_of_addresses(network: str, port_group: str, vlan: int | None, addresses: Iterable[str]) -> Iterator[str]:
-    """Yield a key for each address of a NIC. Port groups of one VLAN on one vSwitch are one network.
+def keys_of_addresses(network: str, addresses: Iterable[str]) -> Iterator[str]:
+    """Yield a key for each address of a NIC in its network.
 
     One that stands alone (a /32 or /128) has none: so an address is held that goes from guest to guest.
-    vlan: None where the port group is not known any more.
     """
-    place = f"vlan {vlan}" if vlan is not None else f"group {port_group}"
     for text in addresses:
         interface = ip_interface(text)
         if interface.network.prefixlen < interface.max_prefixlen:
-            yield f"address {network} {place} {interface.ip}"
+            yield f"address {network} {interface.ip}"

@@ -14,8 +14,9 @@ from .._names import data_volume, image_volume, is_of_instance, is_seed_of, root
 from .._nouns.instance import walk
 from .._nouns.instance.walk import Walked
 from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
+from .._spec._pool_source import target_of
 from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
-from .._spec.vm import Nic, Root, Vm, Volume, canonical_mac, complete_new, find_missing, name_nics
+from .._spec.vm import Nic, Root, Vm, Volume, complete_new, find_missing, name_nics
 from .._xml._size import find_obstacle
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
@@ -148,7 +149,8 @@ class _Context:
     vswitches: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, list[Domain]] = field(default_factory=dict)
-    taken: dict[str, str] = field(default_factory=dict)
+    # Who has what one instance alone may have: (identifier, name).
+    taken: dict[str, tuple[str, str]] = field(default_factory=dict)
     attached: dict[str, str] = field(default_factory=dict)
     candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
 
@@ -167,18 +169,21 @@ class _Context:
         context.vswitches = {row.id: row.name for row in have.rows("vswitch", cluster.id)}
         for row in have.rows("node", cluster.id):
             context.nodes[row.name] = context.nodes[row.id] = row.name
+        # A unit of a target may be in use through a pool of any cluster.
+        pools = {(row.scope, row.name): row for row in have.hierarchy.members if row.kind == "pool"}
         for domains in have.domains.values():
             if domains[0].config.labels.cluster == cluster.id:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
             for domain in domains:
+                holder = (domain.config.labels.id, domain.config.name)
                 context.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
-                for label in domain.config.labels.volumes if domain.config.labels.cluster == cluster.id else ():
-                    if label.unit is not None and label.pool in context.pools:
-                        key = key_of_unit(context.pools[label.pool].id, label.unit)
-                        context.taken[key] = domain.config.name
+                for label in domain.config.labels.volumes:
+                    pool = pools.get((domain.config.labels.cluster, label.pool))
+                    if label.unit is not None and pool is not None:
+                        context.taken[_unit_of(pool, label.unit)] = holder
                 # What the call's own instances are to have is looked at when they are planned.
                 if domain.config.name not in planned:
-                    context.taken |= dict.fromkeys(_keys_of_nics(domain.config, context), domain.config.name)
+                    context.taken |= dict.fromkeys(_keys_of_nics(domain.config, context), holder)
         for row in have.rows("instance", cluster.id):
             context.reserve(row, 1)
         own = {context.instances[name].id for name in planned if name in context.instances}
@@ -190,7 +195,7 @@ class _Context:
     def count(self, claim: Claim) -> None:
         """Count what another run has decided, as far as it does not show yet."""
         for key in claim.takes:
-            self.taken[key] = claim.name
+            self.taken[key] = (claim.resource, claim.name)
         room = claim.room
         node = self.nodes.get(room.node) if room is not None else None
         if room is None or node not in self.capacities:
@@ -745,12 +750,18 @@ def _add_volumes(
     volumes: list[VolumeLabel],
 ) -> None:
     targets = _targets(wanted, found)
+    units: dict[str, str] = {}
     for volume in wanted:
         pool = _volume_pool(volume, context)
         target = targets[volume.name]
         volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit))
         if volume.unit is not None:
-            _take_unit(volume.unit, pool, want, context)
+            _take_unit(volume.unit, pool, (instance_id, want.name), context)
+            first = units.setdefault(_unit_of(pool, volume.unit), volume.name)
+            if first != volume.name:
+                raise _RefusedError(
+                    f"its volumes {first} and {volume.name} are one unit of one target", "Leave one of them out."
+                )
             disks.append(disk_of(pool, volume.unit, target=target, serial=volume.name))
             continue
         name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
@@ -769,19 +780,21 @@ def _nics_of(
     labels, interfaces = [], []
     for nic in name_nics(want.nics):
         name = nic.name or ""
-        mac = canonical_mac(nic.mac) if nic.mac else mac_of(instance_id, _mac_word(name))
+        mac = nic.mac or mac_of(instance_id, _mac_word(name))
         kept = known.get(name)
         was = kept.addresses if kept is not None else ()
         addresses = nic.addresses if nic.addresses is not None else was
         labels.append(NicLabel(name=name, addresses=tuple(addresses)))
         before = held.get(mac)
         if before is None:
-            _take_mac(mac, want, context)
+            _take_mac(mac, (instance_id, want.name), context)
         if not nic.port_group and before is not None:
             network, port_group = before.network, before.port_group
         else:
             network, port_group = _vswitch(nic, context), _port_group(nic, context).name
-        _take_addresses([text for text in addresses if text not in was], network, port_group, want, context)
+        _take_addresses(
+            [text for text in addresses if text not in was], network, port_group, (instance_id, want.name), context
+        )
         # It is only ever turned off: what a person has turned off stays so.
         offload = network not in userspace and (before is None or before.offload)
         interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload))
@@ -820,34 +833,41 @@ def _seed_files(
     return older if current is not None and current.labels.seed == digest_of(older) else files
 
 
-def _take_unit(unit: str, pool: Row, want: Vm, context: _Context) -> None:
-    """Two guests on one unit destroy each other's file systems."""
-    holder = context.taken.setdefault(key_of_unit(pool.id, unit), want.name)
-    if holder != want.name:
+def _unit_of(pool: Row, unit: str) -> str:
+    """A unit is its target's, through whichever storage pool it is named."""
+    return key_of_unit(target_of(pool.attributes.get("source") or {}) or pool.id, unit)
+
+
+def _take_unit(unit: str, pool: Row, taker: tuple[str, str], context: _Context) -> None:
+    """Two guests on one unit destroy each other's file systems. taker: the instance's identifier and name."""
+    holder = context.taken.setdefault(_unit_of(pool, unit), taker)
+    if holder[0] != taker[0]:
         raise _RefusedError(
-            f"{unit} of storage pool {pool.name} is used by instance {holder}",
+            f"{unit} of storage pool {pool.name} is used by instance {holder[1]}",
             "Choose another unit, or take it from that instance first.",
         )
 
 
-def _take_mac(mac: str, want: Vm, context: _Context) -> None:
-    """Two guests with one MAC lose each other's frames."""
-    holder = context.taken.setdefault(key_of_mac(mac), want.name)
-    if holder != want.name:
+def _take_mac(mac: str, taker: tuple[str, str], context: _Context) -> None:
+    """Two guests with one MAC lose each other's frames. taker: the instance's identifier and name."""
+    holder = context.taken.setdefault(key_of_mac(mac), taker)
+    if holder[0] != taker[0]:
         raise _RefusedError(
-            f"the MAC address {mac} is that of instance {holder}",
+            f"the MAC address {mac} is that of instance {holder[1]}",
             "Choose another one, or leave it out: then one is made of the instance's identifier.",
         )
 
 
-def _take_addresses(addresses: Sequence[str], network: str, port_group: str, want: Vm, context: _Context) -> None:
-    """Two guests with one address in one network answer for each other."""
-    for key in keys_of_addresses(network, port_group, _vlan(port_group, context), addresses):
-        holder = context.taken.setdefault(key, want.name)
-        if holder != want.name:
+def _take_addresses(
+    addresses: Sequence[str], network: str, port_group: str, taker: tuple[str, str], context: _Context
+) -> None:
+    """Two guests with one address in one network answer for each other. taker: the instance's identifier and name."""
+    for key in keys_of_addresses(_network(network, port_group, context), addresses):
+        holder = context.taken.setdefault(key, taker)
+        if holder[0] != taker[0]:
             raise _RefusedError(
-                f"the address {key.rpartition(' ')[2]} is that of instance {holder}, in the same network",
-                f"Choose another one, or take it from {holder} first.",
+                f"the address {key.rpartition(' ')[2]} is that of instance {holder[1]}, in the same network",
+                f"Choose another one, or take it from {holder[1]} first.",
             )
 
 
@@ -1199,9 +1219,7 @@ def _uses(model: DomainModel, nodes: Sequence[str], context: _Context) -> tuple[
 def _takes(model: DomainModel, context: _Context) -> tuple[str, ...]:
     """Return what the instance alone may have."""
     units = [
-        key_of_unit(context.pools[label.pool].id, label.unit)
-        for label in model.labels.volumes
-        if label.unit is not None
+        _unit_of(context.pools[label.pool], label.unit) for label in model.labels.volumes if label.unit is not None
     ]
     return (*units, *_keys_of_nics(model, context))
 
@@ -1209,15 +1227,17 @@ def _takes(model: DomainModel, context: _Context) -> tuple[str, ...]:
 def _keys_of_nics(model: DomainModel, context: _Context) -> list[str]:
     """Return what an instance's NICs take: their MACs, and the addresses that its guest was told."""
     keys = [key_of_mac(nic.mac) for nic in model.interfaces]
-    for label, nic in _named_nics(model):
-        keys += keys_of_addresses(nic.network, nic.port_group, _vlan(nic.port_group, context), label.addresses)
+    # Networks of other clusters are others, whatever they are called.
+    for label, nic in _named_nics(model) if model.labels.cluster == context.cluster.id else ():
+        keys += keys_of_addresses(_network(nic.network, nic.port_group, context), label.addresses)
     return keys
 
 
-def _vlan(port_group: str, context: _Context) -> int | None:
-    """Return the VLAN of a port group, 0 if it is untagged, None if it is not known."""
+def _network(vswitch: str, port_group: str, context: _Context) -> str:
+    """Return what the network of a NIC is told by: port groups of one VLAN on one vSwitch are one."""
     row = context.port_groups.get(port_group)
-    return row.attributes.get("vlan") or 0 if row is not None else None
+    vlan = f"vlan {row.attributes.get('vlan') or 0}" if row is not None else port_group
+    return f"{context.cluster.id} {vswitch} {vlan}"
 
 
 @dataclass(frozen=True)

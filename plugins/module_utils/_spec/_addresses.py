@@ -1,4 +1,4 @@
-"""The one form in which an IP address is kept and compared.
+"""The one form in which an IP or MAC address is kept and compared.
 
 Standard library only: a filter on the controller uses it as well.
 """
@@ -6,6 +6,9 @@ Standard library only: a filter on the controller uses it as well.
 from __future__ import annotations
 
 import ipaddress
+import re
+
+_SEPARATOR = re.compile(r"[:.-]")
 
 
 def canonical_address(text: str) -> str:
@@ -14,3 +17,9 @@ def canonical_address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return text
+
+
+def canonical_mac(text: str) -> str:
+    """Return a MAC address as libvirt shows it: six groups of two digits in lower case. What is none stays as it is."""
+    digits = "".join(group.zfill(2) for group in _SEPARATOR.split(text)).lower()
+    return ":".join(digits[place : place + 2] for place in range(0, 12, 2)) if len(digits) == 12 else text

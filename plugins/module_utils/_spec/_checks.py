@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from ._address_ranges import REFUSED_RANGES
+from ._addresses import canonical_mac
 from ._mistake import shown
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -21,6 +22,9 @@ _UNIT = re.compile(r"unit:[0-9]{1,5}:[0-9]{1,5}:[0-9]{1,5}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _PREFIX = re.compile(r"[0-9]{1,3}")
+_MAC = re.compile(
+    r"[0-9A-Fa-f]{1,2}((:[0-9A-Fa-f]{1,2}){5}|(-[0-9A-Fa-f]{1,2}){5})|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -104,12 +108,17 @@ def check_sha256(value: str) -> str | None:
 
 
 def check_mac(value: str) -> str | None:
-    import netaddr
-
-    if not netaddr.valid_mac(value):
+    if not _MAC.fullmatch(value):
         return f"{shown(value)} is not a MAC address; write one such as 52:54:00:12:34:56"
-    first = int(netaddr.EUI(value).words[0])
-    return f"{shown(value)} is a multicast address; a NIC needs a unicast one" if first & 1 else None
+    digits = canonical_mac(value).replace(":", "")
+    if int(digits, 16) == 0:
+        return f"{shown(value)} is the address of no NIC; write one such as 52:54:00:12:34:56, or leave it out"
+    if int(digits[:2], 16) & 1:
+        return f"{shown(value)} is a multicast address; a NIC needs a unicast one"
+    if digits.startswith("fe"):
+        # libvirt gives the host's end of a NIC the guest's address with this first byte, and refuses the guest's own.
+        return f"{shown(value)} begins with fe, which libvirt keeps for itself; write one such as 52:54:00:12:34:56"
+    return None
 
 
 def check_address(value: str) -> str | None:
@@ -180,7 +189,7 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_tag: rf"^{_NAME.pattern}$",
     check_absolute_path: r"^(/[^/]+)+$",
     check_sha256: rf"^{_SHA256.pattern}$",
-    check_mac: r"^[0-9A-Fa-f:.-]+$",
+    check_mac: rf"^({_MAC.pattern})$",
     check_address: rf"^{_ADDRESS.pattern}$",
     check_address_or_none: rf"^({_ADDRESS.pattern})?$",
     check_hostname_or_none: "^(" + _HOSTNAME.pattern.replace(r"\Z", "$") + "|)$",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ._checks import check_address, check_hostname
 from ._fields import REQUIRED, Field
@@ -132,3 +134,11 @@ RBD = {
 SECRETS = {"netfs": "password", "iscsi": "password", "rbd": "key"}
 # Of these, what libvirt has secrets for.
 IN_LIBVIRT = ("iscsi", "rbd")
+
+
+def target_of(source: Mapping[str, Any]) -> str:
+    """Return what the iSCSI target of a pool is known by, through whichever portal: its name, in lower case.
+
+    source: what the pool is made of. The text is empty where that is no target.
+    """
+    return str(source.get("target") or "").lower()

@@ -37,7 +37,7 @@ def find_address_mistakes(
     }
     node_addresses = {ip_address(node.spec.address): node.spec.name for node in nodes if node.spec.address}
     uses: dict[_Network, list[_Use]] = {}
-    macs: dict[str, str] = {}
+    macs: dict[str, Declared[Vm]] = {}
     mistakes = []
     for element in instances:
         vm = element.spec
@@ -47,7 +47,7 @@ def find_address_mistakes(
         for number, nic in enumerate(vm.nics or ()):
             path = f"{element.path}.nics[{number}]"
             network = networks.get((vm.cluster, nic.port_group), (vm.cluster, nic.port_group, "unknown"))
-            mistakes += _find_mac_mistakes(nic, path, vm.name, macs)
+            mistakes += _find_mac_mistakes(nic, path, element, macs)
             interfaces = [ip_interface(text) for text in nic.addresses or ()]
             mistakes += _find_gateway_mistakes(nic, path, interfaces)
             for place, interface in enumerate(interfaces):
@@ -62,12 +62,13 @@ def find_address_mistakes(
     return mistakes
 
 
-def _find_mac_mistakes(nic: Nic, path: str, instance: str, macs: dict[str, str]) -> list[Mistake]:
+def _find_mac_mistakes(nic: Nic, path: str, instance: Declared[Vm], macs: dict[str, Declared[Vm]]) -> list[Mistake]:
     if nic.mac is None:
         return []
-    digits = "".join(char for char in nic.mac.lower() if char in "0123456789abcdef")
-    other = macs.setdefault(digits, instance)
-    return [] if other == instance else [Mistake(f"{path}.mac", f'"{nic.mac}" is the MAC address of {other} too')]
+    other = macs.setdefault(nic.mac, instance)
+    if other is instance:
+        return []
+    return [Mistake(f"{path}.mac", f'"{nic.mac}" is the MAC address of {other.spec.name} too')]
 
 
 def _find_gateway_mistakes(nic: Nic, path: str, interfaces: Sequence[Interface]) -> list[Mistake]:

@@ -8,6 +8,7 @@ from .._ids import is_id
 from .._pool_kinds import KINDS
 from ._fields import element_path
 from ._mistake import Mistake
+from ._pool_source import target_of
 from .deployment_elements import Declared
 from .image import Image
 from .pool import WITH_VOLUMES, Pool, find_mistakes_within
@@ -87,7 +88,13 @@ def find_type_mistakes(
                 if types.get((image.spec.cluster, pool)) not in (None, *WITH_VOLUMES):
                     problem = f"{_typed(pool, types[image.spec.cluster, pool])}, where no image can be copied to"
                     mistakes.append(Mistake(f"{image.path}.pools[{number}]", f"{problem}; {_CHOOSE}"))
-    units: dict[tuple[str | None, str, str], str] = {}
+    targets = {
+        (pool.spec.cluster, pool.spec.name): target_of(pool.spec.iscsi)
+        for pool in pools
+        if pool.spec.state == "present" and pool.spec.iscsi
+    }
+    # By target, or by pool where that has none: such a unit is a mistake of its own.
+    units: dict[tuple[object, str], tuple[str, str, str]] = {}
     for instance in instances:
         vm = instance.spec
         if vm.state != "present":
@@ -98,9 +105,13 @@ def find_type_mistakes(
             path = element_path(f"{instance.path}.volumes", number, {"name": volume.name})
             mistakes += _find_volume_mistakes(path, volume, types.get((vm.cluster, volume.pool)))
             if volume.unit is not None:
-                holder = units.setdefault((vm.cluster, volume.pool, volume.unit), instance.path)
-                if holder != instance.path:
-                    mistakes.append(Mistake(f"{path}.unit", f'"{volume.unit}" is used by {holder} too'))
+                key = (vm.cluster, volume.pool)
+                user = (instance.path, volume.pool, path)
+                holder = units.setdefault((targets.get(key) or key, volume.unit), user)
+                # Twice in one instance, of one pool, is told where the instance is looked at by itself.
+                if holder[:2] != user[:2]:
+                    problem = f'"{volume.unit}" is used by {holder[2]} too; choose another unit of the target'
+                    mistakes.append(Mistake(f"{path}.unit", problem))
     return mistakes
 
 

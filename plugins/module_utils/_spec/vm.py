@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from .._nouns.instance import walk
+from ._addresses import canonical_mac
 from ._checks import (
     check_address,
     check_address_or_none,
@@ -202,17 +203,21 @@ class Root:
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """size is in MiB, None for a unit of a target. An empty pool is not named."""
+    """size is in MiB, None for a unit of a target. An empty pool is not named. unit: as libvirt names it."""
 
     name: str
     pool: str = ""
     size: int | None = None
     unit: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.unit is not None:
+            object.__setattr__(self, "unit", canonical_unit(self.unit))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Nic:
-    """An empty gateway is none; an empty port group is not named."""
+    """An empty gateway is none; an empty port group is not named. mac: in its canonical form."""
 
     name: str | None = None
     port_group: str = ""
@@ -221,6 +226,10 @@ class Nic:
     gateway: str | None = None
     gateway6: str | None = None
     nameservers: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mac is not None:
+            object.__setattr__(self, "mac", canonical_mac(self.mac))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,7 +336,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
     known = [nic.name for nic in nics]
-    macs = [canonical_mac(nic.mac) if nic.mac else None for nic in nics]
+    macs = [nic.mac for nic in nics]
     for index, nic in enumerate(nics):
         if nic.name in known[:index]:
             mistakes.append(Mistake(f"{path}.nics[{index}].name", f'"{nic.name}" is the name of another NIC of it'))
@@ -365,11 +374,10 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
     return mistakes
 
 
-def canonical_mac(text: str) -> str:
-    """People write MACs with dashes and capitals too; libvirt shows one form."""
-    import netaddr
-
-    return str(netaddr.EUI(text, dialect=netaddr.mac_unix_expanded))
+def canonical_unit(text: str) -> str:
+    """Return a unit of a target as libvirt names it: without zeros before its numbers."""
+    word, *numbers = text.split(":")
+    return ":".join([word, *(str(int(number)) for number in numbers)])
 
 
 def make_vm(**values: Any) -> Vm:

@@ -14,6 +14,7 @@ from typing import Any
 from .._ids import is_id, uuid_of
 from .._names import is_of_instance, parse_attached
 from .._pool_kinds import DiskKind
+from .._spec._addresses import canonical_mac
 from ._size import parse_memory, parse_vcpus
 
 URI = "urn:pextra:instance:1"
@@ -288,7 +289,7 @@ def find_nics(devices: Any) -> list[Any]:
 
 def mac_of_nic(element: Any) -> str:
     mac = element.find("mac")
-    return mac.get("address", "").lower() if mac is not None else ""
+    return canonical_mac(mac.get("address", "")) if mac is not None else ""
 
 
 def _parse_interfaces(devices: ET.Element) -> Iterable[Interface]:

@@ -7,8 +7,15 @@ from dataclasses import replace
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm, Volume
-from instance_model import CEPH, CLUSTER, Model, acts, step_of, whole
+from instance_model import CEPH, CLUSTER, SAN, TARGET, Model, acts, step_of, whole
 
+# Another pool of the same target, through another portal.
+OTHER_SAN = replace(
+    SAN,
+    id="pool-GGGGGGGGGGGGGGGGGGGGG",
+    name="mirror",
+    attributes={**SAN.attributes, "source": {**TARGET, "host": "192.0.2.10"}},
+)
 UNIT = Volume(name="san", pool="san", unit="unit:0:0:1")
 WEB = whole(name="web", node="node1", image="tiny", root=Root(pool="ceph"), nics=(Nic(port_group="Production"),))
 
@@ -117,6 +124,37 @@ def test_two_instances_cannot_have_one_unit(model: Model) -> None:
     assert "is used by instance web" in refusal(model, two)[0]
     model.converge(replace(one, volumes=()))
     model.converge(two)
+
+
+def test_a_unit_is_its_targets_whichever_pool_names_it(model: Model) -> None:
+    model.members.append(OTHER_SAN)
+    for node in model.nodes.values():
+        node.pools["mirror"] = node.pools["san"]
+    mirrored = replace(UNIT, name="mirrored", pool="mirror")
+    model.converge(replace(WEB, volumes=(UNIT,)))
+    what, _ = refusal(model, replace(WEB, name="db", volumes=(mirrored,)))
+    assert what == "unit:0:0:1 of storage pool mirror is used by instance web"
+    what, _ = refusal(
+        model,
+        replace(WEB, name="two", volumes=(replace(UNIT, unit="unit:0:0:2"), replace(mirrored, unit="unit:0:0:02"))),
+    )
+    assert what == "its volumes san and mirrored are one unit of one target"
+
+
+def test_an_instance_of_the_same_name_in_another_cluster_has_its_own_units(model: Model) -> None:
+    """Names are unique in a cluster: the holder of a unit is told by its identifier."""
+    model.members.append(replace(OTHER_SAN, scope="cls-BBBBBBBBBBBBBBBBBBBBB", name="san"))
+    model.converge(replace(WEB, volumes=(UNIT,)))
+    guest = model.nodes["node1"].guests[next(iter(model.nodes["node1"].guests))]
+    guest.xml = guest.xml.replace(CLUSTER.id, "cls-BBBBBBBBBBBBBBBBBBBBB")
+    model.rows.clear()
+    what, _ = refusal(model, replace(WEB, volumes=(UNIT,), node="node2"))
+    assert "is used by instance web" in what
+
+
+def test_zeros_before_a_units_numbers_make_no_difference(model: Model) -> None:
+    model.converge(replace(WEB, volumes=(replace(UNIT, unit="unit:00:0:01"),)))
+    assert model.plan(replace(WEB, volumes=(UNIT,))).is_empty
 
 
 def test_a_unit_does_not_turn_into_another(model: Model) -> None:

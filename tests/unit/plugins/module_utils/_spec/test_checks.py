@@ -28,7 +28,7 @@ PASS: list[tuple[Check, list[str]]] = [
     (checks.check_tag, ["frontend"]),
     (checks.check_absolute_path, ["/srv", "/srv/a b/c"]),
     (checks.check_sha256, ["0" * 64]),
-    (checks.check_mac, ["52:54:00:12:34:56", "52-54-00-AB-CD-EF"]),
+    (checks.check_mac, ["52:54:00:12:34:56", "52-54-00-AB-CD-EF", "0:1:2:3:4:5", "5254.0012.3456", "525400123456"]),
     (checks.check_address, ["10.0.0.1", "fd00::1"]),
     (checks.check_address_with_prefix, ["172.20.0.11/24", "10.0.0.0/31", "fd00::1/64", "10.0.0.1/32"]),
     (checks.check_node_address, ["10.91.0.11", "192.168.1.1", "fd00::1"]),
@@ -50,6 +50,7 @@ FAIL: list[tuple[Check, list[str]]] = [
     (checks.check_absolute_path, ["srv", "/", "/srv/", "/srv/../etc", "/srv/./a", "//srv", "/srv\n", ""]),
     (checks.check_sha256, ["0" * 63, "F" * 64, "0" * 64 + "\n"]),
     (checks.check_mac, ["", "52:54:00:12:34", "53:54:00:12:34:56", "52:54:00:12:34:5g", "ff:ff:ff:ff:ff:ff"]),
+    (checks.check_mac, ["1.2.3", "52:54:00:12:34:56\n", "52:54-00:12:34:56", "0:0:0:0:0:0", "fe:54:00:12:34:56"]),
     (checks.check_address, ["", "10.0.0", "10.0.0.256", "fe80::1%eth0", "10.0.0.1\0", "\ud800", "::g", "010.0.0.1"]),
     (
         checks.check_address_with_prefix,

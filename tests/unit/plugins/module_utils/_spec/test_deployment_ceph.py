@@ -91,6 +91,25 @@ BAD: list[tuple[str, dict[str, Any], dict[str, dict[str, Any]] | None, str]] = [
         None,
         '"vms" is not in pextra_ceph_pools. Did you mean',
     ),
+    ("a pool without a name", {"pextra_pools": [*POOLS, {"type": "rbd"}]}, None, "pextra_pools[2].name: is missing"),
+    (
+        "a pool whose name is a number",
+        {"pextra_pools": [*POOLS, {"name": 5, "type": "rbd"}]},
+        None,
+        "pextra_pools[2].name: 5 is not a text",
+    ),
+    (
+        "a pool of Ceph that is a number",
+        {"pextra_pools": [*POOLS, {"name": "vms", "type": "rbd", "rbd": {"pool": 5}}]},
+        None,
+        "pextra_pools[2] (vms).rbd.pool: 5 is not a text",
+    ),
+    (
+        "a pool without a name while another thing of it is wrong",
+        {"pextra_ceph_monitors": ["node1", "node2"], "pextra_pools": [*POOLS, {"type": "rbd"}]},
+        None,
+        "pextra_pools[2].name: is missing",
+    ),
     ("a pool twice", {"pextra_ceph_pools": [{"name": "vms"}, {"name": "vms"}]}, None, "is the name of two pools"),
     ("an unknown key", {"pextra_ceph_pools": [{"name": "vms", "copy": 3}]}, None, 'Did you mean "copies"?'),
     ("one copy", {"pextra_ceph_pools": [{"name": "vms", "copies": 1}]}, None, "1 is out of range; allowed is 2 to 10"),
@@ -130,6 +149,13 @@ BAD: list[tuple[str, dict[str, Any], dict[str, dict[str, Any]] | None, str]] = [
 def test_mistakes(variables: dict[str, Any], hosts: dict[str, dict[str, Any]] | None, expected: str) -> None:
     found = mistakes(variables, hosts)
     assert any(expected in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    "pool", [{}, {"name": 5}, {"name": "vms", "rbd": {"pool": 5}}, {"name": "x", "rbd": {"pool": 0}}]
+)
+def test_a_pool_that_is_wrong_is_told_once(pool: dict[str, Any]) -> None:
+    assert len(mistakes({"pextra_pools": [*POOLS, {"type": "rbd", **pool}]})) == 1
 
 
 def test_every_mistake_names_its_place_once() -> None:

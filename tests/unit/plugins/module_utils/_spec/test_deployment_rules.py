@@ -105,7 +105,27 @@ ADDRESSES: list[tuple[str, dict[str, Any], list[str]]] = [
             instance("one", nics=[{"port_group": "DMZ", "mac": "52:54:00:AA:00:01"}]),
             instance("two", nics=[{"port_group": "Production", "mac": "52-54-00-aa-00-01"}]),
         ),
-        ['pextra_instances[1] (two).nics[0].mac: "52-54-00-aa-00-01" is the MAC address of one too'],
+        ['pextra_instances[1] (two).nics[0].mac: "52:54:00:aa:00:01" is the MAC address of one too'],
+    ),
+    (
+        "one MAC twice, in groups of one digit",
+        two(
+            instance("one", nics=[{"port_group": "DMZ", "mac": "0:1:2:3:4:5"}]),
+            instance("two", nics=[{"port_group": "Production", "mac": "0001.0203.0405"}]),
+        ),
+        ['pextra_instances[1] (two).nics[0].mac: "00:01:02:03:04:05" is the MAC address of one too'],
+    ),
+    (
+        "one MAC twice on one instance, in two forms",
+        {
+            "pextra_instances": [
+                instance("one", nics=[{"port_group": "DMZ", "mac": mac} for mac in ("2:0:0:0:0:a", "02-00-0-0-0-0A")])
+            ]
+        },
+        [
+            'pextra_instances[0] (one).nics[0].mac: "02:00:00:00:00:0a" is given twice',
+            'pextra_instances[0] (one).nics[1].mac: "02:00:00:00:00:0a" is given twice',
+        ],
     ),
     (
         "what is absent has no address",
@@ -119,6 +139,7 @@ LVM = {"name": "fast", "type": "lvm"}
 ZFS = {"name": "tank", "type": "zfs"}
 RBD = {"name": "ceph", "type": "rbd", "rbd": {"monitors": ["192.0.2.1"], "key": "A" * 38 + "=="}}
 SAN = {"name": "san", "type": "iscsi", "iscsi": {"host": "192.0.2.9", "target": "iqn.2026-01.com.example:san"}}
+MIRROR = {**SAN, "name": "mirror", "iscsi": {"host": "192.0.2.10", "target": "iqn.2026-01.com.example:san"}}
 
 STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("pools of several types", {"pextra_pools": [{"name": "local"}, NETFS, LVM]}, []),
@@ -181,10 +202,52 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
             ],
         },
         [
-            'pextra_instances[1] (b).volumes[0] (data).unit: "unit:0:0:1" is used by pextra_instances[0] (a) too',
+            'pextra_instances[1] (b).volumes[0] (data).unit: "unit:0:0:1" is used by pextra_instances[0] (a).volumes[0]'
+            " (data) too; choose another unit of the target",
             'pextra_instances[2] (c).volumes[0] (data).unit: the storage pool "local" is of type directory, and units',
             'pextra_instances[3] (d).volumes[0] (data).size: the storage pool "san" is of type iscsi, where no volume',
         ],
+    ),
+    (
+        "one unit of a target through two pools, and in two spellings",
+        {
+            "pextra_pools": [
+                {"name": "local"},
+                SAN,
+                MIRROR,
+            ],
+            "pextra_instances": [
+                instance("a", volumes=[{"name": "data", "pool": "san", "unit": "unit:0:0:1"}]),
+                instance(
+                    "b",
+                    volumes=[
+                        {"name": "data", "pool": "mirror", "unit": "unit:0:0:01"},
+                        {"name": "mine", "pool": "san", "unit": "unit:0:0:2"},
+                        {"name": "also", "pool": "mirror", "unit": "unit:0:0:2"},
+                    ],
+                ),
+            ],
+        },
+        [
+            'pextra_instances[1] (b).volumes[0] (data).unit: "unit:0:0:1" is used by pextra_instances[0] (a).volumes',
+            'pextra_instances[1] (b).volumes[2] (also).unit: "unit:0:0:2" is used by pextra_instances[1] (b).volumes',
+        ],
+    ),
+    (
+        "one unit of a pool twice on one instance, in two spellings",
+        {
+            "pextra_pools": [{"name": "local"}, SAN],
+            "pextra_instances": [
+                instance(
+                    "a",
+                    volumes=[
+                        {"name": name, "pool": "san", "unit": unit}
+                        for name, unit in (("one", "unit:0:0:1"), ("two", "unit:0:00:1"))
+                    ],
+                )
+            ],
+        },
+        ['pextra_instances[0] (a).volumes[1] (two).unit: "unit:0:0:1" is taken by another volume of it'],
     ),
     (
         "neither size nor unit, both, and no unit at all",
@@ -505,3 +568,25 @@ def test_capacity(
 
 def test_the_document_of_these_tests_is_correct() -> None:
     assert told(read(VARIABLES)) == []
+
+
+def test_one_mac_on_two_instances_of_one_name() -> None:
+    """Names are unique in a cluster, MACs in a deployment."""
+    clusters = ("mtl-1", "mtl-2")
+    found = told(
+        read(
+            {
+                "pextra_clusters": [{"name": cluster} for cluster in clusters],
+                "pextra_pools": [{"name": "local", "cluster": cluster} for cluster in clusters],
+                "pextra_vswitches": [{"name": "svswitch1", "cluster": cluster} for cluster in clusters],
+                "pextra_port_groups": [{"name": "DMZ", "cluster": cluster} for cluster in clusters],
+                "pextra_images": None,
+                "pextra_instances": [
+                    {"name": "web", "cluster": cluster, "nics": [{"port_group": "DMZ", "mac": "02:00:00:00:00:0a"}]}
+                    for cluster in clusters
+                ],
+            },
+            {name: {**host, "pextra_cluster": "mtl-1" if name == "node1" else "mtl-2"} for name, host in HOSTS.items()},
+        )
+    )
+    assert found == ['pextra_instances[1] (web).nics[0].mac: "02:00:00:00:00:0a" is the MAC address of web too']
