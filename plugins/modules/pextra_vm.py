@@ -92,7 +92,8 @@ options:
           - copy
   volumes:
     description:
-      - Further volumes, made empty, or units of iSCSI targets as they are.
+      - Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those
+        that are attached with M(pextra.cloud.pextra_volume).
       - 'The list is all of them: one that is not in it any more is detached, and its data stays.'
     type: list
     elements: dict
@@ -100,6 +101,7 @@ options:
       name:
         description:
           - The name of the device, 3 to 32 characters.
+          - The guest finds it by the first 20 of them (C(/dev/disk/by-id/virtio-...)).
         type: str
         required: true
       pool:
@@ -121,7 +123,7 @@ options:
         type: str
   nics:
     description:
-      - The NICs, in order.
+      - The NICs, in order; 32 at most.
       - 'The list is all of them: one that is not in it any more is unplugged.'
     type: list
     elements: dict
@@ -366,7 +368,8 @@ options:
               - copy
       volumes:
         description:
-          - Further volumes, made empty, or units of iSCSI targets as they are.
+          - Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with
+            those that are attached with M(pextra.cloud.pextra_volume).
           - 'The list is all of them: one that is not in it any more is detached, and its data stays.'
         type: list
         elements: dict
@@ -374,6 +377,7 @@ options:
           name:
             description:
               - The name of the device, 3 to 32 characters.
+              - The guest finds it by the first 20 of them (C(/dev/disk/by-id/virtio-...)).
             type: str
             required: true
           pool:
@@ -395,7 +399,7 @@ options:
             type: str
       nics:
         description:
-          - The NICs, in order.
+          - The NICs, in order; 32 at most.
           - 'The list is all of them: one that is not in it any more is unplugged.'
         type: list
         elements: dict

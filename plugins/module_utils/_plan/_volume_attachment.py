@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._spec.vm import TARGETS
 from .._xml.attachment import TUNING, Attachment, edit_attachment, tuning_of
 from ._types import Change, Step
 from ._volume_context import Context, RefusedError
 from ._volume_places import disk_of, is_shared
 from .volume_state import Record, Use, User
-
-# vda is the root volume, vdz the seed.
-_TARGETS = tuple(f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
 
 
 @dataclass
@@ -99,7 +97,7 @@ def _attach(user: User, record: Record, plan: Attaching, context: Context) -> No
             "Run the storage stage of site.yml, which says why.",
         )
     taken = context.taken.setdefault(user.id, set())
-    target = next((name for name in _TARGETS if name not in taken), None)
+    target = next((name for name in TARGETS if name not in taken), None)
     if target is None:
         raise RefusedError(f"instance {user.name} has no device name left: vdb to vdy are in use")
     taken.add(target)

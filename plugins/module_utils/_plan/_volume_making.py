@@ -10,7 +10,7 @@ from .._errors import Problem
 from .._ids import new_id
 from .._names import standalone_volume
 from .._spec._sizes import show_size
-from .._spec._volume_forms import find_form, find_unfit
+from .._spec._volume_forms import find_form, find_unfit, find_unfit_clone
 from .._spec.volume import Limits, Volume, merge_limits
 from ._rows import Row
 from ._types import Step
@@ -55,6 +55,10 @@ def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
         raise RefusedError(unfit.what, unfit.remedy)
     volume_format, provisioning = find_form(want, pool.attributes["type"])
     source = _find_source(want, context)
+    if source is not None:
+        other = source.record.pool.name if source.record.pool else None
+        for unfit in find_unfit_clone(want, pool.name, source.record.name, other, mib(source.size)):
+            raise RefusedError(unfit.what, unfit.remedy)
     file = _find_file(want, pool, context)
     node, through = _find_place(want, begun, pool, source, context)
     size = _find_size(want, source, file)
@@ -153,7 +157,7 @@ def _find_size(want: Volume, source: _Source | None, file: ImportFile | None) ->
             raise RefusedError("it does not exist yet", "To make it, say how large it is with size.")
         return mib(least)
     if want.size * MIB < least:
-        what = f"volume {source.record.name}" if source else want.import_from.path if want.import_from else "its source"
+        what = want.import_from.path if want.import_from else "its source"
         raise RefusedError(
             f"{show_size(want.size)} is smaller than {what} of {show_size(mib(least))}",
             "Leave out size, or give one that is large enough.",
@@ -168,12 +172,6 @@ def _find_place(
     want: Volume, begun: Record | None, pool: Row, source: _Source | None, context: Context
 ) -> tuple[str | None, str]:
     """Return the node that it lies on (None: it is shared), and the node through which it is made."""
-    if source is not None and want.clone_mode == "linked" and source.record.pool != pool:
-        other = source.record.pool.name if source.record.pool else "another one"
-        raise RefusedError(
-            f"a linked clone lies in the storage pool of what it shares, which is {other}",
-            f"Set pool: {other}, or clone_mode: full.",
-        )
     source_node = source.record.node if source else None
     if is_shared(pool):
         if want.node is not None:

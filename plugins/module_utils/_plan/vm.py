@@ -16,7 +16,7 @@ from .._nouns.instance.walk import Walked
 from .._pool_kinds import KINDS, PoolKind, find_name_problem, image_format, root_mode, volume_format, volume_place
 from .._spec._pool_source import target_of
 from .._spec.cloud_init import Seed, UnknownSeedError, digest_of, render_seed
-from .._spec.vm import Nic, Root, Vm, Volume, complete_new, find_missing, name_nics
+from .._spec.vm import TARGETS, Nic, Root, Vm, Volume, complete_new, find_missing, name_nics
 from .._xml._size import find_obstacle
 from .._xml.attachment import parse_attachments
 from .._xml.domain import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
@@ -881,7 +881,7 @@ def _targets(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]:
         held = {disk.serial: disk.target for disk in disks}
         used = {*found.config.targets, *(found.live.targets if found.live else ())}
     targets: dict[str, str] = {}
-    free = (f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy" if f"vd{letter}" not in used)
+    free = (target for target in TARGETS if target not in used)
     for volume in wanted:
         target = held.get(volume.name) or next(free, None)
         if target is None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from .._errors import Problem
 from .._spec._sizes import show_size
+from .._spec._volume_forms import describe_cycle, find_cycle
 from .._spec.volume import Volume, find_limit_mistakes, merge_limits
 from .._xml.volume import VolumeFacts
 from ._types import Change, Plan, Step, Work
@@ -56,7 +57,8 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
         want, label = wants[index], f"volume {wants[index].name}"
         try:
             if depths[index] >= _STAGES:
-                raise RefusedError(_TOO_DEEP[want.state], "Do it in several calls.")
+                members = [wants[other] for other in clusters if clusters[other] is clusters[index]]
+                raise _refuse_depth(want, members)
             stages[depths[index]][index] = _plan_one(want, clusters[index])
         except RefusedError as refused:
             refusals[index] = Problem(refused.what, refused.remedy, resource=label)
@@ -107,6 +109,15 @@ def _depth(
     if other is None or other == index or (before is not None and not before.unfinished):
         return 0
     return 1 + _depth(other, wants, clusters, places, seen + 1)
+
+
+def _refuse_depth(want: Volume, wants: Sequence[Volume]) -> RefusedError:
+    """wants: what the call wants of the cluster."""
+    origins = {one.name: one.clone_of for one in wants if one.state == "present" and one.clone_of is not None}
+    circle = find_cycle(want.name, origins)
+    if circle:
+        return RefusedError(*describe_cycle(circle))
+    return RefusedError(_TOO_DEEP[want.state], "Do it in several calls.")
 
 
 def _plan_one(want: Volume, context: Context) -> Work:

@@ -11,6 +11,9 @@ from ._mistake import Mistake
 
 Spec = TypeVar("Spec")
 
+# What qcow2 can hold with clusters of its usual size.
+MAX_VOLUME_MIB = 2 * 1024**3
+
 NAME = Field(kind="str", required=True, check=check_name, help="The name, by which everything else refers to it.")
 FORMER_NAME = Field(
     kind="str",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._names import standalone_volume
 from .._pool_kinds import KINDS, find_name_problem
+from ._sizes import show_size
 
 if TYPE_CHECKING:
     from .volume import Volume
@@ -64,3 +65,38 @@ def find_unfit(volume: Volume, pool_type: str, pool_name: str, volume_id: str = 
     problem = find_name_problem(pool_type, pool_name, standalone_volume(volume.name, volume_id, volume_format))
     if problem is not None:
         yield Unfit("name", f"it cannot be named so in storage pool {pool_name}: {problem}", "Choose another name.")
+
+
+def find_unfit_clone(
+    clone: Volume, pool: str, source: str, source_pool: str | None, source_size: int | None
+) -> Iterator[Unfit]:
+    """Yield why a volume cannot be made as a clone of another one.
+
+    pool, source_pool: by name; source_size: MiB. None is not known.
+    """
+    if clone.clone_mode == "linked" and source_pool != pool:
+        other = source_pool or "another one"
+        what = f"a linked clone lies in the storage pool of what it shares, which is {other}"
+        yield Unfit("pool", what, f"Set pool: {other}, or clone_mode: full.")
+    if clone.size is not None and source_size is not None and clone.size < source_size:
+        what = f"{show_size(clone.size)} is smaller than volume {source} of {show_size(source_size)}"
+        yield Unfit("size", what, "Leave out size, or give one that is large enough.")
+
+
+def find_cycle(name: str, origins: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the volumes of a circle of clones that a volume is in, itself first; none if it is in no circle.
+
+    origins: the name of what each clone is made of, by the clone's.
+    """
+    circle = {name: None}
+    origin = origins.get(name)
+    while origin is not None and origin not in circle:
+        circle[origin] = None
+        origin = origins.get(origin)
+    return tuple(circle) if origin == name else ()
+
+
+def describe_cycle(circle: Sequence[str]) -> tuple[str, str]:
+    """Return (what is wrong with a circle of clones, what to do)."""
+    names = " of ".join([*circle, circle[0]])
+    return f"it is a clone of itself in the end ({names})", "Leave out clone_of of the one that is to be made first."

@@ -14,6 +14,8 @@ from ._pool_source import check_word
 _DEVICE = re.compile(r"/dev/(disk/by-(id|path|partuuid|partlabel)/[A-Za-z0-9._:+-]+|[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)")
 _FILE = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._-]*){2,}")
 _MIN_OSD_MIB = 1024
+# No file of ext4 is larger.
+_MAX_OSD_MIB = 16 * 1024**2
 # Any fixed value; the name of the deployment makes the difference.
 _NAMESPACE = uuid.UUID("6d0f9ee2-3a7c-5a43-9b52-5c8a3a1c6f52")
 
@@ -38,7 +40,7 @@ OSD: Table = {
         kind="str", check=check_device, help="The disk, by a name that lasts, such as V(/dev/disk/by-id/...)."
     ),
     "file": Field(kind="str", check=check_file, help="A file instead of a disk, for tests: it is slow."),
-    "size": Field(kind="size", minimum=_MIN_OSD_MIB, help="The size of the file."),
+    "size": Field(kind="size", minimum=_MIN_OSD_MIB, maximum=_MAX_OSD_MIB, help="The size of the file."),
 }
 
 POOL: Table = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import functools
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from .._ids import is_id
-from .._pool_kinds import KINDS
+from .._names import data_volume, root_volume, seed_volume
+from .._pool_kinds import KINDS, find_name_problem, volume_format
 from ._fields import element_path
 from ._mistake import Mistake
 from ._pool_source import target_of
@@ -13,6 +15,9 @@ from .deployment_elements import Declared
 from .image import Image
 from .pool import WITH_VOLUMES, Pool, find_mistakes_within
 from .vm import Root, Vm, Volume
+
+_SOME_ID = f"inst-{'x' * 21}"
+_SOME_DIGEST = "x" * 12
 
 
 def find_pool_mistakes(pools: Sequence[Declared[Pool]], in_own_ceph: Container[str] = ()) -> list[Mistake]:
@@ -99,6 +104,7 @@ def find_type_mistakes(
         vm = instance.spec
         if vm.state != "present":
             continue
+        mistakes += _find_name_mistakes(instance, types)
         if vm.root is not None:
             mistakes += _find_root_mistakes(instance.path, vm.root, types.get((vm.cluster, vm.root.pool)))
         for number, volume in enumerate(vm.volumes or ()):
@@ -120,6 +126,31 @@ _CHOOSE = f"choose one of type {', '.join(WITH_VOLUMES[:-1])} or {WITH_VOLUMES[-
 
 def _typed(pool: str, pool_type: str | None) -> str:
     return f'the storage pool "{pool}" is of type {pool_type}'
+
+
+def _find_name_mistakes(instance: Declared[Vm], types: Mapping[tuple[str | None, str], str | None]) -> list[Mistake]:
+    """Check the names that the instance's volumes will have in their pools: they hold the instance's and their own."""
+    vm, path = instance.spec, instance.path
+    mistakes: list[Mistake] = []
+
+    def check(key: str, pool: str, name: Callable[[str], str]) -> None:
+        pool_type = types.get((vm.cluster, pool))
+        if pool_type is None or pool_type not in WITH_VOLUMES:
+            return
+        problem = find_name_problem(pool_type, pool, name(volume_format(pool_type)))
+        if problem is not None:
+            what = f"a volume in the storage pool {pool} cannot be named after it: {problem}"
+            mistakes.append(Mistake(f"{path}.{key}", f"{what}; write another name"))
+
+    if vm.root is not None:
+        check("name", vm.root.pool, lambda form: root_volume(vm.name, _SOME_ID, form))
+        if not mistakes and vm.image is not None:
+            check("name", vm.root.pool, lambda _: seed_volume(vm.name, _SOME_ID, _SOME_DIGEST))
+    for number, volume in enumerate(vm.volumes or ()):
+        if volume.unit is None:
+            key = f"{element_path('volumes', number, {'name': volume.name})}.name"
+            check(key, volume.pool, functools.partial(data_volume, vm.name, _SOME_ID, volume.name))
+    return mistakes
 
 
 def _find_root_mistakes(path: str, root: Root, pool_type: str | None) -> list[Mistake]:

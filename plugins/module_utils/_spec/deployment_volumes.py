@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .._ids import is_id
 from ._mistake import Mistake, shown
-from ._volume_forms import find_unfit
+from ._volume_forms import Unfit, describe_cycle, find_cycle, find_unfit, find_unfit_clone
 from .deployment_elements import Declared
-from .deployment_placement import Key, Reach
+from .deployment_placement import Key, Reach, find_candidates
 from .pool import Pool
-from .vm import Vm
+from .vm import TARGETS, Vm
 from .volume import Volume, find_mistakes_within
 
 
@@ -28,7 +28,7 @@ def find_volume_mistakes(
         spec = element.spec
         if spec.state == "present" and spec.clone_of is not None and spec.clone_mode == "linked":
             linked[spec.cluster, spec.clone_of] = element.path
-    mistakes: list[Mistake] = []
+    mistakes = _find_clone_mistakes(volumes) + _find_attachment_mistakes(volumes, known, instances, reach)
     for element in volumes:
         spec, path = element.spec, element.path
         mistakes += find_mistakes_within(spec, path)
@@ -50,10 +50,8 @@ def find_volume_mistakes(
 
 def _find_place_mistakes(element: Declared[Volume], pool: Pool, pinned: str | None, reach: Reach) -> list[Mistake]:
     spec, path = element.spec, element.path
-    mistakes = [
-        Mistake(f"{path}.{unfit.key}", f"{unfit.what}; {unfit.remedy[0].lower()}{unfit.remedy[1:].rstrip('.')}")
-        for unfit in (find_unfit(spec, pool.type, pool.name) if pool.type is not None else ())
-    ]
+    unfit = find_unfit(spec, pool.type, pool.name) if pool.type is not None else ()
+    mistakes = [_mistake_of(one, path) for one in unfit]
     if mistakes:
         return mistakes
     if pool.is_shared:
@@ -78,4 +76,95 @@ def _find_place_mistakes(element: Declared[Volume], pool: Pool, pinned: str | No
     ):
         problem = f"it is on {pinned}, and the volume lies on {spec.node}, in a storage pool that is not shared"
         mistakes.append(Mistake(f"{path}.attached_to", problem))
+    return mistakes
+
+
+def _mistake_of(unfit: Unfit, path: str) -> Mistake:
+    return Mistake(f"{path}.{unfit.key}", _clauses(unfit.what, unfit.remedy))
+
+
+def _clauses(what: str, remedy: str) -> str:
+    """Return what is wrong and what to do as the clauses of one sentence."""
+    return f"{what}; {remedy[0].lower()}{remedy[1:].rstrip('.')}"
+
+
+def _find_clone_mistakes(volumes: Sequence[Declared[Volume]]) -> list[Mistake]:
+    """Check clones against what they are made of. What cannot be known here, such as the size of a file, is left."""
+    present = {(one.spec.cluster, one.spec.name): one.spec for one in volumes if one.spec.state == "present"}
+    origins: dict[str | None, dict[str, str]] = {}
+    for (cluster, name), spec in present.items():
+        if spec.clone_of is not None:
+            origins.setdefault(cluster, {})[name] = spec.clone_of
+    mistakes: list[Mistake] = []
+    for element in volumes:
+        spec, path = element.spec, element.path
+        source = present.get((spec.cluster, spec.clone_of or ""))
+        if spec.state != "present" or source is None or source.name == spec.name:
+            continue
+        circle = find_cycle(spec.name, origins[spec.cluster])
+        if circle:
+            mistakes.append(Mistake(f"{path}.clone_of", _clauses(*describe_cycle(circle))))
+        elif spec.pool is not None and source.pool is not None and not is_id(spec.pool) and not is_id(source.pool):
+            size = _size_of(source, present)
+            mistakes += [
+                _mistake_of(unfit, path) for unfit in find_unfit_clone(spec, spec.pool, source.name, source.pool, size)
+            ]
+    return mistakes
+
+
+def _size_of(volume: Volume, present: Mapping[Key, Volume]) -> int | None:
+    """Return the size in MiB that a volume is made with, of a clone that does not say it that of its origin."""
+    seen: set[str] = set()
+    found: Volume | None = volume
+    while found is not None and found.size is None and found.clone_of is not None and found.name not in seen:
+        seen.add(found.name)
+        found = present.get((found.cluster, found.clone_of))
+    return found.size if found is not None else None
+
+
+def _find_attachment_mistakes(
+    volumes: Sequence[Declared[Volume]],
+    pools: Mapping[Key, Pool],
+    instances: Sequence[Declared[Vm]],
+    reach: Reach,
+) -> list[Mistake]:
+    """Check what is attached to each instance together: it has device names for so many, and runs on one node."""
+    users = {(one.spec.cluster, one.spec.name): one.spec for one in instances if one.spec.state == "present"}
+    attached: dict[Key, list[Declared[Volume]]] = {}
+    for element in volumes:
+        key = (element.spec.cluster, element.spec.attached_to or "")
+        if element.spec.state == "present" and key in users:
+            attached.setdefault(key, []).append(element)
+    mistakes: list[Mistake] = []
+    for key, elements in attached.items():
+        vm = users[key]
+        own = len(vm.volumes or ())
+        left = max(len(TARGETS) - own, 0)
+        if own <= len(TARGETS):
+            problem = f"{vm.name} would have {own + len(elements)} volumes beside its root volume, and "
+            problem += f"{len(TARGETS)} are possible; leave it out, or attach it to another instance"
+            mistakes += [Mistake(f"{element.path}.attached_to", problem) for element in elements[left:]]
+        mistakes += _find_apart(vm, elements, pools, reach)
+    return mistakes
+
+
+def _find_apart(vm: Vm, elements: Sequence[Declared[Volume]], pools: Mapping[Key, Pool], reach: Reach) -> list[Mistake]:
+    """Return the volumes that lie on none of the nodes where the instance has all that was looked at before."""
+    nodes = find_candidates(vm, reach)
+    mistakes: list[Mistake] = []
+    for element in elements:
+        spec = element.spec
+        pool = pools.get((spec.cluster, spec.pool or ""))
+        there = reach.pools.get((spec.cluster, spec.pool or ""))
+        if pool is None or there is None or not nodes:
+            continue
+        if spec.node is not None and not pool.is_shared:
+            there = there if is_id(spec.node) else there & {spec.node}
+        if nodes & there:
+            nodes &= there
+        elif there and vm.node is None:
+            # Where the instance has a node of its own, this is told of that.
+            lies = f"it is on {', '.join(sorted(there))}"
+            problem = f"{lies}, and all else that {vm.name} needs on {', '.join(sorted(nodes))}"
+            mistakes.append(Mistake(f"{element.path}.attached_to", f"{problem}; an instance runs on one node"))
     return mistakes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ._checks import check_sha256
-from ._common import CLUSTER, DESCRIPTION, NAME, STATE
+from ._common import CLUSTER, DESCRIPTION, MAX_VOLUME_MIB, NAME, STATE
 from ._fields import Field
 from ._image_source import check_source
 from ._image_trust import check_key, check_signed
@@ -61,7 +61,13 @@ FIELDS = {
         help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared. "
         "All pools of the cluster for a new one unless given.",
     ),
-    "max_size": Field(kind="size", create=65536, help="The largest virtual size that is accepted of a new content."),
+    "max_size": Field(
+        kind="size",
+        create=65536,
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
+        help="The largest virtual size that is accepted of a new content.",
+    ),
     "retention": Field(
         kind="int",
         minimum=0,

@@ -22,16 +22,26 @@ from ._checks import (
     check_tag,
     check_unit,
 )
-from ._common import CLUSTER, DESCRIPTION, STATE, parse_spec
+from ._common import CLUSTER, DESCRIPTION, MAX_VOLUME_MIB, STATE, parse_spec
 from ._fields import REQUIRED, Field, created, element_path, join, value_of
 from ._mistake import Mistake
 
 OPTIONS = walk.OPTIONS
 
+# Device names of further volumes, its own and those that are attached to it: vda is the root volume's, vdz the seed's.
+TARGETS = tuple(f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
+# With its disks and what else it has, far from the 256 buses of a machine, each of which takes one device.
+MAX_NICS = 32
+# What a guest sees of the serial number of a virtio disk, which is the volume's name (linux/virtio_blk.h).
+_SERIAL_LENGTH = 20
+
 ROOT = {
     "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the root volume."),
     "size": Field(
-        kind="size", help="Its size, at least the image's. It may grow later. As large as the image unless given."
+        kind="size",
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
+        help="Its size, at least the image's. It may grow later. As large as the image unless given.",
     ),
     "mode": Field(
         kind="str",
@@ -43,11 +53,17 @@ ROOT = {
 
 VOLUME = {
     "name": Field(
-        kind="str", required=True, check=check_device_name, help="The name of the device, 3 to 32 characters."
+        kind="str",
+        required=True,
+        check=check_device_name,
+        help="The name of the device, 3 to 32 characters. The guest finds it by the first 20 of them "
+        "(C(/dev/disk/by-id/virtio-...)).",
     ),
     "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the volume."),
     "size": Field(
         kind="size",
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
         help="Its size. It may grow later, unless the pool is of the type V(lvm) or V(zfs). Needed for every volume "
         "but a unit.",
     ),
@@ -157,14 +173,15 @@ FIELDS = {
         kind="list",
         element=Field(kind="dict", table=VOLUME, help="A volume."),
         create=(),
-        help="Further volumes, made empty, or units of iSCSI targets as they are. The list is all of them: one that is "
+        help="Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those that "
+        "are attached with M(pextra.cloud.pextra_volume). The list is all of them: one that is "
         "not in it any more is detached, and its data stays.",
     ),
     "nics": Field(
         kind="list",
         element=Field(kind="dict", table=NIC, help="A NIC."),
         create=(),
-        help="The NICs, in order. The list is all of them: one that is not in it any more is unplugged.",
+        help="The NICs, in order; 32 at most. The list is all of them: one that is not in it any more is unplugged.",
     ),
     "cloud_init": Field(
         kind="dict",
@@ -320,11 +337,10 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     """Check what no single field can tell: names and addresses of devices are unique."""
     mistakes = []
     volumes, nics = vm.volumes or (), name_nics(vm.nics or ())
-    names = [volume.name for volume in volumes]
-    for index, name in enumerate(names):
-        if name in names[:index] or name in ("root", "seed"):
-            here = element_path(f"{path}.volumes", index, {"name": name})
-            mistakes.append(Mistake(f"{here}.name", f'"{name}" is taken by another device of it'))
+    mistakes += _find_volume_name_mistakes([volume.name for volume in volumes], path)
+    for what, given, most in (("volumes", volumes, len(TARGETS)), ("nics", nics, MAX_NICS)):
+        if len(given) > most:
+            mistakes.append(Mistake(join(path, what), f"are {len(given)}; an instance can have {most} of them"))
     for index, volume in enumerate(volumes):
         here = element_path(f"{path}.volumes", index, {"name": volume.name})
         if volume.size is not None and volume.unit is not None:
@@ -348,6 +364,25 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
         if nic.gateway6 and ":" not in nic.gateway6:
             problem = f'"{nic.gateway6}" is no address of IPv6; write it as gateway'
             mistakes.append(Mistake(f"{path}.nics[{index}].gateway6", problem))
+    return mistakes
+
+
+def _find_volume_name_mistakes(names: Sequence[str], path: str) -> list[Mistake]:
+    """Names end in files' names, and there are servers to which letters of either case are one letter."""
+    mistakes = []
+    for index, name in enumerate(names):
+        before = names[:index]
+        problem = None
+        if name in before or name in ("root", "seed"):
+            problem = f'"{name}" is taken by another device of it'
+        elif other := next((one for one in before if one.casefold() == name.casefold()), None):
+            problem = f'"{name}" is "{other}" but for the case of its letters; write another name'
+        elif other := next((one for one in before if one[:_SERIAL_LENGTH] == name[:_SERIAL_LENGTH]), None):
+            problem = f'"{name}" has its first {_SERIAL_LENGTH} characters in common with "{other}", and a guest sees '
+            problem += "no more of them; write names that differ in these"
+        if problem is not None:
+            here = element_path(join(path, "volumes"), index, {"name": name})
+            mistakes.append(Mistake(f"{here}.name", problem))
     return mistakes
 
 

@@ -8,13 +8,16 @@ from typing import Any
 
 from .._ids import is_id
 from ._checks import check_absolute_path, check_name, check_sha256
-from ._common import CLUSTER, DESCRIPTION, NAME, STATE, parse_spec
+from ._common import CLUSTER, DESCRIPTION, MAX_VOLUME_MIB, NAME, STATE, parse_spec
 from ._fields import Field, Table, join
 from ._mistake import Mistake
+from ._sizes import show_size
 
 # Formats of files that volumes are imported from and exported to. It is stated, never probed.
 FILE_FORMATS = ("qcow2", "raw", "vmdk", "vdi")
 MAX_IMPORT_MIB = 16 * 1024**2
+# QEMU limits no bandwidth beyond 10**15 bytes per second.
+_MAX_BANDWIDTH_MIB = 10**15 // 1024**2
 
 
 def check_reference(value: str) -> str | None:
@@ -45,7 +48,11 @@ LIMITS = {
     },
     **{
         name: Field(
-            kind="size", create=0, minimum=0, help=f"{what} per second, such as 100 MiB; V(0 MiB) for no limit."
+            kind="size",
+            create=0,
+            minimum=0,
+            maximum=_MAX_BANDWIDTH_MIB,
+            help=f"{what} per second, such as 100 MiB; V(0 MiB) for no limit.",
         )
         for name, what in _BANDWIDTHS.items()
     },
@@ -83,6 +90,8 @@ FIELDS = {
     ),
     "size": Field(
         kind="size",
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
         help="Its size. It may grow, also while an instance uses it. It shrinks only with consent, and only while no "
         "running instance uses it. In pools of the types V(lvm) and V(zfs) it does neither. That of what it is cloned "
         "or imported from unless given.",
@@ -138,6 +147,8 @@ FIELDS = {
     "description": DESCRIPTION,
     "grow_by": Field(
         kind="size",
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
         help="How much larger than O(size) it is to be: O(size) is then what it has now. It grows once; what it "
         "has must be the one or the other.",
     ),
@@ -229,6 +240,8 @@ def find_mistakes_within(volume: Volume, path: str) -> list[Mistake]:
         wrong("clone_of", "a volume cannot be a clone of itself")
     if volume.grow_by is not None and volume.size is None:
         wrong("grow_by", "needs size, the size that it has now: a delta alone would grow it again on every run")
+    if volume.grow_by is not None and (volume.size or 0) + volume.grow_by > MAX_VOLUME_MIB:
+        wrong("grow_by", f"makes it larger than {show_size(MAX_VOLUME_MIB)}, which no volume can be; write less")
     if volume.provisioning == "thick" and volume.format == "qcow2":
         wrong("format", "a thick volume is raw; leave out format, or provisioning")
     if volume.clone_mode == "linked" and volume.provisioning == "thick":

@@ -353,6 +353,11 @@ REFUSED: dict[str, tuple[tuple[Volume, ...], Volume, str]] = {
         replace(CEPHS, size=2048),
         "so it stays as it is: copy",
     ),
+    "a circle": (
+        (),
+        Volume(name="d4", pool="shared", clone_of="d3"),
+        "a clone of itself in the end (d3 of d4 of d3)",
+    ),
     "too deep": ((), Volume(name="d4", pool="shared", clone_of="d3"), "deep"),
 }
 
@@ -363,6 +368,8 @@ def test_refused_before_anything_is_touched(model: Model, case: str) -> None:
     for one in before:
         model.converge(one)
     wants = [want]
+    if case == "a circle":
+        wants.append(Volume(name="d3", pool="shared", clone_of="d4"))
     if case == "too deep":
         wants += [DATA, *(Volume(name=f"d{n}", pool="shared", clone_of=f"d{n - 1}") for n in (2, 3))]
         wants.append(Volume(name="d1", pool="shared", clone_of="data"))

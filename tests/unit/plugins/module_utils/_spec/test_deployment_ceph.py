@@ -139,7 +139,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, dict[str, Any]] | None, str]] = [
     ("a file without a size", {}, with_osds({"file": "/srv/ceph/osd.img"}), "a file needs size"),
     ("neither", {}, with_osds({}), "write either device"),
     ("both", {}, with_osds({**FILE, "device": "/dev/vg0/osd"}), "write either device"),
-    ("a tiny file", {}, with_osds({**FILE, "size": "10 MiB"}), "too small"),
+    ("a tiny file", {}, with_osds({**FILE, "size": "10 MiB"}), "10 MiB is out of range"),
     ("a file that climbs", {}, with_osds({**FILE, "file": "/srv/../etc/passwd"}), "is not the path of a file"),
     ("a disk twice", {}, with_osds(FILE, FILE), '"/srv/ceph/osd.img" is given twice'),
 ]

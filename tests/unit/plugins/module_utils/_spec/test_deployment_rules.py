@@ -139,6 +139,7 @@ LVM = {"name": "fast", "type": "lvm"}
 ZFS = {"name": "tank", "type": "zfs"}
 RBD = {"name": "ceph", "type": "rbd", "rbd": {"monitors": ["192.0.2.1"], "key": "A" * 38 + "=="}}
 SAN = {"name": "san", "type": "iscsi", "iscsi": {"host": "192.0.2.9", "target": "iqn.2026-01.com.example:san"}}
+LONG = "a-name-that-is-too-long-for-a-volume-group-with-all-that-is-to.be-in-it"
 MIRROR = {**SAN, "name": "mirror", "iscsi": {"host": "192.0.2.10", "target": "iqn.2026-01.com.example:san"}}
 
 STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -206,6 +207,94 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
             " (data) too; choose another unit of the target",
             'pextra_instances[2] (c).volumes[0] (data).unit: the storage pool "local" is of type directory, and units',
             'pextra_instances[3] (d).volumes[0] (data).size: the storage pool "san" is of type iscsi, where no volume',
+        ],
+    ),
+    (
+        "names that do not fit into a volume group, or are kept by LVM",
+        {
+            "pextra_pools": [{"name": "local"}, LVM],
+            "pextra_instances": [
+                instance("snapshot-1", root={"pool": "fast"}),
+                instance(LONG, root={"pool": "fast"}),
+                instance(
+                    "db",
+                    root={"pool": "fast"},
+                    volumes=[
+                        {"name": "x_tmeta", "pool": "fast", "size": "1 GiB"},
+                        {"name": "x_rimage", "pool": "local", "size": "1 GiB"},
+                    ],
+                ),
+            ],
+        },
+        [
+            "pextra_instances[0] (snapshot-1).name: a volume in the storage pool fast cannot be named after it: LVM "
+            "keeps names that begin with pvmove or snapshot to itself; write another name",
+            f"pextra_instances[1] ({LONG}).name: a volume in the storage pool fast cannot be named after it: it takes",
+            "pextra_instances[2] (db).volumes[0] (x_tmeta).name: a volume in the storage pool fast cannot be named "
+            'after it: LVM keeps names with "_tmeta" to itself',
+        ],
+    ),
+    (
+        "a name that is too long for Ceph with its seed alone",
+        {
+            "pextra_pools": [{"name": "local"}, RBD],
+            "pextra_instances": [instance("x" * 48, root={"pool": "ceph"}), instance("y" * 47, root={"pool": "ceph"})],
+        },
+        [f"pextra_instances[0] ({'x' * 48}).name: a volume in the storage pool ceph cannot be named after it: it"],
+    ),
+    (
+        "25 volumes and 33 NICs on one instance, and one fewer on another",
+        {
+            "pextra_instances": [
+                instance(
+                    name,
+                    volumes=[{"name": f"data-{n}", "pool": "local", "size": "1 GiB"} for n in range(volumes)],
+                    nics=[{"port_group": "DMZ"} for _ in range(nics)],
+                )
+                for name, volumes, nics in (("a", 25, 33), ("b", 24, 32))
+            ]
+        },
+        [
+            "pextra_instances[0] (a).volumes: are 25; an instance can have 24 of them",
+            "pextra_instances[0] (a).nics: are 33; an instance can have 32 of them",
+        ],
+    ),
+    (
+        "names of volumes that a guest or a server takes for each other",
+        {
+            "pextra_instances": [
+                instance(
+                    "a",
+                    volumes=[
+                        {"name": name, "pool": "local", "size": "1 GiB"}
+                        for name in ("data-of-application-1", "data-of-application-2", "logs", "Logs", "logs-2")
+                    ],
+                )
+            ]
+        },
+        [
+            'pextra_instances[0] (a).volumes[1] (data-of-application-2).name: "data-of-application-2" has its first 20 '
+            'characters in common with "data-of-application-1"',
+            'pextra_instances[0] (a).volumes[3] (Logs).name: "Logs" is "logs" but for the case of its letters',
+        ],
+    ),
+    (
+        "sizes that nothing can have",
+        {
+            "pextra_images": [{"name": "tiny", "source": "images/tiny.qcow2", "max_size": "999999 PiB"}],
+            "pextra_instances": [
+                instance(
+                    "a",
+                    root={"pool": "local", "size": "999999 PiB"},
+                    volumes=[{"name": "data", "pool": "local", "size": "2049 TiB"}],
+                ),
+                instance("b", root={"pool": "local", "size": "2 PiB"}),
+            ],
+        },
+        [
+            "pextra_images[0] (tiny).max_size: 1073740750258176 MiB is out of range; allowed is 1 to 2147483648 MiB",
+            "pextra_instances[0] (a).root.size: 1073740750258176 MiB is out of range; allowed is 1 to 2147483648 MiB",
+            "pextra_instances[0] (a).volumes[0] (data).size: 2148532224 MiB is out of range",
         ],
     ),
     (

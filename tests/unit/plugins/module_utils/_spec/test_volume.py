@@ -12,7 +12,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import (
     Volume,
     parse_volume,
 )
-from deployment_document import read, told
+from deployment_document import VARIABLES, read, told
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +38,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("1e3", {"size": "1e3"}, SIZE),
     ("1e3 GiB", {"size": "1e3 GiB"}, SIZE),
     ("no unit", {"size": "10"}, SIZE),
+    ("more than qcow2 can hold", {"size": "999999 PiB"}, "is out of range; allowed is 1 to 2147483648 MiB"),
+    ("growth beyond that", {"size": "2 PiB", "grow_by": "1 MiB"}, "makes it larger than 2 PiB"),
+    ("a bandwidth that QEMU refuses", {"limits": {"bandwidth": "1 PiB"}}, "is out of range"),
     ("half a MiB", {"size": "0.5 MiB"}, "is not a whole number of MiB"),
     ("a delta alone", {"grow_by": "1 GiB"}, "needs size"),
     ("a negative delta", {"size": "1 GiB", "grow_by": "-1 GiB"}, SIZE),
@@ -190,6 +193,83 @@ DOCUMENT: list[tuple[str, dict[str, Any], list[str]]] = [
             "(linked).clone_mode: storage pool vg0 is of type lvm, which has no linked clones; set clone_mode: full",
             "(disk).import_from.format: storage pool vg0 is of type lvm, into which qcow2 and raw can be imported",
             "(snapshot-1).name: it cannot be named so in storage pool vg0: LVM keeps names that begin with pvmove",
+        ],
+    ),
+    (
+        "clones in a circle",
+        volumes(
+            {"name": "a", "pool": "shared", "clone_of": "c"},
+            {"name": "b", "pool": "shared", "clone_of": "a"},
+            {"name": "c", "pool": "shared", "clone_of": "b"},
+            {"name": "d", "pool": "shared", "clone_of": "c"},
+        ),
+        [
+            "(a).clone_of: it is a clone of itself in the end (a of c of b of a); leave out clone_of of the one that",
+            "(b).clone_of: it is a clone of itself in the end (b of a of c of b)",
+            "(c).clone_of: it is a clone of itself in the end (c of b of a of c)",
+        ],
+    ),
+    (
+        "clones of clones, of one size or larger",
+        volumes(
+            DATA,
+            {"name": "a", "pool": "shared", "clone_of": "data", "clone_mode": "linked"},
+            {"name": "b", "pool": "shared", "clone_of": "a", "size": "2 GiB"},
+            {"name": "c", "pool": "local", "node": "node1", "clone_of": "data"},
+        ),
+        [],
+    ),
+    (
+        "clones smaller than what they are made of",
+        volumes(
+            DATA,
+            {"name": "a", "pool": "shared", "clone_of": "data"},
+            {"name": "b", "pool": "shared", "clone_of": "data", "size": "512 MiB"},
+            {"name": "c", "pool": "shared", "clone_of": "a", "size": "1023 MiB"},
+        ),
+        [
+            "(b).size: 512 MiB is smaller than volume data of 1 GiB; leave out size, or give one that is large enough",
+            "(c).size: 1023 MiB is smaller than volume a of 1 GiB",
+        ],
+    ),
+    (
+        "a linked clone in another pool",
+        volumes(DATA, {"name": "a", "pool": "local", "clone_of": "data", "clone_mode": "linked"}),
+        ["(a).pool: a linked clone lies in the storage pool of what it shares, which is shared; set pool: shared, or"],
+    ),
+    (
+        "two volumes of one instance on two nodes",
+        volumes(
+            {**DATA, "pool": "local", "node": "node1", "attached_to": "db"},
+            {**DATA, "name": "more", "pool": "local", "node": "node2", "attached_to": "db"},
+            {**DATA, "name": "anywhere", "attached_to": "db"},
+        ),
+        [
+            "(more).attached_to: it is on node2, and all else that db needs on node1; an instance runs on one node",
+        ],
+    ),
+    (
+        "a volume away from the instance's own",
+        volumes(
+            {**DATA, "pool": "ssd", "attached_to": "db"},
+            pextra_pools=[{"name": "local", "nodes": ["node1", "node2"]}, {"name": "ssd", "nodes": ["node3"]}],
+        ),
+        ["(data).attached_to: it is on node3, and all else that db needs on node1, node2"],
+    ),
+    (
+        "more volumes than there are device names",
+        volumes(
+            *({**DATA, "name": f"data-{number}", "attached_to": "db"} for number in range(4)),
+            pextra_instances=[
+                {
+                    **VARIABLES["pextra_instances"][0],
+                    "volumes": [{"name": f"own-{number}", "pool": "local", "size": "1 GiB"} for number in range(22)],
+                }
+            ],
+        ),
+        [
+            "(data-2).attached_to: db would have 26 volumes beside its root volume, and 24 are possible; leave it out",
+            "(data-3).attached_to: db would have 26 volumes",
         ],
     ),
     (
