@@ -6,10 +6,11 @@ library: so netaddr is imported late.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 
-from ._address_ranges import REFUSED_RANGES
+from ._address_ranges import NO_HOSTS, REFUSED_RANGES, find_range
 from ._addresses import canonical_mac
 from ._mistake import shown
 
@@ -25,7 +26,7 @@ _PREFIX = re.compile(r"[0-9]{1,3}")
 _MAC = re.compile(
     r"[0-9A-Fa-f]{1,2}((:[0-9A-Fa-f]{1,2}){5}|(-[0-9A-Fa-f]{1,2}){5})|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}"
 )
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 def check_name(value: str) -> str | None:
@@ -100,11 +101,7 @@ def check_absolute_path(value: str) -> str | None:
 
 
 def check_sha256(value: str) -> str | None:
-    return (
-        None
-        if _SHA256.fullmatch(value)
-        else f"{shown(value)} is not a SHA-256; write 64 hexadecimal digits in lower case"
-    )
+    return None if _SHA256.fullmatch(value) else f"{shown(value)} is not a SHA-256; write 64 hexadecimal digits"
 
 
 def check_mac(value: str) -> str | None:
@@ -153,8 +150,12 @@ def check_address_with_prefix(value: str) -> str | None:
     if not slash or not _PREFIX.fullmatch(prefix) or check_address(text) is not None:
         return f"{shown(value)} is not an address with its prefix length; write one such as 172.20.0.11/24"
     address = netaddr.IPAddress(text)
-    if int(prefix) > (32 if address.version == 4 else 128):
-        return f"{shown(value)} has an impossible prefix length"
+    longest = 32 if address.version == 4 else 128
+    if not 1 <= int(prefix) <= longest:
+        return f"{shown(value)} has an impossible prefix length; write one from 1 to {longest}"
+    kind = find_range(ipaddress.ip_address(text), NO_HOSTS)
+    if kind is not None:
+        return f"{shown(value)} is a {kind} address; a guest needs one of its own, such as 172.20.0.11/24"
     network = netaddr.IPNetwork(value)
     if address.version == 4 and int(prefix) < 31 and address in (network.network, network.broadcast):
         return f"{shown(value)} is the network's own or its broadcast address, not a host's"
@@ -163,15 +164,12 @@ def check_address_with_prefix(value: str) -> str | None:
 
 def check_node_address(value: str) -> str | None:
     """Domain rules, "Nodes": ranges that are refused for a node's own addresses."""
-    import netaddr
-
     problem = check_address(value)
     if problem:
         return problem
-    address = netaddr.IPAddress(value)
-    for kind, ranges in REFUSED_RANGES.items():
-        if any(address in netaddr.IPNetwork(text) for text in ranges):
-            return f"{shown(value)} is a {kind} address; a node needs an address that the other nodes can reach"
+    kind = find_range(ipaddress.ip_address(value), REFUSED_RANGES)
+    if kind is not None:
+        return f"{shown(value)} is a {kind} address; a node needs an address that the other nodes can reach"
     return None
 
 

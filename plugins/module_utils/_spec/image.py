@@ -82,7 +82,7 @@ FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """max_size is in MiB. What is None is not managed."""
+    """max_size is in MiB; sha256 in lower case. What is None is not managed."""
 
     name: str
     source: str | None = None
@@ -98,3 +98,7 @@ class Image:
     cluster: str | None = None
     description: str | None = None
     state: str = "present"
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None:
+            object.__setattr__(self, "sha256", self.sha256.lower())

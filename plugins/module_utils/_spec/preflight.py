@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ._address_ranges import REFUSED_RANGES
+from ._address_ranges import REFUSED_RANGES, find_range
 from ._mistake import shown, suggest
 
 GB = 1000**3
@@ -289,9 +289,9 @@ def _address_range(_facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
     if address is None:
         yield Finding(shown(wanted.address), required, "Set pextra_address to the host's management address.")
         return
-    for kind, ranges in REFUSED_RANGES.items():
-        if any(address in ipaddress.ip_network(text) for text in ranges):
-            yield Finding(f"{wanted.address}, a {kind} address", required, "Give the node another address.")
+    kind = find_range(address, REFUSED_RANGES)
+    if kind is not None:
+        yield Finding(f"{wanted.address}, a {kind} address", required, "Give the node another address.")
 
 
 def _address_present(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:

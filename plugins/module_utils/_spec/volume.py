@@ -172,9 +172,15 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
+    """sha256: in lower case."""
+
     path: str
     format: str
     sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None:
+            object.__setattr__(self, "sha256", self.sha256.lower())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,10 +27,13 @@ PASS: list[tuple[Check, list[str]]] = [
     (checks.check_plain_text, ["", 'What it is for: müde {{ x }} & "so"', "x" * 255]),
     (checks.check_tag, ["frontend"]),
     (checks.check_absolute_path, ["/srv", "/srv/a b/c"]),
-    (checks.check_sha256, ["0" * 64]),
+    (checks.check_sha256, ["0" * 64, "aF" * 32]),
     (checks.check_mac, ["52:54:00:12:34:56", "52-54-00-AB-CD-EF", "0:1:2:3:4:5", "5254.0012.3456", "525400123456"]),
     (checks.check_address, ["10.0.0.1", "fd00::1"]),
-    (checks.check_address_with_prefix, ["172.20.0.11/24", "10.0.0.0/31", "fd00::1/64", "10.0.0.1/32"]),
+    (
+        checks.check_address_with_prefix,
+        ["172.20.0.11/24", "10.0.0.0/31", "fd00::1/64", "10.0.0.1/32", "fe80::1/64", "169.254.0.5/16"],
+    ),
     (checks.check_node_address, ["10.91.0.11", "192.168.1.1", "fd00::1"]),
     (check_source, ["images/a.qcow2", "/srv/a.qcow2", "https://images.example.com/a.qcow2", "http://10.0.0.1/a"]),
 ]
@@ -48,13 +51,21 @@ FAIL: list[tuple[Check, list[str]]] = [
     (checks.check_plain_text, ["<disk/>", "a\nb", "a\0b", "x" * 256, "\x1b[31m", "\u202e"]),
     (checks.check_tag, ["a b", ""]),
     (checks.check_absolute_path, ["srv", "/", "/srv/", "/srv/../etc", "/srv/./a", "//srv", "/srv\n", ""]),
-    (checks.check_sha256, ["0" * 63, "F" * 64, "0" * 64 + "\n"]),
+    (checks.check_sha256, ["0" * 63, "G" * 64, "0" * 64 + "\n"]),
     (checks.check_mac, ["", "52:54:00:12:34", "53:54:00:12:34:56", "52:54:00:12:34:5g", "ff:ff:ff:ff:ff:ff"]),
     (checks.check_mac, ["1.2.3", "52:54:00:12:34:56\n", "52:54-00:12:34:56", "0:0:0:0:0:0", "fe:54:00:12:34:56"]),
     (checks.check_address, ["", "10.0.0", "10.0.0.256", "fe80::1%eth0", "10.0.0.1\0", "\ud800", "::g", "010.0.0.1"]),
     (
         checks.check_address_with_prefix,
         ["10.0.0.1", "10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1", "10.0.0.0/24", "10.0.0.255/24", "fd00::1/129", "a/٢"],
+    ),
+    (
+        checks.check_address_with_prefix,
+        [
+            *("10.0.0.1/0", "fd00::1/0", "224.0.0.5/24", "ff02::1/64", "127.0.0.2/8", "::1/128", "0.0.0.0/24", "::/64"),
+            *("0.1.2.3/24", "240.0.0.1/24", "255.255.255.255/32", "192.0.0.8/29"),
+            *("::ffff:10.0.0.1/120", "::ffff:a00:1/120", "::10.0.0.1/120", "2002:a00:1::1/48"),
+        ],
     ),
     (
         checks.check_node_address,
@@ -72,6 +83,9 @@ FAIL: list[tuple[Check, list[str]]] = [
             "ff02::1",
             "2001:db8::1",
             "::",
+            "::ffff:10.0.0.1",
+            "::10.0.0.1",
+            "2002:a00:1::1",
             "node1",
         ],
     ),

@@ -468,6 +468,19 @@ HOST_CASES: list[tuple[str, dict[str, dict[str, Any]], list[str]]] = [
         ['pextra_nodes (node1).pextra_address: "192.0.2.1" is a documentation address'],
     ),
     (
+        "one address twice, in two spellings",
+        {
+            "node1": {"ansible_host": "fd00:0:0::11"},
+            "node2": {"ansible_host": "node2", "pextra_address": "FD00::0011"},
+        },
+        ["pextra_nodes (node2).pextra_address: fd00::11 is the address of node1 too"],
+    ),
+    (
+        "a mapped address",
+        {"node1": {"ansible_host": "::ffff:10.91.0.11"}},
+        ['pextra_nodes (node1).ansible_host: "::ffff:10.91.0.11" is a mapped IPv4 address'],
+    ),
+    (
         "one address twice",
         {"node1": {"ansible_host": "10.91.0.11"}, "node2": {"ansible_host": "10.91.0.11"}},
         ["pextra_nodes (node2).pextra_address: 10.91.0.11 is the address of node1 too"],
@@ -539,3 +552,10 @@ def test_all_mistakes_at_once_in_the_document_s_order() -> None:
         "pextra_instances[2] (web).nics[0].addresses[0]",
         "pextra_pool",
     ]
+
+
+def test_a_checksum_in_capitals_is_kept_in_lower_case() -> None:
+    image = {"name": "tiny", "source": "https://images.example.com/a.qcow2", "sha256": "AB" * 32}
+    deployment = read({"pextra_images": [image]})
+    assert deployment.mistakes == ()
+    assert deployment.document["images"][0]["sha256"] == "ab" * 32

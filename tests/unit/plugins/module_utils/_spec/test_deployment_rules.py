@@ -79,6 +79,14 @@ ADDRESSES: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     (
+        "an address of its own beside that of a service, which moves between instances",
+        two(
+            with_address("one", "172.20.0.5/24", "172.20.0.100/32", IPV6, "fd00:1::100/128"),
+            with_address("two", "172.20.0.6/24", "fd00:1::6/64"),
+        ),
+        [],
+    ),
+    (
         "a gateway elsewhere",
         {
             "pextra_instances": [

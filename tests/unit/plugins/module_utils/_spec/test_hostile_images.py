@@ -28,7 +28,7 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("source", "-tiny.qcow2", "is not a file name"),
     ("source", "a\0b", "is not a file or a URL"),
     ("source", 10, "YAML reads it as a number"),
-    *(("sha256", digest, "is not a SHA-256") for digest in ("", "a" * 63, "A" * 64, "g" * 64, f"{'a' * 64}\n")),
+    *(("sha256", digest, "is not a SHA-256") for digest in ("", "a" * 63, "G" * 64, "g" * 64, f"{'a' * 64}\n")),
     ("sha256", 8, "YAML reads it as a number"),
     *(
         ("max_size", size, "is not a size")

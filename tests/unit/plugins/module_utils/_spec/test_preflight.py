@@ -163,6 +163,8 @@ def test_the_table_above_knows_every_rule() -> None:
         ("240.0.0.1", "reserved"),
         ("255.255.255.255", "reserved"),
         ("0.0.0.0", "reserved"),
+        ("::ffff:10.0.0.1", "mapped IPv4"),
+        ("2002:a00:1::1", "6to4"),
     ],
 )
 def test_addresses_of_these_ranges_are_refused(address: str, kind: str) -> None:

@@ -101,6 +101,14 @@ def test_everything() -> None:
     )
 
 
+def test_a_checksum_is_kept_in_lower_case() -> None:
+    file = {"path": "/srv/disk.raw", "format": "raw", "sha256": "AB" * 32}
+    spec, mistakes = parse_volume({"name": "data", "pool": "shared", "import_from": file}, "")
+    assert mistakes == []
+    assert spec is not None
+    assert spec.import_from == Import(path="/srv/disk.raw", format="raw", sha256="ab" * 32)
+
+
 def test_what_is_to_go_needs_only_its_name() -> None:
     spec, mistakes = parse_volume({"name": "data", "state": "absent", "grow_by": "1 GiB"}, "")
     assert (mistakes, spec and spec.state) == ([], "absent")
