@@ -79,9 +79,9 @@ $(TREE):
 	@ln -sfn ../../../.. $@
 
 .PHONY: options
-options: $(VENV) $(TREE) ## Write the modules' options from the tables of fields
+options: $(VENV) $(TREE) ## Write the modules' documentation from the tables of fields
 	@.venv/bin/python tools/write_instance_kinds.py
-	@.venv/bin/python tools/write_module_options.py
+	@.venv/bin/python tools/write_module_docs.py
 
 .PHONY: readmes
 readmes: $(VENV) ## Write the roles' READMEs from their argument specs

@@ -330,7 +330,7 @@ def _finish(
         "changed": outcome.changed,
         "actions": [f"{work.label}: {summarise(work)}" for work in plan.effective],
         "pending": [
-            {"name": work.name, "node": work.node, "field": change.field}
+            {"kind": work.kind, "name": work.name, "node": work.node, "field": change.field}
             for work in plan.all
             for change in work.pending
         ],

@@ -18,6 +18,8 @@ description:
     Nothing is ever wiped, and an OSD that is not declared is left alone.
 author:
   - The pextra.cloud founders (@pextra)
+extends_documentation_fragment:
+  - pextra.cloud.attributes.host
 options:
   node:
     description: The node's name, for messages.
@@ -48,21 +50,6 @@ options:
     description: How many seconds to wait for a quorum of the monitors.
     type: int
     default: 120
-attributes:
-  check_mode:
-    description: Can run in check mode, and then says what a real run would do.
-    support: full
-  diff_mode:
-    description: Returns what differs, which is what it changes.
-    support: full
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
-  action_group:
-    description: Whether the module belongs to an action group.
-    support: none
-    membership: []
-    details: It runs on the hosts of Ceph, not on a coordinator, and shares no options with the modules that do.
 seealso:
   - module: pextra.cloud.pextra_ceph_monitor
   - module: pextra.cloud.pextra_ceph_pool
@@ -79,12 +66,39 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that acts on its own host: written by tools/write_module_docs.py
 actions:
-  description: What was done, or would be done in check mode, in order.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: [create an OSD on /dev/disk/by-id/wwn-0x5000c500a1b2c3d4, start ceph-osd@0.service]
+  sample:
+    - create an OSD on /dev/disk/by-id/wwn-0x5000c500a1b2c3d4
+    - start ceph-osd@0.service
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+# End of the values that are written
 osds:
   description: The OSDs that the host has afterwards.
   returned: success

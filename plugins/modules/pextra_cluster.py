@@ -17,13 +17,13 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(clusters) is needed.
     type: str
-  former_name:
+  former_name: &former_name
     description:
       - The name that it had.
       - What is registered by that name gets the new one, and keeps its identifier and all that belongs
@@ -31,16 +31,16 @@ options:
       - Without this, another name is another thing.
       - Of no effect afterwards.
     type: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  datacenter:
+  datacenter: &datacenter
     description:
       - The datacenter it stands in, by name or identifier.
       - With a single one it need not be given.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -60,31 +60,10 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      former_name:
-        description:
-          - The name that it had.
-          - What is registered by that name gets the new one, and keeps its identifier and all that belongs
-            to it.
-          - Without this, another name is another thing.
-          - Of no effect afterwards.
-        type: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      datacenter:
-        description:
-          - The datacenter it stands in, by name or identifier.
-          - With a single one it need not be given.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      former_name: *former_name
+      description: *description
+      datacenter: *datacenter
+      state: *state
   # End of the options of one resource
   issue_key:
     description:
@@ -117,19 +96,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'cluster mtl-1: register'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -152,12 +171,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 cluster:
-  description: The resource, when it was given by its options.
-  returned: success, unless many were given
+  description: The cluster; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier.
       type: str
@@ -187,39 +211,12 @@ cluster:
       type: str
       sample: pck1.eyJj.c2ln
 clusters:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The clusters, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier.
-      type: str
-      sample: cls-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: mtl-1
-    description:
-      description: One line about it.
-      type: str
-      sample: Production
-    datacenter:
-      description: The datacenter that it stands in.
-      type: str
-      sample: Montreal
-    nodes:
-      description: Its nodes.
-      type: list
-      elements: str
-      sample:
-        - node1
-        - node2
-        - node3
-    clustering_key:
-      description: The key, only when O(issue_key=true). It is shown once; register it with C(no_log).
-      type: str
-      sample: pck1.eyJj.c2ln
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -16,13 +16,13 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(datacenters) is needed.
     type: str
-  former_name:
+  former_name: &former_name
     description:
       - The name that it had.
       - What is registered by that name gets the new one, and keeps its identifier and all that belongs
@@ -30,16 +30,16 @@ options:
       - Without this, another name is another thing.
       - Of no effect afterwards.
     type: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  organization:
+  organization: &organization
     description:
       - The organization it belongs to, by name or identifier.
       - The root organization unless given.
     type: str
-  location:
+  location: &location
     description:
       - Where it stands.
     type: dict
@@ -54,7 +54,7 @@ options:
           - Degrees east of Greenwich, -180 to 180.
         type: float
         required: true
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -74,46 +74,11 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      former_name:
-        description:
-          - The name that it had.
-          - What is registered by that name gets the new one, and keeps its identifier and all that belongs
-            to it.
-          - Without this, another name is another thing.
-          - Of no effect afterwards.
-        type: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      organization:
-        description:
-          - The organization it belongs to, by name or identifier.
-          - The root organization unless given.
-        type: str
-      location:
-        description:
-          - Where it stands.
-        type: dict
-        suboptions:
-          latitude:
-            description:
-              - Degrees north of the equator, -90 to 90.
-            type: float
-            required: true
-          longitude:
-            description:
-              - Degrees east of Greenwich, -180 to 180.
-            type: float
-            required: true
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      former_name: *former_name
+      description: *description
+      organization: *organization
+      location: *location
+      state: *state
   # End of the options of one resource
 seealso:
   - module: pextra.cloud.pextra_datacenter_info
@@ -132,19 +97,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'datacenter Montreal: register'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -167,12 +172,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 datacenter:
-  description: The resource, when it was given by its options.
-  returned: success, unless many were given
+  description: The datacenter; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier.
       type: str
@@ -202,39 +212,12 @@ datacenter:
       sample:
         - mtl-1
 datacenters:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The datacenters, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier.
-      type: str
-      sample: dc-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: Montreal
-    description:
-      description: One line about it.
-      type: str
-      sample: The first site
-    organization:
-      description: The organization that it belongs to.
-      type: str
-      sample: acme
-    location:
-      description: Where it stands.
-      type: dict
-      sample:
-        latitude: 45.5
-        longitude: -73.57
-    clusters:
-      description: Its clusters.
-      type: list
-      elements: str
-      sample:
-        - mtl-1
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -26,8 +26,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that reads resources: written by tools/write_module_docs.py
 datacenters:
-  description: What was found.
+  description: The datacenters that were found.
   returned: success
   type: list
   elements: dict
@@ -61,11 +62,40 @@ datacenters:
       sample:
         - mtl-1
 unreachable_nodes:
-  description: The nodes that did not answer, and why.
+  description: The nodes that did not answer, and why, as in RV(errors).
   returned: success
   type: list
   elements: dict
   sample: []
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
+# End of the values that are written
 """
 
 from typing import Any

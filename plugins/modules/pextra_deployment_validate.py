@@ -26,23 +26,6 @@ notes:
     logs, as with C(no_log); registered, it is whole.
   - Of the memory of a host it knows what the variable C(pextra_memory) or gathered facts tell. Without them the
     capacity of the cluster is not checked.
-attributes:
-  action:
-    description: Runs on the controller only.
-    support: full
-  check_mode:
-    description: Changes nothing, and does the same in check mode.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is nothing to compare.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: full
-  action_group:
-    description: Has no options, so it takes no module defaults.
-    support: none
-    membership: []
 seealso:
   - module: pextra.cloud.pextra_tenant
   - module: pextra.cloud.pextra_datacenter
@@ -54,6 +37,8 @@ seealso:
   - module: pextra.cloud.pextra_port_group
   - module: pextra.cloud.pextra_image
   - module: pextra.cloud.pextra_vm
+extends_documentation_fragment:
+  - pextra.cloud.attributes.controller
 options: {}
 """
 

@@ -21,119 +21,9 @@ description:
   - Takes no disk out of a volume group or zpool, and destroys neither.
 author:
   - The pextra.cloud founders (@pextra)
-options:
-  node:
-    description: The node's name in the inventory, for messages.
-    type: str
-    required: true
-  sets:
-    description:
-      - The sets of disks of this node. What is not among them stays as it is.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description:
-          - The name of the set, unique on its node.
-          - The volume group or zpool has it too, and so has the storage pool that uses it.
-        type: str
-        required: true
-      use:
-        description:
-          - 'What the disks are prepared as: a volume group, a zpool, or devices that the role C(ceph) takes.'
-        type: str
-        required: true
-        choices:
-          - lvm
-          - zfs
-          - ceph
-      match:
-        description:
-          - Which disks of the node.
-          - A disk is taken only if it meets all that is given.
-        type: dict
-        required: true
-        suboptions:
-          size:
-            description:
-              - The range of sizes.
-              - A disk sold as 1 TB has 931 GiB.
-            type: dict
-            suboptions:
-              min:
-                description:
-                  - The smallest size, for example V(100 GiB).
-                type: str
-              max:
-                description:
-                  - The largest size.
-                type: str
-          rotational:
-            description:
-              - V(true) for disks that turn, V(false) for SSDs and NVMe.
-            type: bool
-          model:
-            description:
-              - The model, in which C(*) and C(?) stand for any characters.
-            type: str
-          serial:
-            description:
-              - The serial number, in which C(*) and C(?) stand for any characters.
-            type: str
-          path:
-            description:
-              - One of the disk's paths, such as V(/dev/disk/by-id/nvme-*).
-              - C(*) and C(?) stand for any characters.
-            type: str
-      count:
-        description:
-          - Exactly how many disks.
-          - If there are more or fewer to choose from, none is taken.
-          - Raise it to add disks.
-        type: int
-        required: true
-      layout:
-        description:
-          - How a zpool spreads data over its disks, for V(zfs).
-          - V(stripe) survives no loss of a disk.
-          - V(mirror) keeps everything on two disks, pair by pair.
-          - V(raidz) survives the loss of one disk.
-          - Needed with more than one disk.
-        type: str
-        choices:
-          - stripe
-          - mirror
-          - raidz
-      wipe:
-        description:
-          - Whether disks that hold something may be taken, and what they hold destroyed.
-          - It needs C(confirm).
-          - A disk that is in use is never taken.
-        type: bool
-        default: false
-      confirm:
-        description:
-          - V(DESTROY) to consent to what C(wipe) destroys.
-          - Take both out again once the disks have been taken.
-        type: str
-        choices:
-          - DESTROY
-attributes:
-  check_mode:
-    description: Can run in check mode, and then says which disks it would take, and changes nothing.
-    support: full
-  diff_mode:
-    description: Returns what differs, which is what it changes.
-    support: full
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
-  action_group:
-    description: Whether the module belongs to an action group.
-    support: none
-    membership: []
-    details: It runs on each node, not on a coordinator, and shares no options with the modules that do.
+extends_documentation_fragment:
+  - pextra.cloud.disk_sets
+  - pextra.cloud.attributes.host
 requirements:
   - lvm2 on the node for volume groups; zfsutils-linux and a kernel with ZFS for zpools
 notes:
@@ -174,12 +64,38 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that acts on its own host: written by tools/write_module_docs.py
 actions:
-  description: What was done, or would be done in check mode, in order.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["make volume group vg0 of /dev/sdb (1.8 TiB, CT2000, serial 2231E6)"]
+  sample:
+    - make volume group vg0 of /dev/sdb (1.8 TiB, CT2000, serial 2231E6)
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+# End of the values that are written
 sets:
   description: The sets, each with its disks by paths that stay with them.
   returned: success

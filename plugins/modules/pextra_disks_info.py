@@ -14,22 +14,9 @@ description:
   - Returns what filters of M(pextra.cloud.pextra_disks) can ask for, and what would keep a disk from being taken.
 author:
   - The pextra.cloud founders (@pextra)
+extends_documentation_fragment:
+  - pextra.cloud.attributes.host_info
 options: {}
-attributes:
-  check_mode:
-    description: Only reads, and does so in check mode too.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is nothing to compare.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: full
-  action_group:
-    description: Whether the module belongs to an action group.
-    support: none
-    membership: []
-    details: It runs on each node, not on a coordinator, and shares no options with the modules that do.
 seealso:
   - module: pextra.cloud.pextra_disks
 """

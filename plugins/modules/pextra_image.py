@@ -30,44 +30,44 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(images) is needed.
     type: str
-  source:
+  source: &source
     description:
       - A file on the controller (absolute, or relative to the inventory), or an http or https URL.
     type: str
-  sha256:
+  sha256: &sha256
     description:
       - The SHA-256 of the file.
       - Required for a URL; computed from a local file unless given.
     type: str
-  signature:
+  signature: &signature
     description:
       - 'A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the controller,
         or an http or https URL.'
       - Needs O(signing_key).
     type: str
-  signing_key:
+  signing_key: &signing_key
     description:
       - 'The one public key that the signature is checked with: a file on the controller, or the text of
         an armored one.'
     type: str
-  checksums:
+  checksums: &checksums
     description:
       - 'A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the controller,
         or an http or https URL.'
     type: str
-  mirrors:
+  mirrors: &mirrors
     description:
       - 'Where the file of a URL is looked for first, under its own name: directories on the controller,
         then http and https URLs in their order.'
     type: list
     elements: str
-  format:
+  format: &format
     description:
       - The format of the file.
       - It is never guessed.
@@ -76,32 +76,32 @@ options:
     choices:
       - qcow2
       - raw
-  pools:
+  pools: &pools
     description:
       - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
       - All pools of the cluster for a new one unless given.
     type: list
     elements: str
-  max_size:
+  max_size: &max_size
     description:
       - The largest virtual size that is accepted of a new content.
       - A new one gets V(64 GiB) unless it is given.
     type: str
-  retention:
+  retention: &retention
     description:
       - How many older contents that nothing uses are kept, to go back to.
       - As before unless given; 0 at first.
     type: int
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -121,79 +121,19 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      source:
-        description:
-          - A file on the controller (absolute, or relative to the inventory), or an http or https URL.
-        type: str
-      sha256:
-        description:
-          - The SHA-256 of the file.
-          - Required for a URL; computed from a local file unless given.
-        type: str
-      signature:
-        description:
-          - 'A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the
-            controller, or an http or https URL.'
-          - Needs O(signing_key).
-        type: str
-      signing_key:
-        description:
-          - 'The one public key that the signature is checked with: a file on the controller, or the text
-            of an armored one.'
-        type: str
-      checksums:
-        description:
-          - 'A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the
-            controller, or an http or https URL.'
-        type: str
-      mirrors:
-        description:
-          - 'Where the file of a URL is looked for first, under its own name: directories on the controller,
-            then http and https URLs in their order.'
-        type: list
-        elements: str
-      format:
-        description:
-          - The format of the file.
-          - It is never guessed.
-          - A new one gets V(qcow2) unless it is given.
-        type: str
-        choices:
-          - qcow2
-          - raw
-      pools:
-        description:
-          - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
-          - All pools of the cluster for a new one unless given.
-        type: list
-        elements: str
-      max_size:
-        description:
-          - The largest virtual size that is accepted of a new content.
-          - A new one gets V(64 GiB) unless it is given.
-        type: str
-      retention:
-        description:
-          - How many older contents that nothing uses are kept, to go back to.
-          - As before unless given; 0 at first.
-        type: int
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      source: *source
+      sha256: *sha256
+      signature: *signature
+      signing_key: *signing_key
+      checksums: *checksums
+      mirrors: *mirrors
+      format: *format
+      pools: *pools
+      max_size: *max_size
+      retention: *retention
+      cluster: *cluster
+      description: *description
+      state: *state
   # End of the options of one resource
 seealso:
   - module: pextra.cloud.pextra_image_info
@@ -247,19 +187,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'image debian-12 on node2: copy into pool local'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -282,12 +262,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 image:
-  description: The resource, when it was given by its options; none when it does not exist.
-  returned: success, unless many were given
+  description: The image; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier. Another content has another one.
       type: str
@@ -349,6 +334,11 @@ image:
       description: How many older contents that nothing uses are kept.
       type: int
       sample: 1
+    versions:
+      description: Older contents that are still there, newest first, with the same keys.
+      type: list
+      elements: dict
+      sample: []
     fetched:
       description: Where its file was had from, if this run has fetched it from a URL.
       type: dict
@@ -362,96 +352,13 @@ image:
           type: list
           elements: str
           sample: []
-    versions:
-      description: Older contents that are still there, newest first, with the same keys.
-      type: list
-      elements: dict
-      sample: []
 images:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The images, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier. Another content has another one.
-      type: str
-      sample: img-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: debian-12
-    cluster:
-      description: The cluster it belongs to.
-      type: str
-      sample: mtl-1
-    number:
-      description: Which content of the name it is, counted from 1.
-      type: int
-      sample: 2
-    sha256:
-      description: The SHA-256 of its file.
-      type: str
-      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-    format:
-      description: The format of its file.
-      type: str
-      sample: qcow2
-    virtual_size:
-      description: The size of the disk that an instance sees, in bytes.
-      type: int
-      sample: 2147483648
-    size:
-      description: The size of the file, in bytes.
-      type: int
-      sample: 345178112
-    description:
-      description: One line about it.
-      type: str
-      sample: Debian 12, generic cloud image
-    copies:
-      description: Where it is recorded to be complete.
-      type: list
-      elements: dict
-      contains:
-        pool:
-          description: The storage pool.
-          type: str
-          sample: local
-        node:
-          description: The node; none where the pool is shared.
-          type: str
-          sample: node1
-        status:
-          description: V(complete), V(missing) (it has gone since), or V(unknown) when no node can tell.
-          type: str
-          sample: complete
-    signed_by:
-      description: The fingerprint of the key whose signature was verified; none if no signature was declared.
-      type: str
-      sample: D2FA6E9F3D0A5A8C7B61C3B9A1E2F3D4C5B6A798
-    retention:
-      description: How many older contents that nothing uses are kept.
-      type: int
-      sample: 1
-    fetched:
-      description: Where its file was had from, if this run has fetched it from a URL.
-      type: dict
-      contains:
-        url:
-          description: The place, without what may be secret in its URL.
-          type: str
-          sample: https://mirror.example.com/debian-12-genericcloud-amd64.qcow2
-        passed_over:
-          description: Why mirrors before that one were passed over.
-          type: list
-          elements: str
-          sample: []
-    versions:
-      description: Older contents that are still there, newest first, with the same keys.
-      type: list
-      elements: dict
-      sample: []
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -18,40 +18,40 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name of the node, as in the inventory.
       - Exactly one of O(name) and O(nodes) is needed.
     type: str
-  address:
+  address: &address
     description:
       - The management address.
       - It must not change after the node has joined.
     type: str
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  virt_type:
+  virt_type: &virt_type
     description:
       - 'How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.'
     type: str
     choices:
       - kvm
       - qemu
-  memory_reserved:
+  memory_reserved: &memory_reserved
     description:
       - Memory kept for the host itself, which instances may not take.
       - An eighth of its memory, at most 8 GiB, unless given.
       - A host that runs OSDs of Ceph needs 4 GiB more for each.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -71,41 +71,12 @@ options:
           - The name of the node, as in the inventory.
         type: str
         required: true
-      address:
-        description:
-          - The management address.
-          - It must not change after the node has joined.
-        type: str
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      virt_type:
-        description:
-          - 'How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.'
-        type: str
-        choices:
-          - kvm
-          - qemu
-      memory_reserved:
-        description:
-          - Memory kept for the host itself, which instances may not take.
-          - An eighth of its memory, at most 8 GiB, unless given.
-          - A host that runs OSDs of Ceph needs 4 GiB more for each.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      address: *address
+      cluster: *cluster
+      description: *description
+      virt_type: *virt_type
+      memory_reserved: *memory_reserved
+      state: *state
   # End of the options of one resource
   clustering_key:
     description:
@@ -144,19 +115,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'node node1: join cluster mtl-1, write its identity'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -179,12 +190,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 node:
-  description: The resource, when it was given by its options.
-  returned: success, unless many were given
+  description: The node; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier.
       type: str
@@ -231,56 +247,12 @@ node:
         memory_free: 20011
         libvirt_version: 9000000
 nodes:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The nodes, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier.
-      type: str
-      sample: node-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: node1
-    address:
-      description: The management address.
-      type: str
-      sample: 10.91.0.11
-    cluster:
-      description: The cluster.
-      type: str
-      sample: mtl-1
-    description:
-      description: One line about it.
-      type: str
-      sample: Rack 3
-    virt_type:
-      description: How it runs virtual machines.
-      type: str
-      sample: kvm
-    memory_reserved:
-      description: Memory kept for the host, in MiB.
-      type: int
-      sample: 2048
-    health:
-      description: V(healthy) or V(unreachable).
-      type: str
-      sample: healthy
-    reason:
-      description: Why it is not healthy.
-      type: str
-      sample: ''
-    facts:
-      description: What the host is made of; memory in MiB.
-      type: dict
-      sample:
-        hostname: node1
-        cores: 8
-        memory: 32048
-        memory_free: 20011
-        libvirt_version: 9000000
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

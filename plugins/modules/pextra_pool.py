@@ -28,13 +28,13 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(pools) is needed.
     type: str
-  type:
+  type: &type
     description:
       - What the pool is made of.
       - For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must exist on each of its
@@ -48,19 +48,19 @@ options:
       - rbd
       - zfs
       - lvm
-  path:
+  path: &path
     description:
       - The directory, for V(directory), or where it is mounted, for V(netfs).
       - V(/var/lib/pextra/pools/<name>) unless given.
       - It cannot be changed afterwards.
     type: str
-  shared:
+  shared: &shared
     description:
       - Whether the nodes see the same files there, so that instances can move live between them.
       - It is for V(directory), where it is V(false) unless given; V(netfs), V(iscsi) and V(rbd) are shared,
         V(zfs) and V(lvm) are not.
     type: bool
-  netfs:
+  netfs: &netfs
     description:
       - The server's directory.
       - For the type V(netfs).
@@ -94,7 +94,7 @@ options:
           - 'The user''s password. libvirt has no place for it: the role P(pextra.cloud.node#role) writes
             it on the nodes, to C(/etc/pextra/smb/<pool>), which root alone can read.'
         type: str
-  iscsi:
+  iscsi: &iscsi
     description:
       - The target.
       - For the type V(iscsi).
@@ -125,7 +125,7 @@ options:
           - The password of CHAP, 12 characters or more.
           - It is kept in a secret of the nodes' libvirt.
         type: str
-  rbd:
+  rbd: &rbd
     description:
       - The pool of Ceph.
       - For the type V(rbd).
@@ -153,22 +153,22 @@ options:
           - The user's key.
           - It is kept in a secret of the nodes' libvirt.
         type: str
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  nodes:
+  nodes: &nodes
     description:
       - The nodes it is on, by name or identifier.
       - All nodes of the cluster unless given.
     type: list
     elements: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -188,149 +188,16 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      type:
-        description:
-          - What the pool is made of.
-          - For V(zfs) a zpool, and for V(lvm) a volume group, of the pool's name must exist on each of
-            its nodes.
-          - A new one gets V(directory) unless it is given.
-        type: str
-        choices:
-          - directory
-          - netfs
-          - iscsi
-          - rbd
-          - zfs
-          - lvm
-      path:
-        description:
-          - The directory, for V(directory), or where it is mounted, for V(netfs).
-          - V(/var/lib/pextra/pools/<name>) unless given.
-          - It cannot be changed afterwards.
-        type: str
-      shared:
-        description:
-          - Whether the nodes see the same files there, so that instances can move live between them.
-          - It is for V(directory), where it is V(false) unless given; V(netfs), V(iscsi) and V(rbd) are
-            shared, V(zfs) and V(lvm) are not.
-        type: bool
-      netfs:
-        description:
-          - The server's directory.
-          - For the type V(netfs).
-        type: dict
-        suboptions:
-          host:
-            description:
-              - The server, by host name or address.
-              - Needed for a new one.
-            type: str
-          export:
-            description:
-              - 'What the server exports: a path such as V(/export/vms) for NFS, the name of the share for
-                SMB.'
-              - Needed for a new one.
-            type: str
-          format:
-            description:
-              - V(nfs), or V(cifs) for a share of an SMB server.
-              - A new one gets V(nfs) unless it is given.
-            type: str
-            choices:
-              - nfs
-              - cifs
-          username:
-            description:
-              - The user of the SMB server.
-              - Without it the share is used as a guest.
-            type: str
-          password:
-            description:
-              - 'The user''s password. libvirt has no place for it: the role P(pextra.cloud.node#role) writes
-                it on the nodes, to C(/etc/pextra/smb/<pool>), which root alone can read.'
-            type: str
-      iscsi:
-        description:
-          - The target.
-          - For the type V(iscsi).
-        type: dict
-        suboptions:
-          host:
-            description:
-              - The server, by host name or address.
-              - Needed for a new one.
-            type: str
-          port:
-            description:
-              - The TCP port of the portal.
-              - A new one gets V(3260) unless it is given.
-            type: int
-          target:
-            description:
-              - The name of the target (IQN).
-              - Needed for a new one.
-            type: str
-          username:
-            description:
-              - The user of CHAP.
-              - Without it the target is used without a login.
-            type: str
-          password:
-            description:
-              - The password of CHAP, 12 characters or more.
-              - It is kept in a secret of the nodes' libvirt.
-            type: str
-      rbd:
-        description:
-          - The pool of Ceph.
-          - For the type V(rbd).
-        type: dict
-        suboptions:
-          monitors:
-            description:
-              - The monitors of Ceph, by host name or address.
-              - They are asked on port 3300 (messenger version 2).
-              - In the deployment document they are derived for a pool of the deployment's own Ceph.
-            type: list
-            elements: str
-          pool:
-            description:
-              - The pool of Ceph.
-              - The name of the storage pool unless given.
-            type: str
-          user:
-            description:
-              - The user of Ceph, without V(client.) before it.
-              - A new one gets V(pextra) unless it is given.
-            type: str
-          key:
-            description:
-              - The user's key.
-              - It is kept in a secret of the nodes' libvirt.
-            type: str
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      nodes:
-        description:
-          - The nodes it is on, by name or identifier.
-          - All nodes of the cluster unless given.
-        type: list
-        elements: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      type: *type
+      path: *path
+      shared: *shared
+      netfs: *netfs
+      iscsi: *iscsi
+      rbd: *rbd
+      cluster: *cluster
+      nodes: *nodes
+      description: *description
+      state: *state
   # End of the options of one resource
 seealso:
   - module: pextra.cloud.pextra_pool_info
@@ -389,19 +256,60 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'pool local: register'
+    - 'pool local on node1: define and start'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -424,12 +332,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 pool:
-  description: The resource, when it was given by its options; none when it does not exist.
-  returned: success, unless many were given
+  description: The storage pool; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier.
       type: str
@@ -460,8 +373,8 @@ pool:
       sample: The disks of the hosts
     status:
       description:
-        - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating) or
-          V(destroying).
+        - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating)
+          or V(destroying).
       type: str
       sample: available
     capacity:
@@ -514,94 +427,12 @@ pool:
           type: int
           sample: 85899345920
 pools:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The storage pools, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier.
-      type: str
-      sample: pool-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: local
-    cluster:
-      description: The cluster it is configured on.
-      type: str
-      sample: mtl-1
-    type:
-      description: What it is made of.
-      type: str
-      sample: directory
-    path:
-      description: The directory on each of its nodes; none for types that have none.
-      type: str
-      sample: /var/lib/pextra/pools/local
-    shared:
-      description: Whether its nodes see the same files.
-      type: bool
-      sample: false
-    description:
-      description: One line about it.
-      type: str
-      sample: The disks of the hosts
-    status:
-      description:
-        - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating) or
-          V(destroying).
-      type: str
-      sample: available
-    capacity:
-      description: Bytes in all, of all its nodes together; once if it is shared.
-      type: int
-      sample: 107374182400
-    allocation:
-      description: Bytes in use, counted likewise.
-      type: int
-      sample: 21474836480
-    available:
-      description: Bytes that are free, counted likewise.
-      type: int
-      sample: 85899345920
-    nodes:
-      description: The nodes that have it, or still have it while it is being destroyed.
-      type: list
-      elements: dict
-      contains:
-        name:
-          description: The node.
-          type: str
-          sample: node1
-        enabled:
-          description: Whether the node shall have it.
-          type: bool
-          sample: true
-        status:
-          description: V(available), V(error), V(propagating) or V(destroying).
-          type: str
-          sample: available
-        error:
-          description: Why it is in error.
-          type: str
-          sample: it is defined, but stopped
-        error_at:
-          description: When propagation failed, in seconds since the epoch.
-          type: float
-          sample: 1767225600.0
-        capacity:
-          description: Bytes in all.
-          type: int
-          sample: 107374182400
-        allocation:
-          description: Bytes in use.
-          type: int
-          sample: 21474836480
-        available:
-          description: Bytes that are free.
-          type: int
-          sample: 85899345920
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -20,31 +20,31 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(port_groups) is needed.
     type: str
-  vswitch:
+  vswitch: &vswitch
     description:
       - The vSwitch it belongs to, by name or identifier.
     type: str
-  vlan:
+  vlan: &vlan
     description:
       - The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.
       - A new one gets V(0) unless it is given.
     type: int
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -64,32 +64,11 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      vswitch:
-        description:
-          - The vSwitch it belongs to, by name or identifier.
-        type: str
-      vlan:
-        description:
-          - The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.
-          - A new one gets V(0) unless it is given.
-        type: int
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      vswitch: *vswitch
+      vlan: *vlan
+      cluster: *cluster
+      description: *description
+      state: *state
   # End of the options of one resource
 notes:
   - An instance in a port group without a VLAN sends and receives untagged frames only. It cannot join a VLAN by tagging
@@ -129,19 +108,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'port_group Production: register'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -164,14 +183,19 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 port_group:
-  description: The resource, when it was given by its options.
-  returned: success, unless many were given
+  description: The port group.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
-      description: The identifier; none for what check mode would make.
+      description: The identifier; none when it does not exist.
       type: str
       sample: pg-qthm_iLrflJ_DtSS1l4Gx
     name:
@@ -198,52 +222,24 @@ port_group:
       description: The nodes it is on, which are those of its vSwitch.
       type: list
       elements: str
-      sample: [node1, node2, node3]
+      sample:
+        - node1
+        - node2
+        - node3
     running:
       description: The running instances that are attached to it.
       type: list
       elements: str
-      sample: [web-1, web-2]
+      sample:
+        - web-1
+        - web-2
 port_groups:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The port groups, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier; none for what check mode would make.
-      type: str
-      sample: pg-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: Production
-    cluster:
-      description: The cluster it belongs to.
-      type: str
-      sample: mtl-1
-    description:
-      description: One line about it.
-      type: str
-      sample: What customers reach
-    vswitch:
-      description: The vSwitch it belongs to.
-      type: str
-      sample: svswitch10
-    vlan:
-      description: The VLAN, none if it is untagged.
-      type: int
-      sample: 42
-    nodes:
-      description: The nodes it is on, which are those of its vSwitch.
-      type: list
-      elements: str
-      sample: [node1, node2, node3]
-    running:
-      description: The running instances that are attached to it.
-      type: list
-      elements: str
-      sample: [web-1, web-2]
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -30,14 +30,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that reads resources: written by tools/write_module_docs.py
 port_groups:
-  description: What was found.
+  description: The port groups that were found.
   returned: success
   type: list
   elements: dict
   contains:
     id:
-      description: The identifier; none for what check mode would make.
+      description: The identifier; none when it does not exist.
       type: str
       sample: pg-qthm_iLrflJ_DtSS1l4Gx
     name:
@@ -64,18 +65,52 @@ port_groups:
       description: The nodes it is on, which are those of its vSwitch.
       type: list
       elements: str
-      sample: [node1, node2, node3]
+      sample:
+        - node1
+        - node2
+        - node3
     running:
       description: The running instances that are attached to it.
       type: list
       elements: str
-      sample: [web-1, web-2]
+      sample:
+        - web-1
+        - web-2
 unreachable_nodes:
-  description: The nodes that did not answer, and why.
+  description: The nodes that did not answer, and why, as in RV(errors).
   returned: success
   type: list
   elements: dict
   sample: []
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
+# End of the values that are written
 """
 
 from typing import Any

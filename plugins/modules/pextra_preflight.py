@@ -18,6 +18,8 @@ description:
   - Changes nothing, and needs nothing on the host but Debian's own Python and C(ip).
 author:
   - The pextra.cloud founders (@pextra)
+extends_documentation_fragment:
+  - pextra.cloud.attributes.host_info
 options:
   node:
     description: The node's name in the inventory, for messages.
@@ -64,22 +66,6 @@ options:
       - The name of the deployment that the host belongs to and from which it shall be taken over.
         It has to be the name that the refusal shows.
     type: str
-attributes:
-  check_mode:
-    description: Can run in check mode, and then says what a real run would do.
-    support: full
-  diff_mode:
-    description: Returns what differs, which is what it changes.
-    support: none
-    details: The module changes nothing.
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
-  action_group:
-    description: Whether the module belongs to an action group.
-    support: none
-    membership: []
-    details: It runs on each node, not on a coordinator, and shares no options with the modules that do.
 seealso:
   - module: pextra.cloud.pextra_units
 """

@@ -41,6 +41,30 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that reads or writes the registry: written by tools/write_module_docs.py
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+# End of the values that are written
 registry:
   description: What was found and done.
   returned: success

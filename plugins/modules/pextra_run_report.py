@@ -17,26 +17,11 @@ description:
     without a note are named as well.
   - Fails if a host that is still in the run has noted something.
   - Everything happens on the controller. No connection is made.
-attributes:
-  action:
-    description: Runs on the controller only.
-    support: full
-  check_mode:
-    description: Changes nothing, and does the same in check mode.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is nothing to compare.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: full
-  action_group:
-    description: Has no options, so it takes no module defaults.
-    support: none
-    membership: []
 seealso:
   - plugin: pextra.cloud.problems
     plugin_type: filter
+extends_documentation_fragment:
+  - pextra.cloud.attributes.controller
 options: {}
 """
 

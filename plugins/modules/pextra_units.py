@@ -17,6 +17,8 @@ description:
   - Opens sockets before the service that they belong to, which is stopped for it if need be.
 author:
   - The pextra.cloud founders (@pextra)
+extends_documentation_fragment:
+  - pextra.cloud.attributes.host
 options:
   units:
     description: The units, in the order in which they are to be started.
@@ -60,21 +62,6 @@ options:
           - Serves check mode, in which the files that a task before would have written are still the old ones.
         type: bool
         default: false
-attributes:
-  check_mode:
-    description: Can run in check mode, and then says what a real run would do.
-    support: full
-  diff_mode:
-    description: Returns what differs, which is what it changes.
-    support: full
-  idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
-  action_group:
-    description: Whether the module belongs to an action group.
-    support: none
-    membership: []
-    details: It runs on each node, not on a coordinator, and shares no options with the modules that do.
 seealso:
   - module: ansible.builtin.systemd_service
   - module: pextra.cloud.pextra_preflight
@@ -93,12 +80,39 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that acts on its own host: written by tools/write_module_docs.py
 actions:
-  description: What was done, or would be done in check mode, in order.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: [enable libvirtd-tls.socket, restart libvirtd.service]
+  sample:
+    - enable libvirtd-tls.socket
+    - restart libvirtd.service
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+# End of the values that are written
 """
 
 from typing import Any

@@ -23,48 +23,48 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name of the instance, unique in the cluster.
       - Exactly one of O(name) and O(vms) is needed.
     type: str
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  organization:
+  organization: &organization
     description:
       - The organization that owns it, by name or identifier.
       - The root organization unless given.
     type: str
-  node:
+  node: &node
     description:
       - The node it runs on.
       - Chosen once by free memory unless given.
       - Changing it moves it.
     type: str
-  anti_affinity:
+  anti_affinity: &anti_affinity
     description:
       - Instances with the same word are never placed on one node.
       - An empty text is none.
     type: str
-  vcpus:
+  vcpus: &vcpus
     description:
       - The number of virtual CPUs.
       - A new one gets V(1) unless it is given.
     type: int
-  memory:
+  memory: &memory
     description:
       - The memory.
       - A new one gets V(512 MiB) unless it is given.
     type: str
-  image:
+  image: &image
     description:
       - The image that the root volume begins from, by name or identifier.
     type: str
-  root:
+  root: &root
     description:
       - The root volume.
       - Without it the instance has none.
@@ -90,7 +90,7 @@ options:
         choices:
           - overlay
           - copy
-  volumes:
+  volumes: &volumes
     description:
       - Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those
         that are attached with M(pextra.cloud.pextra_volume).
@@ -121,7 +121,7 @@ options:
             vol-list) names it.
           - It is used with what is on it, and is never deleted.
         type: str
-  nics:
+  nics: &nics
     description:
       - The NICs, in order; 32 at most.
       - 'The list is all of them: one that is not in it any more is unplugged.'
@@ -165,7 +165,7 @@ options:
           - The name servers.
         type: list
         elements: str
-  cloud_init:
+  cloud_init: &cloud_init
     description:
       - What cloud-init in the guest is told.
     type: dict
@@ -207,12 +207,12 @@ options:
           - User data for the guest's cloud-init, passed on as it is instead of what O(cloud_init.users)
             makes.
         type: str
-  autostart:
+  autostart: &autostart
     description:
       - Whether it starts with its node.
       - A new one gets V(true) unless it is given.
     type: bool
-  power:
+  power: &power
     description:
       - The power state.
       - Left as it is unless given; a new instance is then started.
@@ -221,16 +221,16 @@ options:
       - running
       - stopped
       - paused
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  tags:
+  tags: &tags
     description:
       - Words to group instances by.
     type: list
     elements: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -238,7 +238,7 @@ options:
       - present
       - absent
     default: present
-  cpu:
+  cpu: &cpu
     description:
       - The processor as the guest sees it.
     type: dict
@@ -265,7 +265,7 @@ options:
               - The number of threads of each core.
               - A new one gets V(1) unless it is given.
             type: int
-  watchdog:
+  watchdog: &watchdog
     description:
       - A watchdog.
       - The guest needs its driver, and a service that feeds it.
@@ -304,270 +304,24 @@ options:
           - The name of the instance, unique in the cluster.
         type: str
         required: true
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      organization:
-        description:
-          - The organization that owns it, by name or identifier.
-          - The root organization unless given.
-        type: str
-      node:
-        description:
-          - The node it runs on.
-          - Chosen once by free memory unless given.
-          - Changing it moves it.
-        type: str
-      anti_affinity:
-        description:
-          - Instances with the same word are never placed on one node.
-          - An empty text is none.
-        type: str
-      vcpus:
-        description:
-          - The number of virtual CPUs.
-          - A new one gets V(1) unless it is given.
-        type: int
-      memory:
-        description:
-          - The memory.
-          - A new one gets V(512 MiB) unless it is given.
-        type: str
-      image:
-        description:
-          - The image that the root volume begins from, by name or identifier.
-        type: str
-      root:
-        description:
-          - The root volume.
-          - Without it the instance has none.
-        type: dict
-        suboptions:
-          pool:
-            description:
-              - The storage pool of the root volume.
-              - Needed for a new one.
-            type: str
-          size:
-            description:
-              - Its size, at least the image's.
-              - It may grow later.
-              - As large as the image unless given.
-            type: str
-          mode:
-            description:
-              - V(overlay) shares the image's blocks until they are written; V(copy) is independent of the
-                image.
-              - V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing
-                else is possible.
-            type: str
-            choices:
-              - overlay
-              - copy
-      volumes:
-        description:
-          - Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with
-            those that are attached with M(pextra.cloud.pextra_volume).
-          - 'The list is all of them: one that is not in it any more is detached, and its data stays.'
-        type: list
-        elements: dict
-        suboptions:
-          name:
-            description:
-              - The name of the device, 3 to 32 characters.
-              - The guest finds it by the first 20 of them (C(/dev/disk/by-id/virtio-...)).
-            type: str
-            required: true
-          pool:
-            description:
-              - The storage pool of the volume.
-              - Needed for a new one.
-            type: str
-          size:
-            description:
-              - Its size.
-              - It may grow later, unless the pool is of the type V(lvm) or V(zfs).
-              - Needed for every volume but a unit.
-            type: str
-          unit:
-            description:
-              - A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh
-                vol-list) names it.
-              - It is used with what is on it, and is never deleted.
-            type: str
-      nics:
-        description:
-          - The NICs, in order; 32 at most.
-          - 'The list is all of them: one that is not in it any more is unplugged.'
-        type: list
-        elements: dict
-        suboptions:
-          name:
-            description:
-              - 'The name of the NIC, by which it is known: its MAC address and its addresses stay with
-                it when others come and go. cloud-init gives the guest''s interface this name.'
-              - V(nic0), V(nic1) and so on, by their order, unless given.
-            type: str
-          port_group:
-            description:
-              - The port group it attaches to.
-              - Needed for a new one.
-            type: str
-          mac:
-            description:
-              - The MAC address.
-              - Derived from the identifier of the instance and the name of the NIC unless given.
-            type: str
-          addresses:
-            description:
-              - The addresses that cloud-init gives it, with prefix lengths.
-              - By DHCP if there are none.
-            type: list
-            elements: str
-          gateway:
-            description:
-              - The default gateway.
-              - An empty text is none.
-            type: str
-          gateway6:
-            description:
-              - The default gateway of IPv6, beside one of IPv4.
-              - An empty text is none.
-            type: str
-          nameservers:
-            description:
-              - The name servers.
-            type: list
-            elements: str
-      cloud_init:
-        description:
-          - What cloud-init in the guest is told.
-        type: dict
-        suboptions:
-          hostname:
-            description:
-              - The guest's host name.
-              - An empty text is the name of the instance.
-            type: str
-          users:
-            description:
-              - The users to make in the guest.
-              - The list is all of them.
-            type: list
-            elements: dict
-            suboptions:
-              name:
-                description:
-                  - The name of the user.
-                type: str
-                required: true
-              ssh_authorized_keys:
-                description:
-                  - The public keys that may log in.
-                type: list
-                elements: str
-              sudo:
-                description:
-                  - Whether the user may become root without a password.
-                  - A new one gets V(false) unless it is given.
-                type: bool
-              hashed_password:
-                description:
-                  - The password as a crypt hash.
-                  - No password log-in unless given.
-                type: str
-          user_data:
-            description:
-              - User data for the guest's cloud-init, passed on as it is instead of what O(cloud_init.users)
-                makes.
-            type: str
-      autostart:
-        description:
-          - Whether it starts with its node.
-          - A new one gets V(true) unless it is given.
-        type: bool
-      power:
-        description:
-          - The power state.
-          - Left as it is unless given; a new instance is then started.
-        type: str
-        choices:
-          - running
-          - stopped
-          - paused
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      tags:
-        description:
-          - Words to group instances by.
-        type: list
-        elements: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
-      cpu:
-        description:
-          - The processor as the guest sees it.
-        type: dict
-        suboptions:
-          topology:
-            description:
-              - How its vCPUs are laid out.
-              - Their product is O(vcpus).
-              - As libvirt chooses unless given.
-            type: dict
-            suboptions:
-              sockets:
-                description:
-                  - The number of sockets.
-                  - A new one gets V(1) unless it is given.
-                type: int
-              cores:
-                description:
-                  - The number of cores in each socket.
-                  - A new one gets V(1) unless it is given.
-                type: int
-              threads:
-                description:
-                  - The number of threads of each core.
-                  - A new one gets V(1) unless it is given.
-                type: int
-      watchdog:
-        description:
-          - A watchdog.
-          - The guest needs its driver, and a service that feeds it.
-        type: dict
-        suboptions:
-          model:
-            description:
-              - Its model.
-              - V(none) takes it away.
-              - A new one gets V(i6300esb) unless it is given.
-            type: str
-            choices:
-              - i6300esb
-              - none
-          action:
-            description:
-              - What happens to a guest that no longer answers.
-              - A new one gets V(reset) unless it is given.
-            type: str
-            choices:
-              - reset
-              - shutdown
-              - poweroff
-              - pause
-              - none
-              - inject-nmi
+      cluster: *cluster
+      organization: *organization
+      node: *node
+      anti_affinity: *anti_affinity
+      vcpus: *vcpus
+      memory: *memory
+      image: *image
+      root: *root
+      volumes: *volumes
+      nics: *nics
+      cloud_init: *cloud_init
+      autostart: *autostart
+      power: *power
+      description: *description
+      tags: *tags
+      state: *state
+      cpu: *cpu
+      watchdog: *watchdog
   # End of the options of one resource
   allow_restart:
     description:
@@ -646,19 +400,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'instance web-1 on node1: create volume root, define, start'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -681,12 +475,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 vm:
-  description: The resource, when it was given by its options.
-  returned: success, unless many were given
+  description: The instance; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier.
       type: str
@@ -762,85 +561,12 @@ vm:
           addresses:
             - 172.20.0.11/24
 vms:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The instances, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier.
-      type: str
-      sample: inst-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: web-1
-    uuid:
-      description: The UUID of the libvirt domain.
-      type: str
-      sample: d3f0a1b2-0c4d-4e5f-8a9b-1c2d3e4f5a6e
-    cluster:
-      description: The cluster.
-      type: str
-      sample: mtl-1
-    organization:
-      description: The organization that owns it.
-      type: str
-      sample: acme
-    node:
-      description: The node that it is on.
-      type: str
-      sample: node1
-    power:
-      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
-        V(unknown) if its node does not answer.
-      type: str
-      sample: running
-    vcpus:
-      description: The number of virtual CPUs.
-      type: int
-      sample: 2
-    memory:
-      description: The memory in MiB.
-      type: int
-      sample: 512
-    image:
-      description: The image that the root volume was made from.
-      type: str
-      sample: tiny
-    autostart:
-      description: Whether it starts with its node.
-      type: bool
-      sample: true
-    description:
-      description: One line about it.
-      type: str
-      sample: A web server
-    tags:
-      description: Its tags.
-      type: list
-      elements: str
-      sample:
-        - frontend
-    volumes:
-      description: Its volumes; sizes in MiB. Of a unit of an iSCSI target the size is not known.
-      type: list
-      elements: dict
-      sample:
-        - name: root
-          pool: shared
-          size: 1024
-          unit: null
-    nics:
-      description: Its NICs.
-      type: list
-      elements: dict
-      sample:
-        - mac: 52:1f:3a:07:9c:41
-          vswitch: svswitch10
-          port_group: Production
-          addresses:
-            - 172.20.0.11/24
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -28,29 +28,29 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(volumes) is needed.
     type: str
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  pool:
+  pool: &pool
     description:
       - The storage pool, by name or identifier.
       - Needed to make the volume; it cannot be changed afterwards.
     type: str
-  node:
+  node: &node
     description:
       - The node where it lies, for pools that are not shared.
       - That of O(attached_to), or the one with most space, unless given.
       - It cannot be changed afterwards.
     type: str
-  size:
+  size: &size
     description:
       - Its size.
       - It may grow, also while an instance uses it.
@@ -58,7 +58,7 @@ options:
       - In pools of the types V(lvm) and V(zfs) it does neither.
       - That of what it is cloned or imported from unless given.
     type: str
-  format:
+  format: &format
     description:
       - The format of the volume.
       - V(qcow2) unless given, and V(raw) for a thick volume, or where the pool knows no other.
@@ -67,7 +67,7 @@ options:
     choices:
       - qcow2
       - raw
-  provisioning:
+  provisioning: &provisioning
     description:
       - Whether it takes its space when it is written, or at once.
       - V(thin) unless given; in pools of the type V(lvm) always V(thick), and of the type V(rbd) always
@@ -77,12 +77,12 @@ options:
     choices:
       - thin
       - thick
-  attached_to:
+  attached_to: &attached_to
     description:
       - The instance that has it, by name or identifier; the empty text for none.
       - Left as it is unless given; in the deployment document it is then attached to none.
     type: str
-  cache:
+  cache: &cache
     description:
       - The cache mode.
       - V(none) unless given.
@@ -95,7 +95,7 @@ options:
       - writethrough
       - directsync
       - unsafe
-  discard:
+  discard: &discard
     description:
       - Whether blocks that the guest discards become free.
       - V(unmap) unless given.
@@ -104,7 +104,7 @@ options:
     choices:
       - unmap
       - ignore
-  limits:
+  limits: &limits
     description:
       - Limits of its input and output.
       - They change at once, also while an instance uses it.
@@ -140,12 +140,12 @@ options:
           - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
           - A new one gets V(0 MiB) unless it is given.
         type: str
-  clone_of:
+  clone_of: &clone_of
     description:
       - The volume that it is made from, by name or identifier.
       - It only says how it begins.
     type: str
-  clone_mode:
+  clone_mode: &clone_mode
     description:
       - V(full) is independent of the other.
       - V(linked) shares the other's blocks until they are written; the other then can be neither attached,
@@ -156,7 +156,7 @@ options:
     choices:
       - full
       - linked
-  import_from:
+  import_from: &import_from
     description:
       - The file that it is made from.
       - It only says how it begins.
@@ -184,16 +184,16 @@ options:
           - The SHA-256 that the file must have.
           - It is not looked at unless given.
         type: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  grow_by:
+  grow_by: &grow_by
     description:
       - 'How much larger than O(size) it is to be: O(size) is then what it has now.'
       - It grows once; what it has must be the one or the other.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -213,173 +213,22 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      pool:
-        description:
-          - The storage pool, by name or identifier.
-          - Needed to make the volume; it cannot be changed afterwards.
-        type: str
-      node:
-        description:
-          - The node where it lies, for pools that are not shared.
-          - That of O(attached_to), or the one with most space, unless given.
-          - It cannot be changed afterwards.
-        type: str
-      size:
-        description:
-          - Its size.
-          - It may grow, also while an instance uses it.
-          - It shrinks only with consent, and only while no running instance uses it.
-          - In pools of the types V(lvm) and V(zfs) it does neither.
-          - That of what it is cloned or imported from unless given.
-        type: str
-      format:
-        description:
-          - The format of the volume.
-          - V(qcow2) unless given, and V(raw) for a thick volume, or where the pool knows no other.
-          - It cannot be changed afterwards.
-        type: str
-        choices:
-          - qcow2
-          - raw
-      provisioning:
-        description:
-          - Whether it takes its space when it is written, or at once.
-          - V(thin) unless given; in pools of the type V(lvm) always V(thick), and of the type V(rbd) always
-            V(thin).
-          - It cannot be changed afterwards.
-        type: str
-        choices:
-          - thin
-          - thick
-      attached_to:
-        description:
-          - The instance that has it, by name or identifier; the empty text for none.
-          - Left as it is unless given; in the deployment document it is then attached to none.
-        type: str
-      cache:
-        description:
-          - The cache mode.
-          - V(none) unless given.
-          - V(unsafe) loses data when the node does.
-          - A running instance has a change after its next restart.
-        type: str
-        choices:
-          - none
-          - writeback
-          - writethrough
-          - directsync
-          - unsafe
-      discard:
-        description:
-          - Whether blocks that the guest discards become free.
-          - V(unmap) unless given.
-          - A running instance has a change after its next restart.
-        type: str
-        choices:
-          - unmap
-          - ignore
-      limits:
-        description:
-          - Limits of its input and output.
-          - They change at once, also while an instance uses it.
-        type: dict
-        suboptions:
-          iops:
-            description:
-              - Operations per second; V(0) for no limit.
-              - A new one gets V(0) unless it is given.
-            type: int
-          iops_read:
-            description:
-              - Read operations per second; V(0) for no limit.
-              - A new one gets V(0) unless it is given.
-            type: int
-          iops_write:
-            description:
-              - Write operations per second; V(0) for no limit.
-              - A new one gets V(0) unless it is given.
-            type: int
-          bandwidth:
-            description:
-              - Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
-              - A new one gets V(0 MiB) unless it is given.
-            type: str
-          bandwidth_read:
-            description:
-              - Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
-              - A new one gets V(0 MiB) unless it is given.
-            type: str
-          bandwidth_write:
-            description:
-              - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
-              - A new one gets V(0 MiB) unless it is given.
-            type: str
-      clone_of:
-        description:
-          - The volume that it is made from, by name or identifier.
-          - It only says how it begins.
-        type: str
-      clone_mode:
-        description:
-          - V(full) is independent of the other.
-          - V(linked) shares the other's blocks until they are written; the other then can be neither attached,
-            nor resized, nor destroyed.
-          - Pools of the types V(lvm) and V(zfs) have no V(linked).
-          - V(full) unless given.
-        type: str
-        choices:
-          - full
-          - linked
-      import_from:
-        description:
-          - The file that it is made from.
-          - It only says how it begins.
-        type: dict
-        suboptions:
-          path:
-            description:
-              - A file on the coordinator's disk.
-            type: str
-            required: true
-          format:
-            description:
-              - The format of the file.
-              - It is never guessed.
-              - Pools of the types V(rbd), V(lvm) and V(zfs) take V(qcow2) and V(raw).
-            type: str
-            required: true
-            choices:
-              - qcow2
-              - raw
-              - vmdk
-              - vdi
-          sha256:
-            description:
-              - The SHA-256 that the file must have.
-              - It is not looked at unless given.
-            type: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      grow_by:
-        description:
-          - 'How much larger than O(size) it is to be: O(size) is then what it has now.'
-          - It grows once; what it has must be the one or the other.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      cluster: *cluster
+      pool: *pool
+      node: *node
+      size: *size
+      format: *format
+      provisioning: *provisioning
+      attached_to: *attached_to
+      cache: *cache
+      discard: *discard
+      limits: *limits
+      clone_of: *clone_of
+      clone_mode: *clone_mode
+      import_from: *import_from
+      description: *description
+      grow_by: *grow_by
+      state: *state
   # End of the options of one resource
   purge:
     description:
@@ -445,19 +294,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'volume data on node1: grow it to 20 GiB'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -480,12 +369,17 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 volume:
-  description: The resource, when it was given by its options; none when it does not exist.
-  returned: success, unless many were given
+  description: The volume; none when it does not exist.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
       description: The identifier.
       type: str
@@ -511,9 +405,10 @@ volume:
       type: str
       sample: data.vol-qthm_iLrflJ_DtSS1l4Gx.qcow2
     status:
-      description: V(available), V(attached), V(kept) (an instance had it and has it no more; it becomes a volume on
-        its own by being declared), V(unfinished) (a run that made it was killed; the same declaration makes
-        it anew), V(missing) (its data has gone from the pool), or V(unknown) when no node can tell.
+      description: V(available), V(attached), V(kept) (an instance had it and has it no more; it becomes
+        a volume on its own by being declared), V(unfinished) (a run that made it was killed; the same
+        declaration makes it anew), V(missing) (its data has gone from the pool), or V(unknown) when no
+        node can tell.
       type: str
       sample: attached
     size:
@@ -537,8 +432,8 @@ volume:
       type: str
       sample: db
     target:
-      description: Its device name in the definition of the instance. A guest may name it otherwise, and finds it by
-        RV(volume.serial).
+      description: Its device name in the definition of the instance. A guest may name it otherwise, and
+        finds it by RV(volume.serial).
       type: str
       sample: vdb
     serial:
@@ -581,105 +476,12 @@ volume:
       type: str
       sample: Database
 volumes:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The volumes, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier.
-      type: str
-      sample: vol-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: data
-    cluster:
-      description: The cluster it belongs to.
-      type: str
-      sample: mtl-1
-    pool:
-      description: The storage pool it is in.
-      type: str
-      sample: shared
-    node:
-      description: The node it lies on; none where the pool is shared.
-      type: str
-      sample: node1
-    file:
-      description: Its name in the storage pool.
-      type: str
-      sample: data.vol-qthm_iLrflJ_DtSS1l4Gx.qcow2
-    status:
-      description: V(available), V(attached), V(kept) (an instance had it and has it no more; it becomes a volume on
-        its own by being declared), V(unfinished) (a run that made it was killed; the same declaration makes
-        it anew), V(missing) (its data has gone from the pool), or V(unknown) when no node can tell.
-      type: str
-      sample: attached
-    size:
-      description: Its size in MiB.
-      type: int
-      sample: 20480
-    allocation:
-      description: What it takes in the pool, in MiB; none when that cannot be told.
-      type: int
-      sample: 1312
-    format:
-      description: Its format.
-      type: str
-      sample: qcow2
-    provisioning:
-      description: V(thin) or V(thick).
-      type: str
-      sample: thin
-    attached_to:
-      description: The instance that has it.
-      type: str
-      sample: db
-    target:
-      description: Its device name in the definition of the instance. A guest may name it otherwise, and finds it by
-        RV(volumes[].serial).
-      type: str
-      sample: vdb
-    serial:
-      description: What a guest finds it by, as C(/dev/disk/by-id/virtio-<serial>).
-      type: str
-      sample: qthm_iLrflJ_DtSS1l4G
-    cache:
-      description: The cache mode.
-      type: str
-      sample: none
-    discard:
-      description: The discard mode.
-      type: str
-      sample: unmap
-    limits:
-      description: The limits that are set; bandwidths are MiB per second.
-      type: dict
-      sample:
-        iops: 2000
-        bandwidth: 100
-    clone_of:
-      description: The volume that it was made from, by the name that it had.
-      type: str
-      sample: golden
-    clone_mode:
-      description: V(full) or V(linked).
-      type: str
-      sample: linked
-    imported_from:
-      description: The file that it was made from.
-      type: str
-      sample: /srv/import/data.vmdk
-    linked_clones:
-      description: The volumes that share its blocks.
-      type: list
-      elements: str
-      sample: []
-    description:
-      description: One line about it.
-      type: str
-      sample: Database
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

@@ -24,13 +24,13 @@ attributes:
     description: An act; each call writes the file anew.
     support: none
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(exports) is needed.
     type: str
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
@@ -40,7 +40,7 @@ options:
       - The file on the coordinator's disk.
       - Its directory must be there.
     type: str
-  format:
+  format: &format
     description:
       - The format of the file.
       - What lies in pools of the types V(rbd), V(lvm) and V(zfs) can be V(qcow2) or V(raw).
@@ -51,7 +51,7 @@ options:
       - vmdk
       - vdi
     default: qcow2
-  overwrite:
+  overwrite: &overwrite
     description:
       - Whether a file that is there may be replaced.
     type: bool
@@ -68,33 +68,15 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
+      cluster: *cluster
       path:
         description:
           - The file on the coordinator's disk.
           - Its directory must be there.
         type: str
         required: true
-      format:
-        description:
-          - The format of the file.
-          - What lies in pools of the types V(rbd), V(lvm) and V(zfs) can be V(qcow2) or V(raw).
-        type: str
-        choices:
-          - qcow2
-          - raw
-          - vmdk
-          - vdi
-        default: qcow2
-      overwrite:
-        description:
-          - Whether a file that is there may be replaced.
-        type: bool
-        default: false
+      format: *format
+      overwrite: *overwrite
   # End of the options of one resource
 seealso:
   - module: pextra.cloud.pextra_volume
@@ -109,19 +91,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'volume data on node1: convert it to vmdk, write it to /srv/export/data.vmdk'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -144,43 +166,44 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 export:
-  description: What was written, when it was given by its options.
-  returned: success, unless many were given
+  description: The file that was written.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
-    name: &name
+  contains: &contains
+    name:
       description: The name of the volume.
       type: str
       sample: data
-    path: &path
+    path:
       description: The file.
       type: str
       sample: /srv/export/data.vmdk
-    format: &format
+    format:
       description: Its format.
       type: str
       sample: vmdk
-    sha256: &sha256
+    sha256:
       description: Its SHA-256; none in check mode.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-    size: &size
+    size:
       description: Its size in bytes; none in check mode.
       type: int
       sample: 345178112
 exports:
-  description: What was written, when many were given, in their order.
-  returned: success, when many were given
+  description: The exports, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    name: *name
-    path: *path
-    format: *format
-    sha256: *sha256
-    size: *size
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

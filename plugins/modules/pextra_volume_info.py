@@ -26,8 +26,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that reads resources: written by tools/write_module_docs.py
 volumes:
-  description: What was found.
+  description: The volumes that were found.
   returned: success
   type: list
   elements: dict
@@ -57,9 +58,10 @@ volumes:
       type: str
       sample: data.vol-qthm_iLrflJ_DtSS1l4Gx.qcow2
     status:
-      description: V(available), V(attached), V(kept) (an instance had it and has it no more; it becomes a volume on
-        its own by being declared), V(unfinished) (a run that made it was killed; the same declaration makes
-        it anew), V(missing) (its data has gone from the pool), or V(unknown) when no node can tell.
+      description: V(available), V(attached), V(kept) (an instance had it and has it no more; it becomes
+        a volume on its own by being declared), V(unfinished) (a run that made it was killed; the same
+        declaration makes it anew), V(missing) (its data has gone from the pool), or V(unknown) when no
+        node can tell.
       type: str
       sample: attached
     size:
@@ -83,8 +85,8 @@ volumes:
       type: str
       sample: db
     target:
-      description: Its device name in the definition of the instance. A guest may name it otherwise, and finds it by
-        RV(volumes[].serial).
+      description: Its device name in the definition of the instance. A guest may name it otherwise, and
+        finds it by RV(volumes[].serial).
       type: str
       sample: vdb
     serial:
@@ -126,6 +128,41 @@ volumes:
       description: One line about it.
       type: str
       sample: Database
+unreachable_nodes:
+  description: The nodes that did not answer, and why, as in RV(errors).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
+# End of the values that are written
 leftovers:
   description: What failed runs have left. M(pextra.cloud.pextra_volume) removes it with
     O(pextra.cloud.pextra_volume#module:purge).
@@ -161,12 +198,6 @@ leftovers:
       description: Why it is taken for a leftover, and what keeps it from being removed now.
       type: str
       sample: no volume is registered under its identifier
-unreachable_nodes:
-  description: The nodes that did not answer, and why.
-  returned: success
-  type: list
-  elements: dict
-  sample: []
 """
 
 from typing import Any

@@ -22,19 +22,19 @@ extends_documentation_fragment:
   - pextra.cloud.changing
   - pextra.cloud.attributes
 options:
-  # Options of one resource: written by tools/write_module_options.py
+  # Options of one resource: written by tools/write_module_docs.py
   name:
     description:
       - The name, V(svswitchN) with N from 1, unique in the cluster.
       - Exactly one of O(name) and O(vswitches) is needed.
     type: str
-  uplinks:
+  uplinks: &uplinks
     description:
       - The physical NICs it uses, the preferred first.
       - 'Several give redundancy: if one fails others carry on.'
     type: list
     elements: str
-  bond_mode:
+  bond_mode: &bond_mode
     description:
       - How several uplinks share the work.
       - A new one gets V(active-backup) unless it is given.
@@ -42,22 +42,22 @@ options:
     choices:
       - active-backup
       - balance-slb
-  cluster:
+  cluster: &cluster
     description:
       - The cluster, by name or identifier.
       - With a single cluster it need not be given.
     type: str
-  nodes:
+  nodes: &nodes
     description:
       - The nodes it is on, by name or identifier.
       - All nodes of the cluster unless given.
     type: list
     elements: str
-  description:
+  description: &description
     description:
       - One line about it, for people.
     type: str
-  state:
+  state: &state
     description:
       - Whether it exists.
     type: str
@@ -77,43 +77,12 @@ options:
           - The name, V(svswitchN) with N from 1, unique in the cluster.
         type: str
         required: true
-      uplinks:
-        description:
-          - The physical NICs it uses, the preferred first.
-          - 'Several give redundancy: if one fails others carry on.'
-        type: list
-        elements: str
-      bond_mode:
-        description:
-          - How several uplinks share the work.
-          - A new one gets V(active-backup) unless it is given.
-        type: str
-        choices:
-          - active-backup
-          - balance-slb
-      cluster:
-        description:
-          - The cluster, by name or identifier.
-          - With a single cluster it need not be given.
-        type: str
-      nodes:
-        description:
-          - The nodes it is on, by name or identifier.
-          - All nodes of the cluster unless given.
-        type: list
-        elements: str
-      description:
-        description:
-          - One line about it, for people.
-        type: str
-      state:
-        description:
-          - Whether it exists.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
+      uplinks: *uplinks
+      bond_mode: *bond_mode
+      cluster: *cluster
+      nodes: *nodes
+      description: *description
+      state: *state
   # End of the options of one resource
 seealso:
   - module: pextra.cloud.pextra_vswitch_info
@@ -154,19 +123,59 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of every module that changes something: written by tools/write_module_options.py
+# Values of a module that changes resources: written by tools/write_module_docs.py
 actions:
-  description: What was done, or in check mode would be done, a line per resource and node.
-  returned: success
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
   type: list
   elements: str
-  sample: ["instance web-1 on node1: create volume root, define, start"]
+  sample:
+    - 'vswitch svswitch10: register'
 pending:
-  description: Differences that take effect at the next restart of the instance.
-  returned: success
+  description: Differences that take effect at the next restart of an instance.
+  returned: success and partial failure
   type: list
   elements: dict
-  sample: []
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on.
+      type: str
+      sample: node1
+    field:
+      description: What differs.
+      type: str
+      sample: memory
+diff:
+  description: What differs before and after; of many resources the first 200.
+  returned: with C(--diff), when something differs
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    before:
+      description: What is, one line for each difference.
+      type: str
+      sample: 'memory: 512 MiB'
+    after_header:
+      description: What it is about.
+      type: str
+      sample: instance web-1 on node1
+    after:
+      description: What should be, likewise.
+      type: str
+      sample: 'memory: 1 GiB'
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -189,14 +198,19 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
-# End of the values of every module that changes something
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 vswitch:
-  description: The resource, when it was given by its options.
-  returned: success, unless many were given
+  description: The vSwitch.
+  returned: success and partial failure, unless many were given
   type: dict
-  contains:
+  contains: &contains
     id:
-      description: The identifier; none for what check mode would make.
+      description: The identifier; none when it does not exist.
       type: str
       sample: vsw-qthm_iLrflJ_DtSS1l4Gx
     name:
@@ -215,7 +229,9 @@ vswitch:
       description: The physical NICs that it is to use on each node.
       type: list
       elements: str
-      sample: [eth1, eth2]
+      sample:
+        - eth1
+        - eth2
     bond_mode:
       description: How several uplinks share the work.
       type: str
@@ -242,7 +258,7 @@ vswitch:
           type: str
           sample: system
         active_uplink:
-          description: The uplink that carries the traffic now; none with O(bond_mode=balance-slb), which uses all.
+          description: The uplink that carries the traffic now; none with V(balance-slb), which uses all.
           type: str
           sample: eth1
         uplinks:
@@ -284,99 +300,12 @@ vswitch:
           type: int
           sample: 42
 vswitches:
-  description: The resources, when many were given, in their order.
-  returned: success, when many were given
+  description: The vSwitches, in the order in which they were given.
+  returned: success and partial failure, when many were given
   type: list
   elements: dict
-  contains:
-    id:
-      description: The identifier; none for what check mode would make.
-      type: str
-      sample: vsw-qthm_iLrflJ_DtSS1l4Gx
-    name:
-      description: The name.
-      type: str
-      sample: svswitch10
-    cluster:
-      description: The cluster it belongs to.
-      type: str
-      sample: mtl-1
-    description:
-      description: One line about it.
-      type: str
-      sample: Trunk to the core switches
-    uplinks:
-      description: The physical NICs that it is to use on each node.
-      type: list
-      elements: str
-      sample: [eth1, eth2]
-    bond_mode:
-      description: How several uplinks share the work.
-      type: str
-      sample: active-backup
-    nodes:
-      description: What it is like on each of its nodes.
-      type: list
-      elements: dict
-      contains:
-        node:
-          description: The node.
-          type: str
-          sample: node1
-        status:
-          description: V(available), V(error) or V(unreachable).
-          type: str
-          sample: available
-        reason:
-          description: Why it is not available.
-          type: str
-          sample: no uplink has a link
-        datapath:
-          description: V(system) when the kernel switches, V(netdev) when Open vSwitch does so itself.
-          type: str
-          sample: system
-        active_uplink:
-          description: The uplink that carries the traffic now; none with O(bond_mode=balance-slb), which uses all.
-          type: str
-          sample: eth1
-        uplinks:
-          description: The uplinks as they are.
-          type: list
-          elements: dict
-          contains:
-            name:
-              description: The NIC.
-              type: str
-              sample: eth1
-            link:
-              description: V(up), V(down), V(unknown) or V(error).
-              type: str
-              sample: up
-            active:
-              description: Whether it carries the traffic now.
-              type: bool
-              sample: true
-            error:
-              description: Why Open vSwitch cannot use it.
-              type: str
-              sample: could not open network device eth1 (No such device)
-    port_groups:
-      description: The port groups that belong to it.
-      type: list
-      elements: dict
-      contains:
-        id:
-          description: The identifier.
-          type: str
-          sample: pg-qthm_iLrflJ_DtSS1l4Gx
-        name:
-          description: The name.
-          type: str
-          sample: Production
-        vlan:
-          description: The VLAN, none if it is untagged.
-          type: int
-          sample: 42
+  contains: *contains
+# End of the values that are written
 """
 
 from typing import Any

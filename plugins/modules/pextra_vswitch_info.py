@@ -34,14 +34,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Values of a module that reads resources: written by tools/write_module_docs.py
 vswitches:
-  description: What was found.
+  description: The vSwitches that were found.
   returned: success
   type: list
   elements: dict
   contains:
     id:
-      description: The identifier; none for what check mode would make.
+      description: The identifier; none when it does not exist.
       type: str
       sample: vsw-qthm_iLrflJ_DtSS1l4Gx
     name:
@@ -60,7 +61,9 @@ vswitches:
       description: The physical NICs that it is to use on each node.
       type: list
       elements: str
-      sample: [eth1, eth2]
+      sample:
+        - eth1
+        - eth2
     bond_mode:
       description: How several uplinks share the work.
       type: str
@@ -87,8 +90,7 @@ vswitches:
           type: str
           sample: system
         active_uplink:
-          description: The uplink that carries the traffic now; none with
-            O(pextra.cloud.pextra_vswitch#module:bond_mode=balance-slb), which uses all.
+          description: The uplink that carries the traffic now; none with V(balance-slb), which uses all.
           type: str
           sample: eth1
         uplinks:
@@ -130,11 +132,40 @@ vswitches:
           type: int
           sample: 42
 unreachable_nodes:
-  description: The nodes that did not answer, and why.
+  description: The nodes that did not answer, and why, as in RV(errors).
   returned: success
   type: list
   elements: dict
   sample: []
+errors:
+  description: Every problem, one element each.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    node:
+      description: The node it is about.
+      type: str
+      sample: node3
+    resource:
+      description: The resource it is about.
+      type: str
+      sample: pool shared
+    what:
+      description: What happened.
+      type: str
+      sample: 10.91.0.13 port 16514 does not answer within 5 s
+    remedy:
+      description: What to do.
+      type: str
+      sample: Check that the node is up and that the network lets the port through.
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
+# End of the values that are written
 """
 
 from typing import Any

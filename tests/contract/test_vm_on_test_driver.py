@@ -127,7 +127,7 @@ def test_memory_waits_for_a_restart(converge: Module, module: Module, small_clou
     converge(**WEB)
     more = WEB | {"memory": "512 MiB"}
     result = module(**more, _ansible_diff=True)
-    assert result["pending"] == [{"name": "web", "node": "node1", "field": "memory"}]
+    assert result["pending"] == [{"kind": "instance", "name": "web", "node": "node1", "field": "memory"}]
     assert "+" not in result["diff"][0]["before"]
     assert "memory: 256 MiB" in result["diff"][0]["before"]
     assert module(**more)["changed"] is False

@@ -154,8 +154,8 @@ def described(options: dict[str, Any], inner: str) -> dict[str, Any]:
 
 
 def test_options_are_those_of_the_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    tool = runpy.run_path(str(ROOT / "tools" / "write_module_options.py"))
-    monkeypatch.setattr(sys, "argv", ["write_module_options.py", "--check"])
+    tool = runpy.run_path(str(ROOT / "tools" / "write_module_docs.py"))
+    monkeypatch.setattr(sys, "argv", ["write_module_docs.py", "--check"])
     assert tool["main"]() == 0, f"run `make options`: {capsys.readouterr().out}"
 
 

@@ -223,7 +223,7 @@ def test_pending_is_no_change(module: Module, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(AnsibleModule, "warn", lambda _, text: warned.append(text))
     result = module(name="dim", _ansible_diff=True)
     assert result["changed"] is False
-    assert result["pending"] == [{"name": "dim", "node": "node1", "field": "bulb"}]
+    assert result["pending"] == [{"kind": "lamp", "name": "dim", "node": "node1", "field": "bulb"}]
     assert warned == ["dim is dim"]
     assert len(result["diff"]) == 1
 
