@@ -542,23 +542,52 @@ vm:
       sample:
         - frontend
     volumes:
-      description: Its volumes; sizes in MiB. Of a unit of an iSCSI target the size is not known.
+      description: Its volumes.
       type: list
       elements: dict
-      sample:
-        - name: root
-          pool: shared
-          size: 1024
-          unit: null
+      contains:
+        name:
+          description: The name of the device.
+          type: str
+          sample: root
+        pool:
+          description: The storage pool it is in.
+          type: str
+          sample: shared
+        size:
+          description: Its size in MiB; none for a unit of an iSCSI target, of which it is not known.
+          type: int
+          sample: 1024
+        unit:
+          description: The unit of the iSCSI target; none for any other volume.
+          type: str
+          sample: unit:0:0:1
     nics:
       description: Its NICs.
       type: list
       elements: dict
-      sample:
-        - mac: 52:1f:3a:07:9c:41
-          vswitch: svswitch10
-          port_group: Production
-          addresses:
+      contains:
+        name:
+          description: The name by which it is known.
+          type: str
+          sample: nic0
+        mac:
+          description: The MAC address.
+          type: str
+          sample: 52:1f:3a:07:9c:41
+        vswitch:
+          description: The vSwitch it attaches to.
+          type: str
+          sample: svswitch10
+        port_group:
+          description: The port group it attaches to.
+          type: str
+          sample: Production
+        addresses:
+          description: The addresses that cloud-init gives it, with prefix lengths.
+          type: list
+          elements: str
+          sample:
             - 172.20.0.11/24
 vms:
   description: The instances, in the order in which they were given.

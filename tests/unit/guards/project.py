@@ -73,6 +73,12 @@ def documentation(module: str) -> dict[str, Any]:
     return document
 
 
+def returned(module: str) -> dict[str, Any]:
+    """A module's RETURN."""
+    values: dict[str, Any] = yaml.safe_load(constant(MODULES / f"{module}.py", "RETURN") or "") or {}
+    return values
+
+
 def _fragment(reference: str) -> dict[str, Any]:
     namespace, collection, name, *section = reference.split(".")
     assert (namespace, collection) == ("pextra", "cloud"), f"{reference} is not a fragment of this collection"

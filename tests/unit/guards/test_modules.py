@@ -24,6 +24,7 @@ from guards.project import (
     module_names,
     parsed,
     read_yaml,
+    returned,
 )
 
 # Module: why there is no _info twin.
@@ -80,13 +81,12 @@ def test_is_documented(module: str) -> None:
     assert examples, "there is no example"
     assert all("name" in task for task in examples), "every example says what it does"
     assert any(f"pextra.cloud.{module}" in task for task in examples)
-    assert yaml.safe_load(constant(path, "RETURN") or ""), "nothing says what it returns"
+    assert returned(module), "nothing says what it returns"
 
 
 @pytest.mark.parametrize("module", module_names())
 def test_every_returned_value_has_a_sample(module: str) -> None:
-    returned = yaml.safe_load(constant(MODULES / f"{module}.py", "RETURN") or "")
-    assert list(find_without_sample(returned, "")) == []
+    assert list(find_without_sample(returned(module), "")) == []
 
 
 def find_without_sample(values: dict[str, Any], path: str) -> list[str]:
@@ -153,10 +153,25 @@ def described(options: dict[str, Any], inner: str) -> dict[str, Any]:
     return reduced
 
 
-def test_options_are_those_of_the_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_written_is_up_to_date(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     tool = runpy.run_path(str(ROOT / "tools" / "write_module_docs.py"))
     monkeypatch.setattr(sys, "argv", ["write_module_docs.py", "--check"])
     assert tool["main"]() == 0, f"run `make options`: {capsys.readouterr().out}"
+
+
+# Modules that return nothing that others return as well.
+WITHOUT_COMMON_VALUES = {
+    "pextra_deployment_validate": "returns the document",
+    "pextra_disks_info": "returns the disks",
+    "pextra_preflight": "returns what it has found, also when it fails",
+    "pextra_run_report": "returns the errors always",
+}
+
+
+@pytest.mark.parametrize("module", module_names())
+def test_common_values_are_written(module: str) -> None:
+    text = constant(MODULES / f"{module}.py", "RETURN") or ""
+    assert ("written by tools/write_module_docs.py" in text) != (module in WITHOUT_COMMON_VALUES)
 
 
 # What decides for a module, where that is not the planner that its _resource imports.

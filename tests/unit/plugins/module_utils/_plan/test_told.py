@@ -1,0 +1,105 @@
+"""What modules tell of resources is what their documentation says that they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import instance_model
+import network_model
+import pytest
+import test_hierarchy as of_hierarchy
+import test_image as of_image
+import test_pool as of_pool
+import volume_model
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import NodeHave
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.port_group import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group import PortGroupResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume import VolumeResource
+from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
+from guards.project import returned
+
+TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
+
+
+def nodes() -> NodeHave:
+    facts = {"hostname": "node1", "cores": 8}
+    return NodeHave(of_hierarchy.ALL, {"node1": of_hierarchy.NODE}, {"node1": {}}, {"node1": facts})
+
+
+def networks() -> Any:
+    model = network_model.Model()
+    model.apply(plan_vswitches([Vswitch(name="svswitch1", uplinks=("eth1", "eth2"))], model.have))
+    model.apply(plan_port_groups([PortGroup(name="Production", vswitch="svswitch1", vlan=42)], model.have))
+    for node in model.nodes.values():
+        node.attach("web", "svswitch1", "Production")
+    model.down.add("node3")
+    return model.have
+
+
+def instances() -> Any:
+    model = instance_model.Model.fresh()
+    nic = Nic(name="nic0", port_group="Production", addresses=("172.20.0.11/24",))
+    model.converge(Vm(name="web", image="tiny", root=Root(pool="local", size=1024), nics=(nic,), tags=("front",)))
+    return model.have
+
+
+def volumes() -> Any:
+    model = volume_model.Model()
+    model.add_guest("db", "node1")
+    model.converge(Volume(name="data", pool="shared", size=1024, attached_to="db", description="Database"))
+    return model.have()
+
+
+CASES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "tenant": (TenantResource, lambda: of_hierarchy.ALL),
+    "datacenter": (DatacenterResource, lambda: of_hierarchy.ALL),
+    "cluster": (ClusterResource, lambda: of_hierarchy.ALL),
+    "node": (NodeResource, nodes),
+    "pool": (PoolResource, of_pool.converged),
+    "image": (ImageResource, lambda: of_image.have(of_image.IMAGE)),
+    "vswitch": (VswitchResource, networks),
+    "port_group": (PortGroupResource, networks),
+    "vm": (VmResource, instances),
+    "volume": (VolumeResource, volumes),
+}
+
+
+@pytest.mark.parametrize("noun", CASES)
+def test_what_is_read_is_documented(noun: str) -> None:
+    make, have = CASES[noun]
+    resource = make()
+    found = resource.describe((), have())
+    assert found
+    documented = returned(f"pextra_{noun}_info")[resource.plural]
+    assert list(find_differences(found, documented, noun)) == []
+
+
+def find_differences(value: Any, documented: Mapping[str, Any], path: str) -> list[str]:
+    """Return where a value has another type than is documented, or other keys."""
+    if value is None:
+        return []
+    if not isinstance(value, TYPES[documented["type"]]):
+        return [f"{path} is {type(value).__name__}, not {documented['type']}"]
+    if "contains" not in documented:
+        return []
+    if isinstance(value, list):
+        element = {**documented, "type": "dict"}
+        return [one for index, item in enumerate(value) for one in find_differences(item, element, f"{path}[{index}]")]
+    inner = documented["contains"]
+    wrong = [f"{path}.{key} is told only in one of both" for key in inner.keys() ^ value.keys()]
+    return wrong + [
+        one for key in inner.keys() & value.keys() for one in find_differences(value[key], inner[key], f"{path}.{key}")
+    ]
