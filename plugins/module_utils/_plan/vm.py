@@ -406,6 +406,8 @@ def _place(want: Vm, row: Row | None, context: _Context) -> str:
             problems = _held_back(want, row, home, context)
             if want.anti_affinity in context.capacities[chosen].groups:
                 problems.append(f"it holds another instance of anti-affinity {want.anti_affinity}")
+            if want.power != "stopped" and context.capacities[chosen].free < (want.memory or 0):
+                problems.append(f"it has {context.capacities[chosen].free} MiB of memory free, {want.memory} needed")
             if problems:
                 raise _RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}")
         _require_suitable(_unsuitable(want, chosen, context), chosen)

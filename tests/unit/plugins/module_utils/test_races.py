@@ -199,6 +199,13 @@ SCENARIOS: dict[str, tuple[Callable[[Model], object], Vm, Vm, Callable[[Model], 
         memory_fits,
         1,
     ),
+    "memory of the node that both name": (
+        lambda _: None,
+        vm("web-1", memory=5000, root=ROOT, node="node1"),
+        vm("web-2", memory=5000, root=ROOT, node="node1"),
+        memory_fits,
+        1,
+    ),
     "anti-affinity": (
         lambda _: None,
         vm("web-1", anti_affinity="web", root=ROOT),

@@ -279,6 +279,14 @@ def test_pinned(model: Model) -> None:
     assert model.guest("bare")[0] == "node3"
 
 
+def test_pinned_to_a_node_without_room(model: Model) -> None:
+    """Saying where does not make room there; what is to stay stopped needs none."""
+    model.converge(replace(BARE, node="node3", memory=6000))
+    there = replace(BARE, name="second", node="node3", memory=6000)
+    assert refusal(model, there) == "node3 cannot take it: it has 2192 MiB of memory free, 6000 needed"
+    model.converge(replace(there, power="stopped"))
+
+
 def test_pinned_ones_are_placed_first(model: Model) -> None:
     """Others go around them, though they come first in the list; the order of the list is kept."""
     wants = [
