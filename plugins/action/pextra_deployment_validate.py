@@ -12,12 +12,16 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
+from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake, shown
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import Extent, Unreadable, make_plain
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import Inventory, read_deployment
@@ -25,6 +29,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_host
     COORDINATORS,
     GROUP,
     InventoryHost,
+    host_path,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_instances import VARIABLE
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_report import (
@@ -32,7 +37,15 @@ from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_repo
     list_mistakes,
     sort_mistakes,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import DOCUMENT, HOST
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import (
+    DOCUMENT,
+    HOST,
+    ROLE_VARIABLES,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._spec.role_variables import (
+    find_role_mistakes,
+    read_argument_spec,
+)
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 
 INDEX = "pextra_index"
@@ -85,6 +98,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
             ),
             _check_file,
         )
+        mistakes += _find_role_mistakes(variables, templar, raw_hosts, hostvars)
         positions = Positions(variables, raw_hosts)
         mistakes = [
             _place(mistake, positions)
@@ -223,6 +237,44 @@ def _find_misplaced(variables: Mapping[str, Any], hosts: Mapping[str, Mapping[st
             continue
         mistakes.append(Mistake(name, f"{problem}; it is one for the whole deployment: write it in group_vars/all"))
     return mistakes
+
+
+def _find_role_mistakes(
+    variables: Mapping[str, Any],
+    templar: Templar,
+    raw_hosts: Mapping[str, Mapping[str, Any]],
+    hostvars: Any,
+) -> list[Mistake]:
+    """Judge what the inventory gives to roles. What has no value before facts are gathered is left to the roles."""
+    known = {**_read_argument_specs(), **ROLE_VARIABLES}
+    table = {name: field for name, field in known.items() if field.kind != "raw"}
+    given = {name: _template(variables[name], templar) for name in table if name in variables}
+    mistakes = find_role_mistakes(table, _readable(given))
+    for host, raw in raw_hosts.items():
+        own: dict[str, Any] = {}
+        for name in table:
+            if name in raw and not _is_same(raw[name], variables.get(name)):
+                try:
+                    own[name] = make_plain(hostvars[host].get(name))
+                except AnsibleError:
+                    continue
+        mistakes += find_role_mistakes(table, _readable(own), partial(host_path, host))
+    return mistakes
+
+
+def _readable(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if not isinstance(value, Unreadable)}
+
+
+@cache
+def _read_argument_specs() -> dict[str, Field]:
+    """Return the options of all roles of this collection."""
+    table: dict[str, Field] = {}
+    for path in sorted(Path(__file__).parents[2].glob("roles/*/meta/argument_specs.yml")):
+        specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
+        for spec in specs.values():
+            table.update(read_argument_spec(spec.get("options") or {}))
+    return table
 
 
 def _is_same(one: object, other: object) -> bool:

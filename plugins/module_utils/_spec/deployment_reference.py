@@ -35,7 +35,7 @@ def render_reference() -> str:
         "Every other variable that begins with `pextra_` is a mistake.",
     ]
     lines += ["", "| variable | what it is |", "|---|---|"]
-    lines += [f"| `{name}` | {_format(text)} |" for name, text in ROLE_VARIABLES.items()]
+    lines += [f"| `{name}` | {_format(field.help)} |" for name, field in ROLE_VARIABLES.items()]
     lines += [f"| `{family}…` | {_format(text)} |" for family, text in ROLE_FAMILIES.items()]
     return "\n".join(lines) + "\n"
 

@@ -6,7 +6,21 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
-from . import ceph, cluster, datacenter, disk, image, node, organization, pool, port_group, vm, volume, vswitch
+from . import (
+    ceph,
+    cluster,
+    datacenter,
+    disk,
+    image,
+    node,
+    organization,
+    pool,
+    port_group,
+    preflight,
+    vm,
+    volume,
+    vswitch,
+)
 from ._checks import check_interface, check_name
 from ._common import DESCRIPTION, NAME
 from ._fields import Field, Table
@@ -133,29 +147,52 @@ HOST: Table = {
     ),
 }
 
-# Read by roles and playbooks, not by this document's validation. A name is known, or begins like one of the families.
-ROLE_VARIABLES: dict[str, str] = {
-    "pextra_allow_restart": "Whether running instances may be restarted for changes that need it.",
-    "pextra_ceph_devices": "The disks that the role disks has selected for Ceph, by the name of their set.",
-    "pextra_coordinator_hosts": "The coordinators that a playbook runs on.",
-    "pextra_coordinator_failed": "Whether the coordinator's own stage has failed in this run.",
-    "pextra_deployment": "What M(pextra.cloud.pextra_deployment_validate) returned.",
-    "pextra_earlier_changes": "Whether, in check mode, an earlier stage would have changed something.",
-    "pextra_first_coordinator": "The coordinator that resources are managed from.",
-    "pextra_hosts": "The hosts that a playbook runs on.",
-    "pextra_index": "The number of an instance that has a count.",
-    "pextra_node_facts": "What preflight found out about the host.",
-    "pextra_node_hosts": "The nodes that a playbook runs on.",
-    "pextra_problems": "What has failed on the host in this run.",
-    "pextra_propagation_interval": "How many seconds lie between two rounds of the job that propagates storage pools.",
-    "pextra_registry_url": "The registry.",
-    "pextra_takeover": "The deployment that a host is taken over from, on purpose.",
+
+def _check_exception(name: str) -> str | None:
+    return next(iter(preflight.check_exceptions([name])), None)
+
+
+# Read by roles and playbooks. What these find out for themselves may be anything.
+ROLE_VARIABLES: Table = {
+    "pextra_allow_restart": Field(
+        kind="bool", help="Whether running instances may be restarted for changes that need it."
+    ),
+    "pextra_ca_certificate": Field(kind="str", help="The certificate of the authority, in PEM form, from a vault."),
+    "pextra_ca_dir": Field(
+        kind="str", help="The folder of the controller that holds the certificate authority of the deployment."
+    ),
+    "pextra_ca_private_key": Field(
+        kind="str", no_log=True, help="The private key of the authority, in PEM form, from a vault."
+    ),
+    "pextra_ceph_devices": Field(
+        kind="raw", help="The disks that the role disks has selected for Ceph, by the name of their set."
+    ),
+    "pextra_coordinator_hosts": Field(kind="raw", help="The coordinators that a playbook runs on."),
+    "pextra_coordinator_failed": Field(kind="raw", help="Whether the coordinator's own stage has failed in this run."),
+    "pextra_deployment": Field(kind="raw", help="What M(pextra.cloud.pextra_deployment_validate) returned."),
+    "pextra_earlier_changes": Field(
+        kind="raw", help="Whether, in check mode, an earlier stage would have changed something."
+    ),
+    "pextra_first_coordinator": Field(kind="str", help="The coordinator that resources are managed from."),
+    "pextra_hosts": Field(kind="raw", help="The hosts that a playbook runs on."),
+    "pextra_index": Field(kind="raw", help="The number of an instance that has a count."),
+    "pextra_node_facts": Field(kind="raw", help="What preflight found out about the host."),
+    "pextra_node_hosts": Field(kind="raw", help="The nodes that a playbook runs on."),
+    "pextra_preflight_exceptions": Field(
+        kind="list",
+        element=Field(kind="str", check=_check_exception, help="The name of a rule."),
+        help="The rules of preflight that a host may break.",
+    ),
+    "pextra_problems": Field(kind="raw", help="What has failed on the host in this run."),
+    "pextra_propagation_interval": Field(
+        kind="int",
+        minimum=1,
+        help="How many seconds lie between two rounds of the job that propagates storage pools.",
+    ),
+    "pextra_registry_url": Field(kind="str", no_log=True, help="The registry."),
+    "pextra_takeover": Field(kind="str", help="The deployment that a host is taken over from, on purpose."),
 }
-ROLE_FAMILIES: dict[str, str] = {
-    "pextra_ca_": "The certificate authority of the deployment.",
-    "pextra_lab_": "The lab.",
-    "pextra_preflight_": "Preflight and its exceptions.",
-}
+ROLE_FAMILIES: dict[str, str] = {"pextra_lab_": "The lab."}
 
 
 def is_known_variable(name: str) -> bool:

@@ -33,7 +33,7 @@ def build_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             **{name: _describe_value(field) for name, field in {**DOCUMENT, **HOST}.items()},
-            **{name: {"description": strip_markup(text)} for name, text in ROLE_VARIABLES.items()},
+            **{name: {"description": strip_markup(field.help)} for name, field in ROLE_VARIABLES.items()},
         },
         "patternProperties": {unknown: False},
         "$defs": {

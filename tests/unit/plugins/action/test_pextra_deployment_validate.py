@@ -234,6 +234,40 @@ def test_mistakes_are_data_with_file_and_line(site: Path) -> None:
     ]
 
 
+def test_variables_of_roles_are_judged_as_roles_read_them(site: Path) -> None:
+    write(
+        site,
+        """
+pextra_allow_restart: maybe
+pextra_propagation_interval: often
+pextra_preflight_exceptions: [memory, avx2, memry]
+pextra_preflight_execptions: [memory]
+pextra_registry_url: [planted-secret]
+node_certificate_days: soon
+node_ntp_servers: "{{ ansible_facts.known_only_later }}"
+""",
+    )
+    write(site, "pextra_takeover: {a: b}\nnode_ntp_servers: [[x]]", "host_vars/node2.yml")
+    run = validate(site, "-e", "node_time_zone=UTC", "-e", "node_certificate_renew_days=30")
+    assert {(each["path"], each["problem"]) for each in run.result["mistakes"]} == {
+        ("pextra_allow_restart", '"maybe" is not true or false'),
+        ("pextra_propagation_interval", '"often" is not a whole number'),
+        ("pextra_preflight_exceptions[1]", '"avx2" knows no exception. The processor has AVX2 (x86_64).'),
+        ("pextra_preflight_exceptions[2]", '"memry" is not a preflight rule. Did you mean "memory"?'),
+        ("pextra_preflight_execptions", 'unknown variable. Did you mean "pextra_preflight_exceptions"?'),
+        ("pextra_registry_url", "its secret value is not a text"),
+        ("node_certificate_days", '"soon" is not a whole number'),
+        ("pextra_nodes (node2).pextra_takeover", "a mapping is not a text"),
+        ("pextra_nodes (node2).node_ntp_servers[0]", "a list is not a text"),
+    }
+
+
+def test_variables_of_roles_may_be_written_as_ansible_takes_them(site: Path) -> None:
+    write(site, "pextra_propagation_interval: '30'\npextra_allow_restart: 'yes'\npextra_takeover: 5")
+    run = validate(site, "-e", "pextra_allow_restart=true", "-e", "pextra_preflight_exceptions=memory,storage")
+    assert run.code == 0, run.output
+
+
 def test_each_mistake_is_shown_once(site: Path) -> None:
     """By the playbook that people call, from where they are."""
     inventory = site / "inventories" / "mine"
