@@ -92,6 +92,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
                 ),
                 hosts=hosts,
                 coordinators=[str(name) for name in groups.get(COORDINATORS, ())],
+                registry_url=_template(variables.get("pextra_registry_url"), templar),
                 instances=elements.length,
                 render_instance=elements.render,
                 directory=_find_directory(variables, raw_hosts),

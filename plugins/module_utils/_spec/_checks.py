@@ -21,6 +21,7 @@ _VSWITCH = re.compile(r"svswitch[1-9][0-9]{0,6}")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _UNIT = re.compile(r"unit:[0-9]{1,5}:[0-9]{1,5}:[0-9]{1,5}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
+_WORD = re.compile(r"[A-Za-z0-9._-]+")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _PREFIX = re.compile(r"[0-9]{1,3}")
 _MAC = re.compile(
@@ -29,10 +30,17 @@ _MAC = re.compile(
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 
+def _find_too_long(value: str, most: int, pattern: re.Pattern[str]) -> str | None:
+    """Tell of what is only too long how long it may be. pattern: of what is not too long."""
+    if len(value) <= most or pattern.fullmatch(value[:1] + value[-1:]) is None or not _WORD.fullmatch(value):
+        return None
+    return f"{shown(value[:20] + '...')} has {len(value)} characters; write at most {most}"
+
+
 def check_name(value: str) -> str | None:
     if _NAME.fullmatch(value) and ".." not in value:
         return None
-    return (
+    return _find_too_long(value, 63, _NAME) or (
         f"{shown(value)} is not a name; write 1 to 63 letters, digits, dots, dashes or underscores, "
         "beginning and ending with a letter or digit"
     )
@@ -41,6 +49,10 @@ def check_name(value: str) -> str | None:
 def check_hostname(value: str) -> str | None:
     if _HOSTNAME.fullmatch(value):
         return None
+    labels = value.split(".")
+    too_long = next((found for label in labels if (found := _find_too_long(label, 63, _HOSTNAME))), None)
+    if too_long and all(_HOSTNAME.fullmatch(label[:1] + label[-1:]) for label in labels):
+        return f"its part {too_long}"
     return f"{shown(value)} is not a host name; write lower-case letters, digits, dashes and dots (RFC 1123)"
 
 
@@ -53,14 +65,27 @@ def check_vswitch_name(value: str) -> str | None:
 def check_interface(value: str) -> str | None:
     if _INTERFACE.fullmatch(value):
         return None
-    return f"{shown(value)} is not the name of a network interface; write at most 15 characters, such as eth1"
+    too_long = _find_too_long(value, 15, _INTERFACE)
+    return (
+        too_long or f"{shown(value)} is not the name of a network interface; write at most 15 characters, such as eth1"
+    )
+
+
+def check_uplink(value: str) -> str | None:
+    """Rule: a vSwitch is no uplink, neither of itself nor of another."""
+    if _VSWITCH.fullmatch(value):
+        return f"{shown(value)} is a vSwitch; write a physical NIC, such as eth1"
+    return check_interface(value)
 
 
 def check_device_name(value: str) -> str | None:
     """Rule: device names are 3 to 32 characters without spaces (domain rules, "Instances")."""
     if _DEVICE_NAME.fullmatch(value) and ".." not in value:
         return None
-    return f"{shown(value)} is not a device name; write 3 to 32 letters, digits, dots, dashes or underscores"
+    too_long = _find_too_long(value, 32, _NAME)
+    return (
+        too_long or f"{shown(value)} is not a device name; write 3 to 32 letters, digits, dots, dashes or underscores"
+    )
 
 
 def check_nic_name(value: str) -> str | None:
@@ -180,6 +205,7 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_hostname: "^" + _HOSTNAME.pattern.replace(r"\Z", "$") + "$",
     check_vswitch_name: rf"^{_VSWITCH.pattern}$",
     check_interface: rf"^{_INTERFACE.pattern}$",
+    check_uplink: rf"^{_INTERFACE.pattern}$",
     check_device_name: rf"^{_DEVICE_NAME.pattern}$",
     check_nic_name: r"^[A-Za-z0-9][A-Za-z0-9._-]{2,14}$",
     check_unit: rf"^{_UNIT.pattern}$",

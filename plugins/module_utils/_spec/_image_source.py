@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
@@ -28,6 +29,21 @@ def check_source(value: str) -> str | None:
     except ValueError:
         return "it is not a URL; write one such as https://images.example.com/debian-12.qcow2"
     return _check_url(value, url)
+
+
+# A host, or an address of IPv4, at the beginning of what was to be a URL.
+_HOST = re.compile(r"([A-Za-z0-9-]+\.)+([A-Za-z]{2,}|[0-9]+)(:[0-9]+)?(/.*)?")
+
+
+def lacks_scheme(text: str) -> bool:
+    return not is_url(text) and _HOST.fullmatch(text) is not None
+
+
+def check_mirror(value: str) -> str | None:
+    """A directory, or a URL. Returns what is wrong, or None."""
+    if lacks_scheme(value):
+        return f"{shown(value)} is no URL without its scheme; write https:// before it, or ./ before a directory"
+    return check_source(value)
 
 
 def is_inward(text: str) -> bool:

@@ -107,9 +107,14 @@ def shown(value: object) -> str:
     elif isinstance(value, int) and abs(value) >= 10**_SHOWN:
         # Python refuses to write numbers beyond 4,300 digits.
         text = "a number of more than 80 digits"
+    elif value is None:
+        text = "nothing"
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, bytes | bytearray):
+        text = "binary data"
     else:
-        text = (
-            "a mapping" if isinstance(value, Mapping) else "a list" if isinstance(value, list | tuple) else repr(value)
-        )
+        is_list = isinstance(value, list | tuple | set | frozenset)
+        text = "a mapping" if isinstance(value, Mapping) else "a list" if is_list else str(value)
     text = printable(text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

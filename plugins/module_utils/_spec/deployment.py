@@ -51,6 +51,8 @@ from .deployment_switches import find_uplink_mistakes
 from .deployment_variables import DOCUMENT
 from .deployment_volumes import find_volume_mistakes
 from .disk import render_disk_set
+from .pool import Pool
+from .vswitch import Vswitch
 
 # Without these lists there is one element of this name.
 DEFAULTS = {"pextra_organizations": "root", "pextra_datacenters": "default", "pextra_clusters": "default"}
@@ -84,13 +86,14 @@ class Inventory:
     variables: the variables of the deployment, templated and plain, except pextra_instances: its `instances` elements
     come through `render_instance` one by one, for each replica of a count anew; None where there is no list of them.
     names: every variable that begins with `pextra_`, of the deployment and of the hosts.
-    directory: what files of images are relative to.
+    registry_url: of pextra_registry_url. directory: what files of images are relative to.
     """
 
     variables: Mapping[str, Any]
     names: Sequence[str] = ()
     hosts: Sequence[InventoryHost] = ()
     coordinators: Sequence[str] = ()
+    registry_url: object = None
     instances: int | None = 0
     render_instance: Render = _render_nothing
     directory: str = "/"
@@ -125,7 +128,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     ceph, found = read_ceph(inventory.variables, hosts, nodes)
     mistakes += found
     lists["pool"], clients, derived = derive_sources(lists["pool"], ceph, nodes)
-    mistakes += find_coordinator_mistakes(inventory.coordinators, names) if names else []
+    mistakes += find_coordinator_mistakes(inventory.coordinators, names, inventory.registry_url) if names else []
     mistakes += _find_duplicate_names(lists, replicas, single)
 
     # Where the cluster of one node is not known, no cluster's nodes are.
@@ -155,6 +158,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
         "pextra_deployment_name",
     )
     mistakes += found
+    warnings = [*_find_empty_nodes(parsed), *warnings]
     mistakes = sort_mistakes(fold(mistakes, replicas))
     if mistakes:
         return Deployment(mistakes=tuple(mistakes), warnings=tuple(warnings))
@@ -348,6 +352,17 @@ def _find_rule_mistakes(
 def _knowing(elements: Iterable[Declared[Spec]], *keys: str) -> tuple[Declared[Spec], ...]:
     """Return the elements of which these keys are known: others would be judged by what they do not say."""
     return tuple(element for element in elements if element.knows(*keys))
+
+
+def _find_empty_nodes(elements: Elements) -> list[Mistake]:
+    """What is on no node may be so on purpose, to take it away from all of them."""
+    problem = "is empty, so it is on no node; leave it out if it is to be on all nodes of the cluster"
+    declared: list[Declared[Pool] | Declared[Vswitch]] = [*elements.pools, *elements.vswitches]
+    return [
+        Mistake(f"{element.path}.nodes", problem)
+        for element in declared
+        if element.spec.state == "present" and element.spec.nodes == () and element.knows("nodes")
+    ]
 
 
 def _render(elements: Elements, deployment_name: str | None) -> dict[str, Any]:

@@ -85,11 +85,21 @@ def read_hosts(
     return tuple(nodes), hosts, mistakes + _find_shared_addresses(nodes)
 
 
-def find_coordinator_mistakes(coordinators: Sequence[str], nodes: Sequence[str]) -> list[Mistake]:
-    """The registry needs a coordinator, and a coordinator is a node."""
+def find_coordinator_mistakes(
+    coordinators: Sequence[str], nodes: Sequence[str], registry_url: object = None
+) -> list[Mistake]:
+    """The registry needs a coordinator, and a coordinator is a node.
+
+    registry_url: None for a file of the first coordinator. Two coordinators are for a registry that both reach.
+    """
     if not coordinators:
         return [Mistake(COORDINATORS, f"the inventory group has no hosts; put one host of {GROUP} into it, or three")]
-    return [
+    mistakes = []
+    has_file = registry_url is None or (isinstance(registry_url, str) and registry_url.startswith("sqlite:"))
+    if len(coordinators) == 2 and has_file:
+        problem = "has two hosts, and no registry that they have in common; put one or three into it, or set"
+        mistakes.append(Mistake(COORDINATORS, f"{problem} pextra_registry_url to a PostgreSQL database"))
+    return mistakes + [
         Mistake(
             f"{COORDINATORS} ({shown(name)[1:-1]})",
             f"is not in the inventory group {GROUP}; every coordinator is a node.{suggest(name, nodes)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 
-from ._image_source import is_url
+from ._image_source import is_url, lacks_scheme
 from ._image_trust import find_trust_mistakes, from_inline
 from ._mistake import Mistake
 from .deployment_elements import Declared, Written
@@ -28,7 +28,7 @@ def _resolve(element: Written, directory: str) -> Written:
     for key in ("source", "signature", "signing_key", "checksums"):
         value |= {key: _absolute(value[key], directory)} if key in value else {}
     if isinstance(value.get("mirrors"), list | tuple):
-        value["mirrors"] = [_absolute(mirror, directory) for mirror in value["mirrors"]]
+        value["mirrors"] = [_absolute_mirror(mirror, directory) for mirror in value["mirrors"]]
     return Written(element.path, value)
 
 
@@ -43,6 +43,10 @@ def _absolute(name: object, directory: str) -> object:
     if is_url(name) or from_inline(name) is not None:
         return name
     return posixpath.normpath(posixpath.join(directory, name))
+
+
+def _absolute_mirror(name: object, directory: str) -> object:
+    return name if isinstance(name, str) and lacks_scheme(name) else _absolute(name, directory)
 
 
 def find_source_mistakes(images: Sequence[Declared[Image]], check_file: FileCheck) -> list[Mistake]:

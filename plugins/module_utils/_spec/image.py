@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ._checks import check_sha256
 from ._common import CLUSTER, DESCRIPTION, MAX_VOLUME_MIB, NAME, STATE
 from ._fields import Field
-from ._image_source import check_source
+from ._image_source import check_mirror, check_source
 from ._image_trust import check_key, check_signed
 
 FIELDS = {
@@ -43,7 +43,7 @@ FIELDS = {
     ),
     "mirrors": Field(
         kind="list",
-        element=Field(kind="str", check=check_source, help="A directory on the controller, or an http or https URL."),
+        element=Field(kind="str", check=check_mirror, help="A directory on the controller, or an http or https URL."),
         unique=True,
         help="Where the file of a URL is looked for first, under its own name: directories on the controller, then "
         "http and https URLs in their order.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._checks import check_interface, check_vswitch_name
+from ._checks import check_uplink, check_vswitch_name
 from ._common import CLUSTER, DESCRIPTION, NODES, STATE
 from ._fields import Field
 
@@ -17,7 +17,7 @@ FIELDS = {
     ),
     "uplinks": Field(
         kind="list",
-        element=Field(kind="str", check=check_interface, help="A physical NIC of the nodes."),
+        element=Field(kind="str", check=check_uplink, help="A physical NIC of the nodes."),
         unique=True,
         help="The physical NICs it uses, the preferred first. Several give redundancy: if one fails others carry on.",
     ),

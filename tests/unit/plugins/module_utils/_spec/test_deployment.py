@@ -192,7 +192,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "no as a name",
         one("pextra_instances", {"name": False}),
-        ["pextra_instances[0].name: False is not a text: YAML reads the bare words no, off or false as False"],
+        ["pextra_instances[0].name: false is not a text: YAML reads the bare words no, off or false as false"],
     ),
     (
         "a number as a name",
@@ -525,7 +525,13 @@ def test_mistakes_of_hosts(hosts: dict[str, dict[str, Any]], expected: list[str]
     ("coordinators", "expected"),
     [
         ((), ["pextra_coordinators: the inventory group has no hosts"]),
-        (("node1", "node9"), ["pextra_coordinators (node9): is not in the inventory group pextra_nodes"]),
+        (
+            ("node1", "node9"),
+            [
+                "pextra_coordinators: has two hosts",
+                "pextra_coordinators (node9): is not in the inventory group pextra_",
+            ],
+        ),
     ],
 )
 def test_mistakes_of_coordinators(coordinators: tuple[str, ...], expected: list[str]) -> None:

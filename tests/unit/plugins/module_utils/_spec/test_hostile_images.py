@@ -19,9 +19,10 @@ HOSTILE: list[tuple[str, Any, str]] = [
         ("name", name, "is not a name")
         for name in (
             *("../tiny", "..", "a..b", "/etc/passwd", "a/b", "-rf", "--help", ".hidden", "tiny-", ""),
-            *("a b", "a\nb", "a\0b", "<tiny/>", "&amp;", "]]>", "{{ 7 * 7 }}", "$(id)", "`id`", "tïny", "x" * 64),
+            *("a b", "a\nb", "a\0b", "<tiny/>", "&amp;", "]]>", "{{ 7 * 7 }}", "$(id)", "`id`", "tïny"),
         )
     ),
+    ("name", "x" * 64, "has 64 characters; write at most 63"),
     ("name", True, "YAML reads the bare words"),
     ("name", 1000.0, "YAML reads it as a number"),
     ("source", "images/../../tiny.qcow2", "is not a file name"),

@@ -63,7 +63,7 @@ def test_suggestions(word: object, known: list[str], advice: str) -> None:
         ("\x1b[31m", '"\\x1b[31m"'),
         ("\ud800", '"\\ud800"'),
         (5, "5"),
-        (None, "None"),
+        (None, "nothing"),
         ({"a": 1}, "a mapping"),
         ([1], "a list"),
     ],

@@ -34,7 +34,7 @@ def test_reads(text: str, mib: int) -> None:
         ("1e3", '"1e3" is not a size'),
         ("-1 GiB", '"-1 GiB" is not a size'),
         ("", '"" is not a size'),
-        (None, "None is not a size"),
+        (None, "nothing is not a size"),
         ("1 MB", '"1 MB" has an unknown unit; write KiB, MiB, GiB, TiB or PiB'),
         ("1 XiB", '"1 XiB" has an unknown unit'),
         ("0 MiB", '"0 MiB" is no size; write more than nothing'),

@@ -29,7 +29,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a control character", {"name": "a\x1bb"}, NAME),
     ("markup", {"name": "<disk/>"}, NAME),
     ("a template", {"name": "{{ 1 }}"}, NAME),
-    ("too long", {"name": "a" * 64}, NAME),
+    ("too long", {"name": "a" * 64}, "has 64 characters; write at most 63"),
     ("nothing", {"name": ""}, NAME),
     ("a number", {"name": 1e3}, "is not a text"),
     ("size 0", {"size": "0 GiB"}, "is no size; write more than nothing"),
