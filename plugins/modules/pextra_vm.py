@@ -199,13 +199,13 @@ options:
             type: bool
           hashed_password:
             description:
-              - The password as a crypt hash.
+              - The password as a crypt hash, as C(mkpasswd) prints it.
               - No password log-in unless given.
             type: str
       user_data:
         description:
-          - User data for the guest's cloud-init, passed on as it is instead of what O(cloud_init.users)
-            makes.
+          - User data for the guest's cloud-init, passed on as it is, instead of O(cloud_init.users).
+          - It begins with what it is, such as C(#cloud-config) or C(#!/bin/sh), and has 1 MiB at most.
         type: str
   autostart: &autostart
     description:

@@ -15,11 +15,12 @@ _WATCH = (
 
 
 def test_no_secret_leaks(lab: Lab, cloud: Site) -> None:
-    data, password = (f"planted-{secrets.token_hex(8)}" for _ in range(2))
+    data, password = f"planted-{secrets.token_hex(8)}", secrets.token_hex(43)
+    hashed = f"$6$planted${password}"
     base = {"memory": "96 MiB", "power": "stopped", "image": "tiny", "root": {"pool": "local"}}
     instances = [
         {**base, "name": "planted-data", "cloud_init": {"user_data": f"#cloud-config\nkey: {data}\n"}},
-        {**base, "name": "planted-user", "cloud_init": {"users": [{"name": "admin", "hashed_password": password}]}},
+        {**base, "name": "planted-user", "cloud_init": {"users": [{"name": "admin", "hashed_password": hashed}]}},
     ]
     try:
         with cloud.overlay({"pextra_instances": instances}) as extra:

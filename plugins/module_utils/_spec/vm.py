@@ -22,6 +22,7 @@ from ._checks import (
     check_tag,
     check_unit,
 )
+from ._cloud_init_checks import check_password_hash, check_public_key, check_user_data
 from ._common import CLUSTER, DESCRIPTION, MAX_VOLUME_MIB, STATE, parse_spec
 from ._fields import REQUIRED, Field, created, element_path, join, value_of
 from ._mistake import Mistake
@@ -117,13 +118,16 @@ USER = {
     "name": Field(kind="str", required=True, check=check_name, help="The name of the user."),
     "ssh_authorized_keys": Field(
         kind="list",
-        element=Field(kind="str", help="A public key."),
+        element=Field(kind="str", check=check_public_key, help="A public key, as one line of C(authorized_keys)."),
         help="The public keys that may log in.",
         no_log=False,
     ),
     "sudo": Field(kind="bool", create=False, help="Whether the user may become root without a password."),
     "hashed_password": Field(
-        kind="str", no_log=True, help="The password as a crypt hash. No password log-in unless given."
+        kind="str",
+        no_log=True,
+        check=check_password_hash,
+        help="The password as a crypt hash, as C(mkpasswd) prints it. No password log-in unless given.",
     ),
 }
 
@@ -143,7 +147,9 @@ CLOUD_INIT = {
     "user_data": Field(
         kind="str",
         no_log=True,
-        help="User data for the guest's cloud-init, passed on as it is instead of what O(cloud_init.users) makes.",
+        check=check_user_data,
+        help="User data for the guest's cloud-init, passed on as it is, instead of O(cloud_init.users). It begins with "
+        "what it is, such as C(#cloud-config) or C(#!/bin/sh), and has 1 MiB at most.",
     ),
 }
 
@@ -349,6 +355,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
             (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
         ):
             mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
+    mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
     said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
     known = [nic.name for nic in nics]
@@ -386,11 +393,31 @@ def _find_volume_name_mistakes(names: Sequence[str], path: str) -> list[Mistake]
     return mistakes
 
 
+def _find_cloud_init_mistakes(init: CloudInit, path: str) -> list[Mistake]:
+    mistakes = []
+    if init.users and init.user_data:
+        problem = "cannot be together with users, which would be ignored; write the users into it, or leave out one"
+        mistakes.append(Mistake(join(path, "user_data"), problem))
+    names = [user.name for user in init.users or ()]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            here = element_path(join(path, "users"), index, {"name": name})
+            mistakes.append(Mistake(f"{here}.name", f'"{name}" is the name of another user of it'))
+    return mistakes
+
+
 def find_missing(vm: Vm, path: str) -> list[Mistake]:
     """Check that a new instance, or a document's, has all that it cannot do without."""
     mistakes = []
     if vm.image is not None and vm.root is None:
         mistakes.append(Mistake(join(path, "root"), "is missing; an instance with an image needs root: {pool: ...}"))
+    if vm.image is None and vm.cloud_init is not None:
+        problem = "is for an instance that begins from an image, with cloud-init in it; leave it out, or write image"
+        mistakes += [
+            Mistake(join(path, f"cloud_init.{key}"), problem)
+            for key in ("hostname", "users", "user_data")
+            if getattr(vm.cloud_init, key)
+        ]
     if vm.root is not None and not vm.root.pool:
         mistakes.append(Mistake(join(path, "root.pool"), "is missing; write the storage pool of the root volume"))
     if vm.root is not None and vm.image is None and vm.root.size is None:
