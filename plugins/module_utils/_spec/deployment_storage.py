@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from .._ids import is_id
 from .._names import data_volume, root_volume, seed_volume
 from .._pool_kinds import KINDS, find_name_problem, volume_format
+from ._checks import check_device_name, check_hostname
 from ._fields import element_path
 from ._mistake import Mistake
 from ._pool_source import target_of
@@ -132,6 +133,8 @@ def _find_name_mistakes(instance: Declared[Vm], types: Mapping[tuple[str | None,
     """Check the names that the instance's volumes will have in their pools: they hold the instance's and their own."""
     vm, path = instance.spec, instance.path
     mistakes: list[Mistake] = []
+    if not vm.name or check_hostname(vm.name) is not None:
+        return mistakes  # told by itself
 
     def check(key: str, pool: str, name: Callable[[str], str]) -> None:
         pool_type = types.get((vm.cluster, pool))
@@ -147,7 +150,7 @@ def _find_name_mistakes(instance: Declared[Vm], types: Mapping[tuple[str | None,
         if not mistakes and vm.image is not None:
             check("name", vm.root.pool, lambda _: seed_volume(vm.name, _SOME_ID, _SOME_DIGEST))
     for number, volume in enumerate(vm.volumes or ()):
-        if volume.unit is None:
+        if volume.unit is None and check_device_name(volume.name) is None:
             key = f"{element_path('volumes', number, {'name': volume.name})}.name"
             check(key, volume.pool, functools.partial(data_volume, vm.name, _SOME_ID, volume.name))
     return mistakes

@@ -184,6 +184,7 @@ ROLE_VARIABLES: Table = {
         help="The rules of preflight that a host may break.",
     ),
     "pextra_problems": Field(kind="raw", help="What has failed on the host in this run."),
+    "pextra_unanswering": Field(kind="raw", help="The hosts that have not answered in this run."),
     "pextra_propagation_interval": Field(
         kind="int",
         minimum=1,
