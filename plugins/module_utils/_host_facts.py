@@ -11,16 +11,21 @@ import re
 import shutil
 import ssl
 import sys
-from collections.abc import Callable
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from ._kvm import Verdict
-from ._spec.preflight import HostFacts, Interface, Membership, Mount
+from ._spec.preflight import Directory, HostFacts, Interface, Membership, Mount
 
 # Takes an argument list, returns (exit code, standard output, standard error).
 RunCommand = Callable[[list[str]], tuple[int, str, str]]
 
+# Those that are defined, and those that run.
+POOL_DEFINITIONS = (Path("/etc/libvirt/storage"), Path("/run/libvirt/storage"))
+# As many as the kernel follows.
+_MOST_LINKS = 40
 CA_PATH = Path("/etc/pki/pextra/ca.pem")
 # Drivers of controllers that can make RAID volumes of disks. Most can also pass disks through (HBA mode, JBOD).
 RAID_DRIVERS = frozenset(
@@ -47,9 +52,11 @@ PROGRAMS = ("libvirtd", "virsh", "ovs-vsctl", "stunnel4")
 PYTHON_PACKAGES = ("apt", "cryptography")
 
 
-def read_host_facts(run: RunCommand, kvm: Verdict) -> HostFacts:
-    """Gather everything that the rules of preflight look at."""
+def read_host_facts(run: RunCommand, kvm: Verdict, paths: Collection[str] = ()) -> HostFacts:
+    """Gather everything that the rules of preflight look at. paths: where storage pools shall have directories."""
     os_release = _os_release()
+    mounts = parse_mounts(_text(Path("/proc/self/mounts")))
+    directories = read_pool_directories(POOL_DEFINITIONS)
     threads = _threads()
     return HostFacts(
         architecture=platform.machine(),
@@ -66,7 +73,9 @@ def read_host_facts(run: RunCommand, kvm: Verdict) -> HostFacts:
         kvm_reason=kvm.reason,
         raid_volumes=read_raid_volumes(),
         interfaces=read_interfaces(run),
-        mounts=parse_mounts(_text(Path("/proc/self/mounts"))),
+        mounts=mounts,
+        directories=directories,
+        resolved=_resolve_all({*paths, *(one.path for one in directories)}, mounts),
         membership=_membership(),
         container=_virtualization(run, "--container"),
         virtual_machine=_virtualization(run, "--vm"),
@@ -242,6 +251,64 @@ def parse_mounts(text: str) -> tuple[Mount, ...]:
     """Return the mounts in fstab's form, in which blanks and backslashes are octal escapes."""
     lines = (line.split() for line in text.splitlines())
     return tuple(Mount(_unescape(words[1]), _unescape(words[0])) for words in lines if len(words) > 1)
+
+
+def read_pool_directories(places: Iterable[Path]) -> tuple[Directory, ...]:
+    """Return the storage pools of the host's libvirt that have a directory. places: where it keeps definitions."""
+    found: dict[Directory, None] = {}
+    for file in (file for place in places for file in sorted(place.glob("*.xml"))):
+        try:
+            root = ET.fromstring(_text(file))
+        except ET.ParseError:
+            continue  # libvirt skips it as well
+        pool = root if root.tag == "pool" else root.find("pool")
+        if pool is not None and pool.get("type") in ("dir", "fs", "netfs"):
+            path = pool.findtext("target/path")
+            if path:
+                found[Directory(pool.findtext("name") or file.stem, path)] = None
+    return tuple(found)
+
+
+def _resolve_all(paths: Iterable[str], mounts: Collection[Mount]) -> dict[str, str]:
+    resolved = {path: resolve(path, mounts) for path in paths}
+    return {path: target for path, target in resolved.items() if target != path}
+
+
+def resolve(path: str, mounts: Collection[Mount]) -> str:
+    """Return an absolute path with its links followed, what is not there included.
+
+    What is mounted from the network is not looked at: its server may hang, and whoever asks with it.
+    """
+    mounted = {mount.path for mount in mounts}
+    remote = {mount.path for mount in mounts if ":" in mount.source or mount.source.startswith("//")}
+    here, links = "", 0
+    rest = path.split("/")[::-1]
+    while rest:
+        part = rest.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            here = here.rpartition("/")[0]
+            continue
+        step = f"{here}/{part}"
+        target = None if step in mounted or links == _MOST_LINKS else _link(step)
+        if target is None:
+            here = step
+            if step in remote:
+                return "/".join([step, *reversed(rest)])
+            continue
+        links += 1
+        here = "" if target.startswith("/") else here
+        rest += target.split("/")[::-1]
+    return here or "/"
+
+
+def _link(path: str) -> str | None:
+    """Return where a link leads, None for what is none or is not there."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
 
 
 def _unescape(word: str) -> str:

@@ -46,13 +46,23 @@ options:
         description: The export or share as the kernel names it, V(host:/path) or V(//host/share).
         type: str
         required: true
+  directories:
+    description:
+      - Where the storage pools of this node have their directories.
+      - No link may lead from there to a place of the system, or to the directory of another storage pool.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      pool: {description: The name of the pool., type: str, required: true}
+      path: {description: The path of its directory., type: str, required: true}
   exceptions:
     description:
       - Names of rules that this host may break. What they find is reported as a warning.
       - The rules are C(architecture), C(os_release), C(init_system), C(cpu_cores), C(avx2), C(virtualization),
         C(memory), C(storage), C(hardware_raid), C(nic_speed), C(address_range), C(address_present),
-        C(uplink_exists) and C(uplink_management). C(pool_mount) and C(foreign_deployment) know no exception, see
-        O(mounts) and O(takeover).
+        C(uplink_exists) and C(uplink_management). C(pool_mount), C(pool_directory) and C(foreign_deployment) know no
+        exception, see O(mounts), O(directories) and O(takeover).
     type: list
     elements: str
     default: []
@@ -145,6 +155,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import (
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._kvm import probe_host_kvm
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
+    Directory,
     Mount,
     Wanted,
     check_exceptions,
@@ -160,6 +171,12 @@ ARGUMENTS = {
         "elements": "dict",
         "default": [],
         "options": {key: {"type": "str", "required": True} for key in ("pool", "path", "source")},
+    },
+    "directories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {key: {"type": "str", "required": True} for key in ("pool", "path")},
     },
     "exceptions": {"type": "list", "elements": "str", "default": []},
     "ca_certificate": {"type": "str"},
@@ -185,12 +202,13 @@ def main() -> None:
         address=options["address"],
         uplinks=tuple(options["uplinks"]),
         mounts=tuple(Mount(**one) for one in options["mounts"]),
+        directories=tuple(Directory(**one) for one in options["directories"]),
         ca_fingerprint=ca_fingerprint,
         takeover=options["takeover"],
     )
     kvm = probe_host_kvm()
     try:
-        facts = read_host_facts(module.run_command, kvm)
+        facts = read_host_facts(module.run_command, kvm, [one.path for one in wanted.directories])
     except OSError as error:
         module.fail_json(msg=f"{node}: the host's facts cannot be read: {error}. Install the package iproute2.")
     result = evaluate(facts, wanted, options["exceptions"])

@@ -7,12 +7,13 @@ This runs on hosts on which nothing has been installed yet, so it uses the stand
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ._address_ranges import REFUSED_RANGES, find_range
 from ._mistake import shown, suggest
+from ._pool_path import find_system_place, is_within
 
 GB = 1000**3
 
@@ -49,6 +50,14 @@ class Mount:
     pool: str = ""
 
 
+@dataclass(frozen=True)
+class Directory:
+    """The directory of a storage pool, declared or one of libvirt's on the host, by its path."""
+
+    pool: str
+    path: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Membership:
     """The deployment whose CA certificate lies on the host. fingerprint: SHA-256 of its DER form, in hexadecimal."""
@@ -61,7 +70,8 @@ class Membership:
 class HostFacts:
     """What the host is. Sizes in bytes.
 
-    raid_volumes: the block devices that are volumes of a RAID controller, each with its driver.
+    raid_volumes: the block devices that are volumes of a RAID controller, each with its driver. directories: of
+    libvirt's storage pools. resolved: where the paths of directories lead to, links followed, for those that are links.
     """
 
     architecture: str
@@ -79,6 +89,8 @@ class HostFacts:
     raid_volumes: tuple[str, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    resolved: Mapping[str, str] = field(default_factory=dict)
     membership: Membership | None = None
     container: str | None = None
     virtual_machine: str | None = None
@@ -101,13 +113,14 @@ class HostFacts:
 class Wanted:
     """What the inventory says about the host. ca_fingerprint is None as long as the deployment has no CA yet.
 
-    mounts: what its storage pools mount from the network.
+    mounts: what its storage pools mount from the network. directories: where they are.
     """
 
     node: str
     address: str
     uplinks: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    directories: tuple[Directory, ...] = ()
     ca_fingerprint: str | None = None
     takeover: str | None = None
 
@@ -364,6 +377,29 @@ def _pool_mount(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
                 )
 
 
+def _pool_directory(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
+    """Rule: a pool has a directory to itself, however many links lead there (domain rules, "Storage pools").
+
+    What the paths themselves tell is found in the document, and with libvirt's pools by the module pextra_pool.
+    """
+    names = {want.pool for want in wanted.directories}
+    others = [(one, "libvirt's storage pool") for one in facts.directories if one.pool not in names]
+    for number, want in enumerate(wanted.directories):
+        required = f"a directory of its own for the pool {want.pool}"
+        remedy = "Give the pool another path, or let no link lead there."
+        path = facts.resolved.get(want.path, want.path)
+        leads = f"{want.path}, which leads to {path}" if path != want.path else want.path
+        place = find_system_place(path)
+        if path != want.path and place is not None:
+            yield Finding(f"{leads}, a place of the system", required, remedy)
+        earlier = [(one, "the pool") for one in wanted.directories[:number]]
+        for other, what in (*earlier, *others):
+            there = facts.resolved.get(other.path, other.path)
+            is_told_elsewhere = is_within(want.path, other.path) or is_within(other.path, want.path)
+            if not is_told_elsewhere and (is_within(path, there) or is_within(there, path)):
+                yield Finding(f"{leads}, in the way of {what} {other.pool} at {there}", required, remedy)
+
+
 def _foreign_deployment(facts: HostFacts, wanted: Wanted) -> Iterable[Finding]:
     """Membership is the certificate: a host of another deployment is never absorbed."""
     member = facts.membership
@@ -396,6 +432,7 @@ RULES: tuple[Rule, ...] = (
     Rule("uplink_exists", "Every declared uplink exists.", _uplink_exists),
     Rule("uplink_management", "No uplink carries an address of the host.", _uplink_management),
     Rule("pool_mount", "Nothing else is mounted where a pool mounts its source.", _pool_mount, is_excusable=False),
+    Rule("pool_directory", "No link leads from a pool's directory to another's.", _pool_directory, is_excusable=False),
     Rule(
         "foreign_deployment",
         "A host of another deployment is taken over only by naming that deployment in pextra_takeover.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.filter.network_mounts import network_mounts
+from ansible_collections.pextra.cloud.plugins.filter.pool_directories import pool_directories
 from ansible_collections.pextra.cloud.plugins.filter.smb_accounts import smb_accounts
 
 NFS = {"host": "192.0.2.9", "export": "/export/vms", "format": "nfs", "username": None, "password": None}
@@ -26,6 +27,13 @@ def test_mounts() -> None:
     ]
     assert [mount["pool"] for mount in network_mounts(POOLS, "node2")] == ["nfs"]
     assert network_mounts(POOLS, "node3") == []
+
+
+def test_directories() -> None:
+    assert pool_directories(POOLS, "node2") == [{"pool": "nfs", "path": "/srv/nfs"}]
+    assert pool_directories(POOLS, "node3") == []
+    everywhere = pool_directories([{**pool, "path": "/srv/a"} for pool in POOLS], "node1")
+    assert [one["pool"] for one in everywhere] == ["local", "nfs", "six", "smb"]
 
 
 def test_accounts() -> None:

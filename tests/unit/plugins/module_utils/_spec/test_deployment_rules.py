@@ -402,6 +402,39 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
         {"pextra_pools": [{"name": "local", "path": "/var/lib"}]},
         ['pextra_pools[0] (local).path: "/var/lib" belongs to the system'],
     ),
+    *(
+        (
+            f"the system's own {path}",
+            {"pextra_pools": [{"name": "local", "path": path}]},
+            [f'pextra_pools[0] (local).path: "{path}" belongs to the system; write a directory of its own'],
+        )
+        for path in (
+            *("/root", "/root/.ssh", "/home/ann/.ssh", "/tmp/x", "/var/tmp", "/proc/1", "/run/x", "/var/run/x"),
+            *("/var/lib/libvirt", "/var/lib/libvirt/qemu", "/var/lib/dpkg/info", "/var/log/x", "/var/spool/cron"),
+            *(
+                "/var/lib/pextra",
+                "/var/lib/pextra/registry",
+                "/var/lib/pextra/pools",
+                "/srv",
+                "/home",
+                "/var",
+                "/usr/x",
+            ),
+        )
+    ),
+    *(
+        (f"a place such as {path}", {"pextra_pools": [{"name": "local", "path": path}]}, [])
+        for path in (
+            *("/srv/vms", "/mnt/nvme", "/home/vms", "/opt/vms", "/data", "/var/lib/vms", "/var/local/vms", "/rootfs"),
+            *(
+                "/var/lib/libvirt/images",
+                "/var/lib/libvirt/images/vms",
+                "/var/lib/pextra/pools/a",
+                "/tmpfs",
+                "/srv/etc",
+            ),
+        )
+    ),
     (
         "a path that climbs",
         {"pextra_pools": [{"name": "local", "path": "/srv/../etc"}]},

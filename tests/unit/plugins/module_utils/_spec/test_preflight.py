@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import parse_mounts
+from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import (
+    parse_mounts,
+    read_pool_directories,
+    resolve,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._spec import _checks
 from ansible_collections.pextra.cloud.plugins.module_utils._spec._address_ranges import REFUSED_RANGES
 from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
     GB,
     RULE_NAMES,
     RULES,
+    Directory,
     HostFacts,
     Interface,
     Membership,
@@ -42,6 +48,7 @@ HOST = HostFacts(
     interfaces=(Interface(name="lo", addresses=("127.0.0.1", "::1")), ETH0, ETH1),
 )
 WANTED = Wanted(node="node1", address="10.0.0.11", uplinks=("eth1",), ca_fingerprint="aa" * 32)
+VMS: dict[str, Any] = {"directories": (Directory("vms", "/srv/vms"),)}
 NFS: dict[str, Any] = {"mounts": (Mount("/srv/vms", "192.0.2.9:/export/vms", "nfs"),)}
 ACME = Membership(deployment="acme", fingerprint="bb" * 32)
 
@@ -129,6 +136,30 @@ def test_mounts_are_read_with_their_escapes() -> None:
         ("pool_mount", {"mounts": (Mount("/srv/vms", "/dev/sdb1"),)}, NFS, "/dev/sdb1 mounted at /srv/vms"),
         ("pool_mount", {"mounts": (Mount("/srv/vms", "192.0.2.9:/other"),)}, NFS, "192.0.2.9:/other mounted at"),
         ("pool_mount", {"mounts": (Mount("/srv/vms/a", "tmpfs"),)}, NFS, "tmpfs mounted at /srv/vms/a"),
+        (
+            "pool_directory",
+            {"resolved": {"/srv/vms": "/etc/libvirt"}},
+            VMS,
+            "/srv/vms, which leads to /etc/libvirt, a place of the system",
+        ),
+        (
+            "pool_directory",
+            {"resolved": {"/srv/vms": "/srv/theirs/a"}, "directories": (Directory("default", "/srv/theirs"),)},
+            VMS,
+            "/srv/vms, which leads to /srv/theirs/a, in the way of libvirt's storage pool default at /srv/theirs",
+        ),
+        (
+            "pool_directory",
+            {"resolved": {"/mnt/link": "/srv/vms"}, "directories": (Directory("default", "/mnt/link"),)},
+            VMS,
+            "/srv/vms, in the way of libvirt's storage pool default at /srv/vms",
+        ),
+        (
+            "pool_directory",
+            {"resolved": {"/srv/b": "/srv/a"}},
+            {"directories": (Directory("a", "/srv/a"), Directory("b", "/srv/b"))},
+            "/srv/b, which leads to /srv/a, in the way of the pool a at /srv/a",
+        ),
         ("foreign_deployment", {"membership": ACME}, {}, 'a certificate of the deployment "acme"'),
         ("foreign_deployment", {"membership": ACME}, {"ca_fingerprint": None}, 'the deployment "acme"'),
         ("foreign_deployment", {"membership": ACME}, {"takeover": "another"}, 'the deployment "acme"'),
@@ -243,5 +274,56 @@ def test_every_rule_has_a_name_of_its_own() -> None:
         "architecture",
         "avx2",
         "pool_mount",
+        "pool_directory",
         "foreign_deployment",
     ]
+
+
+@pytest.mark.parametrize(
+    ("resolved", "directories"),
+    [
+        # Moved to a larger disk by a link, which is nobody's business.
+        ({"/srv/vms": "/mnt/nvme/vms"}, (Directory("default", "/var/lib/libvirt/images"),)),
+        # The pool itself, as libvirt has it.
+        ({"/srv/vms": "/mnt/nvme/vms"}, (Directory("vms", "/srv/vms"),)),
+        # What the paths tell is told by the module that defines pools.
+        ({}, (Directory("default", "/srv/vms/a"),)),
+    ],
+)
+def test_links_that_are_in_nobodys_way(resolved: dict[str, str], directories: tuple[Directory, ...]) -> None:
+    assert evaluate(replace(HOST, resolved=resolved, directories=directories), replace(WANTED, **VMS)).violations == ()
+
+
+def test_links_are_followed_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "real" / "a").mkdir(parents=True)
+    (tmp_path / "near").symlink_to("real")
+    (tmp_path / "far").symlink_to(tmp_path / "near")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "real" / "up").symlink_to("../near/../real/a")
+    where = str(tmp_path)
+    assert resolve(f"{where}/far/a", ()) == f"{where}/real/a"
+    assert resolve(f"{where}/near/up/new/one", ()) == f"{where}/real/a/new/one"
+    assert resolve(f"{where}/circle", ()) == f"{where}/circle"
+    assert resolve("/", ()) == "/"
+
+
+def test_what_is_mounted_from_the_network_is_not_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "nas").mkdir()
+    (tmp_path / "nas" / "link").symlink_to("/nowhere")
+    (tmp_path / "near").symlink_to("nas")
+    path = f"{tmp_path}/near/link/a"
+    assert resolve(path, ()) == "/nowhere/a"
+    for source in ("nas:/export", "//nas/share"):
+        assert resolve(path, (Mount(f"{tmp_path}/nas", source),)) == f"{tmp_path}/nas/link/a"
+    assert resolve(path, (Mount(f"{tmp_path}/nas", "/dev/sdb1"),)) == "/nowhere/a"
+
+
+def test_directories_of_libvirts_pools(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    pool = "<!-- theirs --><pool type='{}'><name>default</name><target><path>{}</path></target></pool>"
+    (tmp_path / "default.xml").write_text(pool.format("dir", "/srv/theirs"))
+    (tmp_path / "vg0.xml").write_text(pool.format("logical", "/dev/vg0"))
+    (tmp_path / "broken.xml").write_text("<pool")
+    (tmp_path / "run" / "default.xml").write_text(f"<poolstate>{pool.format('dir', '/srv/theirs')}</poolstate>")
+    places = (tmp_path, tmp_path / "run", tmp_path / "nowhere")
+    assert read_pool_directories(places) == (Directory("default", "/srv/theirs"),)
