@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from .._errors import Problem
 from .._spec._sizes import show_size
-from .._spec._volume_forms import describe_cycle, find_cycle
+from .._spec._volume_forms import describe_circle, find_circles
 from .._spec.volume import Volume, find_limit_mistakes, merge_limits
 from .._xml.volume import VolumeFacts
 from ._types import Change, Plan, Step, Work
@@ -114,9 +114,9 @@ def _depth(
 def _refuse_depth(want: Volume, wants: Sequence[Volume]) -> RefusedError:
     """wants: what the call wants of the cluster."""
     origins = {one.name: one.clone_of for one in wants if one.state == "present" and one.clone_of is not None}
-    circle = find_cycle(want.name, origins)
-    if circle:
-        return RefusedError(*describe_cycle(circle))
+    circle = find_circles(origins).get(want.name)
+    if circle is not None:
+        return RefusedError(*describe_circle(circle))
     return RefusedError(_TOO_DEEP[want.state], "Do it in several calls.")
 
 

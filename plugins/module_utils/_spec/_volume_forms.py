@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # What can be read block by block; the others are converted by libvirt, within a pool of files.
 BLOCK_FORMATS = ("qcow2", "raw")
+_SHOWN_OF_CIRCLE = 5
 _SOME_ID = f"vol-{'x' * 21}"
 
 
@@ -83,20 +84,28 @@ def find_unfit_clone(
         yield Unfit("size", what, "Leave out size, or give one that is large enough.")
 
 
-def find_cycle(name: str, origins: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the volumes of a circle of clones that a volume is in, itself first; none if it is in no circle.
+def find_circles(origins: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return the circle of clones that each volume is in, of those that are in one.
 
     origins: the name of what each clone is made of, by the clone's.
     """
-    circle = {name: None}
-    origin = origins.get(name)
-    while origin is not None and origin not in circle:
-        circle[origin] = None
-        origin = origins.get(origin)
-    return tuple(circle) if origin == name else ()
+    circles: dict[str, tuple[str, ...]] = {}
+    seen: set[str] = set()
+    for name in origins:
+        way: list[str] = []
+        at: str | None = name
+        while at is not None and at not in seen:
+            seen.add(at)
+            way.append(at)
+            at = origins.get(at)
+        if at in way:
+            circle = tuple(way[way.index(at) :])
+            circles |= dict.fromkeys(circle, circle)
+    return circles
 
 
-def describe_cycle(circle: Sequence[str]) -> tuple[str, str]:
+def describe_circle(circle: Sequence[str]) -> tuple[str, str]:
     """Return (what is wrong with a circle of clones, what to do)."""
-    names = " of ".join([*circle, circle[0]])
-    return f"it is a clone of itself in the end ({names})", "Leave out clone_of of the one that is to be made first."
+    names = circle if len(circle) <= _SHOWN_OF_CIRCLE else [*circle[:_SHOWN_OF_CIRCLE], "..."]
+    way = " of ".join([*names, circle[0]])
+    return f"it is a clone of itself in the end ({way})", "Leave out clone_of of the one that is to be made first."

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from .._ids import is_id
 from ._mistake import Mistake, shown
-from ._volume_forms import Unfit, describe_cycle, find_cycle, find_unfit, find_unfit_clone
+from ._volume_forms import Unfit, describe_circle, find_circles, find_unfit, find_unfit_clone
 from .deployment_elements import Declared
 from .deployment_placement import Key, Reach, find_candidates
 from .pool import Pool
@@ -95,31 +95,39 @@ def _find_clone_mistakes(volumes: Sequence[Declared[Volume]]) -> list[Mistake]:
     for (cluster, name), spec in present.items():
         if spec.clone_of is not None:
             origins.setdefault(cluster, {})[name] = spec.clone_of
+    circles = {cluster: find_circles(found) for cluster, found in origins.items()}
+    sizes: dict[Key, int | None] = {}
     mistakes: list[Mistake] = []
     for element in volumes:
         spec, path = element.spec, element.path
         source = present.get((spec.cluster, spec.clone_of or ""))
         if spec.state != "present" or source is None or source.name == spec.name:
             continue
-        circle = find_cycle(spec.name, origins[spec.cluster])
-        if circle:
-            mistakes.append(Mistake(f"{path}.clone_of", _clauses(*describe_cycle(circle))))
+        circle = circles[spec.cluster].get(spec.name)
+        if circle is not None:
+            mistakes.append(Mistake(f"{path}.clone_of", _clauses(*describe_circle(circle))))
         elif spec.pool is not None and source.pool is not None and not is_id(spec.pool) and not is_id(source.pool):
-            size = _size_of(source, present)
+            size = _size_of(source, present, sizes)
             mistakes += [
                 _mistake_of(unfit, path) for unfit in find_unfit_clone(spec, spec.pool, source.name, source.pool, size)
             ]
     return mistakes
 
 
-def _size_of(volume: Volume, present: Mapping[Key, Volume]) -> int | None:
-    """Return the size in MiB that a volume is made with, of a clone that does not say it that of its origin."""
-    seen: set[str] = set()
+def _size_of(volume: Volume, present: Mapping[Key, Volume], known: dict[Key, int | None]) -> int | None:
+    """Return the size in MiB that a volume is made with, of a clone that does not say it that of its origin.
+
+    known: sizes that were found before; the volumes on the way are added.
+    """
+    way: list[Key] = []
     found: Volume | None = volume
-    while found is not None and found.size is None and found.clone_of is not None and found.name not in seen:
-        seen.add(found.name)
-        found = present.get((found.cluster, found.clone_of))
-    return found.size if found is not None else None
+    while found is not None and found.size is None and (key := (found.cluster, found.name)) not in known:
+        known[key] = None
+        way.append(key)
+        found = present.get((found.cluster, found.clone_of or ""))
+    size = None if found is None else found.size or known[found.cluster, found.name]
+    known |= dict.fromkeys(way, size)
+    return size
 
 
 def _find_attachment_mistakes(

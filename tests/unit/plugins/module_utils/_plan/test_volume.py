@@ -356,7 +356,7 @@ REFUSED: dict[str, tuple[tuple[Volume, ...], Volume, str]] = {
     "a circle": (
         (),
         Volume(name="d4", pool="shared", clone_of="d3"),
-        "a clone of itself in the end (d3 of d4 of d3)",
+        "a clone of itself in the end (d4 of d3 of d4)",
     ),
     "too deep": ((), Volume(name="d4", pool="shared", clone_of="d3"), "deep"),
 }
