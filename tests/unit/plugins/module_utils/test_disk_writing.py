@@ -29,6 +29,7 @@ def blocks_of(size: int, numbers: list[int], seed: int = 1) -> list[tuple[int, b
             start = chance.randrange(length)
             piece = chance.randbytes(min(70_000, length - start))
             data[start : start + len(piece)] = piece
+        data[chance.randrange(length)] = 1  # of zeros alone it would be no block
         found.append((number * BLOCK, bytes(data)))
     return found
 
