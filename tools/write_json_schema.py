@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write what is generated from the tables of the deployment document: its JSON Schema, and the reference of its keys.
 
-The tables in plugins/module_utils/_spec are the source. `--check` writes nothing and fails if a file differs.
+The tables in plugins/module_utils/_nouns are the source. `--check` writes nothing and fails if a file differs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ END = "<!-- End of the reference -->\n"
 def render_files() -> dict[Path, str]:
     """Return each generated file with its content."""
     sys.path.insert(0, str(ROOT / ".build" / "unit"))
-    from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_reference import render_reference
-    from ansible_collections.pextra.cloud.plugins.module_utils._spec.json_schema import build_schema
+    from ansible_collections.pextra.cloud.plugins.module_utils._document.reference import render_reference
+    from ansible_collections.pextra.cloud.plugins.module_utils._document.schema import build_schema
 
     guide = GUIDE.read_text(encoding="utf-8")
     head, rest = guide.split(BEGIN, 1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write what modules share into their documentation: options from the tables of fields, and returned values.
 
-The tables in plugins/module_utils/_spec are the source of the options. Ansible knows no fragments of returned values,
+The tables in plugins/module_utils/_nouns are the source of the options. Ansible knows no fragments of returned values,
 so those that several modules have are written into each from tools/returned. `--check` writes nothing and fails if a
 file differs.
 """
@@ -46,7 +46,7 @@ NOUNS = {
     "image": Noun("image", "images", "images"),
     "vswitch": Noun("vswitch", "vswitches", "vSwitches"),
     "port_group": Noun("port_group", "port_groups", "port groups"),
-    "vm": Noun("vm", "vms", "instances"),
+    "vm": Noun("instance", "vms", "instances"),
     "volume": Noun("volume", "volumes", "volumes"),
     "volume_export": Noun("volume_export", "exports", "exports", one="export"),
 }
@@ -95,7 +95,7 @@ def render_options(name: str) -> str:
     """Return the YAML of a module's own options: those of one, and the list of many, which repeats none of them."""
     noun = NOUNS.get(name.removeprefix("pextra_"))
     spec = importlib.import_module(
-        f"ansible_collections.pextra.cloud.plugins.module_utils._spec.{noun.spec if noun else 'disk'}"
+        f"ansible_collections.pextra.cloud.plugins.module_utils._nouns.{noun.spec if noun else 'drive'}.spec"
     )
     each = _document(spec.FIELDS)
     if noun is None:
@@ -192,13 +192,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _document(table: Any) -> dict[str, Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
+    from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import options_of
 
     return _document_options(table, options_of(table))
 
 
 def _document_options(table: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import REQUIRED, show_made
+    from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import REQUIRED, show_made
 
     documented = {}
     for name, field in table.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.plugin_utils.image_files import ImageFiles
 from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_tree, shown_progress
 

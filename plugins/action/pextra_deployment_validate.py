@@ -21,31 +21,27 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake, shown
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import Extent, Unreadable, make_plain
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import Inventory, read_deployment
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.document import Inventory, read_deployment
+from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import (
     COORDINATORS,
     GROUP,
     InventoryHost,
     host_path,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_instances import VARIABLE
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_report import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.replicas import VARIABLE
+from ansible_collections.pextra.cloud.plugins.module_utils._document.report import (
     describe_mistakes,
     list_mistakes,
     sort_mistakes,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import (
-    DOCUMENT,
-    HOST,
-    ROLE_VARIABLES,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.role_variables import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.role_variables import (
     find_role_mistakes,
     read_argument_spec,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST, ROLE_VARIABLES
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent, Unreadable, make_plain
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 
 INDEX = "pextra_index"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._run_report import collect_problems, render_report
 
 NOTED = "pextra_problems"

@@ -35,7 +35,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._addresses import canonical_address
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.addresses import canonical_address
 
 
 class FilterModule:

@@ -8,22 +8,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from ._ceph_keys import read_key
-from ._defects import as_problem
-from ._errors import HypervisorError, PextraError, Problem, UnreachableError
-from ._plan._claims import Claim
-from ._plan._rows import Row
-from ._pool_kinds import CEPH_PORT
-from ._registry import claims
-from ._registry.store import Registry
-from ._spec.node import default_reserved
+from ._doors.ceph.keys import read_key
+from ._doors.registry import claims
+from ._doors.registry.store import Registry
+from ._engine.defects import as_problem
+from ._model.claims import Claim
+from ._model.errors import (
+    HypervisorError,
+    PextraError,
+    Problem,
+    UnreachableError,
+)
+from ._model.rows import Row
+from ._nouns.node.spec import default_reserved
+from ._nouns.pool.kinds import CEPH_PORT
 
 if TYPE_CHECKING:
+    from ._doors.ceph.rbd import CephPool
     from ._doors.libvirt.hypervisor import Hypervisor
     from ._doors.ovsdb.labels import NodeLabels
     from ._doors.ovsdb.protocol import Ovsdb
     from ._doors.ovsdb.switch import Switch
-    from ._rbd import CephPool
 
 Result = TypeVar("Result")
 _CLOSED_AT_ONCE = 32
@@ -228,7 +233,7 @@ class Cloud:
 def _connect_ceph(pool: Row) -> CephPool:
     resource = f"pool {pool.name}"
     try:
-        from ._rbd import CephPool
+        from ._doors.ceph.rbd import CephPool
     except ImportError as error:
         raise PextraError(
             [

@@ -14,14 +14,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._cloud import Cloud
-from ._defects import as_problem
-from ._engine import Terms, converge, name_holder, summarise
-from ._errors import LeaseError, PextraError, RegistryError
-from ._plan.registered_pools import plan_registered, wants_of_registry
-from ._registry.leases import Leases
-from ._registry.store import Registry
-from ._resource._base import Options
-from ._resource.pool import PoolResource
+from ._doors.registry.leases import Leases
+from ._doors.registry.store import Registry
+from ._engine.converge import (
+    Terms,
+    converge,
+    name_holder,
+    summarise,
+)
+from ._engine.defects import as_problem
+from ._engine.noun import Options
+from ._model.errors import LeaseError, PextraError, RegistryError
+from ._nouns.pool.registered import plan_registered, wants_of_registry
+from ._nouns.pool.resource import PoolResource
 
 _LEASE = "job propagation"
 # A module that changes a pool is not waited for long: the next round comes soon.

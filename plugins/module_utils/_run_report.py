@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ._errors import Problem
+from ._model.errors import Problem
 
 
 def collect_problems(noted: Mapping[str, Sequence[Mapping[str, Any]]], present: Iterable[str]) -> list[Problem]:

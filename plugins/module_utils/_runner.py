@@ -1,4 +1,4 @@
-"""What is Ansible's in every module: options in, results out; what is between them is the engine (_engine.py).
+"""What is Ansible's in every module: options in, results out; what is between them is the engine (_engine/converge.py).
 
 The only reader of check mode, and the only place where errors become results.
 """
@@ -14,19 +14,26 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._argspec import CHANGING, info_arguments, resource_arguments
-from ._defects import as_problem
-from ._errors import ConsentError, InvalidInputError, NotConvergedError, PextraError, Problem, RefusedError
-from ._host_engine import HostWork, converge_on_host
-from ._plan._diff import render_diff
+from ._engine.defects import as_problem
+from ._engine.diff import render_diff
+from ._engine.own_host import HostWork, converge_on_host
+from ._fields.argspec import CHANGING, info_arguments, resource_arguments
+from ._fields.field import Table
+from ._model.errors import (
+    ConsentError,
+    InvalidInputError,
+    NotConvergedError,
+    PextraError,
+    Problem,
+    RefusedError,
+)
+from ._model.mistake import Mistake
 from ._run_report import describe_silence
-from ._spec._fields import Table
-from ._spec._mistake import Mistake
 
 if TYPE_CHECKING:
     from ._cloud import Cloud
-    from ._engine import Result
-    from ._resource._base import Resource
+    from ._engine.converge import Result
+    from ._engine.noun import Resource
 
 _SHOWN_DIFFS = 200
 # The answer of a module that would change something, and cannot know what.
@@ -90,14 +97,14 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
     given = {name: [str(raw.get("name")) for raw in raws] for name, raws in elements.items()}
     invocation = {"invocation": {"module_args": {**module.params, **given}}}
     try:
-        from . import _deployment
+        from ._document import converge as _deployment
     except ImportError as error:
         if module.check_mode:
             _exit_unknown(module, f"the Python library {error.name} is not installed here yet", _CHANGES)
         module.fail_json(msg=describe_missing(error), **invocation)
         raise
-    from ._engine import Terms, name_holder
-    from ._plan.tree import render_tree
+    from ._engine.converge import Terms, name_holder
+    from ._nouns.registry.tree import render_tree
 
     try:
         with ExitStack() as stack:
@@ -164,7 +171,7 @@ def run_info(
             cloud = _open(module, stack)
             if cloud is None:
                 _exit_unknown(module, "there is no registry yet", nothing)
-            from ._resource._base import Options
+            from ._engine.noun import Options
 
             have = resource.read(cloud, (), Options(module.params))
             found = resource.describe((), have)
@@ -256,7 +263,7 @@ def _exit_unknown(module: AnsibleModule, why: str, result: Mapping[str, Any]) ->
 
 def _open(module: AnsibleModule, stack: ExitStack) -> Cloud | None:
     from ._cloud import Cloud
-    from ._registry.store import Registry, is_there, sqlite_path
+    from ._doors.registry.store import Registry, is_there, sqlite_path
 
     url = module.params["registry"]
     path = sqlite_path(url)
@@ -272,8 +279,8 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
         cloud = _open(module, stack)
         if cloud is None:
             _exit_unknown(module, "there is no registry yet", _CHANGES)
-        from ._engine import Terms, converge, name_holder
-        from ._resource._base import Options
+        from ._engine.converge import Terms, converge, name_holder
+        from ._engine.noun import Options
 
         terms = Terms(
             name_holder(_who(module)),
@@ -320,7 +327,7 @@ def _finish(
     wants: Sequence[Any],
     outcome: Result,
 ) -> NoReturn:
-    from ._engine import summarise
+    from ._engine.converge import summarise
 
     plan = outcome.plan
     for warning in plan.warnings:

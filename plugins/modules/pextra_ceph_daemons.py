@@ -124,8 +124,8 @@ osds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import DaemonsWork
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.osd import Wanted
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.daemons import DaemonsWork
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.osd import Wanted
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {

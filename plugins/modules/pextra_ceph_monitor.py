@@ -81,7 +81,7 @@ errors:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import MonitorWork
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.daemons import MonitorWork
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {

@@ -92,7 +92,7 @@ path:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.discarding import DiscardingWork
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.discarding import DiscardingWork
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {

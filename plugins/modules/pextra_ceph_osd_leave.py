@@ -111,8 +111,8 @@ is_known:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import ADMIN, ADMIN_KEYRING, connected
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import DrainingWork, PurgingWork
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ceph.monitors import ADMIN, ADMIN_KEYRING, connected
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.leaving import DrainingWork, PurgingWork
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 CONNECT_TIMEOUT_S = 60

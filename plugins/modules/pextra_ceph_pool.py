@@ -127,7 +127,7 @@ health:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.pools import PoolsWork, WantedPool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.pools import PoolsWork, WantedPool
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
 
 ARGUMENTS = {

@@ -221,12 +221,12 @@ clusters:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 
     return ClusterResource
 

@@ -99,7 +99,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 
     return ClusterResource
 

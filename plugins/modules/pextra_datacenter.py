@@ -222,12 +222,12 @@ datacenters:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.datacenter import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
 
     return DatacenterResource
 

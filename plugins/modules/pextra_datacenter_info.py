@@ -104,7 +104,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
 
     return DatacenterResource
 

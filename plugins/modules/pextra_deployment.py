@@ -182,19 +182,17 @@ tree:
   sample: "acme · Montreal · mtl-1   3 of 3 nodes healthy · 8 of 8 instances as declared"
 """
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster import spec as cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter import spec as datacenter
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image import spec as image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import spec as vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node import spec as node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization import spec as organization
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool import spec as pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group import spec as port_group
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume import spec as volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch import spec as vswitch
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_deployment
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import (
-    cluster,
-    datacenter,
-    image,
-    node,
-    organization,
-    pool,
-    port_group,
-    vm,
-    volume,
-    vswitch,
-)
 
 _TABLES = {
     "organizations": organization.FIELDS,

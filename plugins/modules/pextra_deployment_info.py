@@ -120,9 +120,9 @@ volumes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMON
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import COMMON
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.tree import render_tree
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 
@@ -132,8 +132,8 @@ def main() -> None:
     )
     try:
         from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-        from ansible_collections.pextra.cloud.plugins.module_utils._deployment import read_everything
-        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import (
+        from ansible_collections.pextra.cloud.plugins.module_utils._document.converge import read_everything
+        from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import (
             Registry,
             is_there,
             sqlite_path,

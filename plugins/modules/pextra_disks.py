@@ -119,11 +119,11 @@ sets:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import Tools
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_preparation import DisksWork
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.drives import Tools
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import options_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.preparing import DisksWork
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.spec import FIELDS, parse_disk_sets
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import require_no_mistakes, run_on_host
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import FIELDS, parse_disk_sets
 
 ARGUMENTS: dict[str, Any] = {
     "node": {"type": "str", "required": True},

@@ -49,9 +49,9 @@ disks:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import Tools, read_seen
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk import describe_disk
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.drives import Tools, read_seen
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.plan import describe_disk
 
 
 def main() -> None:

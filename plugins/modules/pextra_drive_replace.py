@@ -108,12 +108,12 @@ set:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._argspec import options_of
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_host import Tools
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_replacement import ReplacementWork
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk_replacement import Drive
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.drives import Tools
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import options_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.replacement import Drive
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.replacing import ReplacementWork
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.spec import FIELDS, parse_disk_sets
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import require_no_mistakes, run_on_host
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import FIELDS, parse_disk_sets
 
 ARGUMENTS: dict[str, Any] = {
     "node": {"type": "str", "required": True},

@@ -363,12 +363,12 @@ images:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
 
     return ImageResource
 

@@ -179,7 +179,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
 
     return ImageResource
 

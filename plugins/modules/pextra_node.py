@@ -257,12 +257,12 @@ nodes:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.node import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.resource import NodeResource
 
     return NodeResource
 

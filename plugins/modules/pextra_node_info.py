@@ -120,7 +120,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.resource import NodeResource
 
     return NodeResource
 

@@ -437,12 +437,12 @@ pools:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.resource import PoolResource
 
     return PoolResource
 

@@ -162,7 +162,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.resource import PoolResource
 
     return PoolResource
 

@@ -244,12 +244,12 @@ port_groups:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group import PortGroupResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.resource import PortGroupResource
 
     return PortGroupResource
 

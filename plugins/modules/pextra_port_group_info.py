@@ -119,7 +119,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group import PortGroupResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.resource import PortGroupResource
 
     return PortGroupResource
 

@@ -148,15 +148,14 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.facts import (
     describe,
     fingerprint,
     read_host_facts,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._kvm import probe_host_kvm
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
-    Directory,
-    Mount,
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.kvm import probe_host_kvm
+from ansible_collections.pextra.cloud.plugins.module_utils._model.host_facts import Directory, Mount
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.preflight import (
     Wanted,
     check_exceptions,
     evaluate,

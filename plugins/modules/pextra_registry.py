@@ -85,8 +85,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.pextra.cloud.plugins.module_utils._argspec import COMMON
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import COMMON
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 _ARGUMENTS = {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}
@@ -96,8 +96,8 @@ def main() -> None:
     module = RegistryModule(argument_spec=_ARGUMENTS, supports_check_mode=True)
     try:
         from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, sqlite_path
-        from ansible_collections.pextra.cloud.plugins.module_utils._resource import registry as registry_resource
+        from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry, sqlite_path
+        from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry import resource as registry_resource
     except ImportError as error:
         if module.check_mode:
             module.exit_json(changed=True, unknown=True, msg=f"{error.name} is not installed here yet")

@@ -127,16 +127,16 @@ leases:
 """
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.pextra.cloud.plugins.module_utils._argspec import info_arguments
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import info_arguments
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
 
 
 def main() -> None:
     module = RegistryModule(**info_arguments({"limit": {"type": "int", "default": 100}}))
     try:
-        from ansible_collections.pextra.cloud.plugins.module_utils._registry import audit, leases
-        from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+        from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit, leases
+        from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
     except ImportError as error:
         module.fail_json(msg=missing_required_lib(str(error.name)))
         return

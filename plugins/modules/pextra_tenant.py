@@ -203,12 +203,12 @@ tenants:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.organization import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization.resource import TenantResource
 
     return TenantResource
 

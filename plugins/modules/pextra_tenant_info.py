@@ -97,7 +97,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization.resource import TenantResource
 
     return TenantResource
 

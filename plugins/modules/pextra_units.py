@@ -118,9 +118,9 @@ errors:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.unit.plan import Unit
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.unit.resource import UnitsWork
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_on_host
-from ansible_collections.pextra.cloud.plugins.module_utils._unit_host import UnitsWork
-from ansible_collections.pextra.cloud.plugins.module_utils._units import Unit
 
 ARGUMENTS = {
     "units": {

@@ -600,12 +600,12 @@ vms:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 
     return VmResource
 

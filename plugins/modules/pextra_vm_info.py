@@ -179,7 +179,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 
     return VmResource
 

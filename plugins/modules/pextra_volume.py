@@ -486,12 +486,12 @@ volumes:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume import VolumeResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.resource import VolumeResource
 
     return VolumeResource
 

@@ -208,12 +208,12 @@ exports:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume_export.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume_export import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume_export import ExportResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume_export.resource import ExportResource
 
     return ExportResource
 

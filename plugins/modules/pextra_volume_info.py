@@ -206,7 +206,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume import VolumeResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.resource import VolumeResource
 
     return VolumeResource
 

@@ -310,12 +310,12 @@ vswitches:
 
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import FIELDS
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import FIELDS
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
 
     return VswitchResource
 

@@ -174,7 +174,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_in
 
 
 def _load() -> type[Any]:
-    from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
 
     return VswitchResource
 

@@ -18,16 +18,16 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-from ansible_collections.pextra.cloud.plugins.module_utils._controller_digests import DigestCache
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._image_cache import DIRECTORY, cached_path
-from ansible_collections.pextra.cloud.plugins.module_utils._image_inspection import inspect_image
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import FETCH_TEXT, STAGE_TEXT
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import is_url
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_trust import from_inline, to_inline
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_trust import mirrored as in_mirror
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.digests import DigestCache
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.image_files import DIRECTORY, cached_path
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.image_inspection import inspect_image
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.source import is_url
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.presence import FETCH_TEXT, STAGE_TEXT
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS, Image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.trust import from_inline, to_inline
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.trust import mirrored as in_mirror
 
 # More than any signature, public key or list of checksums takes.
 _SMALL = 1024**2

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import GROUP
+from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import GROUP
 
 try:
     from ansible._internal._datatag._tags import Origin

@@ -17,7 +17,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.pextra.cloud.plugins.module_utils._progress import DIRECTORY
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.progress import DIRECTORY
 
 FIRST_AFTER_S = 4.0
 EVERY_S = 4.0

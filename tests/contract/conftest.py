@@ -13,11 +13,11 @@ import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors import hung_nodes
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import NotFoundError
-from ansible_collections.pextra.cloud.plugins.module_utils._names import image_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import render_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import NotFoundError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 
 HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>
 <cores>4</cores><threads>1</threads></cpu><memory>8192000</memory>

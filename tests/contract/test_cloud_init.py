@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import render_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
 
 MAC = "52:54:00:12:34:56"
 # cloud-init, and what its renderers import that is no requirement of ours. All of it is Python alone.

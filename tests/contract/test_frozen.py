@@ -21,7 +21,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hyperv
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb import protocol, tls
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_socket, connect_tls
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import HypervisorError, UnreachableError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, UnreachableError
 
 OPENING_S = 0.5
 ASK_AFTER_S, ANSWER_S = 0.3, 0.7

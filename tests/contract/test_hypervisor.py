@@ -14,13 +14,13 @@ import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import connection
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
     HypervisorError,
     NotFoundError,
     UnreachableError,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
     URI,
     Disk,
     DomainModel,
@@ -30,12 +30,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     VolumeLabel,
     parse_domain,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
     edit_domain,
     render_domain,
     render_labels,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import render_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 
 ABSENT = "00000000-0000-0000-0000-000000000002"
 

@@ -23,29 +23,29 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.networ
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.switch import Switch
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_socket
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import SwitchError, UnreachableError
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
+from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import (
     UNTAGGED,
     BridgeEdit,
     BridgeRecord,
     PortVlan,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import LABEL, networks_from_labels
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
-from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group import PortGroupResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.network import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import SwitchError, UnreachableError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.resource import PortGroupResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.definition import (
     edit_port_group,
     parse_network,
     render_network,
     render_port_group,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.labels import LABEL, networks_from_labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_tls
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import UnreachableError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import UnreachableError
 
 from tests.contract.authority import Authority
 

@@ -14,26 +14,26 @@ from typing import Any
 
 import libvirt
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import image_files as _image_cache
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
     HypervisorError,
     NotFoundError,
     PextraError,
     Problem,
     SwitchError,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
-from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import Image
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import Pool
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import render_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import Image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.resource import PoolResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import Pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 
 HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>
 <cores>4</cores><threads>1</threads></cpu><memory>8192000</memory>

@@ -15,10 +15,10 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import HypervisorError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info
 
 Result = dict[str, Any]

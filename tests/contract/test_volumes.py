@@ -6,19 +6,19 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import NotFoundError
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._names import parse_standalone, standalone_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Limits
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import NotFoundError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import parse_standalone, standalone_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk, DomainModel, Labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import render_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import (
     Attachment,
     parse_attachments,
     render_attachment,
     tuning_of,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, DomainModel, Labels
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import render_domain
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import parse_volume, render_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import parse_volume, render_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Limits
 
 ID = "vol-qthm_iLrflJ_DtSS1l4Gx"
 FILE = standalone_volume("data", ID, "qcow2")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.document import (
     Deployment,
     Inventory,
     read_deployment,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import InventoryHost
+from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import InventoryHost
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake
 
 FILES = {"/site/images/tiny.qcow2"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._disk_state import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.drives import (
     Content,
     Disk,
     Member,
@@ -12,7 +12,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._disk_state imp
     VolumeGroup,
     Zpool,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import DiskSet, parse_disk_sets
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.spec import DiskSet, parse_disk_sets
 
 GIB = 1024**3
 

@@ -14,25 +14,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import mac_of, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import AttachDevice, UpdateDevice
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan, Step, Work
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.placement import Capacity
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import mac_of, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import Seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
+    Disk,
+    DomainModel,
+    parse_domain,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
+    edit_domain,
+    render_domain,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import Capacity
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import (
     Consent,
     Domain,
     NodeState,
     VmHave,
-    plan_vms,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import KINDS, volume_place
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import Seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm, complete_new
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, DomainModel, parse_domain
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain, render_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import AttachDevice, UpdateDevice
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import KINDS, volume_place
 
 ROOT_ORGANIZATION = Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "", {"root": True})
 OTHER_ORGANIZATION = Row("org-BBBBBBBBBBBBBBBBBBBBB", "organization", "umbrella")

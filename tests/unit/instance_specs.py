@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from hypothesis import strategies as st
 from instance_model import whole
 

@@ -15,14 +15,19 @@ from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import HypervisorError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Plan, Step, Work
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
-from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import NAME, STATE, parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import (
+    Change,
+    Plan,
+    Step,
+    Work,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run, run_info
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import NAME, STATE, parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake
 
 FIELDS = {
     "name": NAME,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import (
     ALL_VLANS,
     BridgeEdit,
     BridgeRecord,
@@ -16,14 +14,16 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import 
     SwitchRecord,
     access,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._network_state import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.definition import Attachment
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import (
     NetworkHave,
     NetworkState,
     NodeState,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan, Step, Work
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.network import Attachment
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
 NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in (1, 2, 3))

@@ -12,27 +12,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._names import find_standalones
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan, Step
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume import plan_volumes
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import find_standalones
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import KINDS, volume_place
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import (
+    Attachment,
+    parse_attachments,
+    render_attachment,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Import, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import (
     ImportFile,
     Shelf,
     User,
     VolumeHave,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import KINDS, volume_place
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Import, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import (
-    Attachment,
-    parse_attachments,
-    render_attachment,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
 
 MIB = 1024**2
 GIB = 1024**3

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 
-from .._errors import Problem, UnreachableError
+from .._model.errors import Problem, UnreachableError
 
 CA_FILE = "/etc/pki/pextra/ca.pem"
 CRL_FILE = "/etc/pki/pextra/crl.pem"

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def watch_engine() -> list[float]:
     """Return where the engine's times will be put."""
-    engine = importlib.import_module("ansible_collections.pextra.cloud.plugins.module_utils._engine")
+    engine = importlib.import_module("ansible_collections.pextra.cloud.plugins.module_utils._engine.converge")
     carry_out, times = engine._carry_out, []
 
     def timed(*arguments: Any) -> Any:

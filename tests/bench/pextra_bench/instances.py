@@ -23,9 +23,9 @@ def declare(count: int, *, state: str = "present") -> list[dict[str, Any]]:
 
 def render(count: int) -> list[dict[str, str]]:
     """The same as the XML that the module itself writes, for the peers."""
-    from ansible_collections.pextra.cloud.plugins.module_utils import _ids
-    from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import DomainModel, Labels
-    from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import render_domain
+    from ansible_collections.pextra.cloud.plugins.module_utils._model import ids as _ids
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel, Labels
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import render_domain
 
     rendered = []
     for number in range(1, count + 1):

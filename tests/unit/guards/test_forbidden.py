@@ -27,7 +27,7 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
         PLUGINS,
         "modules use run_command",
         # Asked for in the middle of applying a plan, layers below the module that has run_command.
-        {"plugins/module_utils/_image_signature.py"},
+        {"plugins/module_utils/_doors/host/signatures.py"},
     ),
     (r"\bmodule_utils\.(six|_text|common\._collections_compat)\b", PLUGINS, "gone from ansible-core", set()),
     (r"\bignore_errors\b", ANSIBLE, "an error is handled or it is one", set()),
@@ -42,11 +42,11 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
         PLUGINS,
         "wait for an event where there is one",
         {
-            "plugins/module_utils/_registry/leases.py",  # other processes' leases raise no event
-            "plugins/module_utils/_ceph/waiting.py",  # Ceph's health and its moving of data raise no event
+            "plugins/module_utils/_doors/registry/leases.py",  # other processes' leases raise no event
+            "plugins/module_utils/_nouns/ceph/waiting.py",  # Ceph's health and its moving of data raise no event
             "plugins/module_utils/_doors/libvirt/volumes.py",  # udev's device of a volume, of which nobody tells
             # libvirt looks at no pool in which it makes a volume, and tells nobody when it has made it
-            "plugins/module_utils/_resource/_volume_reading.py",
+            "plugins/module_utils/_nouns/volume/reading.py",
         },
     ),
 ]

@@ -174,21 +174,23 @@ def test_common_values_are_written(module: str) -> None:
     assert ("written by tools/write_module_docs.py" in text) != (module in WITHOUT_COMMON_VALUES)
 
 
-# What decides for a module, where that is not the planner that its _resource imports.
+# What a module is called by, where that is not its noun.
+NOUNS = {"tenant": "organization", "vm": "instance"}
+# What decides for a module, where that is not the planner that its resource imports.
 DECIDES = {
-    "ceph_monitor": "_ceph.daemons",
-    "ceph_daemons": "_ceph.osd",
-    "ceph_osd_leave": "_ceph.leaving",
-    "ceph_osd_discard": "_ceph.discarding",
-    "ceph_pool": "_ceph.pools",
-    "deployment": "_deployment",
-    "deployment_validate": "_spec.deployment",
-    "preflight": "_spec.preflight",
-    "disks": "_plan.disk",
-    "drive_replace": "_plan.disk_replacement",
-    "registry": "_plan.rebuild",
+    "ceph_monitor": "_nouns.ceph.daemons",
+    "ceph_daemons": "_nouns.ceph.osd",
+    "ceph_osd_leave": "_nouns.ceph.leaving",
+    "ceph_osd_discard": "_nouns.ceph.discarding",
+    "ceph_pool": "_nouns.ceph.pools",
+    "deployment": "_document.converge",
+    "deployment_validate": "_document.document",
+    "preflight": "_nouns.node.preflight",
+    "disks": "_nouns.drive.plan",
+    "drive_replace": "_nouns.drive.replacement",
+    "registry": "_nouns.registry.rebuild",
     "run_report": "_run_report",
-    "units": "_units",
+    "units": "_nouns.unit.plan",
 }
 
 
@@ -196,7 +198,7 @@ DECIDES = {
 def test_what_decides_has_a_unit_test(module: str) -> None:
     noun = module.removeprefix("pextra_").removesuffix("_info")
     deciding = {DECIDES[noun]} if noun in DECIDES else planners(noun)
-    assert deciding, f"_resource/{noun}.py imports no planner"
+    assert deciding, f"_nouns/{noun}/resource.py imports no planner"
     unit = (path for path in files(".py", below=ROOT / "tests" / "unit") if path.parent.name != "guards")
     tests = [path.read_text(encoding="utf-8") for path in unit]
     for name in deciding:
@@ -206,13 +208,12 @@ def test_what_decides_has_a_unit_test(module: str) -> None:
 
 
 def planners(noun: str) -> set[str]:
-    """The modules of _plan from which a noun's resource takes its plan_ functions."""
+    """The files from which a noun's resource takes its plan_ functions."""
+    folder = NOUNS.get(noun, noun)
     return {
-        node.module.lstrip(".")
-        for node in ast.walk(parsed(MODULE_UTILS / "_resource" / f"{noun}.py"))
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("_plan.")
-        and any(alias.name.startswith("plan_") for alias in node.names)
+        f"_nouns.{node.module}" if node.level == 2 else f"_nouns.{folder}.{node.module}"
+        for node in ast.walk(parsed(MODULE_UTILS / "_nouns" / folder / "resource.py"))
+        if isinstance(node, ast.ImportFrom) and any(alias.name.startswith("plan_") for alias in node.names)
     }
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "roles/node/files/differing.sh"

@@ -11,11 +11,22 @@ from urllib.parse import urlsplit
 
 import libvirt
 
-from ..._errors import HypervisorError, NotFoundError, PextraError, Problem, UnreachableError
+from ..._model.errors import (
+    HypervisorError,
+    NotFoundError,
+    PextraError,
+    Problem,
+    UnreachableError,
+)
 from .. import hung_nodes, tls
 from ..bounded import TooLateError, bounded
 from .faults import errno_of
-from .watch import ANSWER_S, Call, Watch, shut_sockets
+from .watch import (
+    ANSWER_S,
+    Call,
+    Watch,
+    shut_sockets,
+)
 
 TLS_PORT = 16514
 _CONNECT_TIMEOUT_S = 5.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import libvirt
 
-from ..._errors import HypervisorError, NotFoundError, Problem
+from ..._model.errors import HypervisorError, NotFoundError, Problem
 from .domains import Domains, affect
 
 # A guest that runs takes a moment to let go of a device; one that does not listen, or uses it, takes for ever.

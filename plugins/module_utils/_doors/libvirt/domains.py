@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import libvirt
 
-from ..._errors import NotFoundError, Problem
+from ..._model.errors import NotFoundError, Problem
 from .connection import Connection
 from .faults import passing_over
 

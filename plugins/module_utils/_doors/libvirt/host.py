@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import libvirt
 
-from ..._errors import HypervisorError
+from ..._model.errors import HypervisorError
 from .connection import Connection
 from .faults import passing_over
 

@@ -11,7 +11,12 @@ from typing import Any
 
 import libvirt
 
-from ..._errors import HypervisorError, NotFoundError, PextraError, Problem
+from ..._model.errors import (
+    HypervisorError,
+    NotFoundError,
+    PextraError,
+    Problem,
+)
 from ..bounded import TooLateError, begin, wait
 from .connection import Connection
 from .domains import Domains

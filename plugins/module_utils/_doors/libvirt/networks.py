@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import libvirt
 
-from ..._errors import NotFoundError
+from ..._model.errors import NotFoundError
 from .connection import Connection
 
 

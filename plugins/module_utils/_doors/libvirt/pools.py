@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 import libvirt
 
-from ..._errors import BusyError, HypervisorError, NotFoundError, Problem
+from ..._model.errors import (
+    BusyError,
+    HypervisorError,
+    NotFoundError,
+    Problem,
+)
 from .connection import Connection
 
 POOL_START_TIMEOUT_S = 60.0

@@ -6,7 +6,7 @@ import contextlib
 
 import libvirt
 
-from ..._errors import NotFoundError
+from ..._model.errors import NotFoundError
 from .connection import Connection
 
 

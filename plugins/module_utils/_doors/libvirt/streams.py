@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
-from ..._errors import PextraError
+from ..._model.errors import PextraError
 from .volumes import Volumes
 from .watch import Call
 
 if TYPE_CHECKING:
-    from ..._disk_blocks import Blocks
+    from ..host.blocks import Blocks
 
 # A part of a transfer, which a slow disk may hold up.
 _TRANSFER_LIMIT_S = 60.0

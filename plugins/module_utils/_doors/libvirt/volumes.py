@@ -12,7 +12,7 @@ from typing import Any
 
 import libvirt
 
-from ..._errors import NotFoundError, Problem
+from ..._model.errors import NotFoundError, Problem
 from .connection import Connection
 from .faults import errno_of, passing_over
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from ..._errors import Problem
+from ..._model.errors import Problem
 
 _LOOK_EVERY_S = 0.25
 # A silent call lets the daemon be asked, again and again as long as it answers; it has this long to.

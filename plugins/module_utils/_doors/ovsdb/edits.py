@@ -6,9 +6,28 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ..._errors import Problem, SwitchError
-from ..._plan._bridge import BridgeEdit, BridgeRecord, InterfaceRecord, PortRecord, PortVlan, SwitchRecord
-from .values import Operation, Uuid, edit_map, id_of, items_of, map_of, mutate, optional, refs, some, update
+from ..._model.bridge import (
+    BridgeEdit,
+    BridgeRecord,
+    InterfaceRecord,
+    PortRecord,
+    PortVlan,
+    SwitchRecord,
+)
+from ..._model.errors import Problem, SwitchError
+from .values import (
+    Operation,
+    Uuid,
+    edit_map,
+    id_of,
+    items_of,
+    map_of,
+    mutate,
+    optional,
+    refs,
+    some,
+    update,
+)
 
 _PRIMARY = "bond-primary"
 

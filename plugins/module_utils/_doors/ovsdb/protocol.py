@@ -16,9 +16,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..._errors import Problem, SwitchError, UnreachableError
+from ..._model.errors import Problem, SwitchError, UnreachableError
 from ..hung_nodes import forget, opening_bound, remember
-from .tls import CONNECT_TIMEOUT_S, DAEMON, connect_socket, connect_tls, explain_greeting, start_ovs
+from .tls import (
+    CONNECT_TIMEOUT_S,
+    DAEMON,
+    connect_socket,
+    connect_tls,
+    explain_greeting,
+    start_ovs,
+)
 from .values import Operation
 
 SOCKET = "/run/openvswitch/db.sock"

@@ -9,11 +9,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 
-from ..._errors import Problem, SwitchError
-from ..._plan._bridge import BridgeEdit, BridgeRecord, PortVlan, SwitchRecord, access
+from ..._model.bridge import (
+    BridgeEdit,
+    BridgeRecord,
+    PortVlan,
+    SwitchRecord,
+    access,
+)
+from ..._model.errors import Problem, SwitchError
 from .edits import State, Transaction, vlan_columns
 from .protocol import Ovsdb
-from .values import Operation, mutate, refs, update
+from .values import (
+    Operation,
+    mutate,
+    refs,
+    update,
+)
 
 _APPLY_TIMEOUT_MS = 10_000
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from ..._errors import Problem, UnreachableError
+from ..._model.errors import Problem, UnreachableError
 from .. import tls
 from ..hung_nodes import opening_bound, remember
 

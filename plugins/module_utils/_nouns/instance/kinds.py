@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..._spec._fields import Field, Table
+from ..._fields.field import Field, Table
 
 Hot = Literal["attach", "detach", "update"]
 

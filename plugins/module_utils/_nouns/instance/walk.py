@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._plan._types import Change, When
-from ..._spec._fields import Field, Table, created
+from ..._fields.field import Field, Table, created
+from ..._model.plan import Change, When
 from .aspects import ASPECTS
 from .devices import DEVICES
 from .kinds import Aspect, Device, Refusal

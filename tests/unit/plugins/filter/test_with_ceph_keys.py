@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.filter.with_ceph_keys import NO_KEY, with_ceph_keys
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._pool_source import check_ceph_key
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.source import check_ceph_key
 
 KEY, OTHER = "K" * 38 + "==", "O" * 38 + "=="
 OWN: dict[str, Any] = {"name": "vms", "type": "rbd", "rbd": {"monitors": ["192.0.2.1"], "user": "pextra-vms"}}

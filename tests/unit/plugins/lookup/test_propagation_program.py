@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.lookup.propagation_program import LookupModule, build_program
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.leases import Leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.leases import Leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 
 
 @pytest.fixture(scope="module")

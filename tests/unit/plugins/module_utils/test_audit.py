@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import audit
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.audit import Event, Outcome
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.audit import Event, Outcome
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 
 
 def event(name: str, outcome: Outcome = "done", **more: str) -> Event:

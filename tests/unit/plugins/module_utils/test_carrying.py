@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-from ansible_collections.pextra.cloud.plugins.module_utils._carrying import carry_out
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.carrying import carry_out
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Step, Work
 
 
 def work(name: str, *acts: str, after: tuple[str, ...] = (), node: str | None = "node1") -> Work:

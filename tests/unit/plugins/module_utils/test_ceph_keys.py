@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _ceph_keys as keys
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ceph import keys
 
 
 def test_a_key_is_kept_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._controller_digests import DigestCache, default_path
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.digests import DigestCache, default_path
 
 
 def digest(cache: Path, file: Path, *, is_read_only: bool = False) -> str:

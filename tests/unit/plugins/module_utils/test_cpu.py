@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm, find_mistakes_within
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, find_mistakes_within
 from instance_model import Model, acts, whole
 
 TOPOLOGY = {"cpu": {"topology": {"sockets": 1, "cores": 2, "threads": 2}}}

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._deployment import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.converge import (
     Order,
     Outcome,
     converge_deployment,
     read_everything,
     without_refused,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._engine import Terms
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import Cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.converge import Terms
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.spec import Cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.tree import render_tree
 
 PLACES: dict[str, list[dict[str, Any]]] = {
     "organizations": [{"name": "acme"}],

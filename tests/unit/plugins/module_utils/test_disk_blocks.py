@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_blocks import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.blocks import (
     BLOCK,
     UnreadableImageError,
     drop_zeros,

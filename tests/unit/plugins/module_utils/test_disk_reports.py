@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_reports import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.drive_reports import (
     LSBLK_COLUMNS,
     make_volume_groups,
     parse_lsblk,
@@ -13,7 +13,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._disk_reports import 
     parse_wipefs,
     parse_zpool_status,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._disk_state import Content
+from ansible_collections.pextra.cloud.plugins.module_utils._model.drives import Content
 
 
 def device(path: str, kind: str = "disk", **values: Any) -> dict[str, Any]:

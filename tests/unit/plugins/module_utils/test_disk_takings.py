@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _disk_takings as takings
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import drive_takings as takings
 from disk_model import disk
 
 

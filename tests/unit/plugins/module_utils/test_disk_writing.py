@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_blocks import BLOCK, open_disk
-from ansible_collections.pextra.cloud.plugins.module_utils._disk_writing import write_disk
-from ansible_collections.pextra.cloud.plugins.module_utils._foreign_disk_inspection import inspect_disk
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.block_writing import write_disk
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.blocks import BLOCK, open_disk
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.foreign_disk_inspection import inspect_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,7 +73,7 @@ def test_qemu_reads_what_was_written(disk_format: str, size: int, numbers: list[
 
 def test_more_clusters_than_one_block_of_counts(tmp_path: Path) -> None:
     """A block of reference counts serves 2 GiB of the file: what is counted is every cluster, its own too."""
-    from ansible_collections.pextra.cloud.plugins.module_utils import _disk_writing
+    from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import block_writing as _disk_writing
 
     path = tmp_path / "disk"
     for used in (32766, 32767, 32768, 65533, 65535):

@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.pextra.cloud.plugins.module_utils._foreign_disk_inspection import inspect_disk
-from ansible_collections.pextra.cloud.plugins.module_utils._image_inspection import HostileImageError, Inspection
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.foreign_disk_inspection import inspect_disk
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.image_inspection import (
+    HostileImageError,
+    Inspection,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import InvalidInputError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import (
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.own_host import HostPlan, converge_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
     ConsentError,
     NotConvergedError,
     PextraError,
     Problem,
     RefusedError,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import HostPlan, converge_on_host
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import read_raid_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.facts import read_raid_volumes
 
 
 def add_disk(sys: Path, name: str, driver: str, **files: str) -> None:

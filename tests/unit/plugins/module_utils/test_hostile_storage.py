@@ -15,12 +15,15 @@ from typing import Any
 import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import labels_of_pool, pools_from_labels
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import parse_pool_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import parse_pool, render_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.definition import parse_pool, render_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.labels import (
+    labels_of_pool,
+    pools_from_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import parse_pool_spec
 from ansible_collections.pextra.cloud.plugins.modules import (
     pextra_image,
     pextra_pool,

@@ -6,7 +6,7 @@ import uuid
 
 import netaddr
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import (
     ALPHABET,
     PREFIXES,
     id_of,

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _image_cache, _image_fetch
-from ansible_collections.pextra.cloud.plugins.module_utils._image_fetch import (
-    FetchError,
-    fetch_image,
-    fetch_small,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import is_inward
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import image_files as _image_cache
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.web import fetch as _image_fetch
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.web.fetch import FetchError, fetch_image, fetch_small
+from ansible_collections.pextra.cloud.plugins.module_utils._model.source import is_inward
 
 CONTENT = bytes(range(256)) * 12 * 1024
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import InvalidInputError
-from ansible_collections.pextra.cloud.plugins.module_utils._image_inspection import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.image_inspection import (
     HostileImageError,
     Inspection,
     inspect_image,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import InvalidInputError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _image_signature
-from ansible_collections.pextra.cloud.plugins.module_utils._image_signature import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import signatures as _image_signature
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.signatures import (
     SignatureError,
     find_digest,
     verify_signature,

@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field, Table
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.kinds import Aspect, Device
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field, Table
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _kvm
-from ansible_collections.pextra.cloud.plugins.module_utils._kvm import judge, probe_kvm
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import kvm as _kvm
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.kvm import judge, probe_kvm
 
 GOOD_SUM = sum(range(1, _kvm.LOOPS + 1)) & 0xFFFFFFFF
 

@@ -9,10 +9,10 @@ import threading
 import time
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import LeaseError, RegistryError
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.leases import Leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.leases import Leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import LeaseError, RegistryError
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +115,8 @@ def test_a_renewal_that_fails_is_tried_again(registry: Registry, monkeypatch: py
 
 KILLED = """
 import os, sys
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 leases.LIFETIME_S = 1.0
 with Registry(sys.argv[1]) as registry:
     with leases.Leases(registry, ["vm a"], holder="killed", timeout_s=0):
@@ -137,8 +137,8 @@ def test_a_killed_runs_lease_expires(registry_url: str, registry: Registry) -> N
 
 RIVAL = """
 import sys, time
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 leases._RETRY_EVERY_S = 0.01
 url, path = sys.argv[1:]
 with Registry(url) as registry:

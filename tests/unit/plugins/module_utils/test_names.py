@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._names import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.checks import check_device_name, check_hostname
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import (
     Standalone,
     data_volume,
     find_standalones,
@@ -15,7 +16,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._names import (
     serial_of,
     standalone_volume,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._checks import check_device_name, check_hostname
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._names import data_volume, root_volume, seed_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.checks import check_device_name, check_hostname
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import data_volume, root_volume, seed_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import (
     KINDS,
     find_name_problem,
     image_format,
@@ -12,8 +13,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import (
     volume_format,
     volume_place,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._checks import check_device_name, check_hostname
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import IN_DIRECTORY, TYPES, WITH_VOLUMES
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import IN_DIRECTORY, TYPES, WITH_VOLUMES
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -15,17 +15,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._engine import Terms, converge
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import PextraError, RefusedError
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Step, Work
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import VmHave
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
-from ansible_collections.pextra.cloud.plugins.module_utils._resource._base import Options
-from ansible_collections.pextra.cloud.plugins.module_utils._resource._hierarchy import read_hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._resource._image_copies import record_copy
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.converge import Terms, converge
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, RefusedError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.reading import read_hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.copies import record_copy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import VmHave
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from instance_model import CLUSTER, NODES, OTHER_ORGANIZATION, PORT_GROUPS, ROOT_ORGANIZATION, TINY, Model
 
 IN_REGISTRY = {"register", "settle", "unregister"}

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import RegistryError
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import migrations
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry, is_there, sqlite_path
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import migrations
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry, is_there, sqlite_path
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import RegistryError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
 
 POOL = Row(new_id("pool"), "pool", "local", "cls-1", {"path": "/srv/pool", "shared": False, "nodes": ["a", "b"]})
 NODE = Row(new_id("node"), "node", "node1", "cls-1", {"address": "10.91.0.11"})
@@ -157,8 +157,8 @@ def test_threads_share_a_registry(registry: Registry) -> None:
 
 WRITER = """
 import sys
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 url, number = sys.argv[1:]
 with Registry(url) as registry:
     for n in range(25):

@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import RegistryError
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import _connection, leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import connection as _connection
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import RegistryError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 
 ROW = Row("pool-1", "pool", "local")
 

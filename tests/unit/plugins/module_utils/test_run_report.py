@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._run_report import collect_problems, render_report
 
 POOL = {"node": "node2", "resource": "pool fast", "what": "its server does not answer", "remedy": "Start it."}

@@ -16,8 +16,8 @@ import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
-from ansible_collections.pextra.cloud.plugins.module_utils._registry import audit, leases
-from ansible_collections.pextra.cloud.plugins.module_utils._registry.store import Registry
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit, leases
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from lamps import FAR, LampResource, be_info_module, be_module, load, load_without_library
 
 Result = dict[str, Any]

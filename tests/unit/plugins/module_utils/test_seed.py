@@ -6,9 +6,10 @@ import io
 
 import pycdlib
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._seed import build_seed, read_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import render_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.seed import build_seed, read_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _storage_source
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import SourceTest
-from ansible_collections.pextra.cloud.plugins.module_utils._storage_source import find_bad_sources
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool import source_test as _storage_source
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.sources import SourceTest
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.source_test import find_bad_sources
 
 Answer = Callable[[socket.socket], None]
 

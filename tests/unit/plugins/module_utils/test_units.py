@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._units import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.unit.plan import (
     Action,
     Unit,
     UnitStatus,

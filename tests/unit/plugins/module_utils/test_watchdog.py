@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from instance_model import Model, acts, whole
 
 WEB = whole(name="web", node="node1")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils import _progress
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.waiting import wait_for
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import CephError
+from ansible_collections.pextra.cloud.plugins.module_utils._engine import progress as _progress
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import CephError
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.waiting import wait_for
 from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import render_progress
 
 COUNTED = {"noun": "images", "done": 1, "total": 3, "nodes": {"node2": 1}, "last": "debian"}
@@ -32,7 +32,7 @@ def test_rendered(state: dict[str, Any], line: str) -> None:
 
 def test_what_is_waited_for_is_shown_until_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress, "DIRECTORY", str(tmp_path))
-    monkeypatch.setattr("ansible_collections.pextra.cloud.plugins.module_utils._ceph.waiting._POLL_S", 0.01)
+    monkeypatch.setattr("ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.waiting._POLL_S", 0.01)
     said: list[str] = []
 
     def look() -> str | None:

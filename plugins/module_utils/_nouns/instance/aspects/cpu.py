@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...._spec._fields import Field
+from ...._fields.field import Field
 from ..kinds import Aspect, Refusal
 from ..places import Attribute
 

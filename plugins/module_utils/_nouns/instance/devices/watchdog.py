@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...._spec._fields import Field
+from ...._fields.field import Field
 from ..kinds import Device
 from ..places import Attribute
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.daemons import MonitorWork
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.host import find_idle_units
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.monitor import render_address, render_keyring
-from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import converge_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.own_host import converge_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.daemons import MonitorWork
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.host import find_idle_units
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.monitor import render_address, render_keyring
 
 RUNNING = "Id=ceph-mon@a.service\nActiveState=active\nUnitFileState=enabled\n"
 FAILED = "Id=ceph-osd@0.service\nActiveState=failed\nUnitFileState=enabled\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph import osd as osds
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.discarding import DiscardingWork, find_osd
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.host import Run
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import ConsentError
-from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import converge_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.own_host import converge_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import ConsentError
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph import osd as osds
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.discarding import DiscardingWork, find_osd
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.host import Run
 
 ONE, TWO = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
 

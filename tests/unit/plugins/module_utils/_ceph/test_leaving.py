@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.connection import Connection
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.leaving import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.ceph.monitors import Connection
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.own_host import HostResult, converge_on_host
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import CephError, ConsentError, RefusedError
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.leaving import (
     DrainingWork,
     Osd,
     PurgingWork,
     find_lack_of_room,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import CephError, ConsentError, RefusedError
-from ansible_collections.pextra.cloud.plugins.module_utils._host_engine import HostResult, converge_on_host
 
 NAMES = ["node1", "node2", "node3"]
 

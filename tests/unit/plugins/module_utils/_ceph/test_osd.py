@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.osd import Disk, Present, Step, Wanted, plan_osds
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.osd import (
+    Disk,
+    Present,
+    Step,
+    Wanted,
+    plan_osds,
+)
 
 CEPH, OTHER = "59bd80bd-0553-5a38-a91d-2c7be2d507ef", "11111111-2222-4333-8444-555555555555"
 ONE, TWO = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ceph.pools import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.pools import (
     PresentPool,
     WantedPool,
     judge_health,

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._diff import render_diff
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Plan, Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.diff import render_diff
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import (
+    Change,
+    Plan,
+    Step,
+    Work,
+)
 
 
 def work(*changes: Change, pending: tuple[Change, ...] = ()) -> Work:

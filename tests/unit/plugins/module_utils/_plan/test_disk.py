@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._disk_state import Disk, Seen
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk import DiskPlan, plan_disks
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import DiskSet
+from ansible_collections.pextra.cloud.plugins.module_utils._model.drives import Disk, Seen
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.plan import DiskPlan, plan_disks
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.spec import DiskSet
 from disk_model import GIB, by_id, disk, group, holding, member, want, zpool
 
 WIPE = {"wipe": True, "confirm": "DESTROY"}

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._disk_state import Disk, Member, Seen, VolumeGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.disk_replacement import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.drives import (
+    Disk,
+    Member,
+    Seen,
+    VolumeGroup,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.replacement import (
     Drive,
     Replacement,
     find_zpool_damage,
     plan_replacement,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import DiskSet
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.spec import DiskSet
 from disk_model import GIB, by_id, disk, group, holding, member, want, zpool
 
 LVM = want(count=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change, Work
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import is_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import is_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.spec import Cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.spec import Datacenter
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import (
     Hierarchy,
     find,
     find_cluster,
@@ -18,9 +20,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy impor
     plan_datacenters,
     plan_organizations,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cluster import Cluster
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.datacenter import Datacenter
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.organization import Organization
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization.spec import Organization
 
 ACME = Row("org-1", "organization", "acme", "", {"root": True, "description": "All of it"})
 UMBRELLA = Row("org-2", "organization", "umbrella", "", {})

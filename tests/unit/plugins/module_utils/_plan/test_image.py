@@ -9,10 +9,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._names import image_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._image_versions import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.departure import find_losing
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.labels import (
+    images_from_labels,
+    labels_of_image,
+    labels_without_pool,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.planning import plan_images
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.presence import FETCH_TEXT, STAGE_TEXT
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.report import describe_images, describe_use
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.state import ImageHave, User
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.targets import find_fresh
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS, Image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.versions import (
     Version,
     merge_images,
     newest_of,
@@ -20,24 +35,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan._image_versions
     versions_of,
     with_versions,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import (
-    FETCH_TEXT,
-    STAGE_TEXT,
-    ImageHave,
-    User,
-    describe_images,
-    describe_use,
-    find_fresh,
-    find_losing,
-    images_from_labels,
-    labels_of_image,
-    labels_without_pool,
-    plan_images,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
 NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {}) for n in (1, 2))

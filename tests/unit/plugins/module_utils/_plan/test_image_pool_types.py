@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import ImageHave, User, plan_images
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import Image
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.planning import plan_images
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.state import ImageHave, User
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import Image
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
 NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {}) for n in (1, 2))

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._names import parse_attached, parse_kept
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume import plan_volumes
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_report import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.checks import check_name
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import parse_attached, parse_kept
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import Attachment, render_attachment
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
     describe_leftovers,
     describe_volumes,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state import volumes_from_labels
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._checks import check_name
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import Attachment, render_attachment
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import volumes_from_labels
 from volume_model import CLUSTER, GIB, LOCAL, MIB, SHARED, Model, acts
 
 GONE = f"inst-{'g' * 21}"
@@ -146,7 +146,7 @@ def test_its_name_is_a_name_and_its_own(instance: str) -> None:
 
 
 def test_whose_it_is_follows_from_the_domain() -> None:
-    from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
+    from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 
     assert parse_attached(FILE, uuid_of(GONE)) is None
     assert parse_attached(FILE, uuid_of(f"inst-{'w' * 21}")) == parse_kept(FILE)

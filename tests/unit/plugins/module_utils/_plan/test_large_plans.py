@@ -7,17 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.placement import Capacity
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import Consent, NodeState, VmHave, plan_vms
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume import plan_volumes
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state import Shelf, VolumeHave
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import Capacity
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent, NodeState, VmHave
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import Shelf, VolumeHave
 
 # Processor time, with room for a machine several times slower.
 _ALLOWED_S = 10.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import InterfaceRecord, PortVlan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._network_state import NetworkState
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.port_group import plan_port_groups
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import networks_from_labels, plan_vswitches
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import InterfaceRecord, PortVlan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.labels import networks_from_labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import NetworkState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_model import NODES, Model

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import is_id, new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import is_id, new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import (
     LABEL_HIERARCHY,
     LABEL_NODE,
     NodeHave,
@@ -21,7 +21,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import (
     rows_from_labels,
     without_node,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.node import Node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.spec import Node
 
 ACME = Row(new_id("organization"), "organization", "acme", "", {"root": True})
 MTL = Row(new_id("cluster"), "cluster", "mtl-1", "", {"datacenter": "dc-1", "secret": "hush"})

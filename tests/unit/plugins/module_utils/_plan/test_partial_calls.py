@@ -12,31 +12,29 @@ import test_image as of_image
 import test_node as of_node
 import test_pool as of_pool
 import test_pool_sources as of_source
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import REQUIRED, Field, Table
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster import spec as cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter import spec as datacenter
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import (
     plan_clusters,
     plan_datacenters,
     plan_organizations,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import plan_images
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import plan_nodes
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import plan_pools
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.port_group import plan_port_groups
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import plan_vswitches
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import (
-    cluster,
-    datacenter,
-    image,
-    node,
-    organization,
-    pool,
-    port_group,
-    volume,
-    vswitch,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import REQUIRED, Field, Table
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image import spec as image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.planning import plan_images
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node import spec as node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import plan_nodes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization import spec as organization
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool import spec as pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.planning import plan_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group import spec as port_group
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume import spec as volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch import spec as vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_model import Model as NetworkModel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.placement import Capacity, choose_node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import Capacity, choose_node
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,29 +7,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
-    PoolHave,
-    SeenNode,
-    SeenPool,
-    describe_pools,
-    find_concerned,
-    find_leaving,
-    labels_of_pool,
-    overlap,
-    plan_pools,
-    pools_from_labels,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import FIELDS, Pool
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.definition import (
     PoolDefinition,
     parse_pool,
     render_pool,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.conflicts import overlap
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.labels import (
+    labels_of_pool,
+    pools_from_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.planning import plan_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.report import describe_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.state import PoolHave, SeenNode, SeenPool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.targets import find_concerned, find_leaving
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import FIELDS, Pool
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
 NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in (1, 2, 3))

@@ -6,28 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
-    PoolHave,
-    SeenNode,
-    SeenPool,
-    describe_pools,
-    find_source_tests,
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.definition import parse_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.labels import (
     labels_of_pool,
-    plan_pools,
     pools_from_labels,
-    render_registered_pool,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.planning import plan_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.presence import render_registered_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.report import describe_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.sources import find_source_tests
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.state import PoolHave, SeenNode, SeenPool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import (
     NETWORKED,
     Pool,
     complete_pool,
     digest_of_credential,
     parse_pool_spec,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import parse_pool
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
 NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in (1, 2))

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import UNTAGGED, PortVlan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._network_state import NetworkState
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.port_group import plan_port_groups
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import plan_vswitches
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import UNTAGGED, PortVlan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import NetworkState
 from network_model import Model, Node
 
 VSWITCHES = (Vswitch(name="svswitch10", uplinks=("eth1", "eth2")), Vswitch(name="svswitch11"))

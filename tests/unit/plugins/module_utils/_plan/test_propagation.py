@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.propagation import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.propagation import (
     Act,
     Situation,
     plan_propagation,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.hierarchy import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.image import labels_of_image
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import labels_of_node
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import labels_of_pool
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.rebuild import Carried, rebuild_registry
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Limits, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import DomainModel, Labels
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.labels import labels_of_image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel, Labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import labels_of_node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.labels import labels_of_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.rebuild import Carried, rebuild_registry
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Limits, Volume
 from instance_model import CLUSTER, NODES, ROOT_ORGANIZATION, Model
 from volume_model import Model as VolumeModel
 

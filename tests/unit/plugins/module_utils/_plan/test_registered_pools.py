@@ -6,22 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import AssociationRow, Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.pool import (
-    PoolHave,
-    SeenNode,
-    SeenPool,
-    labels_of_pool,
-    plan_pools,
-    render_registered_pool,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.registered_pools import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.definition import PoolDefinition, parse_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.labels import labels_of_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.planning import plan_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.presence import render_registered_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.state import PoolHave, SeenNode, SeenPool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.registered import (
     plan_registered,
     wants_of_registry,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import parse_pool_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import PoolDefinition, parse_pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import parse_pool_spec
 
 CLUSTER = Row(new_id("cluster"), "cluster", "mtl-1")
 NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"10.91.0.1{n}"}) for n in (1, 2))

@@ -12,23 +12,24 @@ import test_hierarchy as of_hierarchy
 import test_image as of_image
 import test_pool as of_pool
 import volume_model
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.node import NodeHave
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.port_group import plan_port_groups
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import plan_vswitches
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.cluster import ClusterResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.datacenter import DatacenterResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.image import ImageResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.node import NodeResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.pool import PoolResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.port_group import PortGroupResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.tenant import TenantResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.vm import VmResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.volume import VolumeResource
-from ansible_collections.pextra.cloud.plugins.module_utils._resource.vswitch import VswitchResource
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import NodeHave
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.resource import NodeResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization.resource import TenantResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.resource import PoolResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.resource import PortGroupResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.resource import VolumeResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 from guards.project import returned
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.tree import render_tree
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.tree import render_tree
 
 CLOUD: dict[str, list[dict[str, Any]]] = {
     "organizations": [{"name": "acme"}],

@@ -7,24 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import mac_of, new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._rows import Row
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Change, Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm import Consent, plan_vms
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vm_doubts import find_doubtful_pools
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import digest_of, render_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import (
-    CloudInit,
-    Nic,
-    Root,
-    Vm,
-    Volume,
-    complete_new,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import Attachment, render_attachment
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, parse_domain
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import mac_of, new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change, Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import digest_of, render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.doubts import find_doubtful_pools
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import Attachment, render_attachment
 from instance_model import (
     CLUSTER,
     COPIES,

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, Root, Vm, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from instance_model import Guest, Model, whole

@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import parse_seed, render_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import (
-    FIELDS,
-    OPTIONS,
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import parse_seed, render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import (
     CloudInit,
     Nic,
     Root,
     User,
-    Vm,
     Volume,
-    complete_new,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import FIELDS, OPTIONS, Vm, complete_new
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from instance_model import Guest, Model, acts

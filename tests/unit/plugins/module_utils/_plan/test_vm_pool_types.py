@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Nic, Root, Vm, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from instance_model import CEPH, CLUSTER, SAN, TARGET, Model, acts, step_of, whole
 
 # Another pool of the same target, through another portal.

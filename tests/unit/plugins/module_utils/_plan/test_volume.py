@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume import plan_volumes
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_report import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
     describe_leftovers,
     describe_volumes,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_state import ImportFile
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Import, Limits, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Import, Limits, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import ImportFile
 from volume_model import CEPH, CLUSTER, GIB, LVM, MIB, SHARED, ZFS, KilledError, Model, acts, refusals
 
 DATA = Volume(name="data", pool="shared", size=1024)

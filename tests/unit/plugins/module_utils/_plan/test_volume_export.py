@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.volume_export import plan_exports
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume_export import Export, parse_export
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume_export.plan import plan_exports
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume_export.spec import Export, parse_export
 from volume_model import GIB, SHARED, KilledError, Model, acts
 
 DATA = Volume(name="data", pool="shared", size=1024)

@@ -6,26 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import (
     BridgeRecord,
     InterfaceRecord,
     PortRecord,
     PortVlan,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._network_state import NetworkState
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._types import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.port_group import plan_port_groups
-from ansible_collections.pextra.cloud.plugins.module_utils._plan.vswitch import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.definition import render_network
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.labels import (
     LABEL,
     LABEL_MANAGEMENT_NIC,
     networks_from_labels,
-    plan_vswitches,
     uplink_port,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.port_group import PortGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vswitch import Vswitch
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.network import render_network
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import NetworkState
 from network_model import CLUSTER, NODES, Model, Node
 
 WANT = Vswitch(name="svswitch10", uplinks=("eth1", "eth2"))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import _checks as checks
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_source import check_source, is_url
+from ansible_collections.pextra.cloud.plugins.module_utils._fields import checks
+from ansible_collections.pextra.cloud.plugins.module_utils._model.source import check_source, is_url
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.cloud_init import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import (
     UnknownSeedError,
     digest_of,
     parse_seed,
     render_seed,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Nic, User, Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, User
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import _cloud_init_checks as checks
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import CloudInit, Vm, find_missing
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import cloud_init_checks as checks
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, find_missing
 from deployment_document import instance, read, told
 from hypothesis import given
 from hypothesis import strategies as st

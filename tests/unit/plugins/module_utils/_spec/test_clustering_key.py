@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.clustering_key import check_key, issue_key
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.clustering_key import check_key, issue_key
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import pool, vm
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import parse
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import parse
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import spec as vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool import spec as pool
 from deployment_document import HOSTS, VARIABLES, instance, read, told, with_address
 
 ID = "AAAAAAAAAAAAAAAAAAAAA"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.ceph import CephPool, fsid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.ceph.spec import CephPool, fsid_of
 from deployment_document import HOSTS, VARIABLES, read
 
 FILE = {"file": "/srv/ceph/osd.img", "size": "4 GiB"}

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import Extent
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_placement import find_unmatched
+from ansible_collections.pextra.cloud.plugins.module_utils._document.rules.placement import find_unmatched
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent
 from deployment_document import instance, read, told
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake, shown
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_hosts import find_coordinator_mistakes
+from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import find_coordinator_mistakes
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
 from deployment_document import HOSTS, VARIABLES, instance, read, told
 
 

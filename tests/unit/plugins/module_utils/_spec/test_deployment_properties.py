@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field, Table
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_report import describe_mistakes
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import DOCUMENT, HOST
+from ansible_collections.pextra.cloud.plugins.module_utils._document.report import describe_mistakes
+from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field, Table
 from deployment_document import VARIABLES, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

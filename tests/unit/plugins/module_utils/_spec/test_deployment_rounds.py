@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import Field, Table
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import DOCUMENT, HOST
+from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field, Table
 from deployment_document import instance, read, told
 
 # Two of everything, and whatever could be judged by something else.

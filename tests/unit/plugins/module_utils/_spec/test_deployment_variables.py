@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import (
     DOCUMENT,
     HOST,
     ROLE_FAMILIES,

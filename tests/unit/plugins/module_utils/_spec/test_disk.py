@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.disk import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.drive.spec import (
     DiskSet,
     Match,
     parse_disk_sets,

@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import (
-    cluster,
-    datacenter,
-    image,
-    node,
-    organization,
-    pool,
-    port_group,
-    vm,
-    vswitch,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._fields import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import (
     Field,
     created,
     parse,
     parse_value,
     render,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster import spec as cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter import spec as datacenter
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image import spec as image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import spec as vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node import spec as node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization import spec as organization
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool import spec as pool
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group import spec as port_group
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch import spec as vswitch
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS, Image
 
 GOOD: dict[str, Any] = {"name": "tiny", "source": "images/tiny.qcow2"}
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._common import parse_spec
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._image_trust import (
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS, Image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.trust import (
     file_name_of,
     find_trust_mistakes,
     from_inline,
     mirrored,
     to_inline,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.image import FIELDS, Image
 
 URL = "https://images.example.com/a/tiny.qcow2"
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.deployment_variables import (
+from ansible_collections.pextra.cloud.plugins.module_utils._document.schema import build_schema
+from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import (
     DOCUMENT,
     HOST,
     ROLE_VARIABLES,
     is_known_variable,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.json_schema import build_schema
 from deployment_document import VARIABLES, instance, read
 from jsonschema import Draft202012Validator
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from ansible.template import trust_as_template
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._plain import make_plain
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import make_plain
 
 
 def test_tags_are_gone() -> None:

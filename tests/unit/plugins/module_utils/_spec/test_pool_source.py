@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id, uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import Mistake
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.pool import (
-    Pool,
-    complete_pool,
-    digest_of_credential,
-    find_mistakes_within,
-    parse_pool_spec,
-)
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.definition import (
     SMB_ACCOUNTS,
     describe_source,
     is_of_type,
@@ -25,6 +18,13 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.pool import (
     render_pool,
     render_secret,
     render_source_query,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import (
+    Pool,
+    complete_pool,
+    digest_of_credential,
+    find_mistakes_within,
+    parse_pool_spec,
 )
 
 ROOT = Path(__file__).resolve().parents[5]

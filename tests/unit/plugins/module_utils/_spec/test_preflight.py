@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._host_facts import (
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.facts import (
     parse_mounts,
     read_pool_directories,
     resolve,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._spec import _checks
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._address_ranges import REFUSED_RANGES
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.preflight import (
-    GB,
-    RULE_NAMES,
-    RULES,
+from ansible_collections.pextra.cloud.plugins.module_utils._fields import checks as _checks
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.address_ranges import REFUSED_RANGES
+from ansible_collections.pextra.cloud.plugins.module_utils._model.host_facts import (
     Directory,
     HostFacts,
     Interface,
     Membership,
     Mount,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.preflight import (
+    GB,
+    RULE_NAMES,
+    RULES,
     Wanted,
     check_exceptions,
     evaluate,

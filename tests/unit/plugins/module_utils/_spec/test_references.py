@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._mistake import shown, suggest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._references import collect, find_reference_mistake
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.references import collect, find_reference_mistake
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import shown, suggest
 
 POOLS = collect("pool", [("one", "local", True), ("one", "old", False), ("two", "shared", True)])
 FLAVORS = collect("flavor", [(None, f"size-{number}", True) for number in range(12)])

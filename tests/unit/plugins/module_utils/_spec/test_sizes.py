@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec._sizes import parse_size_mib, show_size
+from ansible_collections.pextra.cloud.plugins.module_utils._model.sizes import parse_size_mib, show_size
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import (
     FIELDS,
     Import,
     Limits,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._names import serial_of, standalone_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.vm import Root, Vm
-from ansible_collections.pextra.cloud.plugins.module_utils._spec.volume import Limits
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import serial_of, standalone_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import (
     TUNING,
     Attachment,
     edit_attachment,
@@ -16,8 +18,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.attachment impor
     render_attachment,
     tuning_of,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import Disk, parse_domain
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Limits
 from instance_model import Model
 
 ID = "vol-qthm_iLrflJ_DtSS1l4Gx"

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._ids import uuid_of
-from ansible_collections.pextra.cloud.plugins.module_utils._pool_kinds import DiskKind
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
     URI,
     Ceph,
     Disk,
@@ -20,16 +19,19 @@ from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import (
     VolumeLabel,
     parse_domain,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import (
-    convert_domain,
-    edit_domain,
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_disks import render_disk
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_nics import (
     move_nic,
     plug_nic,
-    render_disk,
-    render_domain,
-    render_labels,
     take_nic,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
+    convert_domain,
+    edit_domain,
+    render_domain,
+    render_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import DiskKind
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import libvirt
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._xml._size import find_obstacle
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain import parse_domain
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.domain_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.size import find_obstacle
 
 from .definitions import Values, definition, kinds, model_of
 

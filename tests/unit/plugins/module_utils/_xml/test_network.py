@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._plan._bridge import UNTAGGED, PortVlan, access
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.network import (
+from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import UNTAGGED, PortVlan, access
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.definition import (
     Attachment,
     edit_network,
     edit_port_group,

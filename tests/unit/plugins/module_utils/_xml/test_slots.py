@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.slots import has_free_slot
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.slots import has_free_slot
 
 PORT = (
     '<controller type="pci" index="{}" model="pcie-root-port"><address type="pci" bus="0x00" slot="0x02"/></controller>'

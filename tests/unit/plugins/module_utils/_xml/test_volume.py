@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._xml.volume import render_volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,199 @@
+"""All nouns of a document in one call: one registry, one connection to each node, noun after noun.
+
+What is refused or fails stops only what needs it: the rest of its noun and the nouns after it are converged, and
+everything that went wrong is told in the end. Without Ansible, as the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._cloud import Cloud
+from .._engine.converge import (
+    Result,
+    Terms,
+    converge,
+    summarise,
+)
+from .._engine.diff import render_diff
+from .._engine.noun import Options
+from .._model.errors import (
+    ConsentError,
+    PextraError,
+    Problem,
+    RefusedError,
+    RegistryError,
+)
+from .._nouns.cluster.resource import ClusterResource
+from .._nouns.datacenter.resource import DatacenterResource
+from .._nouns.image.resource import ImageResource
+from .._nouns.instance.resource import VmResource
+from .._nouns.node.resource import NodeResource
+from .._nouns.organization.resource import TenantResource
+from .._nouns.pool.resource import PoolResource
+from .._nouns.port_group.resource import PortGroupResource
+from .._nouns.volume.resource import VolumeResource
+from .._nouns.vswitch.resource import VswitchResource
+
+# In the order in which each needs those before it.
+RESOURCES: Mapping[str, Callable[[], Any]] = {
+    "organizations": TenantResource,
+    "datacenters": DatacenterResource,
+    "clusters": ClusterResource,
+    "nodes": NodeResource,
+    "vswitches": VswitchResource,
+    "port_groups": PortGroupResource,
+    "pools": PoolResource,
+    "images": ImageResource,
+    "instances": VmResource,
+    "volumes": VolumeResource,
+}
+# How a planner names a resource in what it says of it.
+_LABELS = (
+    *("organization", "datacenter", "cluster", "node", "vswitch", "vSwitch", "port group", "port_group"),
+    *("pool", "image", "instance", "volume"),
+)
+_KEY_LIFETIME_MIN = 30
+
+
+@dataclass
+class Outcome:
+    """What was done, or would be, and what went wrong. unknown: why more cannot be known, in a check."""
+
+    changed: bool = False
+    actions: list[str] = field(default_factory=list)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    diffs: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    def _tell(self, problems: Sequence[Problem]) -> None:
+        # Of a node that is off every noun says the same.
+        self.problems += [problem for problem in problems if problem not in self.problems]
+
+    def add(self, result: Result) -> None:
+        plan = result.plan
+        self.changed = self.changed or result.changed
+        self.actions += [f"{work.label}: {summarise(work)}" for work in plan.effective]
+        self.pending += [
+            {"kind": work.kind, "name": work.name, "node": work.node, "field": change.field}
+            for work in plan.all
+            for change in work.pending
+        ]
+        self.diffs += [render_diff(work) for work in plan.all if work.steps or work.pending]
+        self.warnings += plan.warnings
+        self._tell(result.problems)
+
+    def fail(self, problems: Sequence[Problem], *, may_follow: bool) -> None:
+        """Note what went wrong. may_follow: in a check, earlier nouns would change what it comes from."""
+        if may_follow:
+            self.unknown += [str(problem) for problem in problems]
+        else:
+            self._tell(problems)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be: the elements of each noun that is managed, and the further options of the modules."""
+
+    elements: Mapping[str, Sequence[Mapping[str, Any]]]
+    options: Mapping[str, Any]
+    # In a check: whether stages before this call would change something.
+    earlier_changes: bool = False
+
+
+def converge_deployment(cloud: Cloud, order: Order, terms: Terms) -> Outcome:
+    """Bring everything to what the document says. Raises RegistryError when nothing can be done at all."""
+    outcome = Outcome()
+    for name, make in RESOURCES.items():
+        elements = order.elements.get(name)
+        if not elements:
+            continue
+        resource = make()
+        # In a check no node has joined before, and none can be asked.
+        may_follow = not terms.apply and (order.earlier_changes or outcome.changed or name == "nodes")
+        wants: list[Any] = []
+        for index, raw in enumerate(elements):
+            want, mistakes = resource.parse(raw, f"{name}[{index}] ({raw.get('name')})")
+            outcome.fail([Problem(one.problem, resource=one.path) for one in mistakes], may_follow=False)
+            wants += [] if want is None or mistakes else [want]
+        if name == "nodes" and terms.apply:
+            _let_join(cloud, wants, order, terms, outcome)
+        _converge_noun(cloud, resource, wants, Options(order.options), terms, outcome, may_follow=may_follow)
+        cloud.refresh_nodes()
+    return outcome
+
+
+def _converge_noun(
+    cloud: Cloud,
+    resource: Any,
+    wants: Sequence[Any],
+    options: Options,
+    terms: Terms,
+    outcome: Outcome,
+    *,
+    may_follow: bool,
+) -> None:
+    """Converge what is not refused. A planner refuses before anything is touched, so what it refused is left out."""
+    rest = list(wants)
+    while rest:
+        try:
+            result = converge(cloud, resource, rest, options, terms)
+        except RegistryError:
+            raise
+        except (RefusedError, ConsentError) as error:
+            outcome.fail(error.problems, may_follow=may_follow)
+            allowed = without_refused(rest, error.problems)
+            if len(allowed) == len(rest):
+                return
+            rest = allowed
+        except PextraError as error:
+            outcome.fail(error.problems, may_follow=may_follow)
+            return
+        else:
+            outcome.add(result)
+            outcome.fail(result.plan.failures, may_follow=may_follow)
+            return
+
+
+def without_refused(wants: Sequence[Any], problems: Sequence[Problem]) -> list[Any]:
+    """Return the wants that no problem is about."""
+    refused = {problem.resource for problem in problems}
+    return [want for want in wants if not refused.intersection(f"{label} {want.name}" for label in _LABELS)]
+
+
+def _let_join(cloud: Cloud, wants: Sequence[Any], order: Order, terms: Terms, outcome: Outcome) -> None:
+    """Let nodes that have not joined yet join their clusters, each with a key that is issued for it."""
+    joined = {row.name for row in cloud.registry.rows("node")}
+    new = [want for want in wants if want.name not in joined and want.state == "present"]
+    for cluster in dict.fromkeys(want.cluster for want in new if want.cluster):
+        clusters: Any = ClusterResource()
+        named, _ = clusters.parse({"name": cluster}, "nodes")
+        options = Options({**order.options, "issue_key": True, "key_lifetime": _KEY_LIFETIME_MIN})
+        try:
+            issued = converge(cloud, clusters, [named], options, terms)
+        except RegistryError:
+            raise
+        except PextraError as error:
+            outcome.fail(error.problems, may_follow=False)
+            continue
+        key = next((one.get("clustering_key") for one in clusters.describe([named], issued.have)), None)
+        members = [want for want in new if want.cluster == cluster]
+        with_key = Options({**order.options, "clustering_key": key})
+        _converge_noun(cloud, NodeResource(), members, with_key, terms, outcome, may_follow=False)
+        cloud.refresh_nodes()
+
+
+def read_everything(cloud: Cloud) -> dict[str, list[dict[str, Any]]]:
+    """Return what the tree shows, as the _info modules do, by the names of the document."""
+    shown = ["organizations", "datacenters", "clusters", "nodes", "pools", "vswitches", "instances"]
+    if cloud.registry.rows("volume"):
+        shown.append("volumes")  # to look for them takes as long as all the rest
+    found: dict[str, list[dict[str, Any]]] = {"volumes": []}
+    for name in shown:
+        resource = RESOURCES[name]()
+        found[name] = resource.describe((), resource.read(cloud, (), Options({})))
+    return found

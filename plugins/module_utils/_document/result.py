@@ -1,0 +1,67 @@
+"""The document as it is handed on: plain, complete, and counted for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._fields.field import render
+from .._model.mistake import Mistake
+from .._nouns.cluster import spec as cluster
+from .._nouns.datacenter import spec as datacenter
+from .._nouns.drive.spec import render_disk_set
+from .._nouns.image import spec as image
+from .._nouns.instance import spec as vm
+from .._nouns.node import spec as node
+from .._nouns.organization import spec as organization
+from .._nouns.pool import spec as pool
+from .._nouns.port_group import spec as port_group
+from .._nouns.volume import spec as volume
+from .._nouns.vswitch import spec as vswitch
+from .elements import Elements
+
+
+def render_nothing(_index: int, _number: int) -> tuple[None, list[Mistake]]:
+    return None, []
+
+
+def render_document(elements: Elements, deployment_name: str | None) -> dict[str, Any]:
+    return {
+        "deployment_name": deployment_name,
+        "organizations": [render(organization.FIELDS, element.spec) for element in elements.organizations],
+        "datacenters": [render(datacenter.FIELDS, element.spec) for element in elements.datacenters],
+        "clusters": [render(cluster.FIELDS, element.spec) for element in elements.clusters],
+        "nodes": [render(node.FIELDS, element.spec) for element in elements.nodes],
+        "disks": {
+            name: [render_disk_set(one) for one in host.disks] for name, host in elements.hosts.items() if host.disks
+        },
+        "pools": [render(pool.FIELDS, element.spec) for element in elements.pools],
+        "vswitches": [render(vswitch.FIELDS, element.spec) for element in elements.vswitches],
+        "port_groups": [render(port_group.FIELDS, element.spec) for element in elements.port_groups],
+        "images": [render(image.FIELDS, element.spec) for element in elements.images],
+        "instances": [render(vm.FIELDS, element.spec) for element in elements.instances],
+        "volumes": [render(volume.DECLARED, element.spec) for element in elements.volumes],
+    }
+
+
+def summarize(elements: Elements) -> dict[str, Any]:
+    """Count what is to be present."""
+    instances = [element.spec for element in elements.instances if element.spec.state == "present"]
+    lists: dict[str, Sequence[Any]] = {
+        "organizations": elements.organizations,
+        "datacenters": elements.datacenters,
+        "clusters": elements.clusters,
+        "nodes": elements.nodes,
+        "pools": elements.pools,
+        "vswitches": elements.vswitches,
+        "port_groups": elements.port_groups,
+        "images": elements.images,
+        "volumes": elements.volumes,
+    }
+    running = [spec for spec in instances if spec.power == "running"]
+    return {
+        **{name: sum(element.spec.state == "present" for element in found) for name, found in lists.items()},
+        "instances": len(instances),
+        "instances_running": len(running),
+        "memory_running_mib": sum(spec.memory for spec in running),
+    }

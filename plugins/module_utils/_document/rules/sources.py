@@ -1,0 +1,73 @@
+"""Where images of the deployment document come from: files on the controller exist, downloads have a checksum."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+
+from ..._model.mistake import Mistake
+from ..._model.source import is_url, lacks_scheme
+from ..._nouns.image.spec import Image
+from ..._nouns.image.trust import find_trust_mistakes, from_inline
+from ..elements import Declared, Written
+
+# Looks at a file on the controller; returns what is wrong with it, or None.
+FileCheck = Callable[[str], str | None]
+
+
+def resolve_sources(images: Sequence[Written], directory: str) -> tuple[Written, ...]:
+    """Make files' names absolute. directory: what relative ones are relative to."""
+    return tuple(_resolve(element, directory) for element in images)
+
+
+def _resolve(element: Written, directory: str) -> Written:
+    """Of every option that may name a file. What is no text, or is wrong anyway, is told when it is parsed."""
+    if not isinstance(element.value, Mapping):
+        return element
+    value = dict(element.value)
+    for key in ("source", "signature", "signing_key", "checksums"):
+        value |= {key: _absolute(value[key], directory)} if key in value else {}
+    if isinstance(value.get("mirrors"), list | tuple):
+        value["mirrors"] = [_absolute_mirror(mirror, directory) for mirror in value["mirrors"]]
+    return Written(element.path, value)
+
+
+def resolve_mirrors(mirrors: Sequence[str], directory: str) -> tuple[str, ...]:
+    """Make the names of directories absolute, likewise."""
+    return tuple(str(_absolute(mirror, directory)) for mirror in mirrors)
+
+
+def _absolute(name: object, directory: str) -> object:
+    if not isinstance(name, str) or not name or name.startswith("-"):
+        return name
+    if is_url(name) or from_inline(name) is not None:
+        return name
+    return posixpath.normpath(posixpath.join(directory, name))
+
+
+def _absolute_mirror(name: object, directory: str) -> object:
+    return name if isinstance(name, str) and lacks_scheme(name) else _absolute(name, directory)
+
+
+def find_source_mistakes(images: Sequence[Declared[Image]], check_file: FileCheck) -> list[Mistake]:
+    """Check the sources of present images, which are absolute."""
+    mistakes: list[Mistake] = []
+    for element in images:
+        spec, path = element.spec, f"{element.path}.source"
+        if spec.state != "present":
+            continue
+        if spec.source is None:
+            mistakes.append(Mistake(path, "is missing; write a file on the controller, or an http or https URL"))
+        elif not is_url(spec.source):
+            problem = check_file(spec.source)
+            mistakes += [Mistake(path, problem)] if problem else []
+        elif spec.sha256 is None:
+            problem = "is missing; what is downloaded needs the SHA-256 that its publisher states"
+            mistakes.append(Mistake(f"{element.path}.sha256", problem))
+        for key in ("signature", "signing_key", "checksums"):
+            name = getattr(spec, key)
+            if name is not None and not is_url(name) and from_inline(name) is None:
+                problem = check_file(name)
+                mistakes += [Mistake(f"{element.path}.{key}", problem)] if problem else []
+        mistakes += find_trust_mistakes(spec, element.path)
+    return mistakes

@@ -1,0 +1,106 @@
+"""The JSON Schema of the deployment document, from the same tables that validation reads.
+
+It is for editors: they complete keys and mark slips while a person writes. What concerns several elements (references,
+addresses, capacity) only validation can tell.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._fields.checks import PATTERNS
+from .._fields.field import REQUIRED, Field, Table
+from .._model.sizes import show_size
+from .variables import (
+    DOCUMENT,
+    HOST,
+    ROLE_FAMILIES,
+    ROLE_VARIABLES,
+)
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_SIZE = r"^\s*[0-9]+(\.[0-9]+)?\s*[KkMmGgTtPp]([Ii][Bb])?\s*$"
+# O(x), V(x), C(x) and M(x) are Ansible's markup; E(x) and the like do not occur in the tables.
+_MARKUP = re.compile(r"\b[OVCM]\(([^)]*)\)")
+
+
+def build_schema() -> dict[str, Any]:
+    """Return the schema of a file of group_vars or host_vars."""
+    known = [*DOCUMENT, *HOST, *ROLE_VARIABLES]
+    # Other variables are nobody's business; those that begin like ours must be ours.
+    unknown = f"^pextra_(?!({'|'.join(sorted(name.removeprefix('pextra_') for name in known))})$"
+    unknown += "".join(f"|{family.removeprefix('pextra_')}" for family in sorted(ROLE_FAMILIES)) + ")"
+    return {
+        "$schema": DIALECT,
+        "title": "Deployment document of pextra.cloud",
+        "description": "Variables in group_vars and host_vars that describe a whole deployment.",
+        "type": "object",
+        "properties": {
+            **{name: _describe_value(field) for name, field in {**DOCUMENT, **HOST}.items()},
+            **{name: {"description": strip_markup(field.help)} for name, field in ROLE_VARIABLES.items()},
+        },
+        "patternProperties": {unknown: False},
+        "$defs": {
+            "template": {
+                "description": "A template, which gives the value when it is used.",
+                "type": "string",
+                "pattern": r"\{\{|\{%",
+            },
+        },
+    }
+
+
+def strip_markup(text: str, *, code: str = "") -> str:
+    """Return a help text without Ansible's markup. code: what stands around the marked words instead."""
+    return _MARKUP.sub(rf"{code}\1{code}", text)
+
+
+def _describe_value(field: Field) -> dict[str, Any]:
+    schema: dict[str, Any] = {"description": strip_markup(field.help)}
+    default = _describe_default(field)
+    if default is not None:
+        schema["default"] = default
+    exact = _describe_type(field)
+    alternatives: list[dict[str, Any]] = [exact]
+    if exact != {"type": "string"}:
+        alternatives.append({"$ref": "#/$defs/template"})
+    if not field.required and field.create is not REQUIRED:
+        # Not given.
+        alternatives.append({"type": "null"})
+    return {**schema, **(exact if len(alternatives) == 1 else {"anyOf": alternatives})}
+
+
+def _describe_type(field: Field) -> dict[str, Any]:
+    if field.choices:
+        return {"enum": list(field.choices)}
+    if field.kind == "list":
+        items = _describe_value(field.element) if field.element else {}
+        return {"type": "array", "items": items, **({"uniqueItems": True} if field.unique else {})}
+    if field.kind == "dict":
+        return _describe_table(field.table) if field.table else {"type": "object"}
+    if field.kind in ("int", "float"):
+        limits = {"minimum": field.minimum, "maximum": field.maximum}
+        kind = "integer" if field.kind == "int" else "number"
+        return {"type": kind, **{key: limit for key, limit in limits.items() if limit is not None}}
+    if field.kind == "bool":
+        return {"type": "boolean"}
+    if field.kind == "size":
+        return {"type": "string", "pattern": _SIZE}
+    pattern = PATTERNS.get(field.check) if field.check else None
+    return {"type": "string", **({"pattern": pattern} if pattern else {})}
+
+
+def _describe_table(table: Table) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: _describe_value(field) for name, field in table.items()},
+        "required": [name for name, field in table.items() if field.required or field.create is REQUIRED],
+        "additionalProperties": False,
+    }
+
+
+def _describe_default(field: Field) -> Any:
+    if field.made in (None, (), "") or field.kind == "dict":
+        return None
+    return show_size(field.made) if field.kind == "size" else field.made

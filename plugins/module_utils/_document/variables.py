@@ -1,0 +1,199 @@
+"""The deployment document as one table: which variables it is made of, and which others there are.
+
+`DOCUMENT` holds the variables of the whole deployment (`group_vars/all`), `HOST` those of each node. Argument
+specs, validation, the JSON Schema and the documentation all read the same fields.
+"""
+
+from __future__ import annotations
+
+from .._fields.checks import check_interface, check_name
+from .._fields.common import DESCRIPTION, NAME
+from .._fields.field import Field, Table
+from .._nouns.ceph import spec as ceph
+from .._nouns.cluster import spec as cluster
+from .._nouns.datacenter import spec as datacenter
+from .._nouns.drive import spec as disk
+from .._nouns.image import spec as image
+from .._nouns.instance import spec as vm
+from .._nouns.node import preflight
+from .._nouns.node import spec as node
+from .._nouns.organization import spec as organization
+from .._nouns.pool import spec as pool
+from .._nouns.port_group import spec as port_group
+from .._nouns.volume import spec as volume
+from .._nouns.vswitch import spec as vswitch
+
+MAX_COUNT = 10_000
+
+FLAVOR: Table = {
+    "name": NAME,
+    "vcpus": vm.FIELDS["vcpus"],
+    "memory": vm.FIELDS["memory"],
+    "description": DESCRIPTION,
+}
+
+INSTANCE: Table = {
+    **vm.FIELDS,
+    "count": Field(
+        kind="int",
+        minimum=1,
+        maximum=MAX_COUNT,
+        help="How many of it there are, named C(<name>-1), C(<name>-2) and so on. In its values C(pextra_index) is "
+        "the number of each.",
+    ),
+    "flavor": Field(
+        kind="str", help="The flavor whose O(vcpus) and O(memory) it takes, where it does not give its own."
+    ),
+}
+
+
+def _list_of(table: Table, what: str, text: str) -> Field:
+    return Field(kind="list", element=Field(kind="dict", table=table, help=what), help=text)
+
+
+DOCUMENT: Table = {
+    "pextra_deployment_name": Field(
+        kind="str",
+        check=check_name,
+        help="The name of the deployment, which its certificates carry. V(pextra) unless given. "
+        "It cannot be changed afterwards.",
+    ),
+    "pextra_organizations": _list_of(
+        organization.FIELDS,
+        "An organization.",
+        "The organizations. The first is the root organization, which owns the deployment. "
+        "One with the name V(root) unless given.",
+    ),
+    "pextra_datacenters": _list_of(
+        datacenter.FIELDS, "A datacenter.", "The datacenters. One with the name V(default) unless given."
+    ),
+    "pextra_clusters": _list_of(
+        cluster.FIELDS, "A cluster.", "The clusters. One with the name V(default) unless given."
+    ),
+    "pextra_pools": _list_of(
+        pool.FIELDS,
+        "A storage pool.",
+        "The storage pools. Unless given, each cluster has one of the type V(directory) with the name V(local).",
+    ),
+    "pextra_ceph_monitors": Field(
+        kind="list",
+        element=Field(kind="str", help="A node, by name."),
+        unique=True,
+        help="The nodes that run the monitors and managers of the deployment's own Ceph: three, or another odd "
+        "number. Unless given there is no such Ceph.",
+    ),
+    "pextra_ceph_pools": _list_of(
+        ceph.POOL,
+        "A pool of Ceph.",
+        "The pools of the deployment's own Ceph. A storage pool of the type V(rbd) that names no monitors is in the "
+        "one of its name.",
+    ),
+    "pextra_vswitches": _list_of(vswitch.FIELDS, "A vSwitch.", "The vSwitches."),
+    "pextra_port_groups": _list_of(port_group.FIELDS, "A port group.", "The port groups."),
+    "pextra_images": _list_of(image.FIELDS, "An image.", "The images."),
+    "pextra_image_mirrors": Field(
+        kind="list",
+        element=image.FIELDS["mirrors"].element,
+        unique=True,
+        help="Where the file of every image that has a URL is looked for first, unless it has mirrors of its own.",
+    ),
+    "pextra_flavors": _list_of(
+        FLAVOR, "A flavor.", "Sizes of instances under a name. They exist in this document only."
+    ),
+    "pextra_instances": _list_of(INSTANCE, "An instance, or several alike.", "The instances."),
+    "pextra_volumes": _list_of(
+        volume.DECLARED, "A volume.", "The volumes that live on their own, whatever becomes of the instances."
+    ),
+}
+
+# Each host of the group pextra_nodes is a node; these are its keys. The name is the host's in the inventory.
+HOST: Table = {
+    "pextra_address": Field(
+        kind="str",
+        check=node.FIELDS["address"].check,
+        help="The management address, by which the other nodes reach it. C(ansible_host) unless given. "
+        "It must not change after the node has joined.",
+    ),
+    "pextra_cluster": node.FIELDS["cluster"],
+    "pextra_node_description": DESCRIPTION,
+    "pextra_memory_reserved": node.FIELDS["memory_reserved"],
+    "pextra_virt_type": Field(
+        kind="str",
+        choices=("kvm", "qemu"),
+        help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software. "
+        "Found out on the node unless given.",
+    ),
+    "pextra_memory": Field(
+        kind="size",
+        help="The memory of the host. With it, validation can tell whether the instances fit before any host is asked.",
+    ),
+    "pextra_disks": Field(
+        kind="list",
+        element=Field(kind="dict", table=disk.FIELDS, help="A set of disks."),
+        help="Which of the node's disks become volume groups, zpools, or devices of Ceph. None unless given.",
+    ),
+    "pextra_management_interface": Field(
+        kind="str",
+        check=check_interface,
+        help="The interface that carries the management address, which no vSwitch may take as an uplink. "
+        "Found out on the node unless given.",
+    ),
+    "pextra_ceph_osds": _list_of(
+        ceph.OSD,
+        "A disk.",
+        "The disks of the node that the deployment's own Ceph keeps data on.",
+    ),
+}
+
+
+def _check_exception(name: str) -> str | None:
+    return next(iter(preflight.check_exceptions([name])), None)
+
+
+# Read by roles and playbooks. What these find out for themselves may be anything.
+ROLE_VARIABLES: Table = {
+    "pextra_allow_restart": Field(
+        kind="bool", help="Whether running instances may be restarted for changes that need it."
+    ),
+    "pextra_ca_certificate": Field(kind="str", help="The certificate of the authority, in PEM form, from a vault."),
+    "pextra_ca_dir": Field(
+        kind="str", help="The folder of the controller that holds the certificate authority of the deployment."
+    ),
+    "pextra_ca_private_key": Field(
+        kind="str", no_log=True, help="The private key of the authority, in PEM form, from a vault."
+    ),
+    "pextra_ceph_devices": Field(
+        kind="raw", help="The disks that the role disks has selected for Ceph, by the name of their set."
+    ),
+    "pextra_coordinator_hosts": Field(kind="raw", help="The coordinators that a playbook runs on."),
+    "pextra_coordinator_failed": Field(kind="raw", help="Whether the coordinator's own stage has failed in this run."),
+    "pextra_deployment": Field(kind="raw", help="What M(pextra.cloud.pextra_deployment_validate) returned."),
+    "pextra_earlier_changes": Field(
+        kind="raw", help="Whether, in check mode, an earlier stage would have changed something."
+    ),
+    "pextra_first_coordinator": Field(kind="str", help="The coordinator that resources are managed from."),
+    "pextra_hosts": Field(kind="raw", help="The hosts that a playbook runs on."),
+    "pextra_index": Field(kind="raw", help="The number of an instance that has a count."),
+    "pextra_node_facts": Field(kind="raw", help="What preflight found out about the host."),
+    "pextra_node_hosts": Field(kind="raw", help="The nodes that a playbook runs on."),
+    "pextra_preflight_exceptions": Field(
+        kind="list",
+        element=Field(kind="str", check=_check_exception, help="The name of a rule."),
+        help="The rules of preflight that a host may break.",
+    ),
+    "pextra_problems": Field(kind="raw", help="What has failed on the host in this run."),
+    "pextra_unanswering": Field(kind="raw", help="The hosts that have not answered in this run."),
+    "pextra_propagation_interval": Field(
+        kind="int",
+        minimum=1,
+        help="How many seconds lie between two rounds of the job that propagates storage pools.",
+    ),
+    "pextra_registry_url": Field(kind="str", no_log=True, help="The registry."),
+    "pextra_takeover": Field(kind="str", help="The deployment that a host is taken over from, on purpose."),
+}
+ROLE_FAMILIES: dict[str, str] = {"pextra_lab_": "The lab."}
+
+
+def is_known_variable(name: str) -> bool:
+    """Tell whether a variable of this name, which begins with `pextra_`, means something."""
+    return name in DOCUMENT or name in HOST or name in ROLE_VARIABLES or name.startswith(tuple(ROLE_FAMILIES))

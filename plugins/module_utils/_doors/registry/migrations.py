@@ -1,0 +1,64 @@
+"""Schema versions. Each migration takes the schema from the version before it; they are never edited afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import peewee
+
+from ..._model.errors import RegistryError
+from .models import Tables
+
+_VERSION = "schema_version"
+# The row that every writer locks first, where the database does not let only one write anyway.
+LOCK = "lock"
+
+
+def _first_schema(database: Any, tables: Tables) -> None:
+    database.create_tables((tables.fact, tables.resource, tables.association, tables.audit_event))
+
+
+def _shared_leases_and_claims(database: Any, tables: Tables) -> None:
+    """Leases had one holder each. They last for seconds, so those of before are dropped, but not a run's at work."""
+    if database.table_exists(tables.lease._meta.table_name):
+        old = peewee.Table(tables.lease._meta.table_name, ("holder", "expires")).bind(database)
+        held = old.select(old.holder).where(old.expires >= time.time()).limit(1).tuples()
+        for (holder,) in held:
+            raise RegistryError(
+                f"{holder}, of an older version of the collection, is at work. Run again when it ended."
+            )
+        database.drop_tables((tables.lease,))
+    database.create_tables((tables.lease, tables.claim))
+    tables.fact.insert(key=LOCK, value="").execute()
+
+
+MIGRATIONS: tuple[Callable[[Any, Tables], None], ...] = (_first_schema, _shared_leases_and_claims)
+
+
+def read_version(database: Any, tables: Tables) -> int:
+    """Return the version of the schema in the database; 0 means empty."""
+    if not database.table_exists(tables.fact._meta.table_name):
+        return 0
+    row = tables.fact.get_or_none(tables.fact.key == _VERSION)
+    return int(row.value) if row else 0
+
+
+def migrate(database: Any, tables: Tables) -> tuple[int, int]:
+    """Bring the schema to the newest version, one transaction per step. Returns (version before, version after)."""
+    fact = tables.fact
+    before = read_version(database, tables)
+    if before > len(MIGRATIONS):
+        raise RegistryError(
+            f"the registry has schema version {before}, newer than this collection's {len(MIGRATIONS)}. "
+            "Use the collection's newer version that wrote it."
+        )
+    for version, migration in enumerate(MIGRATIONS[before:], before + 1):
+        with database.atomic():
+            migration(database, tables)
+            if version == 1:
+                fact.insert(key=_VERSION, value=str(version)).execute()
+            else:
+                fact.update(value=str(version)).where(fact.key == _VERSION).execute()
+    return before, len(MIGRATIONS)

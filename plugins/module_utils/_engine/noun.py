@@ -1,0 +1,56 @@
+"""What the runner needs to know about a noun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from .._cloud import Cloud
+from .._fields.field import Table
+from .._model.mistake import Mistake
+from .._model.plan import Plan, Step, Work
+
+Spec = TypeVar("Spec")
+Have = TypeVar("Have")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the call, not of one resource. `extra` holds what only one noun knows, by option name."""
+
+    extra: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.extra.get(name)
+
+
+class Resource(Protocol, Generic[Spec, Have]):
+    """A noun. One object serves one run; reading and applying are called from several threads."""
+
+    noun: str
+    plural: str
+    table: Table
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Spec | None, list[Mistake]]:
+        """Normalise one element. Returns (spec or None, mistakes)."""
+
+    def read(self, cloud: Cloud, wants: Sequence[Spec], options: Options) -> Have:
+        """Read everything that planning needs, in bulk."""
+
+    def plan(self, wants: Sequence[Spec], have: Have, options: Options) -> Plan:
+        """Return what to do. Pure."""
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Write what must be in the registry before a node is touched. It is called in a transaction, and does nothing
+        else there.
+        """
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
+        """Carry out one step. Must be harmless when it was done already by a run that was killed.
+
+        A step that waits for something outside yields how many seconds to wait instead of sleeping, until it is done.
+        """
+
+    def describe(self, wants: Sequence[Spec], have: Have) -> list[dict[str, Any]]:
+        """Return the resources as results, in the order of `wants`; all that are known if `wants` is empty."""

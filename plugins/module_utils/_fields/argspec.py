@@ -1,0 +1,74 @@
+"""Argument specs, from the tables of fields. Paired with plugins/doc_fragments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._model.registry_url import DEFAULT_URL
+from .field import Field, Table
+
+_TYPES = {"size": "str", "raw": "raw"}
+
+COMMON: dict[str, dict[str, Any]] = {
+    "registry": {"type": "str", "default": DEFAULT_URL, "no_log": False},
+    "actor": {"type": "str"},
+}
+CHANGING: dict[str, dict[str, Any]] = {
+    **COMMON,
+    "confirm": {"type": "str", "choices": ["DESTROY"]},
+    "lease_timeout": {"type": "int", "default": 60},
+    "earlier_changes": {"type": "bool", "default": False},
+}
+
+
+def options_of(table: Table) -> dict[str, dict[str, Any]]:
+    """Return the argument spec of a table."""
+    return {name: _option(field) for name, field in table.items()}
+
+
+def resource_arguments(table: Table, plural: str, extra: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of AnsibleModule for a module that takes one resource, or many by `plural`."""
+    # With many given by the plural, nothing is required of the single one; what it lacks, parsing tells.
+    single = {name: {**option, "required": False} for name, option in options_of(table).items()}
+    return {
+        "argument_spec": {
+            **single,
+            plural: {"type": "list", "elements": "dict", "options": options_of(table)},
+            **CHANGING,
+            **(extra or {}),
+        },
+        "mutually_exclusive": [("name", plural)],
+        "required_one_of": [("name", plural)],
+        "supports_check_mode": True,
+    }
+
+
+def info_arguments(extra: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of AnsibleModule for an _info module."""
+    return {
+        "argument_spec": {
+            "names": {"type": "list", "elements": "str"},
+            **COMMON,
+            **(extra or {}),
+        },
+        "supports_check_mode": True,
+    }
+
+
+def _option(field: Field) -> dict[str, Any]:
+    option: dict[str, Any] = {"type": _TYPES.get(field.kind, field.kind)}
+    if field.required:
+        option["required"] = True
+    if field.choices is not None:
+        option["choices"] = list(field.choices)
+    if field.default not in (None, ()) and field.kind != "size":
+        option["default"] = field.default
+    if field.kind == "list" and field.element is not None:
+        option["elements"] = _TYPES.get(field.element.kind, field.element.kind)
+        if field.element.table is not None:
+            option["options"] = options_of(field.element.table)
+    if field.table is not None:
+        option["options"] = options_of(field.table)
+    if field.no_log is not None:
+        option["no_log"] = field.no_log
+    return option

@@ -1,0 +1,45 @@
+"""Fields and parsing that all resources share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from .._model.mistake import Mistake
+from .checks import check_name, check_plain_text
+from .field import Field, Table, parse
+
+Spec = TypeVar("Spec")
+
+# What qcow2 can hold with clusters of its usual size.
+MAX_VOLUME_MIB = 2 * 1024**3
+
+NAME = Field(kind="str", required=True, check=check_name, help="The name, by which everything else refers to it.")
+FORMER_NAME = Field(
+    kind="str",
+    check=check_name,
+    help="The name that it had. What is registered by that name gets the new one, and keeps its identifier and all "
+    "that belongs to it. Without this, another name is another thing. Of no effect afterwards.",
+)
+DESCRIPTION = Field(kind="str", check=check_plain_text, help="One line about it, for people.")
+CLUSTER = Field(kind="str", help="The cluster, by name or identifier. With a single cluster it need not be given.")
+NODES = Field(
+    kind="list",
+    element=Field(kind="str", help="A node, by name or identifier."),
+    unique=True,
+    help="The nodes it is on, by name or identifier. All nodes of the cluster unless given.",
+)
+STATE = Field(
+    kind="str",
+    default="present",
+    choices=("present", "absent"),
+    help="Whether it exists.",
+)
+
+
+def parse_spec(
+    table: Table, make: Callable[..., Spec], raw: Mapping[str, Any], path: str
+) -> tuple[Spec | None, list[Mistake]]:
+    """Parse one resource by its table into its dataclass. Returns (spec or None, mistakes)."""
+    values, mistakes = parse(table, raw, path)
+    return (None, mistakes) if mistakes else (make(**values), [])

@@ -1,0 +1,114 @@
+"""What a planner returns. A plan is data: shown in check mode, applied in a real run, empty when converged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .claims import Claim, Room
+from .errors import Problem
+
+When = Literal["live", "next_boot", "replace"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between what is and what should be.
+
+    when: `live` is done at once; `next_boot` takes effect at the next restart; `replace` destroys data.
+    Values are shown to people: never put a secret here.
+    """
+
+    field: str
+    before: Any
+    after: Any
+    when: When = "live"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do. `act` selects the code that does it, `text` says it to a person, `data` is what it needs."""
+
+    act: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+# What becomes nothing where a resource goes, or leaves a node.
+_ENDS = frozenset({"name", "status", "bridge"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """All that has to be done to one resource on one node (None: in the registry only), in order.
+
+    pending: differences that wait for a restart that was not allowed; they are reported, and are not changes.
+    loses: data that the steps would destroy; needs `confirm: DESTROY`.
+    touches: other resources that it changes as well, such as `instance web`; they are leased along.
+    uses: resources that must not end meanwhile, such as `pool local`.
+    after: resources (`pool local`) whose works in this plan must be done before it; if one fails, this is not begun.
+    takes, room: what it has from the decision on, and no other may (_claims.py).
+    """
+
+    kind: str
+    name: str
+    id: str | None = None
+    node: str | None = None
+    steps: tuple[Step, ...] = ()
+    changes: tuple[Change, ...] = ()
+    pending: tuple[Change, ...] = ()
+    loses: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    room: Room | None = None
+
+    @property
+    def key(self) -> str:
+        """What it changes, as leases and `after` name it."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def ends(self) -> bool:
+        """Whether it takes what it changes from those who use it: on all nodes, or on one."""
+        return any(change.after is None and change.field in _ENDS for change in self.changes)
+
+    @property
+    def claim(self) -> Claim | None:
+        if self.id is None or not (self.takes or self.room):
+            return None
+        return Claim(self.id, self.name, self.takes, self.room)
+
+    @property
+    def label(self) -> str:
+        return self.key + (f" on {self.node}" if self.node else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """works run in parallel; those in `first` are all done before them, those in `last` after them.
+
+    refusals stop the run before anything is touched; failures are what could not be planned because a node
+    does not answer: the rest is done, then the run fails with them.
+    """
+
+    first: tuple[Work, ...] = ()
+    works: tuple[Work, ...] = ()
+    last: tuple[Work, ...] = ()
+    refusals: tuple[Problem, ...] = ()
+    failures: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[Work, ...]:
+        return (*self.first, *self.works, *self.last)
+
+    @property
+    def effective(self) -> tuple[Work, ...]:
+        return tuple(work for work in self.all if work.steps)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.effective

@@ -1,0 +1,32 @@
+"""Cluster: nodes that share storage pools, networks and instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._fields.common import (
+    DESCRIPTION,
+    FORMER_NAME,
+    NAME,
+    STATE,
+)
+from ..._fields.field import Field
+
+FIELDS = {
+    "name": NAME,
+    "former_name": FORMER_NAME,
+    "description": DESCRIPTION,
+    "datacenter": Field(
+        kind="str", help="The datacenter it stands in, by name or identifier. With a single one it need not be given."
+    ),
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    name: str
+    former_name: str | None = None
+    description: str | None = None
+    datacenter: str | None = None
+    state: str = "present"

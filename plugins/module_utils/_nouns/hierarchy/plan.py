@@ -1,0 +1,190 @@
+"""Organizations, datacenters and clusters: what exists in the registry alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..._model.errors import Problem
+from ..._model.ids import new_id
+from ..._model.plan import (
+    Change,
+    Plan,
+    Step,
+    Work,
+)
+from ..._model.rows import Row
+
+if TYPE_CHECKING:
+    # Every module imports this one, and most for a row's place alone.
+    from ..cluster.spec import Cluster
+    from ..datacenter.spec import Datacenter
+    from ..organization.spec import Organization
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Everything registered that stands above or in a cluster."""
+
+    organizations: tuple[Row, ...] = ()
+    datacenters: tuple[Row, ...] = ()
+    clusters: tuple[Row, ...] = ()
+    members: tuple[Row, ...] = ()  # whatever has a cluster as its scope
+
+    @property
+    def root(self) -> Row | None:
+        return next((row for row in self.organizations if row.attributes.get("root")), None)
+
+
+def plan_organizations(wants: Sequence[Organization], have: Hierarchy) -> Plan:
+    """The first organization ever is the root organization, which owns the deployment."""
+    has_root = have.root is not None
+    works: list[Work] = []
+    refusals: list[Problem] = []
+    for want in wants:
+        row = _find_own(want, have.organizations)
+        if want.state == "absent":
+            used = [dc.name for dc in have.datacenters if row and dc.attributes.get("organization") == row.id]
+            used += [member.name for member in have.members if row and member.attributes.get("organization") == row.id]
+            if row is not None and row.attributes.get("root"):
+                refusals.append(
+                    _refuse("organization", want.name, "it is the root organization, which owns the deployment")
+                )
+            else:
+                _remove(works, refusals, "organization", row, used)
+            continue
+        attributes = {"description": want.description}
+        if row is None and not has_root:
+            attributes["root"] = True  # type: ignore[assignment]
+            has_root = True
+        works.append(_put("organization", want.name, row, attributes))
+    return _plan(works, refusals)
+
+
+def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
+    works: list[Work] = []
+    refusals: list[Problem] = []
+    for want in wants:
+        row = _find_own(want, have.datacenters)
+        if want.state == "absent":
+            used = [cluster.name for cluster in have.clusters if row and cluster.attributes.get("datacenter") == row.id]
+            _remove(works, refusals, "datacenter", row, used)
+            continue
+        # What is not named stays as it is.
+        reference = want.organization or (row.attributes.get("organization") if row else None)
+        owner = find(reference, have.organizations) if reference else have.root
+        if owner is None:
+            refusals.append(_refuse("datacenter", want.name, f"there is no organization {want.organization or 'yet'}"))
+            continue
+        attributes = {
+            "description": want.description,
+            "organization": owner.id,
+            "latitude": want.location["latitude"] if want.location else None,
+            "longitude": want.location["longitude"] if want.location else None,
+        }
+        works.append(_put("datacenter", want.name, row, attributes, {"organization": owner.name}))
+    return _plan(works, refusals)
+
+
+def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[], str]) -> Plan:
+    """secret makes the secret that signs a new cluster's clustering keys."""
+    works: list[Work] = []
+    refusals: list[Problem] = []
+    for want in wants:
+        row = _find_own(want, have.clusters)
+        if want.state == "absent":
+            used = [f"{member.kind} {member.name}" for member in have.members if row and member.scope == row.id]
+            _remove(works, refusals, "cluster", row, used)
+            continue
+        reference = want.datacenter or (row.attributes.get("datacenter") if row else None)
+        datacenter = find(reference, have.datacenters) if reference else _single(have.datacenters)
+        if datacenter is None:
+            what = f"there is no datacenter {want.datacenter}" if want.datacenter else "it must name its datacenter"
+            refusals.append(_refuse("cluster", want.name, what))
+            continue
+        attributes = {"description": want.description, "datacenter": datacenter.id}
+        if row is None or not row.attributes.get("secret"):
+            attributes["secret"] = secret()
+        works.append(_put("cluster", want.name, row, attributes, {"datacenter": datacenter.name}))
+    return _plan(works, refusals)
+
+
+def find(reference: str, rows: Sequence[Row]) -> Row | None:
+    """Return the row that a name or an identifier refers to."""
+    return next((row for row in rows if reference in (row.name, row.id)), None)
+
+
+def _find_own(want: Organization | Datacenter | Cluster, rows: Sequence[Row]) -> Row | None:
+    """Return what is registered by the name, or by the one that it had."""
+    row = find(want.name, rows)
+    if row is not None or want.former_name is None or want.state == "absent":
+        return row
+    return find(want.former_name, rows)
+
+
+def find_cluster(reference: str | None, clusters: Sequence[Row]) -> Row | str:
+    """Return the cluster that is meant, or what is wrong. With a single cluster it need not be named."""
+    if reference is None:
+        if len(clusters) == 1:
+            return clusters[0]
+        if not clusters:
+            return "there is no cluster yet; run the cluster stage of site.yml first"
+        return f"there are several clusters; say which with cluster: {' or '.join(row.name for row in clusters)}"
+    found = find(reference, clusters)
+    return found if found is not None else f'there is no cluster "{reference}"'
+
+
+def _single(rows: Sequence[Row]) -> Row | None:
+    return rows[0] if len(rows) == 1 else None
+
+
+def _put(
+    kind: str,
+    name: str,
+    row: Row | None,
+    attributes: Mapping[str, Any],
+    shown: Mapping[str, str] | None = None,
+) -> Work:
+    """Plan to register or change a row.
+
+    Attributes that are None are not managed; `secret` is never shown; `shown` has names for values that are
+    identifiers.
+    """
+    wanted = {key: value for key, value in attributes.items() if value is not None}
+    before = row.attributes if row else {}
+    changed = {key: value for key, value in wanted.items() if before.get(key) != value}
+    new = Row(row.id if row else new_id(kind), kind, name, "", {**before, **wanted})
+    if row is not None and not changed and row.name == name:
+        return Work(kind=kind, name=name, id=row.id)
+    changes = [] if row and row.name == name else [Change("name", row.name if row else None, name)]
+    for key, value in changed.items():
+        if key != "secret":
+            changes.append(Change(key, before.get(key), (shown or {}).get(key, value)))
+    text = "change" if row else "register"
+    return Work(kind=kind, name=name, id=new.id, steps=(Step("put", text, {"row": new}),), changes=tuple(changes))
+
+
+def _remove(works: list[Work], refusals: list[Problem], kind: str, row: Row | None, used: Sequence[str]) -> None:
+    if row is None:
+        return
+    if used:
+        refusals.append(_refuse(kind, row.name, f"it still holds {', '.join(sorted(used))}"))
+        return
+    works.append(
+        Work(
+            kind=kind,
+            name=row.name,
+            id=row.id,
+            steps=(Step("remove", "remove", {"id": row.id}),),
+            changes=(Change("name", row.name, None),),
+        )
+    )
+
+
+def _refuse(kind: str, name: str, what: str) -> Problem:
+    return Problem(what, resource=f"{kind} {name}")
+
+
+def _plan(works: Sequence[Work], refusals: Sequence[Problem]) -> Plan:
+    return Plan(works=tuple(works), refusals=tuple(refusals))

@@ -1,0 +1,40 @@
+"""Reading organizations, datacenters and clusters, and the steps that they and the nodes share."""
+
+from __future__ import annotations
+
+from ..._cloud import Cloud
+from ..._model.plan import Step
+from .plan import Hierarchy
+
+
+def read_hierarchy(cloud: Cloud) -> Hierarchy:
+    """Read what stands above and in clusters: one query."""
+    kinds = (
+        "organization",
+        "datacenter",
+        "cluster",
+        "node",
+        "pool",
+        "image",
+        "vswitch",
+        "port_group",
+        "instance",
+        "volume",
+    )
+    rows = cloud.registry.rows(*kinds)
+    return Hierarchy(
+        tuple(row for row in rows if row.kind == "organization"),
+        tuple(row for row in rows if row.kind == "datacenter"),
+        tuple(row for row in rows if row.kind == "cluster"),
+        tuple(row for row in rows if row.scope),
+    )
+
+
+def apply_to_registry(cloud: Cloud, step: Step) -> None:
+    """Carry out `put` and `remove`."""
+    if step.act == "put":
+        cloud.registry.put([step.data["row"]])
+    elif step.act == "remove":
+        cloud.registry.remove([step.data["id"]])
+    else:
+        raise AssertionError(step.act)

@@ -1,0 +1,103 @@
+"""The content of an image: looked at, its signature verified, registered under its name."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..._cloud import Cloud
+from ..._doors.host import image_files as cache
+from ..._doors.host.image_inspection import inspect_image
+from ..._doors.host.signatures import find_digest, verify_signature
+from ..._doors.web.fetch import fetch_small
+from ..._model.errors import PextraError, Problem
+from ..._model.rows import Row
+from ..._model.source import is_url
+from .copies import change_images
+from .plan.state import Proof
+from .spec import Image
+from .trust import file_name_of, from_inline
+from .versions import keep_copies
+
+
+def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
+    """Look at the files that are here and not registered; return what is wrong, by the image's name."""
+    refused = {}
+    for want in wants:
+        if want.sha256 is None:
+            continue
+        with contextlib.suppress(FileNotFoundError), open(cache.cached_path(want.sha256), "rb") as file:
+            try:
+                inspect_image(file, want.format or "", want.max_size or 0, f"image {want.name}")
+            except PextraError as error:
+                refused[want.name] = error.problems
+    return refused
+
+
+def verify(proof: Proof, sha256: str, label: str) -> dict[str, str]:
+    """Check what vouches for a file of the cache. Returns what is recorded of it."""
+    signature = _content_of(proof.signature, label)
+    key = _content_of(proof.key, label)
+    if proof.checksums is None:
+        signed_by = verify_signature(cache.cached_path(sha256), signature, key, label)
+    else:
+        listing, name = _content_of(proof.checksums, label), file_name_of(proof.source or "")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(listing)
+            file.flush()
+            signed_by = verify_signature(file.name, signature, key, label)
+        stated = find_digest(listing, name, label)
+        if stated != sha256:
+            what = f"the signed list of checksums states {stated} for {name}, and the file has {sha256}"
+            raise PextraError([Problem(what, "Do not use the file before you know why.", resource=label)])
+    return {"signed_by": signed_by, "signing_key": proof.key_digest}
+
+
+def _content_of(value: str, label: str) -> bytes:
+    """Return the content of an option that the action plugin has read, or that is a URL."""
+    content = from_inline(value)
+    if content is not None:
+        return content
+    if is_url(value):
+        return fetch_small(value, label)
+    what = f"{value} was not read on the controller"
+    raise PextraError(
+        [Problem(what, "The action plugin of pextra_image does; call the module by its full name.", resource=label)]
+    )
+
+
+def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[str, str], label: str) -> None:
+    """Put a new content under its name once its file has been looked at, or change what is registered."""
+    if not data["is_fresh"] and data["replaces"] is None:
+
+        def change(current: Row) -> Row:
+            own = {key: row.attributes[key] for key in ("description", "retention", "pools") if key in row.attributes}
+            rest = keep_copies(current, lambda _, key: key not in data["gone"])
+            return replace(rest, attributes={**rest.attributes, **own, **proven})
+
+        change_images(cloud.registry, lambda one: one.id == row.id, change)
+        return
+    attributes = {**row.attributes, **proven}
+    if data["is_fresh"]:
+        try:
+            with open(cache.cached_path(data["sha256"]), "rb") as file:
+                found = inspect_image(file, row.attributes["format"], data["max_size"], label)
+        except OSError as error:
+            raise PextraError(
+                [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
+            ) from error
+        attributes |= {"virtual_size": found.virtual_size, "size": found.size}
+
+    def write() -> set[str]:
+        """Returns the digests of which the coordinator need not keep the file any more."""
+        before = {str(one.attributes["sha256"]) for one in cloud.registry.rows("image")}
+        if data["replaces"] is not None:
+            cloud.registry.remove([data["replaces"]])
+        cloud.registry.put([replace(row, attributes=attributes)])
+        return before - {str(one.attributes["sha256"]) for one in cloud.registry.rows("image")}
+
+    for sha256 in cloud.registry.transaction(write):
+        cache.drop(sha256)

@@ -1,0 +1,175 @@
+"""Copies that go, and images that are to go altogether. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.errors import Problem
+from ...._model.plan import Change, Step, Work
+from ...._model.rows import Row
+from ...pool.kinds import KINDS
+from ..spec import Image
+from ..versions import Version, choose_kept, keep_copies, newest_of, older_of, versions_of
+from .draft import Draft, find_blind, show_lost, worker_or_failure
+from .labelling import plan_labels
+from .report import list_users
+from .state import ImageHave, User, site_of
+from .targets import Target, resolve, retention_of
+
+
+def find_losing(wants: Sequence[Image], have: ImageHave) -> list[Version]:
+    """Return the versions that may lose a copy: who uses them has to be read before planning. All without wants."""
+    if not wants:
+        return [version for row in have.images for version in versions_of(row)]
+    losing: list[Version] = []
+    for want in wants:
+        target = resolve(want, have)
+        if not isinstance(target, Target) or target.row is None:
+            continue
+        newest, older = newest_of(target.row), older_of(target.row)
+        if want.state == "absent" or target.is_replaced:
+            losing += [newest, *older]
+            continue
+        wanted = {site.key for site in target.sites}
+        if set(newest.copies) - wanted:
+            losing.append(newest)
+        if len(older) > target.retention or any(set(version.copies) - wanted for version in older):
+            losing += older
+    return losing
+
+
+def plan_departures(target: Target, row: Row, new: Row, have: ImageHave, draft: Draft) -> tuple[Row, tuple[str, ...]]:
+    """Plan to delete copies that are not wanted where they are, and versions that nothing needs.
+
+    Returns the row without them, and what would be lost that was to be kept. What a new content displaces can go: that
+    is what was declared. What goes because `retention` was lowered was kept on purpose.
+    """
+    wanted = {site.key for site in target.sites}
+    newest, older = newest_of(new), older_of(new)
+
+    def is_needed(version: Version) -> bool:
+        return bool(have.users.get(version.id)) or bool(find_blind(row, version.copies, have))
+
+    needed, kept = choose_kept(older, target.retention, is_needed)
+    _, was_kept = choose_kept(older, retention_of(row), is_needed)
+    leaving: list[tuple[Version, str]] = []
+    for version in (newest, *older):
+        is_kept = version.id in (newest.id, *needed, *kept)
+        for key in version.copies:
+            if is_kept and (key in wanted or site_of(key, have) is None):
+                continue
+            if not is_kept or not _is_needed_at(row, version, key, have, draft):
+                leaving.append((version, key))
+    for version in older:
+        if version.id in needed:  # a node that may use it, and cannot be asked
+            _note_blind(version, have, draft)
+    lost = tuple(show_lost(new, version) for version in older if version.id in was_kept - kept)
+    _plan_deletions(new, leaving, have, draft, draft.last)
+    gone = {(version.id, key) for version, key in leaving}
+    return keep_copies(new, lambda version, key: (version.id, key) not in gone), lost
+
+
+def _note_blind(version: Version, have: ImageHave, draft: Draft) -> None:
+    for key in version.copies:
+        site = site_of(key, have)
+        for node in site.through if site is not None else ():
+            if node.name in have.down:
+                draft.down[node.name] = have.down[node.name]
+
+
+def _is_needed_at(row: Row, version: Version, key: str, have: ImageHave, draft: Draft) -> bool:
+    """Tell whether a copy has to stay in a pool that is not listed any more: while it is used, or nobody can tell."""
+    site = site_of(key, have)
+    if site is None:
+        return False
+    if find_blind(row, [key], have):
+        draft.down.update({node.name: have.down[node.name] for node in site.through if node.name in have.down})
+        return True
+    used = [
+        user
+        for user in have.users.get(version.id, ())
+        if site.pool.id in user.pools and (site.node is None or site.node.name == user.node)
+    ]
+    if used:
+        where = f"pool {site.pool.name}" + (f" on {site.node.name}" if site.node else "")
+        draft.warnings.append(f"image {row.name}: its copy in {where} stays while it is used by {list_users(used)}")
+    return bool(used)
+
+
+def _plan_deletions(
+    row: Row, leaving: Sequence[tuple[Version, str]], have: ImageHave, draft: Draft, stage: list[Work]
+) -> None:
+    by_node: dict[str | None, list[tuple[Step, Change]]] = {}
+    for version, key in leaving:
+        site = site_of(key, have)
+        pool = site.pool.name if site else None
+        worker = None
+        if site is not None:
+            worker = worker_or_failure(site, have, draft, f"image {row.name}")
+            if worker is None:
+                continue
+        volume = version.volume_in(site.pool if site else None)
+        data = {
+            "name": row.name,
+            "scope": row.scope,
+            "pool": pool,
+            "key": key,
+            "volume": volume,
+            "newest": row.id,
+            "with_snapshots": site is not None and KINDS[site.pool.attributes["type"]].clone == "ceph",
+        }
+        what = "the copy" if version.id == row.id else f"version {version.number}"
+        text = f"delete {what} in pool {pool}" if pool else "forget a copy whose pool is gone"
+        change = Change(f"copies.{pool or key}", volume, None)
+        by_node.setdefault(worker.name if worker else None, []).append((Step("delete", text, data), change))
+    for node, pairs in by_node.items():
+        stage.append(
+            Work(
+                kind="image",
+                name=row.name,
+                id=row.id,
+                node=node,
+                steps=tuple(step for step, _ in pairs),
+                changes=tuple(change for _, change in pairs),
+            )
+        )
+
+
+def plan_absent(target: Target, have: ImageHave, draft: Draft) -> None:
+    row = target.row
+    if row is None:
+        return
+    label = f"image {row.name}"
+    used = [user for version in versions_of(row) for user in have.users.get(version.id, ())]
+    nodes = {node.id: node.name for node in have.nodes}
+    used += [
+        User("instance", one.name, nodes.get(one.attributes.get("node", ""), "a node that has left"))
+        for one in have.instances
+        if one.scope == row.scope and one.attributes.get("image") == row.name
+    ]
+    if used:
+        draft.refusals.append(
+            Problem(
+                f"it is used by {list_users(used)}",
+                "It can go when nothing uses it any more. Nothing was changed.",
+                resource=label,
+            )
+        )
+        return
+    leaving = [(version, key) for version in versions_of(row) for key in version.copies]
+    blind = find_blind(row, [key for _, key in leaving], have)
+    if blind:
+        draft.refusals += blind
+        return
+    _plan_deletions(row, leaving, have, draft, draft.works)
+    plan_labels(keep_copies(row, lambda *_: False), have, draft, draft.works, is_uncertain=False)
+    draft.last.append(
+        Work(
+            kind="image",
+            name=row.name,
+            id=row.id,
+            steps=(Step("deregister", "remove", {"id": row.id, "sha256": row.attributes["sha256"]}),),
+            changes=(Change("name", row.name, None),),
+            loses=tuple(show_lost(row, version) for version in older_of(row)),
+        )
+    )

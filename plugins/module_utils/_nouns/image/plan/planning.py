@@ -1,0 +1,34 @@
+"""Images: which pools hold a copy of which file, and what is missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.plan import Plan
+from ..spec import Image
+from .departure import plan_absent
+from .draft import Draft
+from .presence import plan_present
+from .state import ImageHave
+from .targets import Target, resolve
+
+
+def plan_images(wants: Sequence[Image], have: ImageHave) -> Plan:
+    """Plan images over all pools and nodes at once."""
+    draft = Draft()
+    for want in wants:
+        target = resolve(want, have)
+        if not isinstance(target, Target):
+            draft.refusals += target
+        elif want.state == "absent":
+            plan_absent(target, have, draft)
+        else:
+            plan_present(target, have, draft)
+    return Plan(
+        first=tuple(draft.first),
+        works=tuple(draft.works),
+        last=tuple(draft.last),
+        refusals=tuple(draft.refusals),
+        failures=(*draft.failures, *draft.down.values()),
+        warnings=tuple(draft.warnings),
+    )

@@ -1,0 +1,209 @@
+"""An image that is to be there: its content, and the copies that are missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...._model.errors import Problem
+from ...._model.ids import new_id
+from ...._model.plan import Change, Step, Work
+from ...._model.rows import Row
+from ...._model.sizes import show_size
+from ...._model.source import is_url
+from ..trust import mirrored
+from ..versions import Version, newest_of, older_of, versions_of, with_versions
+from .departure import plan_departures
+from .draft import Draft, worker_or_failure
+from .labelling import plan_labels
+from .state import ImageHave, Proof, is_there, site_of
+from .targets import Target, pools_of, retention_of
+
+# The action plugin looks for this in what check mode predicts, and copies the file only then.
+STAGE_TEXT = "copy the file to the coordinator"
+
+
+# Likewise: then it looks for the file in mirrors that are directories of the controller.
+FETCH_TEXT = "fetch the file"
+
+
+def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
+    want, row, sha256 = target.want, target.row, target.sha256
+    label = f"image {want.name}"
+    if sha256 is None:
+        what = "its source is missing" if want.source is None else "its sha256 is missing"
+        draft.refusals.append(Problem(what, "Set source, and sha256 for a URL.", resource=label))
+        return
+    problems = _find_content_problems(target, have)
+    if problems:
+        draft.refusals += problems
+        return
+
+    new = _new_row(target, sha256)
+    missing = _plan_uploads(target, new, have, draft)
+    after, loses = (new, ()) if row is None else plan_departures(target, row, new, have, draft)
+    steps: list[Step] = []
+    data = {
+        "row": new,
+        "is_fresh": target.is_fresh,
+        "replaces": row.id if row and target.is_replaced else None,
+        "sha256": sha256,
+        "max_size": target.max_size,
+    }
+    if target.needs_proof and target.key_digest is not None:
+        signature, key = want.signature or "", want.signing_key or ""
+        data["proof"] = Proof(signature, key, target.key_digest, want.checksums, want.source)
+    if (missing or target.is_fresh or target.needs_proof) and sha256 not in have.cached:
+        if want.source is None:
+            draft.refusals.append(
+                Problem("its file is needed again, but its source is not given", "Set source.", resource=label)
+            )
+            return
+        act = "fetch" if is_url(want.source) else "stage"
+        text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
+        urls = tuple(mirrored(mirror, want.source) for mirror in want.mirrors or () if is_url(mirror))
+        steps.append(Step(act, text, {**data, "urls": (*urls, want.source)}))
+    before = dict(row.attributes) if row else {}
+    changes = [
+        Change(key, before.get(key), new.attributes.get(key))
+        for key in ("sha256", "format", "description")
+        if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
+    ]
+    if row is not None and new.attributes.get("pools") != row.attributes.get("pools"):
+        changes.append(Change("pools", names_of_pools(pools_of(row) or (), have), names_of_pools(target.pools, have)))
+    if retention_of(row) != target.retention:
+        changes.append(Change("retention", retention_of(row), target.retention))
+    known = {key for version in versions_of(row) for key in version.copies} if row is not None else set()
+    gone = sorted(key for key in known if site_of(key, have) is None)
+    if target.needs_proof:
+        steps.append(Step("verify", "verify its signature", data))
+    if row is None or target.is_replaced or changes or gone or target.needs_proof:
+        steps.append(Step("register", _name_registering(target, changes), {**data, "gone": gone}))
+    if steps:
+        draft.first.append(
+            Work(
+                kind="image",
+                name=want.name,
+                id=new.id,
+                steps=tuple(steps),
+                changes=tuple(changes),
+                loses=loses,
+            )
+        )
+    arriving = newest_of(after)
+    copies = tuple(sorted({*arriving.copies, *(key for key, _ in missing)}))
+    after = with_versions(after, replace(arriving, copies=copies), older_of(after))
+    plan_labels(after, have, draft, draft.last, is_uncertain=target.is_fresh or target.needs_proof)
+
+
+def names_of_pools(pools: Iterable[str], have: ImageHave) -> list[str]:
+    return sorted(pool.name for pool in have.pools if pool.id in pools)
+
+
+def _name_registering(target: Target, changes: Sequence[Change]) -> str:
+    if target.row is None:
+        return "register"
+    if target.restored is not None:
+        return f"go back to version {target.restored.number}"
+    if target.is_fresh:
+        return "replace"
+    return "change" if changes else "note who signed it" if target.needs_proof else "forget copies"
+
+
+def _new_row(target: Target, sha256: str) -> Row:
+    """The row as it will be; sizes of a new content are filled in when it has been looked at."""
+    want, row = target.want, target.row
+    description = want.description
+    if description is None and row is not None:
+        description = row.attributes.get("description")
+    own: dict[str, Any] = {"description": description, "retention": target.retention or None}
+    if row is None or (want.pools is not None and target.pools != (pools_of(row) or frozenset())):
+        own["pools"] = sorted(target.pools)
+    elif "pools" in row.attributes:
+        own["pools"] = row.attributes["pools"]
+    if row is not None and not target.is_replaced:
+        return replace(row, attributes={**row.attributes, **own})
+    number = max((version.number for version in versions_of(row)), default=0) + 1 if row is not None else 1
+    restored = target.restored
+    if restored is not None:
+        newest = replace(restored, number=number)
+    else:
+        newest = Version(
+            id=new_id("image"),
+            number=number,
+            sha256=sha256,
+            format=target.format,
+            virtual_size=0,
+            size=None,
+            copies=(),
+        )
+    older = [version for version in versions_of(row) if version.id != newest.id] if row is not None else []
+    blank = Row(newest.id, "image", want.name, target.cluster.id, own)
+    return with_versions(blank, newest, older)
+
+
+def _find_content_problems(target: Target, have: ImageHave) -> list[Problem]:
+    want, row = target.want, target.row
+    label = f"image {want.name}"
+    if row is not None and not target.is_fresh:
+        virtual_size = (target.restored or newest_of(row)).virtual_size
+        if want.max_size is not None and virtual_size > want.max_size * 1024**2:
+            shown = show_size(-(-virtual_size // 1024**2))
+            return [
+                Problem(
+                    f"its virtual size is {shown}, more than the {show_size(want.max_size)} allowed",
+                    "Raise max_size.",
+                    resource=label,
+                )
+            ]
+        return []
+    return list(have.refused.get(want.name, ()))
+
+
+def _plan_uploads(target: Target, new: Row, have: ImageHave, draft: Draft) -> list[tuple[str, Row]]:
+    """Plan the copies that are not there. Returns (site key, node that writes it) of each."""
+    label = f"image {new.name}"
+    newest = newest_of(new)
+    recorded = set(newest.copies)
+    planned: list[tuple[str, Row]] = []
+    by_node: dict[str, list[tuple[Step, Change]]] = {}
+    for site in target.sites:
+        worker = worker_or_failure(site, have, draft, label)
+        if worker is None:
+            continue
+        is_present = is_there(newest, site, have)
+        if site.key in recorded and is_present:
+            continue
+        doubt = have.doubts.get((worker.name, site.pool.id)) if site.key in recorded else None
+        if doubt is not None:
+            draft.failures.append(replace(doubt, resource=label))
+            continue
+        planned.append((site.key, worker))
+        before = "missing" if site.key in recorded else "not complete" if is_present else None
+        step = Step(
+            "upload",
+            f"copy into pool {site.pool.name}",
+            {
+                "id": new.id,
+                "pool": site.pool.name,
+                "key": site.key,
+                "volume": newest.volume_in(site.pool),
+                "pool_row": site.pool,
+                "format": new.attributes["format"],
+                "sha256": new.attributes["sha256"],
+            },
+        )
+        by_node.setdefault(worker.name, []).append((step, Change(f"copies.{site.pool.name}", before, "complete")))
+    for node, pairs in by_node.items():
+        draft.works.append(
+            Work(
+                kind="image",
+                name=new.name,
+                id=new.id,
+                node=node,
+                steps=tuple(step for step, _ in pairs),
+                changes=tuple(change for _, change in pairs),
+            )
+        )
+    return planned

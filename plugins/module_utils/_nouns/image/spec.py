@@ -1,0 +1,110 @@
+"""Image: a disk that instances begin from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._fields.checks import check_sha256
+from ..._fields.common import (
+    CLUSTER,
+    DESCRIPTION,
+    MAX_VOLUME_MIB,
+    NAME,
+    STATE,
+)
+from ..._fields.field import Field
+from ..._model.source import check_mirror, check_source
+from .trust import check_key, check_signed
+
+FIELDS = {
+    "name": NAME,
+    "source": Field(
+        kind="str",
+        check=check_source,
+        help="A file on the controller (absolute, or relative to the inventory), or an http or https URL.",
+    ),
+    "sha256": Field(
+        kind="str",
+        check=check_sha256,
+        help="The SHA-256 of the file. Required for a URL; computed from a local file unless given.",
+    ),
+    "signature": Field(
+        kind="str",
+        check=check_signed,
+        help="A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the controller, "
+        "or an http or https URL. Needs O(signing_key).",
+    ),
+    "signing_key": Field(
+        kind="str",
+        no_log=False,  # it is public
+        check=check_key,
+        help="The one public key that the signature is checked with: a file on the controller, or the text of an "
+        "armored one.",
+    ),
+    "checksums": Field(
+        kind="str",
+        check=check_signed,
+        help="A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the "
+        "controller, or an http or https URL.",
+    ),
+    "mirrors": Field(
+        kind="list",
+        element=Field(kind="str", check=check_mirror, help="A directory on the controller, or an http or https URL."),
+        unique=True,
+        help="Where the file of a URL is looked for first, under its own name: directories on the controller, then "
+        "http and https URLs in their order.",
+    ),
+    "format": Field(
+        kind="str",
+        create="qcow2",
+        choices=("qcow2", "raw"),
+        help="The format of the file. It is never guessed.",
+    ),
+    "pools": Field(
+        kind="list",
+        element=Field(kind="str", help="A storage pool, by name or identifier."),
+        unique=True,
+        help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared. "
+        "All pools of the cluster for a new one unless given.",
+    ),
+    "max_size": Field(
+        kind="size",
+        create=65536,
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
+        help="The largest virtual size that is accepted of a new content.",
+    ),
+    "retention": Field(
+        kind="int",
+        minimum=0,
+        maximum=100,
+        help="How many older contents that nothing uses are kept, to go back to. As before unless given; 0 at first.",
+    ),
+    "cluster": CLUSTER,
+    "description": DESCRIPTION,
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """max_size is in MiB; sha256 in lower case. What is None is not managed."""
+
+    name: str
+    source: str | None = None
+    sha256: str | None = None
+    signature: str | None = None
+    signing_key: str | None = None
+    checksums: str | None = None
+    mirrors: tuple[str, ...] | None = None
+    format: str | None = None
+    pools: tuple[str, ...] | None = None
+    max_size: int | None = None
+    retention: int | None = None
+    cluster: str | None = None
+    description: str | None = None
+    state: str = "present"
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None:
+            object.__setattr__(self, "sha256", self.sha256.lower())

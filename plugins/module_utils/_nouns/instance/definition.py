@@ -1,0 +1,309 @@
+"""Instances as libvirt domains: what a definition says of what we manage.
+
+XML is never compared as text. `parse_domain` reduces a domain to a `DomainModel`; two models are compared field by
+field. How a model is written into a definition is in domain_writing.py.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..._fields.addresses import canonical_mac
+from ..._model.ids import is_id, uuid_of
+from ..._model.names import is_of_instance, parse_attached
+from ..pool.kinds import DiskKind
+from .size import parse_memory, parse_vcpus
+
+URI = "urn:pextra:instance:1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceph:
+    """How a disk of Ceph is reached. monitors are host:port; secret is the UUID of a secret of libvirt's."""
+
+    monitors: tuple[str, ...]
+    user: str
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A disk; `serial` is what the guest finds it by.
+
+    path: of a file or block device, on the node; of an image of Ceph, its pool of Ceph and its name; of a unit of an
+    iSCSI target, the storage pool and the unit.
+    """
+
+    target: str
+    path: str
+    serial: str
+    format: str = "qcow2"
+    read_only: bool = False
+    kind: DiskKind = "file"
+    ceph: Ceph | None = None
+
+    @property
+    def volume(self) -> str:
+        """The name of its volume in its storage pool."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """A NIC, on a port group of a libvirt network, which has its vSwitch's name.
+
+    offload: whether checksums and segments may be left to the other side. A switch with the userspace datapath hands on
+    what has no checksum yet, and its receiver throws it away.
+    """
+
+    mac: str
+    network: str
+    port_group: str
+    offload: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeLabel:
+    """What a volume is to the instance. size is MiB. unit: of an iSCSI target, whose size is not ours to know."""
+
+    name: str
+    pool: str
+    size: int = 0
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NicLabel:
+    """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """What libvirt has no field for. `image` is the name, which stays when the image is renewed."""
+
+    id: str
+    cluster: str
+    organization: str
+    image: str | None = None
+    root_mode: str | None = None
+    anti_affinity: str | None = None
+    seed: str | None = None
+    tags: tuple[str, ...] = ()
+    volumes: tuple[VolumeLabel, ...] = ()
+    nics: tuple[NicLabel, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(nic.addresses for nic in self.nics)
+
+    @property
+    def root(self) -> VolumeLabel | None:
+        return next((volume for volume in self.volumes if volume.name == "root"), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainModel:
+    """memory is MiB; held_back is how much of it the balloon keeps from the guest: nothing, unless edited by hand.
+
+    disks are the instance's own; attached are volumes that live on their own, which stay with whoever attached them.
+    Of others only the device names matter.
+    """
+
+    name: str
+    uuid: str
+    memory: int
+    vcpus: int
+    disks: tuple[Disk, ...]
+    interfaces: tuple[Interface, ...]
+    description: str | None
+    labels: Labels
+    held_back: int = 0
+    # What is wanted of aspects and devices, by option; a definition that was read has none.
+    further: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    attached: tuple[Disk, ...] = field(default=(), compare=False)
+    other_targets: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The device names of all disks."""
+        return self.other_targets | {disk.target for disk in self.disks}
+
+
+def parse_domain(xml: str) -> DomainModel | None:
+    """Return what a definition says of what we manage; None for a domain that is not ours.
+
+    Ours is one whose UUID is the identifier in its metadata. A copy made by hand keeps the metadata, not the UUID.
+    """
+    if URI not in xml:
+        return None
+    root = ET.fromstring(xml)
+    # Steps of one tag each: longer paths are walked in Python, and a cloud has thousands of these.
+    metadata, devices = root.find("metadata"), root.find("devices")
+    element = metadata.find(f"{{{URI}}}instance") if metadata is not None else None
+    if element is None:
+        return None
+    if devices is None:
+        devices = ET.Element("devices")
+    labels, name, uuid = parse_labels(element), root.findtext("name", ""), root.findtext("uuid", "")
+    if not is_id(labels.id, "instance") or uuid_of(labels.id) != uuid:
+        return None
+    disks = devices.findall("disk")
+    known = tuple(_parse_disks(disks))
+    ours = tuple(disk for disk in known if is_own_disk(disk, name, labels))
+    targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
+    return DomainModel(
+        name=name,
+        uuid=uuid,
+        memory=parse_memory(root.find("memory")),
+        held_back=parse_held_back(root),
+        vcpus=parse_vcpus(root),
+        disks=ours,
+        interfaces=tuple(_parse_interfaces(devices)),
+        description=root.findtext("description"),
+        labels=labels,
+        attached=tuple(disk for disk in known if parse_attached(disk.volume, root.findtext("uuid", "")) is not None),
+        other_targets=frozenset(targets - {disk.target for disk in ours}),
+    )
+
+
+def parse_labels(element: Any) -> Labels:
+    return Labels(
+        id=element.get("id", ""),
+        cluster=element.get("cluster", ""),
+        organization=element.get("organization", ""),
+        image=element.get("image"),
+        root_mode=element.get("root_mode"),
+        anti_affinity=element.get("anti_affinity"),
+        seed=element.get("seed"),
+        tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
+        volumes=tuple(
+            VolumeLabel(
+                name=volume.get("name", ""),
+                pool=volume.get("pool", ""),
+                # What was written there by hand is written anew, as what it is not.
+                size=int(text) if (text := volume.get("size", "0")).isdecimal() else 0,
+                unit=volume.get("unit"),
+            )
+            for volume in element.findall(f"{{{URI}}}volume")
+        ),
+        nics=tuple(
+            NicLabel(name=nic.get("name") or f"nic{index}", addresses=tuple(nic.get("addresses", "").split()))
+            for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
+        ),
+    )
+
+
+def parse_held_back(root: Any) -> int:
+    """Return what a definition keeps from the guest. While it runs that is the balloon's affair."""
+    current = root.find("currentMemory")
+    if current is None or root.get("id") is not None:
+        return 0
+    return parse_memory(root.find("memory")) - parse_memory(current)
+
+
+# libvirt's word for each kind, and the attribute of <source> that holds its path.
+DISK_TYPES: dict[DiskKind, tuple[str, str]] = {
+    "file": ("file", "file"),
+    "block": ("block", "dev"),
+    "rbd": ("network", "name"),
+    "unit": ("volume", "volume"),
+}
+
+
+def _parse_disks(elements: Iterable[ET.Element]) -> Iterable[Disk]:
+    for element in elements:
+        disk = parse_disk(element)
+        if disk is not None:
+            yield disk
+
+
+def parse_disk(element: Any) -> Disk | None:
+    """Return a disk of a kind that we use, whoever made it; None for others, and for drives without a medium."""
+    source, target, driver = element.find("source"), element.find("target"), element.find("driver")
+    if source is None or target is None:
+        return None
+    kind, path = _parse_place(source)
+    if kind is None:
+        return None
+    return Disk(
+        target=target.get("dev", ""),
+        path=path,
+        serial=element.findtext("serial", ""),
+        format=driver.get("type", "raw") if driver is not None else "raw",
+        read_only=element.find("readonly") is not None,
+        kind=kind,
+        ceph=_parse_ceph(element, source) if kind == "rbd" else None,
+    )
+
+
+def _parse_place(source: ET.Element) -> tuple[DiskKind | None, str]:
+    if source.get("file"):
+        return "file", source.get("file", "")
+    if source.get("dev"):
+        return "block", source.get("dev", "")
+    if source.get("protocol") == "rbd":
+        return "rbd", source.get("name", "")
+    if source.get("pool") and source.get("volume"):
+        return "unit", f"{source.get('pool')}/{source.get('volume')}"
+    return None, ""
+
+
+def _parse_ceph(element: ET.Element, source: ET.Element) -> Ceph:
+    """The credentials may stand in either element: libvirt leaves them where they were written."""
+    auth = source.find("auth")
+    if auth is None:
+        auth = element.find("auth")
+    secret = auth.find("secret") if auth is not None else None
+    return Ceph(
+        monitors=tuple(f"{host.get('name', '')}:{host.get('port', '')}" for host in source.findall("host")),
+        user=auth.get("username", "") if auth is not None else "",
+        secret=secret.get("uuid", "") if secret is not None else "",
+    )
+
+
+def is_own_disk(disk: Disk, instance: str, labels: Labels) -> bool:
+    """Tell whether a disk is an instance's own: by the name of its volume, or as a unit that its labels name."""
+    if is_of_instance(disk.volume, instance, labels.id):
+        return True
+    return disk.kind == "unit" and any(f"{one.pool}/{one.unit}" == disk.path for one in labels.volumes if one.unit)
+
+
+def find_nics(devices: Any) -> list[Any]:
+    """Return the elements of the NICs on networks. Others, such as passed-through ones, are not ours to know.
+
+    While an instance runs, libvirt shows the type of what it resolved the network to; the source still names it.
+    """
+    found = []
+    for element in devices.findall("interface"):
+        source = element.find("source")
+        if source is not None and source.get("network") is not None and element.find("mac") is not None:
+            found.append(element)
+    return found
+
+
+def mac_of_nic(element: Any) -> str:
+    mac = element.find("mac")
+    return canonical_mac(mac.get("address", "")) if mac is not None else ""
+
+
+def _parse_interfaces(devices: ET.Element) -> Iterable[Interface]:
+    for element in find_nics(devices):
+        source = element.find("source")
+        yield Interface(
+            mac=mac_of_nic(element),
+            network=source.get("network", ""),
+            port_group=source.get("portgroup", ""),
+            offload=not _has_checksums_off(element),
+        )
+
+
+def _has_checksums_off(element: Any) -> bool:
+    driver = element.find("driver")
+    sides = [driver.find(side) for side in ("host", "guest")] if driver is not None else [None]
+    return all(side is not None and side.get("csum") == "off" for side in sides)

@@ -1,0 +1,103 @@
+"""Disks in the definition of an instance."""
+
+from __future__ import annotations
+
+import copy
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from .definition import DISK_TYPES, Disk, DomainModel, Labels, is_own_disk, parse_disk
+from .definition_tree import Make, append, find_or_add, maker, set_text
+
+
+def render_disk(disk: Disk) -> str:
+    """Return a disk as a device of its own, for a running instance."""
+    return ET.tostring(make_disk(disk, ET.Element), encoding="unicode")
+
+
+def make_disk(disk: Disk, make: Make) -> Any:
+    element = make("disk", {"type": DISK_TYPES[disk.kind][0], "device": "disk"})
+    append(element, make, "driver", name="qemu", type=disk.format, cache="none", discard="unmap")
+    element.append(_make_source(disk, make))
+    append(element, make, "target", dev=disk.target, bus="virtio")
+    if disk.read_only:
+        append(element, make, "readonly")
+    append(element, make, "serial").text = disk.serial
+    return element
+
+
+def _make_source(disk: Disk, make: Make) -> Any:
+    source = make("source", {})
+    if disk.kind == "unit":
+        pool, _, unit = disk.path.partition("/")
+        source.set("pool", pool)
+        source.set("volume", unit)
+        return source
+    if disk.ceph is not None:
+        source.set("protocol", "rbd")
+    source.set(DISK_TYPES[disk.kind][1], disk.path)
+    if disk.ceph is not None:
+        for monitor in disk.ceph.monitors:
+            host, _, port = monitor.rpartition(":")
+            append(source, make, "host", name=host, port=port)
+        auth = append(source, make, "auth", username=disk.ceph.user)
+        append(auth, make, "secret", type="ceph", uuid=disk.ceph.secret)
+    return source
+
+
+def set_disks(devices: Any, model: DomainModel, old: Labels | None) -> None:
+    """Make the instance's own disks those of the model. Others stay, even if a new disk then finds its name taken.
+
+    old: the labels that the definition had, which tell what units of targets were its own.
+    """
+    wanted = {disk.serial: disk for disk in model.disks}
+    for element in devices.findall("disk"):
+        disk, target = parse_disk(element), element.find("target")
+        name = target.get("dev", "") if target is not None else ""
+        serial = element.findtext("serial", "")
+        is_ours = disk is not None and any(is_own_disk(disk, model.name, one) for one in (model.labels, old) if one)
+        # By hand its path may have been changed, or its serial, but hardly both.
+        found = wanted.get(serial) if is_ours or (serial in wanted and wanted[serial].target == name) else None
+        if found is None and is_ours and disk is not None:
+            found = next((one for one in wanted.values() if one.target == name and one.path == disk.path), None)
+        if found is not None:
+            del wanted[found.serial]
+            if found != disk:
+                _write_disk(element, found)
+        elif is_ours:
+            devices.remove(element)
+    for missing in wanted.values():
+        devices.append(make_disk(missing, maker(devices)))
+
+
+def _write_disk(element: Any, disk: Disk) -> None:
+    """Write what we manage of a disk; its address, its driver's other settings and the like stay."""
+    for tag, key, value in (("driver", "type", disk.format), ("target", "dev", disk.target)):
+        find_or_add(element, tag).set(key, value)
+    _write_source(element, disk)
+    set_text(element, "serial", disk.serial)
+    if disk.read_only:
+        find_or_add(element, "readonly")
+    else:
+        set_text(element, "readonly", None)
+
+
+def _write_source(element: Any, disk: Disk) -> None:
+    libvirt_type, key = DISK_TYPES[disk.kind]
+    source, before = element.find("source"), parse_disk(element)
+    if source is not None and before is not None and before.kind == disk.kind:
+        if (before.path, before.ceph) == (disk.path, disk.ceph):
+            return
+        if disk.kind in ("file", "block"):
+            source.set(key, disk.path)
+            return
+    fresh = _make_source(disk, maker(element))
+    if source is not None and before is not None and before.kind == disk.kind:
+        # Encryption, caches of the client and the like.
+        fresh.extend(copy.deepcopy(child) for child in source if child.tag not in ("host", "auth"))
+    element.set("type", libvirt_type)
+    place = len(element)
+    for old in (*element.findall("source"), *element.findall("auth")):
+        place = min(place, list(element).index(old))
+        element.remove(old)
+    element.insert(place, fresh)

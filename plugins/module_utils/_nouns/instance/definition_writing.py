@@ -1,0 +1,167 @@
+"""Instances as libvirt domains: rendering, and editing what we manage and nothing else.
+
+An edit keeps every element, attribute, comment and prefix that the model does not hold, which is why it reads with
+lxml; what is only read, or written anew, needs no more than the standard library. Both build by `makeelement`.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from . import walk
+from .definition import URI, DomainModel, Labels, parse_held_back, parse_labels
+from .definition_disks import set_disks
+from .definition_nics import set_interfaces
+from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
+from .size import parse_memory, parse_vcpus, write_memory, write_vcpus
+
+CONSOLE_DIRECTORY = "/var/log/pextra/console"
+
+
+# Every PCIe device needs a root port of its own, and ports cannot be added while the guest runs.
+_SPARE_PCIE_PORTS = 4
+
+
+_FIXED_PCIE_DEVICES = 4  # memory balloon, RNG, serial for the agent, USB
+
+
+ET.register_namespace(PREFIX, URI)
+
+
+def render_domain(model: DomainModel, virt_type: str) -> str:
+    """Return the definition of a new instance; virt_type is kvm or qemu."""
+    root = ET.Element("domain", {"type": virt_type})
+    add(root, "name").text = model.name
+    add(root, "uuid").text = model.uuid
+    os_ = add(root, "os")
+    add(os_, "type", arch="x86_64", machine="q35").text = "hvm"
+    add(os_, "boot", dev="hd")
+    features = add(root, "features")
+    add(features, "acpi")
+    add(features, "apic")
+    _set_cpu(add(root, "cpu"), virt_type)
+    add(root, "clock", offset="utc")
+    add(root, "on_poweroff").text = "destroy"
+    add(root, "on_reboot").text = "restart"
+    add(root, "on_crash").text = "restart"
+    devices = add(root, "devices")
+    add(devices, "controller", type="pci", model="pcie-root")
+    ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
+    ports += walk.count_slots(model.further)
+    for _ in range(ports):
+        add(devices, "controller", type="pci", model="pcie-root-port")
+    add(devices, "controller", type="usb", model="none")
+    serial = add(devices, "serial", type="pty")
+    add(serial, "log", file=f"{CONSOLE_DIRECTORY}/{model.name}.log", append="on")
+    channel = add(devices, "channel", type="unix")
+    add(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    # By it a guest tells that its kernel has crashed; nothing would restart it otherwise.
+    add(devices, "panic", model="isa")
+    rng = add(devices, "rng", model="virtio")
+    add(rng, "backend", model="random").text = "/dev/urandom"
+    add(devices, "memballoon", model="virtio")
+    _write(root, model)
+    return ET.tostring(root, encoding="unicode")
+
+
+def edit_domain(xml: str, model: DomainModel) -> str:
+    """Return the definition `xml` taken to the model; what the model does not hold stays as it is."""
+    root = read_tree(xml)
+    _write(root, model)
+    return show_tree(root)
+
+
+def convert_domain(xml: str, virt_type: str) -> str:
+    """Return a definition as it must be on a node of another virt_type (kvm or qemu)."""
+    root = read_tree(xml)
+    root.set("type", virt_type)
+    for cpu in root.findall("cpu"):
+        _set_cpu(cpu, virt_type)
+    return show_tree(root)
+
+
+def render_labels(labels: Labels) -> str:
+    """Return the metadata element for libvirt to put in place of the old one.
+
+    libvirt declares the prefix itself, and fails if it finds it declared: ours is the default namespace here.
+    """
+    element = _make_labels(labels, ET.Element)
+    for part in element.iter():
+        part.tag = part.tag.removeprefix(f"{{{URI}}}")
+    element.set("xmlns", URI)
+    return ET.tostring(element, encoding="unicode")
+
+
+def _set_cpu(cpu: Any, virt_type: str) -> None:
+    """Choose the processor. Topology, NUMA cells and the like stay."""
+    for key in ("mode", "match", "check", "migratable"):
+        cpu.attrib.pop(key, None)
+    for tag in ("model", "vendor", "feature"):
+        for old in cpu.findall(tag):
+            cpu.remove(old)
+    if virt_type == "kvm":
+        cpu.set("mode", "host-model")
+        return
+    # x86-64-v2, which current distributions need and QEMU's emulation offers in full.
+    cpu.attrib.update({"mode": "custom", "match": "exact", "check": "none"})
+    model = cpu.makeelement("model", {"fallback": "forbid"})
+    model.text = "Nehalem"
+    cpu.insert(0, model)
+
+
+def _write(root: Any, model: DomainModel) -> None:
+    """Write all that the model holds and that is not there yet."""
+    element = root.find(f"metadata/{{{URI}}}instance")
+    old = parse_labels(element) if element is not None else None
+    if root.findtext("name") != model.name:
+        set_text(root, "name", model.name)
+    if root.findtext("description") != model.description:
+        set_text(root, "description", model.description)
+    if old != model.labels:
+        _set_labels(root, model.labels)
+    if parse_memory(root.find("memory")) != model.memory or parse_held_back(root) != model.held_back:
+        write_memory(root, model.memory, model.held_back)
+    if root.find("vcpu") is None or parse_vcpus(root) != model.vcpus:
+        write_vcpus(root, model.vcpus)
+    devices = find_or_add(root, "devices")
+    set_disks(devices, model, old)
+    set_interfaces(devices, model.interfaces)
+    walk.edit(root, model.further)
+
+
+def _set_labels(root: Any, labels: Labels) -> None:
+    metadata = find_or_add(root, "metadata")
+    fresh = _make_labels(labels, maker(root))
+    place = len(metadata)
+    for old in metadata.findall(f"{{{URI}}}instance"):
+        place = min(place, list(metadata).index(old))
+        fresh.tail = old.tail
+        metadata.remove(old)
+    metadata.insert(place, fresh)
+
+
+def _make_labels(labels: Labels, make: Make) -> Any:
+    # Attributes first, in one order: the same labels are the same text.
+    element = make(
+        f"{{{URI}}}instance", {"id": labels.id, "cluster": labels.cluster, "organization": labels.organization}
+    )
+    for key, value in (
+        ("image", labels.image),
+        ("root_mode", labels.root_mode),
+        ("anti_affinity", labels.anti_affinity),
+        ("seed", labels.seed),
+    ):
+        if value is not None:
+            element.set(key, value)
+    parts: list[tuple[str, dict[str, str]]] = [("tag", {"name": tag}) for tag in labels.tags]
+    for volume in labels.volumes:
+        size = {"unit": volume.unit} if volume.unit is not None else {"size": str(volume.size)}
+        parts.append(("volume", {"name": volume.name, "pool": volume.pool, **size}))
+    for index, nic in enumerate(labels.nics):
+        # What is called by its order has been written without a name from the beginning.
+        name = {"name": nic.name} if nic.name != f"nic{index}" else {}
+        parts.append(("nic", {"addresses": " ".join(nic.addresses), **name}))
+    for tag, attributes in parts:
+        element.append(make(f"{{{URI}}}{tag}", attributes))
+    return element

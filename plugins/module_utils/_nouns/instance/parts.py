@@ -1,0 +1,217 @@
+"""What an instance consists of: its root volume, further volumes, NICs, and what cloud-init is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..._fields.addresses import canonical_mac
+from ..._fields.checks import (
+    check_address,
+    check_address_or_none,
+    check_address_with_prefix,
+    check_device_name,
+    check_hostname_or_none,
+    check_mac,
+    check_name,
+    check_nic_name,
+    check_unit,
+)
+from ..._fields.common import MAX_VOLUME_MIB
+from ..._fields.field import REQUIRED, Field
+from .cloud_init_checks import check_password_hash, check_public_key, check_user_data
+
+ROOT = {
+    "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the root volume."),
+    "size": Field(
+        kind="size",
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
+        help="Its size, at least the image's. It may grow later. As large as the image unless given.",
+    ),
+    "mode": Field(
+        kind="str",
+        choices=("overlay", "copy"),
+        help="V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image. "
+        "V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing else is possible.",
+    ),
+}
+
+
+VOLUME = {
+    "name": Field(
+        kind="str",
+        required=True,
+        check=check_device_name,
+        help="The name of the device, 3 to 32 characters. The guest finds it by the first 20 of them "
+        "(C(/dev/disk/by-id/virtio-...)).",
+    ),
+    "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the volume."),
+    "size": Field(
+        kind="size",
+        minimum=1,
+        maximum=MAX_VOLUME_MIB,
+        help="Its size. It may grow later, unless the pool is of the type V(lvm) or V(zfs). Needed for every volume "
+        "but a unit.",
+    ),
+    "unit": Field(
+        kind="str",
+        check=check_unit,
+        help="A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh vol-list) "
+        "names it. It is used with what is on it, and is never deleted.",
+    ),
+}
+
+
+NIC = {
+    "name": Field(
+        kind="str",
+        check=check_nic_name,
+        help="The name of the NIC, by which it is known: its MAC address and its addresses stay with it when others "
+        "come and go. cloud-init gives the guest's interface this name. V(nic0), V(nic1) and so on, by their order, "
+        "unless given.",
+    ),
+    "port_group": Field(kind="str", create=REQUIRED, help="The port group it attaches to."),
+    "mac": Field(
+        kind="str",
+        check=check_mac,
+        help="The MAC address. Derived from the identifier of the instance and the name of the NIC unless given.",
+    ),
+    "addresses": Field(
+        kind="list",
+        element=Field(kind="str", check=check_address_with_prefix, help="An address with its prefix length."),
+        unique=True,
+        create=(),
+        help="The addresses that cloud-init gives it, with prefix lengths. By DHCP if there are none.",
+    ),
+    "gateway": Field(
+        kind="str", check=check_address_or_none, create="", help="The default gateway. An empty text is none."
+    ),
+    "gateway6": Field(
+        kind="str",
+        check=check_address_or_none,
+        create="",
+        help="The default gateway of IPv6, beside one of IPv4. An empty text is none.",
+    ),
+    "nameservers": Field(
+        kind="list",
+        element=Field(kind="str", check=check_address, help="The address of a name server."),
+        create=(),
+        help="The name servers.",
+    ),
+}
+
+
+USER = {
+    "name": Field(kind="str", required=True, check=check_name, help="The name of the user."),
+    "ssh_authorized_keys": Field(
+        kind="list",
+        element=Field(kind="str", check=check_public_key, help="A public key, as one line of C(authorized_keys)."),
+        help="The public keys that may log in.",
+        no_log=False,
+    ),
+    "sudo": Field(kind="bool", create=False, help="Whether the user may become root without a password."),
+    "hashed_password": Field(
+        kind="str",
+        no_log=True,
+        check=check_password_hash,
+        help="The password as a crypt hash, as C(mkpasswd) prints it. No password log-in unless given.",
+    ),
+}
+
+
+CLOUD_INIT = {
+    "hostname": Field(
+        kind="str",
+        check=check_hostname_or_none,
+        create="",
+        help="The guest's host name. An empty text is the name of the instance.",
+    ),
+    "users": Field(
+        kind="list",
+        element=Field(kind="dict", table=USER, help="A user."),
+        create=(),
+        help="The users to make in the guest. The list is all of them.",
+    ),
+    "user_data": Field(
+        kind="str",
+        no_log=True,
+        check=check_user_data,
+        help="User data for the guest's cloud-init, passed on as it is, instead of O(cloud_init.users). It begins with "
+        "what it is, such as C(#cloud-config) or C(#!/bin/sh), and has 1 MiB at most.",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """size is in MiB. An empty pool is not named."""
+
+    pool: str = ""
+    size: int | None = None
+    mode: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """size is in MiB, None for a unit of a target. An empty pool is not named. unit: as libvirt names it."""
+
+    name: str
+    pool: str = ""
+    size: int | None = None
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.unit is not None:
+            object.__setattr__(self, "unit", canonical_unit(self.unit))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nic:
+    """An empty gateway is none; an empty port group is not named. mac: in its canonical form."""
+
+    name: str | None = None
+    port_group: str = ""
+    mac: str | None = None
+    addresses: tuple[str, ...] | None = None
+    gateway: str | None = None
+    gateway6: str | None = None
+    nameservers: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mac is not None:
+            object.__setattr__(self, "mac", canonical_mac(self.mac))
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    name: str
+    ssh_authorized_keys: tuple[str, ...] | None = None
+    sudo: bool | None = None
+    hashed_password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"User({self.name!r})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudInit:
+    """An empty hostname is the instance's name. user_data comes before users."""
+
+    hostname: str | None = None
+    users: tuple[User, ...] | None = None
+    user_data: str | None = None
+
+    def __repr__(self) -> str:
+        return f"CloudInit({self.hostname!r}, {self.users!r})"
+
+
+def name_nics(nics: Sequence[Nic]) -> tuple[Nic, ...]:
+    """Return NICs that all have their names: by their order, those that were given none."""
+    return tuple(replace(nic, name=nic.name or f"nic{index}") for index, nic in enumerate(nics))
+
+
+def canonical_unit(text: str) -> str:
+    """Return a unit of a target as libvirt names it: without zeros before its numbers."""
+    word, *numbers = text.split(":")
+    return ":".join([word, *(str(int(number)) for number in numbers)])

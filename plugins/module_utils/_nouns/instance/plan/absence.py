@@ -1,0 +1,67 @@
+"""An instance that is to go. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.errors import Problem
+from ...._model.names import is_of_instance
+from ...._model.plan import Change, Step, Work
+from ...._model.rows import Row
+from ..spec import Vm
+from .context import Context, FailedError, RefusedError, node_name
+from .power import stop_steps
+from .state import Domain
+from .volumes import delete_step
+
+
+def undefine_leftover(left: Domain) -> Step:
+    data = {"node": left.node, "uuid": left.config.uuid}
+    return Step("undefine", f"remove the leftover definition on {left.node}", data)
+
+
+def plan_absence(
+    want: Vm, row: Row | None, current: Domain | None, leftovers: Sequence[Domain], context: Context
+) -> Work:
+    """A stopped instance can be removed; its volumes only on request, and with consent."""
+    if current is None and row is None:
+        return Work(kind="instance", name=want.name)
+    steps: list[Step] = []
+    loses: list[str] = []
+    node = current.node if current else node_name(row.attributes.get("node"), context) if row else None
+    instance_id = row.id if row else current.config.labels.id if current else None
+    if current is not None:
+        if current.power != "stopped":
+            if not context.consent.force_stop:
+                raise RefusedError(
+                    f"it is {current.power}; only a stopped instance can be removed",
+                    "Set power: stopped first, or force_stop: true.",
+                )
+            steps += stop_steps(current.power, context)
+        steps.append(Step("undefine", "remove its definition", {"node": current.node, "uuid": current.config.uuid}))
+        steps += [undefine_leftover(left) for left in leftovers]
+    state = context.have.nodes.get(node) if node else None
+    if state is not None and instance_id is not None:
+        if current is not None and context.consent.remove_volumes:
+            missing = sorted({label.pool for label in current.config.labels.volumes} - state.volumes.keys())
+            if missing:
+                what = f"storage pool {missing[0]} is not available, so its volumes there cannot be removed"
+                raise FailedError(Problem(what, "Mend the pool first, or keep the volumes.", node))
+        for pool, names in sorted(state.volumes.items()):
+            for name in sorted(name for name in names if is_of_instance(name, want.name, instance_id)):
+                is_seed = name.endswith(".iso")
+                if not is_seed and not context.consent.remove_volumes:
+                    continue
+                if not is_seed:
+                    loses.append(f"volume {name} in {pool}")
+                steps.append(delete_step(pool, name, f"destroy {name}", context))
+    steps.append(Step("unregister", "forget", {"id": instance_id}))
+    return Work(
+        kind="instance",
+        name=want.name,
+        id=instance_id,
+        node=node,
+        steps=tuple(steps),
+        changes=(Change("name", want.name, None),),
+        loses=tuple(loses),
+    )

@@ -1,0 +1,139 @@
+"""An instance that is there becomes as declared. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...._model.plan import Change, Step, Work
+from ...._model.rows import Row
+from ..definition import DomainModel
+from ..spec import Vm
+from ..walk import Walked
+from .claims import room_of, takes_of, uses_of
+from .context import Context, RefusedError
+from .declared import model_of
+from .differences import find_changes, live_changes, waiting_for_restart
+from .kept import as_far_as_named
+from .live import live_steps, walk_over
+from .move import count_as, move_step, target_of_move
+from .placement import require_suitable, unsuitable_changes, unsuitable_image
+from .power import power_steps, stop_steps
+from .references import find_pinned, names_of_pools
+from .registered import register_step, row_attributes, settle_step
+from .seed import needs_seed, seed_step, stale_seeds
+from .state import Domain
+from .volumes import growth_steps, replace_root, require_volumes, volume_steps
+
+
+def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, context: Context) -> Work:
+    goal = find_pinned(want.node, context) if want.node is not None else current.node
+    model, seed = model_of(want, instance_id, context, current, goal if goal in context.have.nodes else current.node)
+    changes = find_changes(current.config, model)
+    walked = walk_over(want, current, model)
+    changes += walked.changes
+    autostart = current.autostart if want.autostart is None else want.autostart
+    replaced = any(change.when == "replace" for change in changes)
+    target = target_of_move(want, current, model, context)
+    here = context.have.nodes[current.node]
+    require_volumes(current, here, context, but_root=replaced)
+    if target is None:
+        lacking = unsuitable_changes(current, model, here, replaced)
+        lacking += unsuitable_image(want, here, context) if replaced else []
+        require_suitable(lacking, current.node)
+    elif replaced:
+        raise RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
+
+    power = _plan_power(want, row, current, model, context, replaced, walked)
+    count_as(model, current, target or current.node, power.wanted, context)
+    settled = row_attributes(context.have.nodes[target or current.node].row.id, model)
+    attributes = settled | ({"power": power.wanted} if want.power is None and power.steps else {})
+    if target is not None:
+        attributes["origin"] = here.row.id
+    steps: list[Step] = []
+    if row is None or dict(row.attributes) != attributes:
+        steps.append(register_step(instance_id, want, context, attributes))
+    loses: tuple[str, ...] = ()
+    if replaced:
+        root_steps, loses = replace_root(want, current, model, here, context)
+        steps += root_steps
+    steps += volume_steps(want, model, here, context, only=names_of_pools(model) - names_of_pools(current.config))
+    if seed is not None and needs_seed(current, model, here):
+        steps.append(seed_step(model, seed, context))
+    steps += growth_steps(current, model, replaced, context)
+    if changes or not current.persistent:
+        steps.append(Step("define", "change the definition", {"model": model, "xml": current.xml, "virt_type": ""}))
+    if row is None:
+        changes.append(Change("registered", "no", "yes"))
+    if current.live is not None and power.keeps_running:
+        wanted_live = as_far_as_named(want, current.live, model)
+        steps += live_steps(current.live, wanted_live)
+        steps += [Step("plug", act.text, {"device": act}) for act in walked.acts]
+        changes += [*live_changes(current.live, wanted_live, changes), *walked.drift]
+    if current.autostart != autostart:
+        changes.append(Change("autostart", current.autostart, autostart))
+    if target is not None:
+        changes.append(Change("node", current.node, target))
+        steps.append(move_step(want, current, model, target, context, autostart=autostart))
+        # From here on it is on the other node.
+        steps += [replace(step, data={**step.data, "on": target}) for step in power.steps]
+    else:
+        if current.autostart != autostart:
+            steps.append(Step("autostart", "set autostart", {"autostart": autostart}))
+        steps += power.steps
+    # Also after a move where they were seen: what has moved is in shared pools.
+    used = [model, *([current.live] if power.keeps_running and current.live is not None else [])]
+    stale = stale_seeds(want, instance_id, used, here, context)
+    steps += stale
+    changes += [Change("cloud_init.old_seeds", len(stale), 0)] if stale else []
+    if attributes != settled:
+        text = "note that it has moved" if target is not None else f"note that it is {power.wanted}"
+        steps.append(settle_step(instance_id, want, context, settled, text))
+    if power.wanted != current.power:
+        changes.append(Change("power", current.power, power.wanted))
+    return Work(
+        kind="instance",
+        name=want.name,
+        id=instance_id,
+        node=current.node,
+        steps=tuple(steps),
+        changes=tuple(dict.fromkeys([*changes, *power.changes])),
+        pending=power.pending,
+        loses=loses,
+        uses=uses_of(model, (current.node, *([target] if target else [])), context),
+        takes=takes_of(model, context),
+        room=room_of(model, current, power.wanted, context.have.nodes[target or current.node]),
+    )
+
+
+@dataclass(frozen=True)
+class Power:
+    """What becomes of the power state. changes take effect by a restart; pending ones wait for one."""
+
+    wanted: str
+    steps: tuple[Step, ...]
+    keeps_running: bool
+    changes: tuple[Change, ...] = ()
+    pending: tuple[Change, ...] = ()
+
+
+def _plan_power(
+    want: Vm, row: Row | None, current: Domain, model: DomainModel, context: Context, replaced: bool, walked: Walked
+) -> Power:
+    # What a killed run was about to do counts for more than what it left.
+    wanted = want.power or (row.attributes.get("power") if row else None) or current.power
+    is_active = current.power != "stopped"
+    if replaced or not is_active or wanted == "stopped":
+        now = "stopped" if replaced else current.power
+        return Power(wanted, tuple(power_steps(now, wanted, context)), keeps_running=False)
+    named = {
+        "memory": want.memory is not None,
+        "vcpus": want.vcpus is not None,
+        "cloud_init": want.cloud_init is not None or want.nics is not None,
+    }
+    known = waiting_for_restart(current.live, model) if current.live is not None else []
+    # A call that does not name it neither tells of it nor restarts for it.
+    waiting = tuple(change for change in known if named.get(change.field, True)) + walked.pending
+    if waiting and context.consent.allow_restart:
+        steps = [*stop_steps(current.power, context), *power_steps("stopped", wanted, context)]
+        return Power(wanted, tuple(steps), keeps_running=False, changes=waiting)
+    return Power(wanted, tuple(power_steps(current.power, wanted, context)), keeps_running=True, pending=waiting)

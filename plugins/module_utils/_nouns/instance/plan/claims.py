@@ -1,0 +1,31 @@
+"""What an instance uses and takes: claimed and leased while it is worked on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.claims import Room
+from ..definition import DomainModel
+from .context import Context, keys_of_nics, unit_of
+from .state import Domain, NodeState
+
+
+def room_of(model: DomainModel, current: Domain, power: str, there: NodeState) -> Room:
+    """Return the room that it takes where it is to be. Until it has restarted it has what it had."""
+    runs = power != "stopped" or current.power != "stopped"
+    return Room(there.row.id, max(model.memory, current.config.memory), runs, model.labels.anti_affinity)
+
+
+def uses_of(model: DomainModel, nodes: Sequence[str], context: Context) -> tuple[str, ...]:
+    """Return what must not be taken away while the instance is being made or changed."""
+    keys = [f"cluster {context.cluster.name}", *(f"node {node}" for node in nodes)]
+    keys += [f"pool {label.pool}" for label in model.labels.volumes]
+    keys += [f"image {model.labels.image}"] if model.labels.image else []
+    keys += [key for nic in model.interfaces for key in (f"vswitch {nic.network}", f"port_group {nic.port_group}")]
+    return tuple(dict.fromkeys(keys))
+
+
+def takes_of(model: DomainModel, context: Context) -> tuple[str, ...]:
+    """Return what the instance alone may have."""
+    units = [unit_of(context.pools[label.pool], label.unit) for label in model.labels.volumes if label.unit is not None]
+    return (*units, *keys_of_nics(model, context))

@@ -1,0 +1,147 @@
+"""What planning the instances of one cluster shares, and how planning one of them ends early. Pure."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...._model.claims import Claim, key_of_mac, key_of_unit, keys_of_addresses
+from ...._model.errors import Problem
+from ...._model.ids import uuid_of
+from ...._model.rows import Row
+from ...pool.source import target_of
+from ..definition import DomainModel
+from ..placement import Capacity
+from .state import Consent, Domain, VmHave, named_nics
+
+
+class RefusedError(Exception):
+    """Ends the planning of one instance, before anything is touched."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
+class FailedError(Exception):
+    """Ends the planning of one instance, because of its node: the others go on."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+@dataclass
+class Context:
+    """What is the same for all instances of a cluster, looked up once."""
+
+    cluster: Row
+    have: VmHave
+    consent: Consent
+    capacities: dict[str, Capacity]
+    pools: dict[str, Row] = field(default_factory=dict)
+    port_groups: dict[str, Row] = field(default_factory=dict)
+    images: dict[str, Row] = field(default_factory=dict)
+    instances: dict[str, Row] = field(default_factory=dict)
+    vswitches: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, str] = field(default_factory=dict)
+    by_name: dict[str, list[Domain]] = field(default_factory=dict)
+    # Who has what one instance alone may have: (identifier, name).
+    taken: dict[str, tuple[str, str]] = field(default_factory=dict)
+    attached: dict[str, str] = field(default_factory=dict)
+    candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cluster: Row, have: VmHave, consent: Consent, planned: frozenset[str]) -> Context:
+        """planned are the names of the instances of the call."""
+        context = cls(cluster, have, consent, {name: copy.deepcopy(node.capacity) for name, node in have.nodes.items()})
+        for kind, table in (
+            ("pool", context.pools),
+            ("port_group", context.port_groups),
+            ("image", context.images),
+            ("instance", context.instances),
+        ):
+            for row in have.rows(kind, cluster.id):
+                table[row.name] = table[row.id] = row
+        context.vswitches = {row.id: row.name for row in have.rows("vswitch", cluster.id)}
+        for row in have.rows("node", cluster.id):
+            context.nodes[row.name] = context.nodes[row.id] = row.name
+        # A unit of a target may be in use through a pool of any cluster.
+        pools = {(row.scope, row.name): row for row in have.hierarchy.members if row.kind == "pool"}
+        for domains in have.domains.values():
+            if domains[0].config.labels.cluster == cluster.id:
+                context.by_name.setdefault(domains[0].config.name, []).extend(domains)
+            for domain in domains:
+                holder = (domain.config.labels.id, domain.config.name)
+                context.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
+                for label in domain.config.labels.volumes:
+                    pool = pools.get((domain.config.labels.cluster, label.pool))
+                    if label.unit is not None and pool is not None:
+                        context.taken[unit_of(pool, label.unit)] = holder
+                # What the call's own instances are to have is looked at when they are planned.
+                if domain.config.name not in planned:
+                    context.taken |= dict.fromkeys(keys_of_nics(domain.config, context), holder)
+        for row in have.rows("instance", cluster.id):
+            context.reserve(row, 1)
+        own = {context.instances[name].id for name in planned if name in context.instances}
+        for claim in have.claims:
+            if claim.resource not in own:
+                context.count(claim)
+        return context
+
+    def count(self, claim: Claim) -> None:
+        """Count what another run has decided, as far as it does not show yet."""
+        for key in claim.takes:
+            self.taken[key] = (claim.resource, claim.name)
+        room = claim.room
+        node = self.nodes.get(room.node) if room is not None else None
+        if room is None or node not in self.capacities:
+            return
+        row = self.instances.get(claim.resource)
+        seen = [domain for domain in self.have.domains.get(uuid_of(claim.resource), ()) if domain.node == node]
+        if seen:
+            memory, runs = max(domain.config.memory for domain in seen), any(one.power != "stopped" for one in seen)
+        elif (
+            row is not None and row.name not in self.by_name and self.nodes.get(row.attributes.get("node", "")) == node
+        ):
+            memory, runs = row.attributes.get("memory", 0), row.attributes.get("power") not in (None, "stopped")
+        else:
+            memory, runs = 0, False
+        self.capacities[node].add(room, memory if runs else 0, memory)
+
+    def reserve(self, row: Row, sign: int) -> None:
+        """Count (1), or no more (-1), an instance that has its node and is not defined there yet, or not any more."""
+        node = self.nodes.get(row.attributes.get("node", ""))
+        if node not in self.capacities or row.name in self.by_name:
+            return
+        capacity, group = self.capacities[node], row.attributes.get("anti_affinity")
+        capacity.take(sign * row.attributes.get("memory", 0), runs=row.attributes.get("power") not in (None, "stopped"))
+        if group is not None:
+            (capacity.groups.add if sign > 0 else capacity.groups.discard)(group)
+
+
+def node_name(reference: str | None, context: Context) -> str | None:
+    return context.nodes.get(reference) if reference else None
+
+
+def unit_of(pool: Row, unit: str) -> str:
+    """A unit is its target's, through whichever storage pool it is named."""
+    return key_of_unit(target_of(pool.attributes.get("source") or {}) or pool.id, unit)
+
+
+def keys_of_nics(model: DomainModel, context: Context) -> list[str]:
+    """Return what an instance's NICs take: their MACs, and the addresses that its guest was told."""
+    keys = [key_of_mac(nic.mac) for nic in model.interfaces]
+    # Networks of other clusters are others, whatever they are called.
+    for label, nic in named_nics(model) if model.labels.cluster == context.cluster.id else ():
+        keys += keys_of_addresses(network_of(nic.network, nic.port_group, context), label.addresses)
+    return keys
+
+
+def network_of(vswitch: str, port_group: str, context: Context) -> str:
+    """Return what the network of a NIC is told by: port groups of one VLAN on one vSwitch are one."""
+    row = context.port_groups.get(port_group)
+    vlan = f"vlan {row.attributes.get('vlan') or 0}" if row is not None else port_group
+    return f"{context.cluster.id} {vswitch} {vlan}"

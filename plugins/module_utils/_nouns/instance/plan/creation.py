@@ -1,0 +1,69 @@
+"""An instance that is not there yet. Pure."""
+
+from __future__ import annotations
+
+from ...._model.claims import Room
+from ...._model.plan import Change, Step, Work
+from ...._model.rows import Row
+from .. import walk
+from ..spec import Vm
+from .claims import takes_of, uses_of
+from .context import Context
+from .declared import model_of
+from .differences import change_of_volume
+from .power import power_steps
+from .registered import register_step, row_attributes, settle_step
+from .seed import seed_step, stale_seeds
+from .state import named_nics
+from .volumes import begin_again, is_filled, volume_steps
+
+
+def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: Context) -> Work:
+    model, seed = model_of(want, instance_id, context, None, node)
+    state = context.have.nodes[node]
+    power = want.power or (row.attributes.get("power") if row else None) or "running"
+    settled = row_attributes(state.row.id, model)
+    attributes = settled if power == "stopped" else settled | {"power": power}
+    again, here = begin_again(row, model, state, context)
+    made = volume_steps(want, model, here, context)
+    filling = [step.data["volume"] for step in made if is_filled(step)]
+    if filling:
+        attributes = attributes | {"filling": filling}
+    steps: list[Step] = []
+    if row is None or dict(row.attributes) != attributes:
+        steps.append(register_step(instance_id, want, context, attributes))
+    steps += again
+    steps += made
+    if filling:
+        attributes = {key: value for key, value in attributes.items() if key != "filling"}
+        steps.append(settle_step(instance_id, want, context, attributes, "note that its volumes are complete"))
+    if seed is not None and want.root is not None:
+        steps.append(seed_step(model, seed, context))
+    steps.append(Step("define", "define", {"model": model, "xml": None, "virt_type": state.virt_type}))
+    if want.autostart:
+        steps.append(Step("autostart", "let it start with its node", {"autostart": True}))
+    steps += power_steps("stopped", power, context)
+    # What a killed run has left, or one before whose definition is gone.
+    steps += stale_seeds(want, instance_id, [model], state, context)
+    if attributes != settled:
+        steps.append(settle_step(instance_id, want, context, settled, f"note that it is {power}"))
+    changes = [
+        Change("node", None, node),
+        Change("vcpus", None, want.vcpus),
+        Change("memory", None, want.memory),
+        *(Change(path, None, value) for path, value in walk.list_values(want.further)),
+        *(change_of_volume(None, volume) for volume in model.labels.volumes),
+        *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in named_nics(model)),
+        Change("power", None, power),
+    ]
+    return Work(
+        kind="instance",
+        name=want.name,
+        id=instance_id,
+        node=node,
+        steps=tuple(steps),
+        changes=tuple(changes),
+        uses=uses_of(model, (node,), context),
+        takes=takes_of(model, context),
+        room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity),
+    )

@@ -1,0 +1,243 @@
+"""The domain of an instance as it is declared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.claims import key_of_mac, keys_of_addresses
+from ...._model.ids import mac_of, uuid_of
+from ...._model.names import data_volume, root_volume, seed_volume
+from ...._model.rows import Row
+from ...pool.kinds import root_mode, volume_format
+from ..cloud_init import digest_of
+from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
+from ..disks import disk_of
+from ..parts import Root, Volume, name_nics
+from ..spec import TARGETS, Vm
+from .context import Context, RefusedError, network_of, unit_of
+from .references import (
+    checked_name,
+    find_disk,
+    find_organization,
+    find_pool,
+    find_port_group,
+    find_root_pool,
+    find_volume_pool,
+    image_name,
+    image_size_mib,
+    vswitch_of,
+)
+from .seed import seed_files
+from .state import Domain, named_nics
+
+
+def model_of(
+    want: Vm, instance_id: str, context: Context, found: Domain | None, node: str
+) -> tuple[DomainModel, dict[str, str] | None]:
+    """Return the domain as declared, and the files of its seed (None: it has none, or keeps the one it has).
+
+    What is not named is as it was found. node: where it is, or will be.
+    """
+    current = found.config if found else None
+    image = image_name(want, context) if want.image else current.labels.image if current else None
+    disks: list[Disk] = []
+    volumes: list[VolumeLabel] = []
+    if want.root is not None:
+        pool = find_root_pool(want.root, context)
+        label = VolumeLabel(name="root", pool=pool.name, size=_root_size(want.root, want, image, current, context))
+        volumes.append(label)
+        name = root_volume(want.name, instance_id, volume_format(pool.attributes["type"]))
+        disks.append(disk_of(pool, checked_name(name, pool), target="vda", serial="root"))
+    elif current is not None:
+        _keep_disks(current, disks, volumes, is_root=True)
+    if want.volumes is not None:
+        _add_volumes(want, want.volumes, instance_id, context, found, disks, volumes)
+    elif current is not None:
+        _keep_disks(current, disks, volumes, is_root=False)
+    nics, interfaces = _nics_of(want, instance_id, context, current, node)
+    seed, digest = None, None
+    root = next((label for label in volumes if label.name == "root"), None)
+    if image is not None and root is not None:
+        seed = seed_files(want, instance_id, interfaces, context, current)
+        digest = digest_of(seed) if seed is not None else current.labels.seed if current is not None else None
+    kept_seed = find_disk("seed", current) if current is not None else None
+    if digest is not None and root is not None and (seed is not None or kept_seed is None):
+        pool = find_pool(root.pool, context)
+        name = checked_name(seed_volume(want.name, instance_id, digest), pool)
+        disks.append(disk_of(pool, name, target="vdz", serial="seed", volume_format="raw", read_only=True))
+    elif digest is not None and kept_seed is not None:
+        disks.append(kept_seed)
+    was = current.labels if current is not None else None
+    mode = was.root_mode if was is not None else None
+    if want.root is not None:
+        mode = root_mode(find_root_pool(want.root, context).attributes["type"], want.root.mode)
+    labels = Labels(
+        id=instance_id,
+        cluster=context.cluster.id,
+        organization=was.organization
+        if was is not None and want.organization is None
+        else find_organization(want, context),
+        image=image,
+        root_mode=mode,
+        anti_affinity=(was.anti_affinity if was else None)
+        if want.anti_affinity is None
+        else want.anti_affinity or None,
+        seed=digest,
+        tags=want.tags if want.tags is not None else was.tags if was else (),
+        volumes=tuple(volumes),
+        nics=nics,
+    )
+    model = DomainModel(
+        name=want.name,
+        uuid=uuid_of(instance_id),
+        memory=want.memory if want.memory is not None else current.memory if current else 0,
+        vcpus=want.vcpus if want.vcpus is not None else current.vcpus if current else 0,
+        disks=tuple(disks),
+        interfaces=interfaces,
+        # An empty one takes it away; libvirt keeps no empty description.
+        description=current.description
+        if current is not None and want.description is None
+        else want.description or None,
+        labels=labels,
+        held_back=current.held_back if current is not None and want.memory is None else 0,
+        further=want.further,
+    )
+    return model, seed
+
+
+def _root_size(root: Root, want: Vm, image: str | None, current: DomainModel | None, context: Context) -> int:
+    """Return the size of the root volume in MiB."""
+    if root.size is not None:
+        return root.size
+    label = current.labels.root if current is not None else None
+    if current is not None and label is not None and current.labels.image == image:
+        return label.size
+    return image_size_mib(want, context)
+
+
+def _keep_disks(current: DomainModel, disks: list[Disk], volumes: list[VolumeLabel], *, is_root: bool) -> None:
+    """Take over the root volume, or the further ones, as they are."""
+    for label in current.labels.volumes:
+        if (label.name == "root") is is_root:
+            volumes.append(label)
+            disk = find_disk(label.name, current)
+            disks += [disk] if disk is not None else []
+
+
+def _add_volumes(
+    want: Vm,
+    wanted: Sequence[Volume],
+    instance_id: str,
+    context: Context,
+    found: Domain | None,
+    disks: list[Disk],
+    volumes: list[VolumeLabel],
+) -> None:
+    targets = targets_of(wanted, found)
+    units: dict[str, str] = {}
+    for volume in wanted:
+        pool = find_volume_pool(volume, context)
+        target = targets[volume.name]
+        volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit))
+        if volume.unit is not None:
+            _take_unit(volume.unit, pool, (instance_id, want.name), context)
+            first = units.setdefault(unit_of(pool, volume.unit), volume.name)
+            if first != volume.name:
+                raise RefusedError(
+                    f"its volumes {first} and {volume.name} are one unit of one target", "Leave one of them out."
+                )
+            disks.append(disk_of(pool, volume.unit, target=target, serial=volume.name))
+            continue
+        name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
+        disks.append(disk_of(pool, checked_name(name, pool), target=target, serial=volume.name))
+
+
+def _nics_of(
+    want: Vm, instance_id: str, context: Context, current: DomainModel | None, node: str
+) -> tuple[tuple[NicLabel, ...], tuple[Interface, ...]]:
+    """Return the labels of the NICs and the NICs themselves, in order."""
+    if want.nics is None:
+        return (current.labels.nics, current.interfaces) if current is not None else ((), ())
+    held = {one.mac: one for one in current.interfaces} if current is not None else {}
+    known = {label.name: label for label, _ in named_nics(current)} if current is not None else {}
+    userspace = context.have.nodes[node].userspace
+    labels, interfaces = [], []
+    for nic in name_nics(want.nics):
+        name = nic.name or ""
+        mac = nic.mac or mac_of(instance_id, _mac_word(name))
+        kept = known.get(name)
+        was = kept.addresses if kept is not None else ()
+        addresses = nic.addresses if nic.addresses is not None else was
+        labels.append(NicLabel(name=name, addresses=tuple(addresses)))
+        before = held.get(mac)
+        if before is None:
+            _take_mac(mac, (instance_id, want.name), context)
+        if not nic.port_group and before is not None:
+            network, port_group = before.network, before.port_group
+        else:
+            network, port_group = vswitch_of(nic, context), find_port_group(nic, context).name
+        _take_addresses(
+            [text for text in addresses if text not in was], network, port_group, (instance_id, want.name), context
+        )
+        # It is only ever turned off: what a person has turned off stays so.
+        offload = network not in userspace and (before is None or before.offload)
+        interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload))
+    return tuple(labels), tuple(interfaces)
+
+
+def _mac_word(name: str) -> str:
+    """Return what a MAC is derived from: the number alone of a NIC that is named by its order."""
+    number = name.removeprefix("nic")
+    return number if name != number and number.isdecimal() and number == str(int(number)) else name
+
+
+def _take_unit(unit: str, pool: Row, taker: tuple[str, str], context: Context) -> None:
+    """Two guests on one unit destroy each other's file systems. taker: the instance's identifier and name."""
+    holder = context.taken.setdefault(unit_of(pool, unit), taker)
+    if holder[0] != taker[0]:
+        raise RefusedError(
+            f"{unit} of storage pool {pool.name} is used by instance {holder[1]}",
+            "Choose another unit, or take it from that instance first.",
+        )
+
+
+def _take_mac(mac: str, taker: tuple[str, str], context: Context) -> None:
+    """Two guests with one MAC lose each other's frames. taker: the instance's identifier and name."""
+    holder = context.taken.setdefault(key_of_mac(mac), taker)
+    if holder[0] != taker[0]:
+        raise RefusedError(
+            f"the MAC address {mac} is that of instance {holder[1]}",
+            "Choose another one, or leave it out: then one is made of the instance's identifier.",
+        )
+
+
+def _take_addresses(
+    addresses: Sequence[str], network: str, port_group: str, taker: tuple[str, str], context: Context
+) -> None:
+    """Two guests with one address in one network answer for each other. taker: the instance's identifier and name."""
+    for key in keys_of_addresses(network_of(network, port_group, context), addresses):
+        holder = context.taken.setdefault(key, taker)
+        if holder[0] != taker[0]:
+            raise RefusedError(
+                f"the address {key.rpartition(' ')[2]} is that of instance {holder[1]}, in the same network",
+                f"Choose another one, or take it from {holder[1]} first.",
+            )
+
+
+def targets_of(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]:
+    """Return the device names of the further volumes. One keeps its name when others come and go."""
+    if found is None:
+        held, used = {}, set()
+    else:
+        # A name that a running guest still uses, or a disk that is not ours has, is not free.
+        disks = [*(found.live.disks if found.live else ()), *found.config.disks]
+        held = {disk.serial: disk.target for disk in disks}
+        used = {*found.config.targets, *(found.live.targets if found.live else ())}
+    targets: dict[str, str] = {}
+    free = (target for target in TARGETS if target not in used)
+    for volume in wanted:
+        target = held.get(volume.name) or next(free, None)
+        if target is None:
+            raise RefusedError(f"there is no device name left for volume {volume.name}: vdb to vdy are in use")
+        targets[volume.name] = target
+    return targets

@@ -1,0 +1,172 @@
+"""How an instance differs from what is declared, and what of that waits for its next start. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.plan import Change
+from ..definition import Disk, DomainModel, Interface, Labels, VolumeLabel
+from .context import RefusedError
+from .references import find_disk, names_of_pools
+from .state import named_nics
+
+
+def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
+    """Return the differences between the definition and the declared state, for people and for planning."""
+    changes: list[Change] = []
+    for name in ("memory", "vcpus"):
+        if getattr(before, name) != getattr(after, name):
+            changes.append(Change(name, getattr(before, name), getattr(after, name), "next_boot"))
+    if before.held_back != after.held_back and before.memory == after.memory:
+        changes.append(Change("memory", before.memory - before.held_back, after.memory, "next_boot"))
+    if before.description != after.description:
+        changes.append(Change("description", before.description, after.description))
+    old, new = before.labels, after.labels
+    for name in ("organization", "anti_affinity", "tags", "addresses"):
+        if getattr(old, name) != getattr(new, name):
+            changes.append(Change(name, getattr(old, name) or None, getattr(new, name) or None))
+    if (old.root is None) != (new.root is None):
+        raise RefusedError(
+            "it has no root volume, and cannot get one" if old.root is None else "it cannot lose its root volume",
+            "Declare it as it is. What is to be otherwise can be an instance of another name, beside it.",
+        )
+    if old.image != new.image:
+        changes.append(Change("image", old.image, new.image, "replace"))
+    elif old.root_mode != new.root_mode:
+        raise RefusedError(
+            f"its root volume is of mode {old.root_mode}, and cannot become {new.root_mode}",
+            f"Leave out mode, or declare {old.root_mode}; an instance of another name can have the other.",
+        )
+    if old.seed != new.seed:
+        changes.append(Change("cloud_init", old.seed and old.seed[:12], new.seed and new.seed[:12], "next_boot"))
+    changes += _compare_volumes(old, new)
+    changes += _compare_disks(before, after)
+    interfaces = _compare_interfaces(before, after)
+    was, is_ = (tuple(label.name for label in labels.nics) for labels in (old, new))
+    if not interfaces and was != is_:
+        interfaces.append(Change("nics", was, is_))
+    return changes + interfaces
+
+
+def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
+    """Return the disks that are not as their volumes want them, though nothing new was declared of those."""
+    same = names_of_pools(before) & names_of_pools(after) | (
+        {"seed"} if before.labels.seed == after.labels.seed else set()
+    )
+    return [
+        Change(f"disks.{disk.serial}", _show_disk(find_disk(disk.serial, before)), _show_disk(disk), "next_boot")
+        for disk in after.disks
+        if disk.serial in same and disk != find_disk(disk.serial, before)
+    ]
+
+
+def _show_disk(disk: Disk | None) -> str | None:
+    if disk is None:
+        return None
+    return f"{disk.target}, {disk.path}, {disk.format}{', read-only' if disk.read_only else ''}"
+
+
+def _compare_volumes(old: Labels, new: Labels) -> list[Change]:
+    before = {volume.name: volume for volume in old.volumes}
+    after = {volume.name: volume for volume in new.volumes}
+    changes = []
+    for name in sorted(before.keys() | after.keys()):
+        was, is_ = before.get(name), after.get(name)
+        if was is not None and is_ is not None and was.pool != is_.pool:
+            raise RefusedError(
+                f"its volume {name} is in storage pool {was.pool}, and cannot move to {is_.pool}",
+                "Volumes stay in their pool; make a new one there and copy inside the guest.",
+            )
+        is_replaced = name == "root" and old.image != new.image
+        if was is not None and is_ is not None and is_.size < was.size and not is_replaced:
+            raise RefusedError(
+                f"its volume {name} has {was.size} MiB, and cannot shrink to {is_.size} MiB",
+                "Shrinking destroys what lies beyond; declare the old size again.",
+            )
+        if was is not None and is_ is not None and was.unit != is_.unit:
+            raise RefusedError(
+                f"its volume {name} is {was.unit or 'a volume of its own'}, and cannot become "
+                f"{is_.unit or 'a volume of its own'}",
+                "Give the other one another name.",
+            )
+        if was is None or is_ is None or was.size != is_.size:
+            changes.append(change_of_volume(was, is_))
+    return changes
+
+
+def change_of_volume(was: VolumeLabel | None, is_: VolumeLabel | None) -> Change:
+    either = is_ or was
+    if either is None:
+        raise ValueError("a change needs what was or what is")
+    if either.unit is not None:
+        return Change(f"volumes.{either.name}.unit", was and was.unit, is_ and is_.unit)
+    return Change(f"volumes.{either.name}.size", was and was.size, is_ and is_.size)
+
+
+def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]:
+    old = {interface.mac: interface for interface in before.interfaces}
+    new = {interface.mac: interface for interface in after.interfaces}
+    names = {one.mac: label.name for model in (before, after) for label, one in named_nics(model)}
+    changes = []
+    for mac in [*old, *(mac for mac in new if mac not in old)]:
+        was, is_ = old.get(mac), new.get(mac)
+        name = names.get(mac, mac)
+        if was is None or is_ is None or place_of(was) != place_of(is_):
+            changes.append(
+                Change(
+                    f"nics.{name}.port_group",
+                    was and f"{was.port_group} ({was.network})",
+                    is_ and f"{is_.port_group} ({is_.network})",
+                )
+            )
+        if was is not None and is_ is not None and was.offload != is_.offload:
+            changes.append(
+                Change(f"nics.{name}.offload", where_it_is(was.offload), where_it_is(is_.offload), "next_boot")
+            )
+    return changes
+
+
+def place_of(interface: Interface) -> tuple[str, str]:
+    return interface.network, interface.port_group
+
+
+def where_it_is(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
+    """Return what the running guest does not have yet."""
+    waiting = []
+    for name in ("memory", "vcpus"):
+        if getattr(live, name) != getattr(model, name):
+            waiting.append(Change(name, getattr(live, name), getattr(model, name), "next_boot"))
+    if find_disk("seed", live) != find_disk("seed", model):
+        waiting.append(Change("cloud_init", "as at the last start", "as declared", "next_boot"))
+    waiting += [change for change in _compare_interfaces(live, model) if change.when == "next_boot"]
+    waiting += [
+        Change(f"disks.{disk.serial}", _show_disk(old), _show_disk(disk), "next_boot")
+        for disk in model.disks
+        if disk.serial != "seed" and (old := find_disk(disk.serial, live)) is not None and waits_for_start(old, disk)
+    ]
+    return waiting
+
+
+def waits_for_start(old: Disk, disk: Disk) -> bool:
+    """Tell whether a running guest's disk differs from its definition in what only a start can change."""
+    return (old.target, old.path, old.format, old.read_only) != (disk.target, disk.path, disk.format, disk.read_only)
+
+
+def live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change]) -> list[Change]:
+    """Return what the running guest alone has otherwise: drift, or what a killed run has left."""
+    fields = {change.field for change in known}
+    changes = [
+        change for change in _compare_interfaces(live, model) if change.field not in fields and change.when == "live"
+    ]
+    attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
+    for serial in sorted(attached ^ wanted):
+        if not fields & {f"volumes.{serial}.size", f"volumes.{serial}.unit"}:
+            is_, should = serial in attached, serial in wanted
+            changes.append(Change(f"volumes.{serial}.attached", is_, should))
+    if live.labels != model.labels and not known and not changes:
+        changes.append(Change("labels", "not as declared", "as declared"))
+    return changes

@@ -1,0 +1,63 @@
+"""What a call does not name stays as it is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..definition import DomainModel, Interface, VolumeLabel
+from ..parts import Nic, Root, Volume, name_nics
+from ..spec import Vm
+from .context import RefusedError
+from .state import Domain, named_nics
+
+
+def with_kept_parts(want: Vm, current: Domain) -> Vm:
+    """Return the parts that are named with what is kept of them: a volume's pool and size, a NIC's port group and MAC.
+
+    What is not named at all stays None.
+    """
+    labels = {label.name: label for label in current.config.labels.volumes}
+    root, volumes, nics = want.root, want.volumes, want.nics
+    if root is None and want.image is not None and "root" in labels:
+        root = Root()
+    if root is not None and (label := labels.get("root")) is not None:
+        is_same = root.pool in ("", label.pool)
+        root = replace(
+            root,
+            pool=root.pool or label.pool,
+            mode=root.mode or (current.config.labels.root_mode if is_same else None),
+        )
+    if volumes is not None:
+        volumes = tuple(_keep_volume(volume, labels.get(volume.name)) for volume in volumes)
+    if nics is not None:
+        held = {label.name: one for label, one in named_nics(current.config)}
+        nics = tuple(_keep_nic(nic, held.get(nic.name or "")) for nic in name_nics(nics))
+    return replace(want, root=root, volumes=volumes, nics=nics)
+
+
+def _keep_volume(volume: Volume, label: VolumeLabel | None) -> Volume:
+    if label is None:
+        if not volume.pool or (volume.size is None and volume.unit is None):
+            what = "size" if volume.pool else "pool"
+            raise RefusedError(f"its volume {volume.name} is new, and its {what} is missing", f"Set its {what}.")
+        return volume
+    unit = volume.unit if volume.unit is not None or volume.size is not None else label.unit
+    size = volume.size if volume.size is not None or unit is not None else label.size
+    return replace(volume, pool=volume.pool or label.pool, size=size, unit=unit)
+
+
+def _keep_nic(nic: Nic, interface: Interface | None) -> Nic:
+    if interface is None:
+        if not nic.port_group:
+            raise RefusedError(f"its NIC {nic.name} is new, and its port group is missing", "Set its port_group.")
+        return nic
+    return replace(nic, mac=nic.mac or interface.mac)
+
+
+def as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
+    """Return the model for a running guest, in which what the call does not name is as it runs."""
+    if want.nics is None:
+        model = replace(model, interfaces=live.interfaces)
+    if want.volumes is None:
+        model = replace(model, disks=live.disks)
+    return model

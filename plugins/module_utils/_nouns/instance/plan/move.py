@@ -1,0 +1,102 @@
+"""An instance goes to another node. Pure."""
+
+from __future__ import annotations
+
+from ...._model.plan import Step
+from ...._model.rows import Row
+from ...pool.kinds import volume_place
+from ...volume.attached import parse_attachments
+from ..definition import Disk, DomainModel
+from ..definition_writing import convert_domain
+from ..spec import Vm
+from .context import Context, FailedError, RefusedError
+from .placement import find_obstacles
+from .references import find_pinned, find_pool, pools_of
+from .state import Domain
+
+
+def target_of_move(want: Vm, current: Domain, model: DomainModel, context: Context) -> str | None:
+    """Return the node that the instance must move to, or None. Refuses what cannot move."""
+    if want.node is None:
+        return None
+    target = find_pinned(want.node, context)
+    if target == current.node:
+        return None
+    if target in context.have.down:
+        raise FailedError(context.have.down[target])
+    problems = []
+    for name in dict.fromkeys(pools_of(want, current)):
+        pool = find_pool(name, context)
+        if not pool.attributes.get("shared"):
+            problems.append(f"storage pool {pool.name} is not shared between nodes")
+    problems += _find_bound(current, target, context)
+    problems += find_obstacles(want, target, context, current)
+    here, there = context.have.nodes[current.node], context.have.nodes[target]
+    if here.virt_type != there.virt_type and current.power != "stopped":
+        problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
+    capacity = context.capacities[target]
+    runs = (want.power or current.power) != "stopped"
+    if runs and capacity.free < model.memory:
+        problems.append(f"{target} has {capacity.free} MiB of memory free, {model.memory} needed")
+    if model.labels.anti_affinity in capacity.groups:
+        problems.append(f"{target} holds another instance of anti-affinity {model.labels.anti_affinity}")
+    if problems:
+        raise RefusedError(
+            f"it cannot move from {current.node} to {target}: {'; '.join(problems)}",
+            f"Set node: {current.node}, or mend what stands in the way.",
+        )
+    return target
+
+
+def _find_bound(current: Domain, target: str, context: Context) -> list[str]:
+    """Return which volumes that live on their own, attached by pextra_volume, keep an instance from moving."""
+    problems = []
+    for one in parse_attachments(current.xml):
+        name = one.volume.name if one.volume else one.disk.volume
+        pool = _pool_of(one.disk, context)
+        if pool is None:
+            problems.append(f"volume {name}, which is attached to it, lies in no storage pool of the cluster")
+        elif not pool.attributes.get("shared"):
+            problems.append(f"volume {name} is attached to it, and its storage pool {pool.name} is not shared")
+        elif pool.name not in context.have.nodes[target].volumes:
+            problems.append(f"storage pool {pool.name}, with its volume {name}, is not available there")
+        elif current.power != "stopped" and one.cache not in ("none", "directsync"):
+            problems.append(f"volume {name} has cache {one.cache}: the other node would read what is not written yet")
+    return problems
+
+
+def _pool_of(disk: Disk, context: Context) -> Row | None:
+    """Return the pool that a disk's volume lies in."""
+    return next(
+        (
+            pool
+            for pool in context.pools.values()
+            if volume_place(pool.attributes["type"], pool.name, pool.attributes, disk.volume) == disk.path
+        ),
+        None,
+    )
+
+
+def count_as(model: DomainModel, current: Domain, node: str, power: str, context: Context) -> None:
+    """Count an instance as it will be, instead of as it is."""
+    before, after = context.capacities[current.node], context.capacities[node]
+    before.take(-current.config.memory, runs=current.power != "stopped")
+    after.take(model.memory, runs=power != "stopped")
+    if node != current.node and current.config.labels.anti_affinity is not None:
+        before.groups.discard(current.config.labels.anti_affinity)
+    if model.labels.anti_affinity is not None:
+        after.groups.add(model.labels.anti_affinity)
+
+
+def move_step(want: Vm, current: Domain, model: DomainModel, target: str, context: Context, *, autostart: bool) -> Step:
+    is_active = current.power != "stopped"
+    attached = tuple(one.disk for one in parse_attachments(current.xml))
+    rows: list[Row | None] = [
+        *(find_pool(name, context) for name in pools_of(want, current)),
+        *(_pool_of(disk, context) for disk in attached),
+    ]
+    pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
+    there = context.have.nodes[target].virt_type
+    xml = current.xml if context.have.nodes[current.node].virt_type == there else convert_domain(current.xml, there)
+    data = {"target": target, "model": model, "xml": xml, "live": is_active, "pools": pools, "attached": attached}
+    return Step("move", f"move {'live ' if is_active else ''}to {target}", data | {"autostart": autostart})

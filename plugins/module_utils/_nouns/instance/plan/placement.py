@@ -1,0 +1,184 @@
+"""Which node an instance goes to, and what keeps it from one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...._model.errors import Problem
+from ...._model.names import is_of_instance
+from ...._model.rows import Row
+from ...image.plan.state import site_key
+from ..definition import DomainModel
+from ..placement import choose_node
+from ..spec import Vm
+from .context import Context, FailedError, RefusedError, node_name
+from .references import (
+    copy_of,
+    find_image,
+    find_pinned,
+    find_pool,
+    find_root_pool,
+    find_volume_pool,
+    names_of_pools,
+    networks_of,
+    pools_of,
+)
+from .state import Domain, NodeState
+
+
+def choose_home(want: Vm, row: Row | None, context: Context) -> str:
+    """Return the node for an instance that is defined nowhere. A killed run's choice stands."""
+    home = chosen = node_name(row.attributes.get("node"), context) if row else None
+    if row is not None:
+        context.reserve(row, -1)
+    if want.node is not None:
+        chosen = find_pinned(want.node, context)
+    if chosen is not None:
+        if chosen in context.have.down:
+            raise FailedError(context.have.down[chosen])
+        if chosen != home:
+            problems = _held_back(want, row, home, context)
+            if want.anti_affinity in context.capacities[chosen].groups:
+                problems.append(f"it holds another instance of anti-affinity {want.anti_affinity}")
+            if want.power != "stopped" and context.capacities[chosen].free < (want.memory or 0):
+                problems.append(f"it has {context.capacities[chosen].free} MiB of memory free, {want.memory} needed")
+            if problems:
+                raise RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}")
+        require_suitable(find_obstacles(want, chosen, context), chosen)
+        node = chosen
+    else:
+        reasons, candidates = _find_candidates(want, context)
+        needed = (want.memory or 0) if want.power != "stopped" else 0
+        found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity or None)
+        if found is None:
+            raise RefusedError(_why_nowhere(want, reasons, context))
+        node = found
+    capacity = context.capacities[node]
+    capacity.take(want.memory or 0, runs=want.power != "stopped")
+    if want.anti_affinity:
+        capacity.groups.add(want.anti_affinity)
+    return node
+
+
+def _find_candidates(want: Vm, context: Context) -> tuple[Mapping[str, list[str]], list[str]]:
+    """Return why each node of the cluster cannot run an instance, and the nodes that can.
+
+    Thousands of instances need the same few things, and hundreds of nodes are looked at for each.
+    """
+    root = want.root.pool if want.root else None
+    volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
+    needs = (want.image, root, volumes, tuple(nic.port_group for nic in want.nics or ()))
+    if needs not in context.candidates:
+        members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
+        reasons = {name: find_obstacles(want, name, context) for name in members}
+        context.candidates[needs] = reasons, [name for name, problems in reasons.items() if not problems]
+    return context.candidates[needs]
+
+
+def _held_back(want: Vm, row: Row | None, home: str | None, context: Context) -> list[str]:
+    """Return what keeps an instance whose definition is gone on the node where it was: its volumes, if only there."""
+    state = context.have.nodes.get(home) if home else None
+    if row is None or state is None:
+        return []
+    return [
+        f"its volumes are on {home}, in storage pool {pool}"
+        for pool, names in sorted(state.volumes.items())
+        if pool in context.pools
+        and not context.pools[pool].attributes.get("shared")
+        and any(is_of_instance(name, want.name, row.id) and not name.endswith(".iso") for name in names)
+    ]
+
+
+def _why_nowhere(want: Vm, reasons: Mapping[str, Sequence[str]], context: Context) -> str:
+    parts = []
+    for name, problems in sorted(reasons.items()):
+        capacity = context.capacities[name]
+        if problems:
+            parts.append(f"{name}: {'; '.join(problems)}")
+        elif capacity.free < (want.memory or 0):
+            parts.append(f"{name}: {capacity.free} MiB of memory free, {want.memory} needed")
+        else:
+            parts.append(f"{name}: holds another instance of anti-affinity {want.anti_affinity}")
+    parts += [f"{name}: does not answer" for name in sorted(context.have.down) if name in context.nodes]
+    return f"no node can take it ({', '.join(parts) or 'the cluster has none'})"
+
+
+def require_suitable(problems: Sequence[str], node: str) -> None:
+    if problems:
+        raise FailedError(
+            Problem(
+                f"it cannot be there: {'; '.join(problems)}",
+                "Mend the node's storage, network and images first, or choose another node.",
+                node,
+            )
+        )
+
+
+def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None = None) -> list[str]:
+    """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
+    state = context.have.nodes[node]
+    vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
+    problems = _wrong_architecture(state) + _too_many_vcpus(vcpus or 0, state)
+    for name in dict.fromkeys(pools_of(want, current)):
+        pool = find_pool(name, context)
+        if pool.name not in state.volumes:
+            problems.append(f"storage pool {pool.name} is not available there")
+    for port_group, vswitch in networks_of(want, current, context):
+        if vswitch not in state.networks:
+            problems.append(f"port group {port_group} needs {vswitch}, which is not there")
+    for volume in want.volumes or ():
+        pool = find_volume_pool(volume, context)
+        if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
+            problems.append(f"storage pool {pool.name} has no unit {volume.unit} there")
+    return problems + (unsuitable_image(want, state, context) if current is None else [])
+
+
+def _wrong_architecture(state: NodeState) -> list[str]:
+    """The machine that we define is a PC."""
+    if state.architecture != "aarch64":
+        return []
+    return [f"it is a host of {state.architecture}, and instances are machines of x86_64"]
+
+
+def _too_many_vcpus(vcpus: int, state: NodeState) -> list[str]:
+    """An instance has no more virtual CPUs than its node has threads: they would only wait for each other."""
+    if state.threads is None or vcpus <= state.threads:
+        return []
+    return [f"it has {state.threads} threads, and {vcpus} virtual CPUs are too many for it"]
+
+
+def unsuitable_image(want: Vm, here: NodeState, context: Context) -> list[str]:
+    """Return why a root volume cannot be made there.
+
+    A copy has its final name while it is written, and after a transfer that was killed: only the record tells.
+    """
+    if want.image is None or want.root is None:
+        return []
+    image, pool = find_image(want.image, context), find_root_pool(want.root, context)
+    if pool.name not in here.volumes:
+        return []
+    if copy_of(image, pool) not in here.volumes[pool.name]:
+        return [f"image {image.name} has no copy in storage pool {pool.name} there"]
+    key = site_key(pool.id, None if pool.attributes.get("shared") else here.row.id)
+    if key not in image.attributes.get("copies", ()):
+        return [f"the copy of image {image.name} in storage pool {pool.name} there is not complete"]
+    return []
+
+
+def unsuitable_changes(current: Domain, model: DomainModel, here: NodeState, replaced: bool) -> list[str]:
+    """Return what the node lacks for what is new. What the instance has already is no reason to leave it unplanned."""
+    known = set() if replaced else names_of_pools(current.config)
+    problems = [
+        f"storage pool {label.pool} is not available there"
+        for label in model.labels.volumes
+        if label.name not in known and label.pool not in here.volumes
+    ]
+    if model.vcpus > current.config.vcpus:
+        problems += _too_many_vcpus(model.vcpus, here)
+    attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
+    problems += [
+        f"port group {nic.port_group} needs {nic.network}, which is not there"
+        for nic in model.interfaces
+        if nic not in attached and nic.network not in here.networks
+    ]
+    return list(dict.fromkeys(problems))

@@ -1,0 +1,133 @@
+"""Instances: what to do so that they are as declared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from ...._model.errors import Problem
+from ...._model.ids import new_id, uuid_of
+from ...._model.plan import Plan, Work
+from ...._model.rows import Row
+from ...hierarchy.plan import find_cluster
+from ..spec import Vm, complete_new, find_missing
+from .absence import plan_absence, undefine_leftover
+from .change import plan_change
+from .context import Context, FailedError, RefusedError, node_name
+from .creation import plan_creation
+from .kept import with_kept_parts
+from .placement import choose_home
+from .references import find_root_pool, find_volume_pool
+from .state import Consent, Domain, VmHave
+
+Item = TypeVar("Item")
+
+
+def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
+    """Return what takes every instance to its declared state."""
+    works: dict[int, Work] = {}
+    refusals: dict[int, Problem] = {}
+    failures: dict[int, Problem] = {}
+    contexts: dict[str, Context] = {}
+    clusters: dict[int, Context] = {}
+    names: set[tuple[str, str]] = set()
+    planned = frozenset(want.name for want in wants)
+    for index, want in enumerate(wants):
+        label = f"instance {want.name}"
+        cluster = find_cluster(want.cluster, have.hierarchy.clusters)
+        if isinstance(cluster, str):
+            refusals[index] = Problem(cluster, resource=label)
+            continue
+        if (cluster.id, want.name) in names:
+            refusals[index] = Problem(f"it is given twice for cluster {cluster.name}", resource=label)
+            continue
+        names.add((cluster.id, want.name))
+        if cluster.id not in contexts:
+            contexts[cluster.id] = Context.of(cluster, have, consent, planned)
+        clusters[index] = contexts[cluster.id]
+    # Those whose node is settled come first: the others are placed around them.
+    for index in sorted(clusters, key=lambda index: _is_free(wants[index], clusters[index])):
+        label = f"instance {wants[index].name}"
+        try:
+            works[index] = _plan_one(wants[index], clusters[index])
+        except RefusedError as refused:
+            refusals[index] = Problem(refused.what, refused.remedy, resource=label)
+        except FailedError as error:
+            failures[index] = replace(error.problem, resource=label)
+    return Plan(works=_in_order(works), refusals=_in_order(refusals), failures=_in_order(failures))
+
+
+def _is_free(want: Vm, context: Context) -> bool:
+    return want.node is None and want.name not in context.by_name and want.name not in context.instances
+
+
+def _in_order(found: Mapping[int, Item]) -> tuple[Item, ...]:
+    return tuple(found[index] for index in sorted(found))
+
+
+def _plan_one(want: Vm, context: Context) -> Work:
+    row = context.instances.get(want.name)
+    domains = list(context.by_name.get(want.name, ()))
+    instance_id = row.id if row else domains[0].config.labels.id if domains else new_id("instance")
+    for odd in context.have.odd:
+        if odd.uuid == uuid_of(instance_id):
+            # It is the instance itself, and making it once more would run two guests on one volume.
+            raise FailedError(odd.problem)
+    current, leftovers = _pick(row, domains, context)
+    if want.state == "absent":
+        return plan_absence(want, row, current, leftovers, context)
+    if current is None:
+        want = complete_new(want)
+        missing = find_missing(want, "")
+        if missing:
+            raise RefusedError("; ".join(f"{mistake.path} {mistake.problem}" for mistake in missing))
+    else:
+        want = with_kept_parts(want, current)
+    if want.root is not None:
+        find_root_pool(want.root, context)
+    for volume in want.volumes or ():
+        find_volume_pool(volume, context)
+    for name, foreign in context.have.foreign.items():
+        # The nodes of other clusters are nothing to this one.
+        if want.name in foreign and current is None and name in context.nodes:
+            raise RefusedError(
+                f"{name} runs a virtual machine of this name that is not ours",
+                "Choose another name; what is not ours is never touched.",
+            )
+    if current is None:
+        node = choose_home(want, row, context)
+        work = plan_creation(want, row, instance_id, node, context)
+    else:
+        work = plan_change(want, row, instance_id, current, context)
+    # A move replaces what it finds at its target.
+    moved_to = {step.data["target"] for step in work.steps if step.act == "move"}
+    clean = tuple(undefine_leftover(left) for left in leftovers if left.node not in moved_to)
+    return replace(work, steps=(*work.steps, *clean))
+
+
+def _pick(row: Row | None, domains: Sequence[Domain], context: Context) -> tuple[Domain | None, list[Domain]]:
+    """Return the domain that is the instance, and definitions that a killed move has left behind."""
+    if not domains:
+        # While it moves, it may be on the node that it comes from.
+        for key in ("node", "origin"):
+            home = node_name(row.attributes.get(key), context) if row else None
+            if home is not None and home in context.have.down:
+                raise FailedError(context.have.down[home])
+        return None, []
+    strange = [domain for domain in domains if domain.config.labels.id != (row or domains[0].config.labels).id]
+    if strange:
+        raise RefusedError(
+            f"{strange[0].node} has an instance of this name with the identifier {strange[0].config.labels.id}, "
+            f"another than {(row or domains[0].config.labels).id}",
+            "Find out which of the two is meant, and undefine the other by hand.",
+        )
+    running = [domain for domain in domains if domain.power != "stopped"]
+    if len(running) > 1:
+        raise RefusedError(
+            f"it runs on {' and '.join(domain.node for domain in running)} at once",
+            "Stop it on one of them by hand: two guests on one volume destroy its file system.",
+        )
+    home = node_name(row.attributes.get("node"), context) if row else None
+    best = running or [domain for domain in domains if domain.node == home] or list(domains)
+    return best[0], [domain for domain in domains if domain is not best[0]]

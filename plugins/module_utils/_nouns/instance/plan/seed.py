@@ -1,0 +1,74 @@
+"""What cloud-init is told, and the seeds that nobody reads any more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ...._model.names import is_seed_of
+from ...._model.plan import Step
+from ..cloud_init import UnknownSeedError, digest_of, render_seed
+from ..definition import DomainModel, Interface
+from ..parts import Nic
+from ..spec import Vm, complete_new
+from .context import Context, RefusedError
+from .references import find_disk
+from .state import Domain, NodeState, named_nics
+from .volumes import delete_step
+
+
+def seed_files(
+    want: Vm, instance_id: str, interfaces: Sequence[Interface], context: Context, current: DomainModel | None
+) -> dict[str, str] | None:
+    """Return the files of the seed; None if it stays as it is."""
+    if current is not None and want.nics is None and want.cloud_init is None and current.labels.seed is not None:
+        return None
+    if current is None or current.labels.seed is None:
+        if current is not None and want.nics is None:
+            # It was never told of its NICs: of them its labels know the addresses.
+            known = (Nic(name=label.name, addresses=label.addresses) for label, _ in named_nics(current))
+            want = replace(want, nics=tuple(known))
+        want = complete_new(want)
+    before = context.have.seeds.get(current.uuid) if current is not None else None
+    macs = [one.mac for one in interfaces]
+    try:
+        files = render_seed(want, instance_id, macs, before)
+        older = render_seed(want, instance_id, macs, before, is_older=True)
+    except UnknownSeedError as error:
+        raise RefusedError(
+            "what cloud-init is told is named in part, and the rest of it cannot be read from its seed",
+            "Name all of nics and cloud_init, or bring the seed's storage pool back.",
+        ) from error
+    # A guest reads it once. One that says the same in the words of a version before is no difference.
+    return older if current is not None and current.labels.seed == digest_of(older) else files
+
+
+def seed_step(model: DomainModel, seed: Mapping[str, str], context: Context) -> Step:
+    disk = next(disk for disk in model.disks if disk.serial == "seed")
+    pool = context.pools[model.labels.root.pool if model.labels.root else ""]
+    data = {"pool": pool.name, "pool_row": pool, "volume": disk.volume, "files": seed}
+    return Step("write_seed", "write the cloud-init seed", data)
+
+
+def stale_seeds(
+    want: Vm, instance_id: str, used: Sequence[DomainModel], here: NodeState, context: Context
+) -> list[Step]:
+    """Plan to delete the seeds that none of `used` has: they hold the hashes of passwords.
+
+    The one that a running guest was started with stays until the first run after its next start.
+    """
+    names = {disk.volume for model in used if (disk := find_disk("seed", model)) is not None}
+    return [
+        delete_step(pool, volume, "destroy an old cloud-init seed", context)
+        for pool, volumes in sorted(here.volumes.items())
+        for volume in sorted(volumes - names)
+        if is_seed_of(volume, want.name, instance_id)
+    ]
+
+
+def needs_seed(current: Domain, model: DomainModel, here: NodeState) -> bool:
+    disk, root = find_disk("seed", model), model.labels.root
+    if disk is None or root is None:
+        return False
+    is_there = disk.volume in here.volumes.get(root.pool, {disk.volume})
+    return current.config.labels.seed != model.labels.seed or not is_there

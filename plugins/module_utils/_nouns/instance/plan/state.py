@@ -1,0 +1,103 @@
+"""What there is of instances, as their planner sees it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...._model.claims import Claim
+from ...._model.errors import Problem
+from ...._model.rows import Row
+from ...hierarchy.plan import Hierarchy
+from ..cloud_init import Seed
+from ..definition import DomainModel, Interface, NicLabel
+from ..placement import Capacity
+
+
+@dataclass(frozen=True)
+class Domain:
+    """An instance as it is on a node. `live` is what the running guest has; xml is the definition."""
+
+    node: str
+    config: DomainModel
+    live: DomainModel | None
+    power: str
+    autostart: bool
+    persistent: bool
+    xml: str = field(repr=False, default="")
+    live_xml: str | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """A node that answers. volumes: names by pool, for the pools that are active there.
+
+    sizes: in bytes, by pool and volume, read only of pools in which libvirt cannot make a volume larger.
+    threads: how many of its processors can run at once, None if it does not tell. architecture: as libvirt calls it.
+    """
+
+    row: Row
+    virt_type: str
+    capacity: Capacity
+    networks: frozenset[str]
+    volumes: Mapping[str, frozenset[str]]
+    sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # vSwitches with the datapath in user space, which hands on what has no checksum yet.
+    userspace: frozenset[str] = frozenset()
+    threads: int | None = None
+    architecture: str = "x86_64"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A domain that bears our metadata and is not as ours are: never touched, and said."""
+
+    node: str
+    name: str
+    uuid: str
+    what: str
+    remedy: str
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.what, self.remedy, self.node, f"virtual machine {self.name}")
+
+
+@dataclass(frozen=True)
+class VmHave:
+    """domains are ours, by UUID; foreign are the names of the others, by node; down says why nodes do not answer.
+
+    claims are what other runs at work have decided.
+    """
+
+    hierarchy: Hierarchy
+    nodes: Mapping[str, NodeState]
+    domains: Mapping[str, Sequence[Domain]]
+    foreign: Mapping[str, frozenset[str]]
+    down: Mapping[str, Problem]
+    # By UUID, of the instances of which a call names a part of what cloud-init is told.
+    seeds: Mapping[str, Seed] = field(default_factory=dict, repr=False)
+    claims: tuple[Claim, ...] = ()
+    odd: tuple[Odd, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(sorted(str(one.problem) for one in self.odd))
+
+    def rows(self, kind: str, cluster_id: str) -> list[Row]:
+        return [row for row in self.hierarchy.members if row.kind == kind and row.scope == cluster_id]
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the call allows beyond the declared state."""
+
+    allow_restart: bool = False
+    force_stop: bool = False
+    remove_volumes: bool = False
+    stop_timeout_s: int = 90
+
+
+def named_nics(model: DomainModel) -> list[tuple[NicLabel, Interface]]:
+    """Return the NICs with their labels. By hand there may be more of the one or of the other."""
+    return list(zip(model.labels.nics, model.interfaces, strict=False))

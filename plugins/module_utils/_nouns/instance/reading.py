@@ -1,0 +1,127 @@
+"""Reading instances from their nodes, in bulk."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..._cloud import Cloud
+from ..._doors.host.seed import read_seed, read_yaml
+from ..._doors.libvirt.domains import DomainRecord
+from ..._doors.libvirt.host import HostRecord
+from ..._model.errors import PextraError
+from ..._model.rows import Row
+from ..pool.blocks import read_blocks
+from .cloud_init import Seed, parse_seed
+from .definition import URI, parse_domain
+from .foreign import memory_of
+from .plan.state import Domain, Odd, VmHave
+from .spec import Vm, names_part_of_seed
+from .volume_making import read_names
+
+
+class Foreign(NamedTuple):
+    """A virtual machine that is not ours. memory is MiB, of the node's that it takes or would take."""
+
+    memory: int
+    runs: bool
+
+
+def read_seeds(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> dict[str, Seed]:
+    """Read what cloud-init was told, by UUID, where a call names a part of that and the rest is to stay."""
+    names = {want.name for want in wants if want.state == "present" and names_part_of_seed(want)}
+    seeds = {}
+    for domains in have.domains.values() if names else ():
+        for domain in domains:
+            disk = next((disk for disk in domain.config.disks if disk.serial == "seed"), None)
+            root = domain.config.labels.root
+            if domain.config.name in names and disk is not None and root is not None:
+                pool = next(
+                    (row for row in have.rows("pool", domain.config.labels.cluster) if row.name == root.pool), None
+                )
+                # What cannot be read is refused where it is needed, with what to do.
+                with contextlib.suppress(PextraError, ValueError):
+                    seeds[domain.config.uuid] = _read_seed(cloud, domain, pool, disk.volume)
+    return seeds
+
+
+def _read_seed(cloud: Cloud, domain: Domain, pool: Row | None, volume: str) -> Seed:
+    if pool is None:
+        raise ValueError("its storage pool is not known")
+    hypervisor = cloud.hypervisor(domain.node)
+    size = hypervisor.volume_size(pool.name, volume)
+    content = bytearray(size)
+    for offset, data in read_blocks(cloud, domain.node, pool, volume, size, f"instance {domain.config.name}"):
+        content[offset : offset + len(data)] = data
+    return parse_seed(read_seed(bytes(content)), read_yaml)
+
+
+def read_node(
+    cloud: Cloud, node: str, pools: Mapping[str, str], odd: list[Odd]
+) -> tuple[
+    HostRecord,
+    frozenset[str],
+    dict[str, frozenset[str]],
+    dict[str, Mapping[str, int]],
+    list[Domain],
+    dict[str, Foreign],
+    frozenset[str],
+]:
+    """Read one node: its size, networks, volumes of our pools, instances, foreign domains by name, and vSwitches with
+    the datapath in user space.
+
+    pools: their types, by name. odd: is given the domains that bear our metadata and are not as ours are.
+
+    A fixed number of list calls. Parsing here lets it go on while other nodes answer.
+    """
+    hypervisor = cloud.hypervisor(node)
+    networks = hypervisor.active_networks()
+    volumes: dict[str, frozenset[str]] = {}
+    sizes: dict[str, Mapping[str, int]] = {}
+    for pool in hypervisor.pools():
+        if pool.name in pools and pool.active:
+            volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
+    ours: list[Domain] = []
+    foreign: dict[str, Foreign] = {}
+    for record in hypervisor.domains():
+        domain = _domain_of(node, record, odd)
+        if domain is None:
+            foreign[record.name] = Foreign(memory_of(record.live or record.config), record.live is not None)
+        else:
+            ours.append(domain)
+    userspace: frozenset[str] = frozenset()
+    # Without an answer NICs stay as they are; what needs the switch says why it does not answer.
+    with contextlib.suppress(PextraError):
+        userspace = cloud.labels(node).read_userspace()
+    return hypervisor.host(), networks, volumes, sizes, ours, foreign, userspace
+
+
+def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None:
+    """Return a domain that is ours. One that cannot be understood keeps no other from being read."""
+    try:
+        config = parse_domain(record.config)
+        live = parse_domain(record.live) if record.live is not None and config is not None else None
+    except (ValueError, KeyError) as error:
+        what = f"its definition bears our metadata, and cannot be understood ({error})"
+        odd.append(Odd(node, record.name, record.uuid, what, f"Mend it: virsh edit {record.name}."))
+        return None
+    if config is None:
+        if URI in record.config:
+            what = (
+                "it bears our metadata and has not the UUID that goes with it: a copy made by hand, which is not ours"
+            )
+            odd.append(Odd(node, record.name, record.uuid, what, "Find out what it is for; it is left alone."))
+        return None
+    return Domain(node, config, live, record.power, record.autostart, record.persistent, record.config, record.live)
+
+
+def has_its_name(domain: Domain, named: Mapping[str, str], odd: list[Odd]) -> bool:
+    """Tell whether a domain is called as it is registered. named: the registered names, by identifier."""
+    name = named.get(domain.config.labels.id, domain.config.name)
+    if name == domain.config.name:
+        return True
+    what = f"it is registered as {name}: it was given another name by hand"
+    remedy = f"Give it its name back, when it is stopped: virsh domrename {domain.config.name} {name}."
+    odd.append(Odd(domain.node, domain.config.name, domain.config.uuid, what, remedy))
+    return False

@@ -1,0 +1,58 @@
+"""Instances, as results for people and programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._model.errors import Problem
+from ..._model.ids import uuid_of
+from ..._model.rows import Row
+from .plan.state import Domain
+
+
+def describe_instance(
+    row: Row, domain: Domain | None, down: Mapping[str, Problem], named: Mapping[str, str]
+) -> dict[str, Any]:
+    """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes."""
+    home = named.get(row.attributes.get("node", ""))
+    item: dict[str, Any] = {
+        "id": row.id,
+        "name": row.name,
+        "uuid": uuid_of(row.id),
+        "cluster": named.get(row.scope),
+        "organization": named.get(row.attributes.get("organization", "")),
+        "node": domain.node if domain else home,
+        "power": domain.power if domain else "unknown" if home in down else "undefined",
+    }
+    if domain is None:
+        return item
+    model = domain.config
+    nics = model.labels.nics
+    return item | {
+        "vcpus": model.vcpus,
+        "memory": model.memory,
+        "image": model.labels.image,
+        "autostart": domain.autostart,
+        "description": model.description,
+        "tags": list(model.labels.tags),
+        "volumes": [
+            {
+                "name": volume.name,
+                "pool": volume.pool,
+                "size": volume.size if volume.unit is None else None,
+                "unit": volume.unit,
+            }
+            for volume in model.labels.volumes
+        ],
+        "nics": [
+            {
+                "name": nics[index].name if index < len(nics) else None,
+                "mac": nic.mac,
+                "vswitch": nic.network,
+                "port_group": nic.port_group,
+                "addresses": list(nics[index].addresses) if index < len(nics) else [],
+            }
+            for index, nic in enumerate(model.interfaces)
+        ],
+    }

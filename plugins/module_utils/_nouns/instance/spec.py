@@ -1,0 +1,263 @@
+"""Instance of the type virtual machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from ..._fields.checks import check_hostname, check_name_or_none, check_tag
+from ..._fields.common import CLUSTER, DESCRIPTION, STATE, parse_spec
+from ..._fields.field import Field, created, element_path, join, value_of
+from ..._model.mistake import Mistake
+from . import walk
+from .parts import CLOUD_INIT, NIC, ROOT, VOLUME, CloudInit, Nic, Root, User, Volume, name_nics
+
+OPTIONS = walk.OPTIONS
+
+
+# Device names of further volumes, its own and those that are attached to it: vda is the root volume's, vdz the seed's.
+TARGETS = tuple(f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
+
+
+# With its disks and what else it has, far from the 256 buses of a machine, each of which takes one device.
+MAX_NICS = 32
+
+
+# What a guest sees of the serial number of a virtio disk, which is the volume's name (linux/virtio_blk.h).
+_SERIAL_LENGTH = 20
+
+
+FIELDS = {
+    "name": Field(
+        kind="str", required=True, check=check_hostname, help="The name of the instance, unique in the cluster."
+    ),
+    "cluster": CLUSTER,
+    "organization": Field(
+        kind="str", help="The organization that owns it, by name or identifier. The root organization unless given."
+    ),
+    "node": Field(
+        kind="str",
+        help="The node it runs on. Chosen once by free memory unless given. Changing it moves it.",
+    ),
+    "anti_affinity": Field(
+        kind="str",
+        check=check_name_or_none,
+        create="",
+        help="Instances with the same word are never placed on one node. An empty text is none.",
+    ),
+    "vcpus": Field(kind="int", create=1, minimum=1, maximum=512, help="The number of virtual CPUs."),
+    "memory": Field(kind="size", create=512, minimum=32, maximum=16 * 1024**2, help="The memory."),
+    "image": Field(kind="str", help="The image that the root volume begins from, by name or identifier."),
+    "root": Field(kind="dict", table=ROOT, help="The root volume. Without it the instance has none."),
+    "volumes": Field(
+        kind="list",
+        element=Field(kind="dict", table=VOLUME, help="A volume."),
+        create=(),
+        help="Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those that "
+        "are attached with M(pextra.cloud.pextra_volume). The list is all of them: one that is "
+        "not in it any more is detached, and its data stays.",
+    ),
+    "nics": Field(
+        kind="list",
+        element=Field(kind="dict", table=NIC, help="A NIC."),
+        create=(),
+        help="The NICs, in order; 32 at most. The list is all of them: one that is not in it any more is unplugged.",
+    ),
+    "cloud_init": Field(
+        kind="dict",
+        table=CLOUD_INIT,
+        create={"hostname": "", "users": (), "user_data": None},
+        help="What cloud-init in the guest is told.",
+    ),
+    "autostart": Field(kind="bool", create=True, help="Whether it starts with its node."),
+    "power": Field(
+        kind="str",
+        choices=("running", "stopped", "paused"),
+        help="The power state. Left as it is unless given; a new instance is then started.",
+    ),
+    "description": DESCRIPTION,
+    "tags": Field(
+        kind="list",
+        element=Field(kind="str", check=check_tag, help="A tag."),
+        unique=True,
+        create=(),
+        help="Words to group instances by.",
+    ),
+    "state": STATE,
+    # Aspects and kinds of device, each in a file of its own.
+    **OPTIONS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vm:
+    """memory is in MiB. None is not managed; what a new instance gets instead, `complete_new` says."""
+
+    name: str
+    cluster: str | None = None
+    organization: str | None = None
+    node: str | None = None
+    anti_affinity: str | None = None
+    vcpus: int | None = None
+    memory: int | None = None
+    image: str | None = None
+    root: Root | None = None
+    volumes: tuple[Volume, ...] | None = None
+    nics: tuple[Nic, ...] | None = None
+    cloud_init: CloudInit | None = None
+    autostart: bool | None = None
+    power: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    state: str = "present"
+    # Aspects and devices, by option.
+    further: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
+    """Parse one instance. Returns (vm or None, mistakes)."""
+    return parse_spec(FIELDS, make_vm, raw, path)
+
+
+def complete_new(vm: Vm) -> Vm:
+    """Return what a new instance gets: what is not said is as its rows say (`create`)."""
+    values = created(FIELDS, {key: _plain(value_of(vm, key)) for key in FIELDS})
+    return make_vm(**values)
+
+
+def _plain(value: Any) -> Any:
+    """Return a part of a spec as the mappings that it was made of."""
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    if is_dataclass(value):
+        return {key.name: _plain(getattr(value, key.name)) for key in fields(value)}
+    return value
+
+
+def names_part_of_seed(vm: Vm) -> bool:
+    """Tell whether what cloud-init is told is named, and not all of it, so that the rest has to be known."""
+    if vm.nics is None and vm.cloud_init is None:
+        return False
+    if vm.nics is None or vm.cloud_init is None or vm.cloud_init.hostname is None:
+        return True
+    if vm.cloud_init.users is None and vm.cloud_init.user_data is None:
+        return True
+    return any(None in (nic.addresses, nic.gateway, nic.gateway6, nic.nameservers) for nic in vm.nics)
+
+
+def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
+    """Check what no single field can tell: names and addresses of devices are unique."""
+    mistakes = []
+    volumes, nics = vm.volumes or (), name_nics(vm.nics or ())
+    mistakes += _find_volume_name_mistakes([volume.name for volume in volumes], path)
+    for what, given, most in (("volumes", volumes, len(TARGETS)), ("nics", nics, MAX_NICS)):
+        if len(given) > most:
+            mistakes.append(Mistake(join(path, what), f"are {len(given)}; an instance can have {most} of them"))
+    for index, volume in enumerate(volumes):
+        here = element_path(f"{path}.volumes", index, {"name": volume.name})
+        if volume.size is not None and volume.unit is not None:
+            mistakes.append(Mistake(f"{here}.size", "a unit has its own size; leave it out"))
+        if volume.unit is not None and any(
+            (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
+        ):
+            mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
+    mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
+    said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
+    mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
+    known = [nic.name for nic in nics]
+    macs = [nic.mac for nic in nics]
+    for index, nic in enumerate(nics):
+        if nic.name in known[:index]:
+            mistakes.append(Mistake(f"{path}.nics[{index}].name", f'"{nic.name}" is the name of another NIC of it'))
+        if nic.mac and macs.count(macs[index]) > 1:
+            mistakes.append(Mistake(f"{path}.nics[{index}].mac", f'"{nic.mac}" is given twice'))
+        if nic.gateway and nic.gateway6 and ":" in nic.gateway:
+            problem = f'"{nic.gateway}" is of IPv6, and gateway6 is given as well; write the one of IPv4, or none'
+            mistakes.append(Mistake(f"{path}.nics[{index}].gateway", problem))
+        if nic.gateway6 and ":" not in nic.gateway6:
+            problem = f'"{nic.gateway6}" is no address of IPv6; write it as gateway'
+            mistakes.append(Mistake(f"{path}.nics[{index}].gateway6", problem))
+    return mistakes
+
+
+def _find_volume_name_mistakes(names: Sequence[str], path: str) -> list[Mistake]:
+    """Names end in files' names, and there are servers to which letters of either case are one letter."""
+    mistakes = []
+    for index, name in enumerate(names):
+        before = names[:index]
+        problem = None
+        if name in before or name in ("root", "seed"):
+            problem = f'"{name}" is taken by another device of it'
+        elif other := next((one for one in before if one.casefold() == name.casefold()), None):
+            problem = f'"{name}" is "{other}" but for the case of its letters; write another name'
+        elif other := next((one for one in before if one[:_SERIAL_LENGTH] == name[:_SERIAL_LENGTH]), None):
+            problem = f'"{name}" has its first {_SERIAL_LENGTH} characters in common with "{other}", and a guest sees '
+            problem += "no more of them; write names that differ in these"
+        if problem is not None:
+            here = element_path(join(path, "volumes"), index, {"name": name})
+            mistakes.append(Mistake(f"{here}.name", problem))
+    return mistakes
+
+
+def _find_cloud_init_mistakes(init: CloudInit, path: str) -> list[Mistake]:
+    mistakes = []
+    if init.users and init.user_data:
+        problem = "cannot be together with users, which would be ignored; write the users into it, or leave out one"
+        mistakes.append(Mistake(join(path, "user_data"), problem))
+    names = [user.name for user in init.users or ()]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            here = element_path(join(path, "users"), index, {"name": name})
+            mistakes.append(Mistake(f"{here}.name", f'"{name}" is the name of another user of it'))
+    return mistakes
+
+
+def find_missing(vm: Vm, path: str) -> list[Mistake]:
+    """Check that a new instance, or a document's, has all that it cannot do without."""
+    mistakes = []
+    if vm.image is not None and vm.root is None:
+        mistakes.append(Mistake(join(path, "root"), "is missing; an instance with an image needs root: {pool: ...}"))
+    if vm.image is None and vm.cloud_init is not None:
+        problem = "is for an instance that begins from an image, with cloud-init in it; leave it out, or write image"
+        mistakes += [
+            Mistake(join(path, f"cloud_init.{key}"), problem)
+            for key in ("hostname", "users", "user_data")
+            if getattr(vm.cloud_init, key)
+        ]
+    if vm.root is not None and not vm.root.pool:
+        mistakes.append(Mistake(join(path, "root.pool"), "is missing; write the storage pool of the root volume"))
+    if vm.root is not None and vm.image is None and vm.root.size is None:
+        mistakes.append(Mistake(join(path, "root.size"), "is missing; without an image the root volume needs a size"))
+    for index, volume in enumerate(vm.volumes or ()):
+        here = element_path(join(path, "volumes"), index, {"name": volume.name})
+        if not volume.pool:
+            mistakes.append(Mistake(f"{here}.pool", "is missing; write the storage pool of the volume"))
+        if volume.size is None and volume.unit is None:
+            problem = "is missing; write the size of the volume, or the unit of a pool of type iscsi"
+            mistakes.append(Mistake(f"{here}.size", problem))
+    for index, nic in enumerate(vm.nics or ()):
+        if not nic.port_group:
+            here = join(path, f"nics[{index}].port_group")
+            mistakes.append(Mistake(here, "is missing; write the port group that it attaches to"))
+    return mistakes
+
+
+def make_vm(**values: Any) -> Vm:
+    """Return the spec of the values that `parse` has normalised by FIELDS."""
+    if values["root"] is not None:
+        values["root"] = Root(**_given(values["root"]))
+    if values["volumes"] is not None:
+        values["volumes"] = tuple(Volume(**_given(volume)) for volume in values["volumes"])
+    if values["nics"] is not None:
+        values["nics"] = tuple(Nic(**_given(nic)) for nic in values["nics"])
+    if values["cloud_init"] is not None:
+        init = dict(values["cloud_init"])
+        init["users"] = None if init["users"] is None else tuple(User(**user) for user in init["users"])
+        values["cloud_init"] = CloudInit(**init)
+    further = {key: values.pop(key) for key in OPTIONS if values.get(key) is not None}
+    return Vm(**{key: value for key, value in values.items() if key not in OPTIONS}, further=further)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

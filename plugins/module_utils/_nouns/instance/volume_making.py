@@ -1,0 +1,122 @@
+"""Volumes of instances: which there are, and making them, each in the way of its pool's type."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..._cloud import Cloud
+from ..._doors.host.blocks import drop_zeros, gather
+from ..._doors.libvirt.hypervisor import Hypervisor
+from ..._model.errors import HypervisorError, PextraError
+from ..._model.rows import Row
+from ..pool.blocks import create_raw, require_way, write_blocks
+from ..pool.kinds import KINDS
+from ..volume.definition import render_volume
+from ..volume.reading import look_again
+from .doubts import find_doubtful_pools
+from .plan.state import NodeState, VmHave
+from .spec import Vm
+
+_MIB = 1024**2
+_LOOK_TIMEOUT_S = 60.0
+
+
+def read_names(hypervisor: Hypervisor, pool: str, pool_type: str) -> tuple[frozenset[str], Mapping[str, int]]:
+    """Return the volumes that libvirt knows in a pool, and their sizes in bytes where it cannot change them."""
+    kind = KINDS[pool_type]
+    if kind.formats and not kind.grows:
+        sizes = hypervisor.volume_sizes(pool)
+        return frozenset(sizes), sizes
+    return frozenset(hypervisor.volume_names(pool)), {}
+
+
+def look_again_where_doubtful(cloud: Cloud, wants: Sequence[Vm], have: VmHave, pool_types: Mapping[str, str]) -> VmHave:
+    """Let libvirt look again where a decision depends on what is in a pool. pool_types: by the pool's name."""
+    doubtful = find_doubtful_pools(wants, have)
+
+    def look(node: str) -> NodeState:
+        hypervisor, state = cloud.hypervisor(node), have.nodes[node]
+        volumes, sizes = dict(state.volumes), dict(state.sizes)
+        for pool in sorted(doubtful[node]):
+            try:
+                look_again(hypervisor, pool, f"pool {pool}", _LOOK_TIMEOUT_S)
+                volumes[pool], found = read_names(hypervisor, pool, pool_types[pool])
+            except HypervisorError:
+                # Nobody can tell what is in it: as if it were off.
+                volumes.pop(pool, None)
+                sizes.pop(pool, None)
+            else:
+                sizes |= {pool: found} if found else {}
+        return replace(state, volumes=volumes, sizes=sizes)
+
+    nodes = {**have.nodes, **cloud.on_each(doubtful, look)}
+    return replace(have, nodes=nodes) if doubtful else have
+
+
+def make_volume(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
+    """Make a volume that is not there. data: of the step `create_volume`; mode empty, overlay or copy."""
+    kind = KINDS[data["type"]]
+    if data["mode"] == "empty":
+        _create(cloud, node, data, label)
+    elif data["mode"] == "overlay" and kind.clone == "file":
+        hypervisor = cloud.hypervisor(node)
+        xml = render_volume(
+            data["volume"],
+            data["size"] * _MIB,
+            data["format"],
+            backing_path=hypervisor.volume_path(data["pool"], data["image_volume"]),
+            backing_format=data["image_format"],
+        )
+        hypervisor.create_volume(data["pool"], xml, label)
+    elif data["mode"] == "copy" and kind.copy == "coordinator":
+        _create(cloud, node, data, label)
+        _copy_through_here(cloud, node, data, label)
+    else:
+        # On Ceph libvirt clones what it is asked to copy.
+        _clone(cloud, node, data, label)
+        if data["mode"] == "copy" and kind.copy == "ceph":
+            cloud.ceph_pool(data["pool_row"]).flatten(data["volume"])
+
+
+def write_small_volume(cloud: Cloud, node: str, pool: Row, volume: str, content: bytes, label: str) -> None:
+    """Make a raw volume that holds `content`, instead of what is there."""
+    hypervisor, kind = cloud.hypervisor(node), KINDS[pool.attributes["type"]]
+    size = len(content) if kind.disk == "file" else -(-len(content) // _MIB) * _MIB
+    require_way(cloud, pool)
+    hypervisor.delete_volume(pool.name, volume, label)
+    create_raw(cloud, node, pool, volume, size, label, is_thin=kind.is_thin)
+    if kind.disk == "file":
+        hypervisor.upload_volume(pool.name, volume, io.BytesIO(content).read, len(content), label)
+    else:
+        write_blocks(cloud, node, pool, volume, drop_zeros(gather([content])), size, label)
+
+
+def _create(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
+    xml = render_volume(data["volume"], data["size"] * _MIB, data["format"], is_thin=KINDS[data["type"]].is_thin)
+    cloud.hypervisor(node).create_volume(data["pool"], xml, label)
+
+
+def _clone(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
+    hypervisor, size = cloud.hypervisor(node), data["size"] * _MIB
+    xml = render_volume(data["volume"], size, data["format"], is_thin=KINDS[data["type"]].is_thin)
+    hypervisor.clone_volume(data["pool"], xml, data["pool"], data["image_volume"], label)
+    if hypervisor.volume_size(data["pool"], data["volume"]) < size:
+        hypervisor.grow_volume(data["pool"], data["volume"], size, label)
+
+
+def _copy_through_here(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
+    hypervisor = cloud.hypervisor(node)
+    chunks = hypervisor.read_volume(data["pool"], data["image_volume"], data["image_size"], label)
+    blocks = drop_zeros(gather(chunks))
+    try:
+        hypervisor.fill_volume(
+            data["pool"], data["volume"], blocks, data["image_size"], label, is_blank=KINDS[data["type"]].is_blank
+        )
+    except PextraError:
+        with contextlib.suppress(PextraError):
+            hypervisor.delete_volume(data["pool"], data["volume"], label)
+        raise

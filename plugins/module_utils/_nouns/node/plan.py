@@ -1,0 +1,266 @@
+"""Nodes joining, changing and leaving. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..._fields.addresses import canonical_address
+from ..._model.errors import Problem
+from ..._model.ids import is_id, new_id
+from ..._model.plan import (
+    Change,
+    Plan,
+    Step,
+    Work,
+)
+from ..._model.rows import Row
+from ..hierarchy.plan import Hierarchy, find_cluster
+from .spec import Node
+
+LABEL_NODE = "pextra-node"
+LABEL_HIERARCHY = "pextra-hierarchy"
+_KINDS = ("organization", "datacenter", "cluster")
+
+
+@dataclass(frozen=True)
+class NodeHave:
+    """labels are by node name, for the nodes that answer; down says why the others do not."""
+
+    hierarchy: Hierarchy
+    nodes: Mapping[str, Row]
+    labels: Mapping[str, Mapping[str, str]]
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    down: Mapping[str, Problem] = field(default_factory=dict)
+
+
+def plan_nodes(
+    wants: Sequence[Node], have: NodeHave, *, check_key: Callable[[str], str | None], is_dead: bool = False
+) -> Plan:
+    """Plan joins, changes and leaves.
+
+    check_key says why the given key does not open a cluster (by id), or None. is_dead: who leaves has died, so it is
+    not asked, and what it alone had is forgotten.
+    """
+    works: list[Work] = []
+    refusals: list[Problem] = []
+    failures: list[Problem] = []
+    for want in wants:
+        label = f"node {want.name}"
+        row = have.nodes.get(want.name)
+        if want.state == "absent":
+            if row is not None and is_dead:
+                forgotten = _forget(want, row, have)
+                if isinstance(forgotten, Problem):
+                    refusals.append(forgotten)
+                else:
+                    works.append(forgotten)
+            elif row is not None:
+                _leave(want, row, have, works, refusals, failures)
+            continue
+        reference = want.cluster or (row.scope if row is not None else None)
+        cluster = find_cluster(reference, have.hierarchy.clusters)
+        if isinstance(cluster, str):
+            refusals.append(Problem(cluster, resource=label))
+            continue
+        if row is None and want.address is None:
+            refusals.append(Problem("its address is missing", "Set address.", resource=label))
+            continue
+        if row is not None and row.scope != cluster.id:
+            refusals.append(
+                Problem("it belongs to another cluster already", "Decommission it there first.", resource=label)
+            )
+            continue
+        if row is not None and want.address not in (None, _address(row)):
+            refusals.append(
+                Problem(
+                    f"its address is {_address(row)}, and cannot become {want.address}: "
+                    "a node's management address must not change after it has joined",
+                    "Set it back; readdressing needs the node to leave and join again.",
+                    resource=label,
+                )
+            )
+            continue
+        twin = next((name for name, other in have.nodes.items() if _address(other) == want.address), None)
+        if want.address is not None and twin not in (None, want.name):
+            refusals.append(
+                Problem(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
+            )
+            continue
+        if want.name in have.down:
+            failures.append(have.down[want.name])
+            continue
+        work = _join_or_change(want, row, cluster, have, check_key)
+        if isinstance(work, Problem):
+            refusals.append(work)
+        else:
+            works.append(work)
+    return Plan(works=tuple(works), refusals=tuple(refusals), failures=tuple(failures))
+
+
+def _address(row: Row) -> str:
+    """Versions before kept it as it was written."""
+    return canonical_address(row.attributes.get("address") or "")
+
+
+def labels_of_node(
+    node_id: str, cluster_id: str, name: str, attributes: Mapping[str, Any], hierarchy: Hierarchy
+) -> dict[str, str]:
+    """Return what a node carries so that a lost registry can be rebuilt from it."""
+    rows = [*hierarchy.organizations, *hierarchy.datacenters, *hierarchy.clusters]
+    node = {"id": node_id, "cluster": cluster_id, "name": name, **_kept(attributes)}
+    return {
+        LABEL_NODE: json.dumps(node, sort_keys=True),
+        LABEL_HIERARCHY: json.dumps(
+            [[row.kind, row.id, row.name, _kept(row.attributes)] for row in rows], sort_keys=True
+        ),
+    }
+
+
+def rows_from_labels(labels: Mapping[str, str]) -> list[Row]:
+    """Return the rows of a node, and of what stands above it, from its labels. Damaged ones are passed over."""
+    rows = []
+    try:
+        node = json.loads(labels[LABEL_NODE])
+        id_, cluster, name = node.pop("id"), node.pop("cluster"), node.pop("name")
+        if is_id(id_, "node") and is_id(cluster, "cluster"):
+            rows.append(Row(id_, "node", name, cluster, node))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # it has never joined, or hands have been at its labels: then it joins with a key
+    try:
+        above = [(kind, id_, name, dict(kept)) for kind, id_, name, kept in json.loads(labels[LABEL_HIERARCHY])]
+    except (ValueError, KeyError, TypeError):
+        return rows
+    return rows + [Row(id_, kind, name, "", kept) for kind, id_, name, kept in above if kind in _KINDS]
+
+
+def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes without secrets, which never leave the registry."""
+    return {key: value for key, value in attributes.items() if key != "secret" and value is not None}
+
+
+def _join_or_change(
+    want: Node, row: Row | None, cluster: Row, have: NodeHave, check_key: Callable[[str], str | None]
+) -> Work | Problem:
+    label = f"node {want.name}"
+    labels = have.labels[want.name]
+    known = next((found for found in rows_from_labels(labels) if found.kind == "node"), None)
+    if known is not None and known.scope != cluster.id:
+        return Problem(
+            f"the host carries the identity of a node of another cluster ({known.scope})",
+            "Decommission it there first.",
+            resource=label,
+        )
+    owner = next((name for name, other in have.nodes.items() if known is not None and other.id == known.id), None)
+    if owner not in (None, want.name):
+        return Problem(
+            f"the host carries the identity of node {owner}",
+            "A host is one node: if it was copied from that one, remove its labels; if it was renamed, keep the name.",
+            resource=label,
+        )
+    if row is None and known is None:
+        problem = check_key(cluster.id)
+        if problem:
+            return Problem(
+                problem,
+                f"Issue a new one with pextra_cluster (name: {cluster.name}, issue_key: true) and join with it.",
+                resource=label,
+            )
+    before = dict(row.attributes) if row else {}
+    wanted = {
+        # An address in another notation is no change.
+        "address": want.address if row is None else None,
+        "description": want.description,
+        "virt_type": want.virt_type,
+        "memory_reserved": want.memory_reserved,
+    }
+    after = {**before, **{key: value for key, value in wanted.items() if value is not None}}
+    node_id = row.id if row else known.id if known else new_id("node")
+    steps: list[Step] = []
+    changes: list[Change] = []
+    if row is None:
+        changes.append(Change("cluster", None, cluster.name))
+    if row is None or after != before:
+        changes += [Change(key, before.get(key), after[key]) for key in sorted(after) if after[key] != before.get(key)]
+        new = Row(node_id, "node", want.name, cluster.id, after)
+        steps.append(Step("put", f"join cluster {cluster.name}" if row is None else "change", {"row": new}))
+    target = labels_of_node(node_id, cluster.id, want.name, after, have.hierarchy)
+    stale = {key: value for key, value in target.items() if labels.get(key) != value}
+    if stale:
+        steps.append(Step("label", "write its identity", {"labels": stale}))
+        if row is not None:
+            changes += [Change(f"labels.{key}", labels.get(key), value) for key, value in sorted(stale.items())]
+    return Work(kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes))
+
+
+def _leave(
+    want: Node, row: Row, have: NodeHave, works: list[Work], refusals: list[Problem], failures: list[Problem]
+) -> None:
+    users = sorted(
+        f"{member.kind} {member.name}"
+        for member in have.hierarchy.members
+        if member.attributes.get("node") == row.id or row.id in (member.attributes.get("nodes") or ())
+    )
+    if users:
+        refusals.append(
+            Problem(
+                f"it still holds {', '.join(users)}",
+                "It can leave when they have: move them, and take the node out of pools and vSwitches by their nodes.",
+                resource=f"node {want.name}",
+            )
+        )
+        return
+    if want.name in have.down:
+        failures.append(have.down[want.name])
+        return
+    held = {key: None for key in have.labels[want.name] if key.startswith("pextra-")}
+    works.append(
+        Work(
+            kind="node",
+            name=want.name,
+            id=row.id,
+            node=want.name,
+            steps=(
+                Step("label", "remove its identity", {"labels": held}),
+                Step("remove", "leave the cluster", {"id": row.id}),
+            ),
+            changes=(Change("name", want.name, None),),
+        )
+    )
+
+
+def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
+    """Take a node out that will not come back, with what is registered on it alone.
+
+    What lies in shared storage pools stays there: volumes of its instances are then volumes that an instance has left.
+    """
+    if want.name not in have.down:
+        return Problem(
+            "it answers, so it has not died",
+            "Let it leave without dead: then it is asked what it holds, and takes its identity off.",
+            resource=f"node {want.name}",
+        )
+    alone = [member for member in have.hierarchy.members if member.attributes.get("node") == row.id]
+    shared = [member for member in have.hierarchy.members if row.id in (member.attributes.get("nodes") or ())]
+    steps = [
+        Step("take_out", f"take it out of {member.kind} {member.name}", {"id": member.id, "node": row.id})
+        for member in shared
+    ]
+    steps += [Step("remove", f"forget {member.kind} {member.name}", {"id": member.id}) for member in alone]
+    steps.append(Step("remove", "forget it", {"id": row.id}))
+    return Work(
+        kind="node",
+        name=want.name,
+        id=row.id,
+        steps=tuple(steps),
+        changes=(Change("name", want.name, None),),
+        loses=tuple(sorted(f"{member.kind} {member.name}, which only node {want.name} has" for member in alone)),
+    )
+
+
+def without_node(member: Row, node_id: str) -> Row:
+    """Return what is on several nodes as it is without one of them."""
+    nodes = [id_ for id_ in member.attributes.get("nodes") or () if id_ != node_id]
+    return replace(member, attributes={**member.attributes, "nodes": nodes})

@@ -1,0 +1,57 @@
+"""Node: a host that runs instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._fields.addresses import canonical_address
+from ..._fields.checks import check_hostname, check_node_address
+from ..._fields.common import CLUSTER, DESCRIPTION, STATE
+from ..._fields.field import Field
+
+FIELDS = {
+    "name": Field(kind="str", required=True, check=check_hostname, help="The name of the node, as in the inventory."),
+    "address": Field(
+        kind="str",
+        check=check_node_address,
+        help="The management address. It must not change after the node has joined.",
+    ),
+    "cluster": CLUSTER,
+    "description": DESCRIPTION,
+    "virt_type": Field(
+        kind="str",
+        choices=("kvm", "qemu"),
+        help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.",
+    ),
+    "memory_reserved": Field(
+        kind="size",
+        help="Memory kept for the host itself, which instances may not take. An eighth of its memory, at most 8 GiB, "
+        "unless given. A host that runs OSDs of Ceph needs 4 GiB more for each.",
+    ),
+    "state": STATE,
+}
+
+
+def default_reserved(memory: int) -> int:
+    """Return what a host with so much memory keeps for itself unless it says; both are MiB.
+
+    8 GiB are what the host's own services need; a small host keeps its share instead, or it could run nothing.
+    """
+    return min(8 * 1024, memory // 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """address is in its canonical form. memory_reserved is in MiB."""
+
+    name: str
+    address: str | None = None
+    cluster: str | None = None
+    description: str | None = None
+    virt_type: str | None = None
+    memory_reserved: int | None = None
+    state: str = "present"
+
+    def __post_init__(self) -> None:
+        if self.address is not None:
+            object.__setattr__(self, "address", canonical_address(self.address))

@@ -1,0 +1,22 @@
+"""Organization: who owns datacenters, instances and users. The root organization owns the deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._fields.common import (
+    DESCRIPTION,
+    FORMER_NAME,
+    NAME,
+    STATE,
+)
+
+FIELDS = {"name": NAME, "former_name": FORMER_NAME, "description": DESCRIPTION, "state": STATE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organization:
+    name: str
+    former_name: str | None = None
+    description: str | None = None
+    state: str = "present"

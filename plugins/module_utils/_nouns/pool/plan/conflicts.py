@@ -1,0 +1,90 @@
+"""What cannot be: two pools in one place, what is not ours, what must not change. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...._model.errors import Problem
+from ...._model.ids import uuid_of
+from .state import PoolHave, associations_of
+from .targets import Target
+
+
+def find_path_conflicts(targets: Sequence[Target], have: PoolHave) -> Iterator[Problem]:
+    """Two pools whose directories are the same, or one within the other, on a common node would show each other's
+    volumes (domain rules, "Storage pools").
+    """
+    declared = [target for target in targets if target.want.state == "present"]
+    names = {(target.cluster.id, target.want.name) for target in targets}
+    areas = [
+        (target.want.name, target.path, {node.id for node in target.nodes}, True)
+        for target in declared
+        if target.path is not None
+    ]
+    for row in have.pools:
+        if (row.scope, row.name) not in names and row.attributes["path"] is not None:
+            nodes = {association.node for association in associations_of(row, have)}
+            areas.append((row.name, row.attributes["path"], nodes, False))
+    for index, (name, path, nodes, _) in enumerate(areas):
+        for other, other_path, other_nodes, other_declared in areas[:index]:
+            common = nodes & other_nodes
+            if common and overlap(path, other_path):
+                where = ", ".join(sorted(node.name for node in have.nodes if node.id in common))
+                first, second = (name, other) if other_declared else (other, name)
+                how = "have the same path" if path == other_path else "lie one within the other"
+                yield Problem(
+                    f"the paths of pools {second} ({other_path if second == other else path}) and {first} "
+                    f"({path if first == name else other_path}) {how}, on {where}",
+                    "Give them directories apart from each other, or enable them on different nodes.",
+                    resource=f"pool {first}",
+                )
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two directories are the same, or one lies within the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def find_foreign_conflicts(target: Target, pool_id: str, node: str, have: PoolHave) -> Iterator[Problem]:
+    """A pool of the node that is not ours, and is in the way of this one. It is never touched."""
+    label = f"pool {target.want.name}"
+    ours = {uuid_of(row.id) for row in have.pools} | {uuid_of(pool_id)}
+    for pool in have.seen[node].pools:
+        other = pool.definition
+        if other.uuid in ours:
+            continue
+        if other.name == target.want.name:
+            yield Problem(
+                f"libvirt has a storage pool of this name already, which is not ours (UUID {other.uuid})",
+                "Choose another name: what is not ours is never touched. If the registry was lost, rebuild it first.",
+                node,
+                label,
+            )
+        elif other.path is not None and target.path is not None and overlap(other.path, target.path):
+            yield Problem(
+                f"its path {target.path} is in the way of libvirt's storage pool {other.name} at {other.path}, "
+                "which is not ours",
+                "Choose another path: what is not ours is never touched.",
+                node,
+                label,
+            )
+
+
+def find_fixed_changes(target: Target) -> Iterator[Problem]:
+    """Only the enabled nodes and the description of a pool can change (domain rules, "Storage pools")."""
+    want, row = target.want, target.row
+    if row is None:
+        return
+    for key, value in (("type", want.type), ("path", want.path), ("shared", want.shared), ("source", want.source)):
+        known = row.attributes.get(key)
+        if value is not None and value != known:
+            yield Problem(
+                f"its {key} is {_word(known)} and cannot become {_word(value)}: the volumes in it would be lost to "
+                "their instances",
+                "Only its nodes and its description can change. Declare a new pool, and move the instances there.",
+                resource=f"pool {want.name}",
+            )
+
+
+def _word(value: object) -> str:
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

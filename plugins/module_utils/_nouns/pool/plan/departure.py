@@ -1,0 +1,184 @@
+"""A storage pool that leaves nodes, or goes altogether. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...._model.errors import Problem
+from ...._model.ids import uuid_of
+from ...._model.plan import Change, Step, Work
+from ...._model.rows import AssociationRow, Row
+from ...hierarchy.plan import find
+from ..kinds import KINDS
+from ..propagation import Situation, plan_rounds
+from ..source import IN_LIBVIRT
+from .labels import LABEL
+from .state import PoolHave, SeenNode, associations_of, seen_ours
+from .targets import Draft, Target
+
+_IMAGE_COPY = re.compile(r"(?P<id>img-[A-Za-z0-9_-]{21})\.(qcow2|raw)")
+
+
+# mkfs makes it; it is nobody's volume.
+_NOT_VOLUMES = {"lost+found"}
+
+
+_SHOWN_VOLUMES = 10
+
+
+def plan_leaving(
+    row: Row, gone: Sequence[AssociationRow], have: PoolHave, draft: Draft, *, last_node: bool
+) -> tuple[list[AssociationRow], list[str]]:
+    """Plan to take a pool off nodes. Returns the associations to mark, and the nodes to drop just in the registry."""
+    marked: list[AssociationRow] = []
+    dropped: list[str] = []
+    label = f"pool {row.name}"
+    is_deleted = False
+    for association in gone:
+        node = find(association.node, have.nodes)
+        if node is None:  # the node has left the cluster
+            dropped.append(association.node)
+            continue
+        if node.name in have.down:
+            problem = have.down[node.name]
+            what = f"{problem.what}; until it answers nobody can tell whether it holds volumes in the pool"
+            draft.failures.append(Problem(what, problem.remedy, node.name, label))
+            continue
+        seen_node = have.seen[node.name]
+        copies: list[str] = []
+        # The units of a target are not ours: they stay, whoever uses them.
+        makes_volumes = bool(KINDS[row.attributes["type"]].formats)
+        keeps_files = not makes_volumes or (bool(row.attributes["shared"]) and not last_node)
+        if association.attributes.get("enabled"):
+            held = _find_held(row, node.name, seen_node, keeps_files=keeps_files)
+            if held is not None:
+                draft.refusals.append(held)
+                continue
+            marked.append(
+                AssociationRow(
+                    association.resource,
+                    association.node,
+                    {**association.attributes, "enabled": False, "status": "destroying"},
+                )
+            )
+        # The nodes leave at the same time, and of what they share each copy can be deleted once only.
+        if not keeps_files and not is_deleted:
+            copies = sorted(name for name in seen_node.volumes.get(row.name, ()) if _IMAGE_COPY.fullmatch(name))
+            is_deleted = bool(copies) and bool(row.attributes["shared"])
+        seen = seen_ours(row.id, seen_node)
+        acts = plan_rounds(
+            Situation(
+                pool_exists=True,
+                has_association=True,
+                has_internal_id=bool(association.attributes.get("internal_id")),
+                enabled=False,
+                defined=seen is not None,
+                started=seen is not None and seen.active,
+                source_reachable=True,
+            )
+        )
+        data = {
+            "association": association,
+            "uuid": uuid_of(row.id),
+            "pool": row.name,
+            "copies": copies,
+            "with_snapshots": row.attributes["type"] == "rbd",
+        }
+        steps = []
+        if copies:
+            steps.append(Step("delete_copies", f"delete {count_of(len(copies), 'copy', 'copies')} of images", data))
+        key = f"{LABEL}{row.name}"
+        if key in seen_node.labels:
+            steps.append(Step("label", "remove its label", {"labels": {key: None}}))
+        steps += [
+            Step(
+                act,
+                "remove; its directory stays" if act == "remove" else "forget",
+                {**data, "shared": keeps_files, "has_secret": row.attributes["type"] in IN_LIBVIRT},
+            )
+            for act in acts
+        ]
+        draft.works.append(
+            Work(
+                kind="pool",
+                name=row.name,
+                id=row.id,
+                node=node.name,
+                steps=tuple(steps),
+                changes=(Change("status", association.attributes.get("status"), None),),
+            )
+        )
+    return marked, dropped
+
+
+def _find_held(row: Row, node: str, seen: SeenNode, *, keeps_files: bool) -> Problem | None:
+    """A pool stays while a node holds volumes in it (domain rules). Copies of images do not count: they are fetched
+    again where they are wanted. On a shared pool that other nodes keep, only the node's own instances count.
+    """
+    volumes = sorted(
+        name
+        for name in seen.volumes.get(row.name, ())
+        if name not in _NOT_VOLUMES and not _IMAGE_COPY.fullmatch(name) and not keeps_files
+    )
+    users = sorted(seen.users.get(row.name, ()))
+    if not volumes and not users:
+        return None
+    found = []
+    if volumes:
+        more = f" and {len(volumes) - _SHOWN_VOLUMES} more" if len(volumes) > _SHOWN_VOLUMES else ""
+        found.append(f"holds volumes in it: {', '.join(volumes[:_SHOWN_VOLUMES])}{more}")
+    if users:
+        found.append(f"has instances that use it: {', '.join(users)}")
+    return Problem(
+        f"the node still {'; it '.join(found)}",
+        "It can leave when nothing there uses it any more. Nothing was changed.",
+        node,
+        f"pool {row.name}",
+    )
+
+
+def count_of(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def plan_absent(target: Target, have: PoolHave, draft: Draft) -> None:
+    row = target.row
+    if row is None:
+        return
+    label = f"pool {row.name}"
+    associations = associations_of(row, have)
+    unknown = [
+        Problem(
+            f"it cannot be destroyed while nobody can tell whether the node holds volumes in it: "
+            f"{have.down[node.name].what}",
+            "Bring the node back, or let it leave the cluster first.",
+            node.name,
+            label,
+        )
+        for association in associations
+        if (node := find(association.node, have.nodes)) is not None
+        and node.name in have.down
+        and association.attributes.get("enabled")
+    ]
+    if unknown:
+        draft.refusals += unknown
+        return
+    marked, dropped = plan_leaving(row, associations, have, draft, last_node=True)
+    if marked or dropped or not row.attributes.get("deleting"):
+        new = Row(row.id, "pool", row.name, row.scope, {**row.attributes, "deleting": True})
+        data = {"row": new, "associations": tuple(marked), "dropped": tuple(dropped)}
+        draft.first.append(
+            Work(
+                kind="pool",
+                name=row.name,
+                id=row.id,
+                steps=(Step("register", "mark it for destruction", data),),
+                changes=(Change("name", row.name, None),),
+            )
+        )
+    waiting = [one for one in associations if (node := find(one.node, have.nodes)) and node.name in have.down]
+    if not waiting:
+        draft.last.append(
+            Work(kind="pool", name=row.name, id=row.id, steps=(Step("deregister", "remove", {"id": row.id}),))
+        )

@@ -1,0 +1,52 @@
+"""Storage pools as nodes carry them in their labels. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ...._model.ids import is_id, uuid_of
+from ...._model.rows import AssociationRow, Row
+from ..spec import IN_DIRECTORY
+from .state import fresh_association
+
+LABEL = "pextra-pool/"
+
+
+LABELLED = ("type", "path", "shared", "source", "description")
+
+
+# Labels, from which a lost registry is rebuilt
+
+
+def labels_of_pool(name: str, pool_id: str, attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return what every enabled node carries about a pool."""
+    kept = {key: attributes[key] for key in LABELLED if attributes.get(key) is not None}
+    return {f"{LABEL}{name}": json.dumps({"id": pool_id, **kept}, sort_keys=True)}
+
+
+def pools_from_labels(
+    labels: Mapping[str, str], *, node_id: str, cluster_id: str
+) -> tuple[list[Row], list[AssociationRow]]:
+    """Return the pools that a node's labels tell of, and that they are enabled on it.
+
+    libvirt's identifier follows from ours, so propagation has nothing to do where all is well. Labels that are not
+    ours are passed over.
+    """
+    rows, associations = [], []
+    for key, text in sorted(labels.items()):
+        if not key.startswith(LABEL):
+            continue
+        try:
+            attributes = json.loads(text)
+            pool_id = attributes.pop("id")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        needed = {"type", "shared", *(("path",) if attributes.get("type") in IN_DIRECTORY else ())}
+        if isinstance(pool_id, str) and is_id(pool_id, "pool") and needed <= set(attributes):
+            known = {"path": None, **attributes, "deleting": False}
+            rows.append(Row(pool_id, "pool", key.removeprefix(LABEL), cluster_id, known))
+            known = {**fresh_association(), "internal_id": uuid_of(pool_id), "status": "available"}
+            associations.append(AssociationRow(pool_id, node_id, known))
+    return rows, associations

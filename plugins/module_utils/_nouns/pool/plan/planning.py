@@ -1,0 +1,38 @@
+"""Storage pools: which nodes have them enabled, and what propagation has to do there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...._model.plan import Plan
+from ..spec import Pool
+from .conflicts import find_path_conflicts
+from .departure import plan_absent
+from .presence import plan_present
+from .state import PoolHave
+from .targets import Draft, Target, resolve
+
+
+def plan_pools(wants: Sequence[Pool], have: PoolHave) -> Plan:
+    """Plan pools over all nodes at once."""
+    draft = Draft()
+    targets = []
+    for want in wants:
+        target = resolve(want, have)
+        if isinstance(target, Target):
+            targets.append(target)
+        else:
+            draft.refusals += target
+    draft.refusals += find_path_conflicts(targets, have)
+    for target in targets:
+        if target.want.state == "absent":
+            plan_absent(target, have, draft)
+        else:
+            plan_present(target, have, draft)
+    return Plan(
+        first=tuple(draft.first),
+        works=tuple(draft.works),
+        last=tuple(draft.last),
+        refusals=tuple(draft.refusals),
+        failures=tuple(draft.failures),
+    )

@@ -1,0 +1,98 @@
+"""Storage pools, as results for people and programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from ...._model.errors import Problem
+from ...._model.rows import AssociationRow, Row
+from ...hierarchy.plan import find, find_cluster
+from ..spec import NETWORKED
+from .state import PoolHave, SeenPool, associations_of, seen_ours
+
+Status = Literal["unassigned", "available", "error", "propagating", "destroying"]
+
+
+def describe_pools(names: Sequence[tuple[str | None, str]] | None, have: PoolHave) -> list[dict[str, Any]]:
+    """Return pools as results. names are (cluster reference or None, name) in the wanted order; None means all."""
+    rows: list[Row] = []
+    if names is None:
+        rows = list(have.pools)
+    for cluster_reference, name in names or ():
+        cluster = find_cluster(cluster_reference, have.clusters)
+        rows += [row for row in have.pools if isinstance(cluster, Row) and (row.scope, row.name) == (cluster.id, name)]
+    return [_describe(row, have) for row in rows]
+
+
+def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
+    nodes: list[dict[str, Any]] = []
+    for association in associations_of(row, have):
+        node = find(association.node, have.nodes)
+        if node is None:
+            continue
+        seen = seen_ours(row.id, have.seen.get(node.name))
+        status, error = _node_status(row, association, seen, have.down.get(node.name))
+        stored = association.attributes
+        nodes.append(
+            {
+                "name": node.name,
+                "enabled": bool(stored.get("enabled")),
+                "status": status,
+                "error": error,
+                "error_at": stored.get("error_at") if error is not None and error == stored.get("error") else None,
+                "capacity": seen.capacity if seen else 0,
+                "allocation": seen.allocation if seen else 0,
+                "available": seen.available if seen else 0,
+            }
+        )
+    nodes.sort(key=lambda node: str(node["name"]))
+    counted = [node for node in nodes if node["status"] == "available"]
+    if row.attributes["shared"]:
+        counted = counted[:1]
+    cluster = find(row.scope, have.clusters)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "cluster": cluster.name if cluster else None,
+        "type": row.attributes["type"],
+        "path": row.attributes["path"],
+        "shared": row.attributes["shared"],
+        "description": row.attributes.get("description"),
+        "status": _pool_status(row, [node["status"] for node in nodes]),
+        "capacity": sum(node["capacity"] for node in counted),
+        "allocation": sum(node["allocation"] for node in counted),
+        "available": sum(node["available"] for node in counted),
+        "nodes": nodes,
+    }
+
+
+def _node_status(
+    row: Row, association: AssociationRow, seen: SeenPool | None, down: Problem | None
+) -> tuple[Status, str | None]:
+    stored = association.attributes
+    if not stored.get("enabled"):
+        return "destroying", stored.get("error")
+    if down is not None:
+        return "error", down.what
+    is_active = seen is not None and seen.active
+    # libvirt does not notice when a server goes: what propagation has found out counts until it finds otherwise.
+    if stored.get("error") and (not is_active or row.attributes["type"] in NETWORKED):
+        return "error", stored["error"]
+    if is_active:
+        return "available", None
+    if seen is not None:
+        return "error", "it is defined, but stopped"
+    if stored.get("internal_id"):
+        return "error", "it is not defined any more"
+    return "propagating", None
+
+
+def _pool_status(row: Row, statuses: Sequence[str]) -> Status:
+    if row.attributes.get("deleting"):
+        return "destroying"
+    if not statuses:
+        return "unassigned"
+    if "error" in statuses:
+        return "error"
+    return "available" if set(statuses) == {"available"} else "propagating"

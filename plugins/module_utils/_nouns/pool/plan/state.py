@@ -1,0 +1,75 @@
+"""What there is of storage pools, and which nodes have to do with them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ...._model.errors import Problem
+from ...._model.ids import uuid_of
+from ...._model.rows import AssociationRow, Row
+from ..definition import PoolDefinition
+
+
+class SeenPool(NamedTuple):
+    """A pool as one node's libvirt has it. Sizes are bytes, 0 when it is stopped."""
+
+    definition: PoolDefinition
+    active: bool
+    autostart: bool
+    capacity: int = 0
+    allocation: int = 0
+    available: int = 0
+
+
+@dataclass(frozen=True)
+class SeenNode:
+    """What a node has. volumes (names) and users (instances) are by pool name, read only where a pool leaves.
+
+    secrets: the UUIDs of libvirt's secrets, read only where a pool has a credential.
+    """
+
+    pools: tuple[SeenPool, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class PoolHave:
+    """Registry and nodes. seen is by the names of the nodes that answer, down says why the others do not."""
+
+    clusters: tuple[Row, ...]
+    nodes: tuple[Row, ...]
+    pools: tuple[Row, ...]
+    associations: tuple[AssociationRow, ...]
+    seen: Mapping[str, SeenNode] = field(default_factory=dict)
+    down: Mapping[str, Problem] = field(default_factory=dict)
+    # Why a pool's source cannot be used, by (pool, node) names; a directory is made where it is missing.
+    bad_sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # The digests of the keys of Ceph that the coordinator keeps, by the pool's identifier.
+    kept_keys: Mapping[str, str] = field(default_factory=dict)
+
+
+def associations_of(row: Row, have: PoolHave) -> list[AssociationRow]:
+    return [association for association in have.associations if association.resource == row.id]
+
+
+def seen_ours(pool_id: str, node: SeenNode | None) -> SeenPool | None:
+    uuid = uuid_of(pool_id)
+    return next((pool for pool in node.pools if pool.definition.uuid == uuid), None) if node else None
+
+
+def fresh_association() -> dict[str, Any]:
+    return {"internal_id": None, "enabled": True, "status": "propagating", "error": None, "error_at": None}
+
+
+def enabled_on(down: Problem | None) -> dict[str, Any]:
+    """error_at is filled in when it is written."""
+    return {"enabled": True, "status": "error" if down else "propagating", "error": down.what if down else None}
+
+
+def of_pool(problem: Problem, label: str) -> Problem:
+    return Problem(problem.what, problem.remedy, problem.node, problem.resource or label)

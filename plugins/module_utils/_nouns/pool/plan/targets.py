@@ -1,0 +1,111 @@
+"""What a storage pool is to be, its references resolved. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...._model.errors import Problem
+from ...._model.mistake import suggest
+from ...._model.plan import Work
+from ...._model.rows import Row
+from ...hierarchy.plan import find, find_cluster
+from ..spec import Pool, complete_pool, find_mistakes_within
+from .state import PoolHave, associations_of
+
+
+@dataclass(frozen=True)
+class Target:
+    """A want whose references are resolved, and that is complete. row is as registered; nodes shall have it."""
+
+    want: Pool
+    cluster: Row
+    row: Row | None
+    nodes: tuple[Row, ...]
+
+    @property
+    def path(self) -> str | None:
+        """The directory on the nodes, None for a pool that has none."""
+        if self.row is not None and self.want.path is None:
+            path: str | None = self.row.attributes["path"]
+            return path
+        return self.want.target
+
+    @property
+    def shared(self) -> bool:
+        if self.row is not None and self.want.shared is None and self.want.type == "directory":
+            return bool(self.row.attributes["shared"])
+        return self.want.is_shared
+
+    @property
+    def source(self) -> Mapping[str, Any] | None:
+        return self.want.source
+
+
+@dataclass
+class Draft:
+    """A plan while it grows."""
+
+    first: list[Work] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+    last: list[Work] = field(default_factory=list)
+    refusals: list[Problem] = field(default_factory=list)
+    failures: list[Problem] = field(default_factory=list)
+
+
+def find_concerned(wants: Sequence[Pool], have: PoolHave) -> list[str]:
+    """Return the names of the nodes that the wants are about; all that have a pool if there are no wants."""
+    ids = {association.node for association in have.associations} if not wants else set()
+    for want in wants:
+        target = resolve(want, have)
+        if isinstance(target, Target):
+            ids |= {node.id for node in target.nodes}
+            ids |= {one.node for one in associations_of(target.row, have)} if target.row else set()
+    return [node.name for node in have.nodes if node.id in ids]
+
+
+def find_leaving(wants: Sequence[Pool], have: PoolHave) -> dict[str, list[Row]]:
+    """Return, by node name, the pools that shall leave it: what they hold there has to be read before planning."""
+    leaving: dict[str, list[Row]] = {}
+    for want in wants:
+        target = resolve(want, have)
+        if not isinstance(target, Target) or target.row is None:
+            continue
+        stay = {node.id for node in target.nodes}
+        for association in associations_of(target.row, have):
+            node = find(association.node, have.nodes)
+            if node is not None and association.node not in stay:
+                leaving.setdefault(node.name, []).append(target.row)
+    return leaving
+
+
+def resolve(want: Pool, have: PoolHave) -> Target | list[Problem]:
+    label = f"pool {want.name}"
+    cluster = find_cluster(want.cluster, have.clusters)
+    if isinstance(cluster, str):
+        return [Problem(cluster, resource=label)]
+    row = next((row for row in have.pools if (row.scope, row.name) == (cluster.id, want.name)), None)
+    members = [node for node in have.nodes if node.scope == cluster.id]
+    if want.state == "absent":
+        return Target(want, cluster, row, ())
+    registered = row.attributes if row is not None else None
+    want = complete_pool(want, registered)
+    if registered is None or want.type == registered["type"]:  # another type is refused, whatever goes with it
+        mistakes = find_mistakes_within(want, "", "new" if row is None else "present")
+        if mistakes:
+            return [Problem(f"{mistake.path} {mistake.problem}", resource=label) for mistake in mistakes]
+    if want.nodes is None and row is not None:
+        enabled = {one.node for one in associations_of(row, have) if one.attributes.get("enabled")}
+        return Target(want, cluster, row, tuple(node for node in members if node.id in enabled))
+    if want.nodes is None:
+        return Target(want, cluster, row, tuple(members))
+    nodes, problems = [], []
+    for reference in want.nodes:
+        node = find(reference, members)
+        if node is None:
+            known = suggest(reference, [member.name for member in members])
+            problems.append(Problem(f'"{reference}" is not a node of cluster {cluster.name}.{known}', resource=label))
+        elif node not in nodes:
+            nodes.append(node)
+    return problems or Target(want, cluster, row, tuple(nodes))

@@ -1,0 +1,80 @@
+"""Storage pools as the registry has them, to be propagated without a document. Pure.
+
+This is what the coordinators' job wants: the same specs, and so the same plan, as those of `pextra_pool`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..._model.errors import Problem
+from ..._model.plan import Plan, Step, Work
+from ..._model.rows import AssociationRow, Row
+from ..hierarchy.plan import find
+from .plan.planning import plan_pools
+from .plan.state import PoolHave
+from .spec import Pool
+
+
+def wants_of_registry(pools: Sequence[Row], associations: Sequence[AssociationRow], nodes: Sequence[Row]) -> list[Pool]:
+    """Return every registered pool as a want. Credentials are not registered, so what the nodes have of them stays."""
+    wants = []
+    for row in pools:
+        attributes = row.attributes
+        enabled = tuple(
+            one.node
+            for one in associations
+            if one.resource == row.id and one.attributes.get("enabled") and find(one.node, nodes) is not None
+        )
+        kind, source = attributes["type"], attributes.get("source")
+        wants.append(
+            Pool(
+                name=row.name,
+                type=kind,
+                path=attributes["path"],
+                shared=attributes["shared"],
+                netfs=source if kind == "netfs" else None,
+                iscsi=source if kind == "iscsi" else None,
+                rbd=source if kind == "rbd" else None,
+                cluster=row.scope,
+                nodes=enabled,
+                state="absent" if attributes.get("deleting") else "present",
+            )
+        )
+    return wants
+
+
+def plan_registered(wants: Sequence[Pool], have: PoolHave) -> Plan:
+    """Plan pools of which one that is refused does not stop the others: it is an error of its own, and is recorded."""
+    plan = plan_pools(wants, have)
+    if not plan.refusals:
+        return plan
+    refused = {problem.resource for problem in plan.refusals}
+    others = [want for want in wants if _label(want) not in refused]
+    if len(others) == len(wants):  # nobody can tell which one it is
+        return Plan(failures=(*plan.refusals, *plan.failures))
+    rest = plan_registered(others, have)
+    records = [work for problem in plan.refusals for work in _record(problem, have)]
+    return replace(rest, works=(*rest.works, *records), failures=(*plan.refusals, *rest.failures))
+
+
+def _label(want: Pool) -> str:
+    return f"pool {want.name}"
+
+
+def _record(problem: Problem, have: PoolHave) -> list[Work]:
+    """Note a refusal where it counts: on its node, or on all nodes of the pool."""
+    works = []
+    for row in have.pools:
+        if problem.resource != f"pool {row.name}":
+            continue
+        for association in have.associations:
+            node = find(association.node, have.nodes)
+            if association.resource != row.id or node is None or problem.node not in (None, node.name):
+                continue
+            if association.attributes.get("error") != problem.what:
+                data = {"association": association, "reason": problem.what, "uuid": None}
+                step = Step("fail", "record that it is refused", data)
+                works.append(Work(kind="pool", name=row.name, id=row.id, node=node.name, steps=(step,)))
+    return works

@@ -1,0 +1,285 @@
+"""Storage pools on the nodes."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..._cloud import Cloud
+from ..._doors.ceph.keys import drop_key, keep_key, read_key
+from ..._doors.libvirt.hypervisor import Hypervisor
+from ..._engine.noun import Options
+from ..._fields.field import Table
+from ..._model.errors import PextraError, Problem
+from ..._model.mistake import Mistake
+from ..._model.plan import Plan, Step, Work
+from ..._model.rows import AssociationRow
+from .definition import parse_pool
+from .kinds import volume_place
+from .plan.planning import plan_pools
+from .plan.report import describe_pools
+from .plan.sources import find_source_tests
+from .plan.state import PoolHave, SeenNode, SeenPool
+from .plan.targets import find_concerned, find_leaving
+from .source_test import find_bad_sources
+from .spec import (
+    FIELDS,
+    Pool,
+    digest_of_credential,
+    parse_pool_spec,
+)
+
+
+class PoolResource:
+    noun = "pool"
+    plural = "pools"
+    table: Table = FIELDS
+
+    def __init__(self, planner: Callable[[Sequence[Pool], PoolHave], Plan] = plan_pools) -> None:
+        self._planner = planner
+        # As this run has found them, by (pool, node): one work at a time sees to each.
+        self._noted: dict[tuple[str, str], AssociationRow] = {}
+        # What is still to be written on each node.
+        self._labels: dict[str, dict[str, str | None]] = {}
+        self._label_locks: dict[str, threading.Lock] = {}
+
+    def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Pool | None, list[Mistake]]:
+        return parse_pool_spec(raw, path)
+
+    def read(self, cloud: Cloud, wants: Sequence[Pool], options: Options) -> PoolHave:
+        """One query for all rows; per node one call for its pools, one for its labels."""
+        rows = cloud.registry.rows("cluster", "node", "pool")
+        have = PoolHave(
+            tuple(row for row in rows if row.kind == "cluster"),
+            tuple(row for row in rows if row.kind == "node"),
+            tuple(row for row in rows if row.kind == "pool"),
+            tuple(cloud.registry.associations("pool")),
+        )
+        leaving = find_leaving(wants, have)
+        has_credentials = any((want.iscsi or {}).get("password") or (want.rbd or {}).get("key") for want in wants)
+
+        def read_node(name: str) -> SeenNode:
+            hypervisor = cloud.hypervisor(name)
+            seen = tuple(
+                SeenPool(
+                    parse_pool(pool.xml), pool.active, pool.autostart, pool.capacity, pool.allocation, pool.available
+                )
+                for pool in hypervisor.pools()
+            )
+            labels = cloud.labels(name).read()
+            gone = {
+                row.name: volume_place(row.attributes["type"], row.name, row.attributes, "")
+                for row in leaving.get(name, ())
+            }
+            started = {pool.definition.name for pool in seen if pool.active}
+            volumes = {}
+            for pool in gone.keys() & started:
+                hypervisor.refresh_pool(pool)  # whoever wrote there may not have told libvirt
+                volumes[pool] = frozenset(hypervisor.volume_names(pool))
+            return SeenNode(
+                seen,
+                secrets=hypervisor.secrets() if has_credentials else frozenset(),
+                labels=labels,
+                volumes=volumes,
+                users=_find_users(hypervisor, gone) if gone else {},
+            )
+
+        concerned = find_concerned(wants, have)
+        cloud.connect(concerned)
+        seen_nodes = cloud.on_each(concerned, read_node)
+        down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
+        have = replace(have, seen=seen_nodes, down=down, kept_keys=_digest_keys(wants, have))
+        return replace(have, bad_sources=find_bad_sources(cloud, find_source_tests(wants, have)))
+
+    def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
+        return self._planner(wants, have)
+
+    def reserve(self, cloud: Cloud, plan: Plan) -> None:
+        """Register pools and mark associations before a node is touched, so that a killed run can be taken up."""
+        steps = [step for work in plan.first for step in work.steps if step.act == "register"]
+
+        def write() -> None:
+            cloud.registry.put([step.data["row"] for step in steps])
+            cloud.registry.associate(
+                [_stamped(association) for step in steps for association in step.data["associations"]]
+            )
+            for step in steps:
+                for node in step.data["dropped"]:
+                    cloud.registry.dissociate(step.data["row"].id, node)
+
+        if steps:
+            cloud.registry.transaction(write)
+        self._labels = {}
+        for work in plan.works:
+            for step in work.steps:
+                if step.act == "label":
+                    self._labels.setdefault(work.node or "", {}).update(step.data["labels"])
+        self._label_locks = {node: threading.Lock() for node in self._labels}
+
+    def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
+        if step.act == "register":
+            return  # `reserve` has done it
+        if step.act == "deregister":
+            _deregister(cloud, step.data["id"])
+            drop_key(step.data["id"])
+            return
+        if step.act == "keep_key":
+            keep_key(step.data["id"], step.data["credential"])
+            return
+        if work.node is None:
+            raise AssertionError(step.act)
+        if step.act == "label":
+            self._write_labels(cloud, work.node)
+            return
+        association: AssociationRow = step.data["association"]
+        try:
+            self._apply_on_node(cloud, work, work.node, step, association)
+        except PextraError as error:
+            self._record(cloud, association, status="error", error=error.problems[0].what)
+            raise
+
+    def _apply_on_node(self, cloud: Cloud, work: Work, node: str, step: Step, association: AssociationRow) -> None:
+        label = f"pool {work.name}"
+        if step.act == "fail":
+            # The planner reports it; this only keeps it for those who look later.
+            self._record(cloud, association, status="error", error=step.data["reason"])
+            return
+        if step.act == "forget":
+            self._record(cloud, association, internal_id=None, status="propagating")
+            return
+        if step.act == "record":
+            self._record(cloud, association, internal_id=step.data["uuid"], status="available")
+            return
+        if step.act == "dissociate":
+            self._dissociate(cloud, work, node, step, association)
+            return
+        hypervisor = cloud.hypervisor(node)
+        uuid = step.data["uuid"]
+        if step.act == "secret":
+            hypervisor.set_secret(uuid, step.data["secret_xml"], secret_value(step.data), label)
+            status = self._current(association).attributes["status"]
+            self._note(association, status=status, credential=step.data["digest"])
+            # These write it along with what comes of it.
+            if not {"define", "start"} & {later.act for later in work.steps}:
+                self._record(cloud, association, status=status)
+        elif step.act == "undefine":
+            hypervisor.remove_pool(uuid, label)
+        elif step.act == "define":
+            uuid = hypervisor.define_pool(step.data["xml"], label)
+            # Written with what comes of it: a run that is killed here finds it defined, and defines it again.
+            self._note(association, internal_id=uuid, status="propagating")
+            hypervisor.start_pool(uuid, label, build=step.data["build"], autostart=True)
+            self._record(cloud, association, internal_id=uuid, status="available")
+        elif step.act == "start":
+            hypervisor.start_pool(uuid, label, build=step.data["build"])
+            self._record(cloud, association, internal_id=uuid, status="available")
+        elif step.act == "autostart":
+            hypervisor.set_pool_autostart(uuid, label)
+        elif step.act == "delete_copies":
+            for name in step.data["copies"]:
+                hypervisor.delete_volume(step.data["pool"], name, label, with_snapshots=step.data["with_snapshots"])
+        elif step.act == "remove":
+            hypervisor.remove_pool(uuid, label)
+            if step.data["has_secret"]:
+                hypervisor.remove_secret(uuid, label)
+            self._dissociate(cloud, work, node, step, association)
+        else:
+            raise AssertionError(step.act)
+
+    def _write_labels(self, cloud: Cloud, node: str) -> None:
+        """Write the labels of all works of a node at once, when the first of them comes to it."""
+        with self._label_locks[node]:
+            if node in self._labels:
+                cloud.labels(node).write(self._labels[node])
+                del self._labels[node]
+
+    def _dissociate(self, cloud: Cloud, work: Work, node: str, step: Step, association: AssociationRow) -> None:
+        """Forget that the pool was there, and the copies of images in it."""
+        # Here, because a run that takes no pool away need not wait for them to load.
+        from ..image.copies import forget_copies
+        from ..image.plan.labels import labels_without_pool
+
+        if not step.data["shared"]:
+            forget_copies(cloud.registry, association.resource, association.node)
+        labels = cloud.labels(node)
+        stale = labels_without_pool(labels.read(), association.resource)
+        if stale:
+            labels.write(stale)
+        cloud.registry.dissociate(association.resource, association.node)
+
+    def _record(
+        self, cloud: Cloud, association: AssociationRow, *, status: str, error: str | None = None, **more: Any
+    ) -> None:
+        """Write how it stands on the node; what is not given stays as it is."""
+        cloud.registry.associate([self._note(association, status=status, error=error, **more)])
+
+    def _note(
+        self, association: AssociationRow, *, status: str, error: str | None = None, **more: Any
+    ) -> AssociationRow:
+        current = self._current(association)
+        error_at = time.time() if error else None
+        attributes = {**current.attributes, "status": status, "error": error, "error_at": error_at, **more}
+        noted = replace(current, attributes=attributes)
+        self._noted[association.resource, association.node] = noted
+        return noted
+
+    def _current(self, association: AssociationRow) -> AssociationRow:
+        return self._noted.get((association.resource, association.node), association)
+
+    def describe(self, wants: Sequence[Pool], have: PoolHave) -> list[dict[str, Any]]:
+        return describe_pools([(want.cluster, want.name) for want in wants] or None, have)
+
+
+def secret_value(data: Mapping[str, Any]) -> bytes:
+    """Return a credential as libvirt wants it: Ceph's keys are base64 of what they are."""
+    credential: str = data["credential"]
+    return base64.b64decode(credential) if data["pool_type"] == "rbd" else credential.encode()
+
+
+def _find_users(hypervisor: Hypervisor, places: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return, by pool, the instances of a node with a disk in it. places: what the paths of its volumes begin with."""
+    users: dict[str, set[str]] = {}
+    for domain in hypervisor.domains():
+        for text in filter(None, (domain.config, domain.live)):
+            for source in ET.fromstring(text).iterfind("devices/disk//source"):
+                path = source.get("file") or source.get("dev") or source.get("name") or ""
+                for pool, place in places.items():
+                    if path.startswith(place) or source.get("pool") == pool:
+                        users.setdefault(pool, set()).add(domain.name)
+    return {pool: tuple(sorted(names)) for pool, names in users.items()}
+
+
+def _digest_keys(wants: Sequence[Pool], have: PoolHave) -> dict[str, str]:
+    """Return the digests of the keys of Ceph that are kept here."""
+    if not any(want.rbd for want in wants):
+        return {}
+    kept = {row.id: read_key(row.id) for row in have.pools if row.attributes["type"] == "rbd"}
+    return {pool_id: digest_of_credential("rbd", pool_id, key) for pool_id, key in kept.items() if key is not None}
+
+
+def _stamped(association: AssociationRow) -> AssociationRow:
+    attributes = dict(association.attributes)
+    if attributes.get("error") and not attributes.get("error_at"):
+        attributes["error_at"] = time.time()
+    return replace(association, attributes=attributes)
+
+
+def _deregister(cloud: Cloud, pool_id: str) -> None:
+    """Let go of the name, once the pool is gone from every node."""
+
+    def write() -> int:
+        rest = [one for one in cloud.registry.associations("pool") if one.resource == pool_id]
+        if not rest:
+            cloud.registry.remove([pool_id])
+        return len(rest)
+
+    rest = cloud.registry.transaction(write)
+    if rest:
+        raise PextraError(
+            [Problem(f"its name stays taken: it is still on {rest} of its nodes", "Run again once they are mended.")]
+        )

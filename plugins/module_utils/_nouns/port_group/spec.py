@@ -1,0 +1,40 @@
+"""Port group: what instances attach to; belongs to one vSwitch and carries the VLAN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._fields.common import (
+    CLUSTER,
+    DESCRIPTION,
+    NAME,
+    STATE,
+)
+from ..._fields.field import Field
+
+FIELDS = {
+    "name": NAME,
+    "vswitch": Field(kind="str", help="The vSwitch it belongs to, by name or identifier."),
+    "vlan": Field(
+        kind="int",
+        create=0,
+        minimum=0,
+        maximum=4094,
+        help="The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.",
+    ),
+    "cluster": CLUSTER,
+    "description": DESCRIPTION,
+    "state": STATE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortGroup:
+    """vlan: 0 is untagged, None is not managed."""
+
+    name: str
+    vswitch: str | None = None
+    vlan: int | None = None
+    cluster: str | None = None
+    description: str | None = None
+    state: str = "present"

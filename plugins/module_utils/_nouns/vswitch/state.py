@@ -1,0 +1,75 @@
+"""What planning vSwitches and port groups needs to know of the registry and the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..._model.bridge import SwitchRecord
+from ..._model.errors import Problem
+from ..._model.rows import Row
+from ..hierarchy.plan import find
+from .definition import Attachment, NetworkModel, parse_network
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkState:
+    """A libvirt network: its persistent definition, whether it runs, whether it starts with the node."""
+
+    xml: str
+    active: bool = True
+    autostart: bool = True
+
+    @cached_property
+    def config(self) -> NetworkModel:
+        return parse_network(self.xml)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeState:
+    """A node that answers. networks are by name.
+
+    running: the NICs of running instances; defined: those of all instances, read only where something goes away.
+    """
+
+    switch: SwitchRecord = field(default_factory=SwitchRecord)
+    networks: Mapping[str, NetworkState] = field(default_factory=dict)
+    running: tuple[Attachment, ...] = ()
+    defined: tuple[Attachment, ...] = ()
+
+    def users(self, network: str, port_group: str | None = None) -> list[str]:
+        """Return the instances with a NIC on a network (and port group), running or defined."""
+        return sorted(
+            {
+                nic.instance
+                for nic in (*self.running, *self.defined)
+                if nic.network == network and port_group in (None, nic.port_group)
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkHave:
+    """Rows of the registry; states of the nodes that answer, by name; and why the others do not."""
+
+    clusters: tuple[Row, ...] = ()
+    nodes: tuple[Row, ...] = ()
+    vswitches: tuple[Row, ...] = ()
+    port_groups: tuple[Row, ...] = ()
+    states: Mapping[str, NodeState] = field(default_factory=dict)
+    down: Mapping[str, Problem] = field(default_factory=dict)
+
+    def nodes_of(self, cluster: str) -> list[Row]:
+        return [node for node in self.nodes if node.scope == cluster]
+
+    def port_groups_of(self, vswitch: str) -> list[Row]:
+        return [row for row in self.port_groups if row.attributes.get("vswitch") == vswitch]
+
+    def name_of_cluster(self, cluster: str) -> str | None:
+        return next((row.name for row in self.clusters if row.id == cluster), None)
+
+
+def names_of(ids: Iterable[str], nodes: Sequence[Row]) -> list[str]:
+    """Return the names of nodes by their identifiers; those that have left are left out."""
+    return sorted(row.name for row in (find(id_, nodes) for id_ in ids) if row is not None)
