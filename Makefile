@@ -91,6 +91,10 @@ readmes: $(VENV) ## Write the roles' READMEs from their argument specs
 schema: $(VENV) $(TREE) ## Write the JSON Schema of the deployment document
 	@.venv/bin/python tools/write_json_schema.py
 
+.PHONY: ignores
+ignores: ## Write what ansible-test excuses, from what the plugins import
+	@$(PYTHON) tools/write_sanity_ignores.py
+
 ##@ The lab
 
 .PHONY: lab-packages

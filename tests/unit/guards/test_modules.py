@@ -153,10 +153,13 @@ def described(options: dict[str, Any], inner: str) -> dict[str, Any]:
     return reduced
 
 
-def test_what_is_written_is_up_to_date(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    tool = runpy.run_path(str(ROOT / "tools" / "write_module_docs.py"))
-    monkeypatch.setattr(sys, "argv", ["write_module_docs.py", "--check"])
-    assert tool["main"]() == 0, f"run `make options`: {capsys.readouterr().out}"
+@pytest.mark.parametrize(("tool", "target"), [("write_module_docs", "options"), ("write_sanity_ignores", "ignores")])
+def test_what_is_written_is_up_to_date(
+    tool: str, target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["main"]
+    monkeypatch.setattr(sys, "argv", [f"{tool}.py", "--check"])
+    assert main() == 0, f"run `make {target}`: {capsys.readouterr().out}"
 
 
 # Modules that return nothing that others return as well.
