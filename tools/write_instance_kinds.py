@@ -35,8 +35,9 @@ def render(folder: str) -> str:
     names = sorted(path.stem for path in (INSTANCE / folder).glob("*.py") if path.stem != "__init__")
     imports = f"from . import {', '.join(names)}\n" if names else ""
     members = ", ".join(f"{name}.{one}" for name in names) + ("," if len(names) == 1 else "")
+    licence = (INSTANCE / "walk.py").read_text(encoding="utf-8").partition('"""')[0]
     return (
-        f'"""The {folder} of an instance, one file each. Written by tools/write_instance_kinds.py."""\n\n'
+        f'{licence}"""The {folder} of an instance, one file each. Written by tools/write_instance_kinds.py."""\n\n'
         "from __future__ import annotations\n\n"
         f"from ..kinds import {kind}\n"
         f"{imports}\n"

@@ -1,5 +1,6 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What pextra_deployment does on the controller: hand over images, show progress, and show the cloud in the end.
 
 Files that have to be copied first are copied when the storage pools are there: only then is it known which are needed.

@@ -1,5 +1,6 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What pextra_image does on the controller: look at its files, and copy to the coordinator those that are needed.
 
 The module knows what is missing in the storage pools, so it is asked first, in check mode, whenever a file is not in

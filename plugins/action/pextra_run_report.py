@@ -1,5 +1,6 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tells in the end of a run all that went wrong in it, wherever that was. No connection is made."""
 
 from __future__ import annotations

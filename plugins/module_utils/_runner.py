@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is Ansible's in every module: options in, results out; what is between them is the engine (_engine/converge.py).
 
 The only reader of check mode, and the only place where errors become results.

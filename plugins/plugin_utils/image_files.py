@@ -1,5 +1,6 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Files of the controller that images begin from: looked at here, and copied to the coordinator if they are needed.
 
 The module knows what is missing in the storage pools, so it is asked first, in check mode, whenever a file is not in

@@ -1,5 +1,6 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where in the inventory's files the values of the deployment document stand.
 
 Ansible tags what it loads with its origin. That is for people only, and not every value has it: nothing is decided by

@@ -1,5 +1,6 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Progress of a module that works for long, shown while it works.
 
 The module writes how far it is to a file on the coordinator (module_utils/_progress.py). A thread beside the action

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """All nouns of a document in one call: one registry, one connection to each node, noun after noun.
 
 What is refused or fails stops only what needs it: the rest of its noun and the nouns after it are converged, and

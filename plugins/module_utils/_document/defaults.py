@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the deployment document leaves unsaid: references are checked, and what is single or derivable filled in.
 
 Every function takes elements as written and returns them complete, with the mistakes in their references.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The deployment document: the whole inventory as one thing, checked as a whole and completed.
 
 Pure: what the inventory's variables hold comes in as plain values; what is to be goes out, with every mistake.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Variables that roles read, judged before any host is asked, as the roles will read them.
 
 What the argument specs of the roles accept is Ansible's: the word `yes` is true there, and a text with commas a list.

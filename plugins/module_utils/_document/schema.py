@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The JSON Schema of the deployment document, from the same tables that validation reads.
 
 It is for editors: they complete keys and mark slips while a person writes. What concerns several elements (references,

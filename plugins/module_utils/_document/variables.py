@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The deployment document as one table: which variables it is made of, and which others there are.
 
 `DOCUMENT` holds the variables of the whole deployment (`group_vars/all`), `HOST` those of each node. Argument

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Calls that nothing can cancel, with a bound: the thread of one that is late is left alone until the process ends."""
 
 from __future__ import annotations

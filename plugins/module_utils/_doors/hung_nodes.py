@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which daemons of which nodes did not answer a moment ago: what one run found out the next need not wait for.
 
 A deployment is several modules one after the other, and the job of the coordinators beside them. The first to meet a

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Mutual TLS to a node's daemons: this coordinator's side of it, and who is at fault when it fails.
 
 Faults are told by OpenSSL's numbers and by the alerts' names, not by texts, which are of some language and version.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Carrying out works: nodes in parallel, a few at a time on each, in the order that the plan demands.
 
 A step that waits for something outside, such as a guest, gives its worker back: it is asked again when its time has

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The engine of every module and of the coordinators' job: read, plan, lease, decide, apply, read and plan again.
 
 Without Ansible: who calls it says what is wanted and whether to apply, and makes something of the outcome.

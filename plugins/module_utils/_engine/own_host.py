@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The engine of modules that act on their own host: look and plan, act, look and plan again.
 
 As the engine of resources (converge.py), without registry and leases: a host that is being prepared has neither.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of single values. Each takes a normalised value and returns what is wrong with it, or None.
 
 The tables of fields name these, and argument specs are made from the tables before anything can report a missing

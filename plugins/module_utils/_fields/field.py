@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """One table of fields per resource: parsed here, and the source of argument specs, JSON Schema and docs.
 
 A table maps option names to `Field`s. `parse` takes what a person wrote and returns normalised values together

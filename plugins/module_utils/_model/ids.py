@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Identifiers, and the values that follow from them.
 
 An identifier is `<prefix>-<21 characters of A-Za-z0-9_->` (domain rules, "Identifiers"): 126 random bits.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Names of volumes in storage pools. Each holds the identifier of what it belongs to, so that nothing that is not ours
 can be taken for ours, and a person still recognises the instance.
 """

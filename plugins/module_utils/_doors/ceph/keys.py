@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The keys with which this coordinator reaches pools of Ceph, for what libvirt cannot do there: filling a volume.
 
 One file for each storage pool, readable by root alone. A key gets here when pextra_pool is told it, and is never read

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The door to Ceph's monitors: their commands over librados, as the `ceph` program sends them, without its start-up
 time and without anything secret among a program's arguments.
 """

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The only importer of Ceph's client libraries: a door to the images of one pool of Ceph, from the coordinator.
 
 libvirt makes, clones, resizes and deletes images of Ceph, and cannot fill or read them. Nothing here decides anything.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a disk in a raw or qcow2 file holds, block by block, without running any program on it.
 
 Pools that hold no files are filled with these blocks: what is not yielded reads as zeros and is never written. The

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Digests of files on the controller, kept so that a second run does not read gigabytes again.
 
 A digest is used again only while path, size, inode and both times are the same to the nanosecond: whoever changes

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A note of the disks that a run is about to take, so that the next can finish what was interrupted.
 
 LVM and ZFS first write to the disks and then make the group: a disk that a killed run left in between holds something,

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The disks of the host that a module runs on: what there is, and the tools that tell and change it.
 
 This runs on each node, with the tools of the host: util-linux always, LVM and ZFS where they are wanted.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Looking at disks of other systems, VMDK and VDI, before anything uses them, without running any program on them.
 
 A VMDK can be a text that names other files, or name a parent whose blocks it shares: QEMU would open both. So only

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The coordinator's own copies of image files, named by their SHA-256: what a pool's copy is made from.
 
 A file under its final name is complete and verified: it is written under another name and renamed. The directory is

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Looking at an image file before anything uses it, without running any program on it.
 
 An image is a hostile input: a qcow2 header can name other files and network addresses that QEMU would open, and claim

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Find out whether KVM really runs guests at hardware speed, by running one.
 
 A `/dev/kvm` proves little: nested hosts and software implementations of KVM offer the device and even answer its

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The tables of a qcow2 file: every one in its place, every cluster with one owner, and counted as used.
 
 What two owners share, or what is counted as free, is overwritten once a guest writes; what lies beyond the file reads

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Detached OpenPGP signatures of images, checked by gpgv on the coordinator.
 
 gpgv takes one keyring, made here of the declared key alone: no key of a user, no trust database, no network.

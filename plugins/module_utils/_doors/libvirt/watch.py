@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Watching calls that wait for a daemon, so that none of them waits for ever.
 
 A call to libvirt cannot be cancelled. But it ends when its connection's socket is shut down: one thread looks at all

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """OVSDB's protocol (RFC 7047): transactions with one ovsdb-server, over mutual TLS or the local socket.
 
 JSON over a socket, spoken with the standard library. The Python IDL that Open vSwitch ships keeps a replica

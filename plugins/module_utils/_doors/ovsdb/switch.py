@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The only door to a node's Open vSwitch: typed records in, one transaction per change out.
 
 Everything is read in one round trip; a change is one transaction, after which ovs-vswitchd is waited for and

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Claims: what runs have decided that their resources take, from the decision until they end.
 
 The nodes show it only once it is done. A planner that counts other runs' claims with what the nodes show can decide as

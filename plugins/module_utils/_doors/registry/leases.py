@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Leases: a resource under change has one holder, and what is only used has many, of whom none changes it.
 
 A lease is a row, taken in a transaction of the registry: those come one after the other, so the database decides who

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The registry's tables: what neither the inventory nor the nodes can hold.
 
 Nothing here may depend on one database's quirks: SQLite, PostgreSQL and CockroachDB run the same code. Every

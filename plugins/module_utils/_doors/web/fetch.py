@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Fetching an image from a URL to the coordinator's cache.
 
 The coordinator sits where the cloud's own services listen, so a URL, a redirect or a name that leads back to it or to

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An OSD that leaves Ceph: whether its data is safe without it, and how its data is moved away before.
 
 Nothing here destroys data that Ceph needs: `safe-to-destroy` and `ok-to-stop` are Ceph's own judgements, and are asked

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A monitor of Ceph, and the manager beside it, on one host: what is there, and how it is made.
 
 The monitor's store is made beside its place and moved there when it is whole: `ceph-mon --mkfs` takes any store that is

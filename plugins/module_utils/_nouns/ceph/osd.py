@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The OSDs of one host: found by what they say of themselves, planned, made, taken up again.
 
 An OSD is one directory below /var/lib/ceph/osd, with a link to its disk, and the disk begins with a label that names

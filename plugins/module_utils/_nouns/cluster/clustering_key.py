@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Clustering keys: what lets a node join a cluster. Signed, expiring, shown once.
 
 A key is `pck1.<payload>.<signature>`: a JSON payload {cluster, expires, nonce} and its HMAC-SHA256 with a secret that

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sets of local disks of a node, and what each is prepared as: a volume group, a zpool, or devices for Ceph."""
 
 from __future__ import annotations

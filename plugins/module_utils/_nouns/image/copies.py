@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which copies of images are complete, as the registry records it.
 
 Several threads, and runs on different pools, record copies of one image: each change reads and writes the row in one

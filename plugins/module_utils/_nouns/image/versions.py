@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The contents that an image's name has meant. Pure.
 
 The row of an image holds the newest; the older ones that are still there are in its attribute `versions`. Each has an

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Instances as libvirt domains: what a definition says of what we manage.
 
 XML is never compared as text. `parse_domain` reduces a domain to a `DomainModel`; two models are compared field by

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Instances as libvirt domains: rendering, and editing what we manage and nothing else.
 
 An edit keeps every element, attribute, comment and prefix that the model does not hold, which is why it reads with

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which lists of volumes have to be fresh before instances are planned. Pure.
 
 libvirt tells what it saw when it last looked at a pool. Looking takes long in a large one, so it is done only where a

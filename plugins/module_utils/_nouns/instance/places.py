@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where options stand in the definition of an instance (libvirt: Domain XML format).
 
 Paths are of element names, below the element that is given: the domain for an aspect, the device for a device. What a

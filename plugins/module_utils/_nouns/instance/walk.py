@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The one walk over an instance's definition and what runs: rows in, differences and acts out. Pure.
 
 It touches what a row claims, and keeps every other element, attribute and comment.

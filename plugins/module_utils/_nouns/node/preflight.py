@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a host must be to become a node: facts and exceptions in, violations out.
 
 Every rule comes from the domain rules, "Nodes", and has a name by which an inventory can make an exception.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What each type of storage pool can do with volumes: the one table that planners and doors go by. Pure.
 
 Sources of the rules: libvirt 9.0, the backends in src/storage (which of createVol, buildVolFrom, resizeVol, uploadVol

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Propagation: what one node needs so that a storage pool is there, or gone. Pure.
 
 The rules are those of the domain ("Propagation"); each call of `plan_propagation` is one round of the system job.

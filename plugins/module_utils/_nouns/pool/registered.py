@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Storage pools as the registry has them, to be propagated without a document. Pure.
 
 This is what the coordinators' job wants: the same specs, and so the same plan, as those of `pextra_pool`.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Whether what storage pools are made of can be used from the nodes (domain rules, "Propagation", 2).
 
 A server that is off or hangs must hang nobody. So each server is asked once, from here and within a few seconds, for

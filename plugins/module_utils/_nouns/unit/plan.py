@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """systemd units of a node: what each should be, what it is, and the commands that lead from one to the other.
 
 A service is stale if something that it read at its start has changed since. That is found by comparing times on the

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Making volumes that live on their own, each in the way of its pool's type, and deleting them.
 
 What a killed run has left is made anew: nobody can have written to it. data: of the step; pools are their rows.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A volume that its storage pool does not show: what that may mean, and what to do about it. Pure.
 
 Most often nothing is lost: a file system is not mounted, a volume group or a zpool is not there, a target is silent.

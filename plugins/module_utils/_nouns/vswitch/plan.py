@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """vSwitches: on each of their nodes an Open vSwitch bridge and a libvirt network of the same name. Pure.
 
 The bridge carries the vSwitch's identifier, the network has its UUID. A bridge or a network of that name without
