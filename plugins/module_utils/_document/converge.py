@@ -29,6 +29,7 @@ from .._model.errors import (
     RefusedError,
     RegistryError,
 )
+from .._model.nouns import KINDS, NOUNS
 from .._nouns.cluster.resource import ClusterResource
 from .._nouns.datacenter.resource import DatacenterResource
 from .._nouns.image.resource import ImageResource
@@ -40,24 +41,21 @@ from .._nouns.port_group.resource import PortGroupResource
 from .._nouns.volume.resource import VolumeResource
 from .._nouns.vswitch.resource import VswitchResource
 
-# In the order in which each needs those before it.
-RESOURCES: Mapping[str, Callable[[], Any]] = {
-    "organizations": TenantResource,
-    "datacenters": DatacenterResource,
-    "clusters": ClusterResource,
-    "nodes": NodeResource,
-    "vswitches": VswitchResource,
-    "port_groups": PortGroupResource,
-    "pools": PoolResource,
-    "images": ImageResource,
-    "instances": VmResource,
-    "volumes": VolumeResource,
+_RESOURCES: Mapping[str, Callable[[], Any]] = {
+    "organization": TenantResource,
+    "datacenter": DatacenterResource,
+    "cluster": ClusterResource,
+    "node": NodeResource,
+    "vswitch": VswitchResource,
+    "port_group": PortGroupResource,
+    "pool": PoolResource,
+    "image": ImageResource,
+    "instance": VmResource,
+    "volume": VolumeResource,
 }
+RESOURCES = {noun.many: _RESOURCES[noun.kind] for noun in NOUNS}
 # How a planner names a resource in what it says of it.
-_LABELS = (
-    *("organization", "datacenter", "cluster", "node", "vswitch", "vSwitch", "port group", "port_group"),
-    *("pool", "image", "instance", "volume"),
-)
+_LABELS = (*KINDS, *(noun.words.partition(" ")[2] for noun in NOUNS))
 _KEY_LIFETIME_MIN = 30
 
 

@@ -16,6 +16,7 @@ from .._fields.field import element_path
 from .._fields.references import Known, find_reference_mistake
 from .._model.ids import is_id
 from .._model.mistake import Mistake
+from .._model.nouns import IN_CLUSTER
 from .._model.source import is_url
 from .._nouns.cluster.spec import Cluster
 from .._nouns.datacenter.spec import Datacenter
@@ -27,9 +28,6 @@ from .._nouns.port_group.spec import PortGroup
 from .._nouns.volume.spec import Volume
 from .._nouns.vswitch.spec import Vswitch
 from .elements import Declared
-
-# Kinds whose names belong to a cluster.
-IN_CLUSTER = ("node", "pool", "vswitch", "port_group", "image", "instance", "volume")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._fields.references import NOUNS, collect
+from .._fields.references import collect
 from .._model.mistake import Mistake
+from .._model.nouns import IN_CLUSTER, NOUNS, WORDS
 from .._nouns.cluster import spec as cluster
 from .._nouns.datacenter import spec as datacenter
 from .._nouns.image import spec as image
@@ -23,7 +24,6 @@ from .._nouns.port_group import spec as port_group
 from .._nouns.volume import spec as volume
 from .._nouns.vswitch import spec as vswitch
 from .defaults import (
-    IN_CLUSTER,
     Index,
     complete_clusters,
     complete_datacenters,
@@ -48,27 +48,12 @@ from .variables import DOCUMENT
 
 # Without these lists there is one element of this name.
 DEFAULTS = {"pextra_organizations": "root", "pextra_datacenters": "default", "pextra_clusters": "default"}
-
-
 DEFAULT_POOL = "local"
-
-
 DEFAULT_NAME = "pextra"
-
-
-_KINDS = {
-    "organization": "pextra_organizations",
-    "datacenter": "pextra_datacenters",
-    "cluster": "pextra_clusters",
-    "pool": "pextra_pools",
-    "vswitch": "pextra_vswitches",
-    "port_group": "pextra_port_groups",
-    "image": "pextra_images",
-    "flavor": "pextra_flavors",
-    "volume": "pextra_volumes",
+# Nodes are hosts, instances are counted out first, and flavors exist in the document alone.
+_LISTS = {noun.kind: noun.variable for noun in NOUNS if noun.kind not in ("node", "instance")} | {
+    "flavor": "pextra_flavors"
 }
-
-
 _Lists = Mapping[str, Sequence[Written]]
 
 
@@ -180,7 +165,7 @@ def _read_lists(
     unreadable: set[str] = set()
     lists: dict[str, tuple[Written, ...]] = {}
     mistakes: list[Mistake] = []
-    for kind, variable in _KINDS.items():
+    for kind, variable in _LISTS.items():
         told = len(mistakes)
         given, found = read_list(variable, variables.get(variable))
         mistakes += found
@@ -204,9 +189,9 @@ def _find_duplicate_names(lists: _Lists, replicas: Sequence[Replica], single: st
     mistakes: list[Mistake] = []
     for kind, written in lists.items():
         scoped = [((element.word("cluster") or single) if kind in IN_CLUSTER else None, element) for element in written]
-        mistakes += find_duplicates(scoped, NOUNS[kind])
+        mistakes += find_duplicates(scoped, WORDS.get(kind, "a flavor"))
     instances = [(replica.written.word("cluster") or single, replica.written) for replica in replicas]
-    return mistakes + find_duplicates(instances, NOUNS["instance"])
+    return mistakes + find_duplicates(instances, WORDS["instance"])
 
 
 def _make_index(

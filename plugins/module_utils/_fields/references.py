@@ -10,20 +10,10 @@ from dataclasses import dataclass
 
 from .._model.ids import PREFIXES, is_id
 from .._model.mistake import Mistake, shown, suggest
+from .._model.nouns import WORDS
 
-NOUNS = {
-    "organization": "an organization",
-    "datacenter": "a datacenter",
-    "cluster": "a cluster",
-    "node": "a node",
-    "pool": "a storage pool",
-    "vswitch": "a vSwitch",
-    "port_group": "a port group",
-    "image": "an image",
-    "instance": "an instance",
-    "volume": "a volume",
-    "flavor": "a flavor",
-}
+# Flavors exist in the document alone.
+_WORDS = {**WORDS, "flavor": "a flavor"}
 _LISTED = 8
 
 
@@ -49,7 +39,7 @@ def collect(kind: str, names: Iterable[tuple[str | None, str, bool]]) -> Known:
 
 def find_reference_mistake(known: Known, word: str, path: str, scope: str | None = None) -> Mistake | None:
     """Check one reference. What an identifier stands for only the registry can tell: it passes."""
-    what = NOUNS[known.kind]
+    what = _WORDS[known.kind]
     if is_id(word):
         if known.kind not in PREFIXES or not is_id(word, known.kind):
             return Mistake(path, f"{shown(word)} is not the identifier of {what}")

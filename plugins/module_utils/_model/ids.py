@@ -15,20 +15,11 @@ import secrets
 import string
 import uuid
 
+from .nouns import NOUNS
+
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "_-"
 LENGTH = 21
-PREFIXES = {
-    "organization": "org",
-    "datacenter": "dc",
-    "cluster": "cls",
-    "node": "node",
-    "pool": "pool",
-    "volume": "vol",
-    "instance": "inst",
-    "vswitch": "vsw",
-    "port_group": "pg",
-    "image": "img",
-}
+PREFIXES = {noun.kind: noun.prefix for noun in NOUNS}
 _PATTERN = re.compile(r"(?P<prefix>[a-z]{2,5})-(?P<body>[A-Za-z0-9_-]{21})")
 
 

@@ -114,8 +114,6 @@ _STAGES = {
     "X": "exception handling",
     "D": "loop",
 }
-
-
 DEVICE = Path("/dev/kvm")
 # The node role takes a device away that does not work, and leaves this file. As long as it is there, the device is
 # looked for where only we see it, so that a KVM that has been repaired is found.

@@ -48,8 +48,6 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _GOES_ON = "Run again: it goes on where it stopped."
 _USE_ANOTHER = "Use an address that other hosts use."
 _CHECK_URL = "Check the URL, and that the coordinator reaches it."
-
-
 # Servers that are not asked again by this process: of many images from one that hangs, each would wait for it.
 _silent: set[str] = set()
 

@@ -6,25 +6,14 @@
 from __future__ import annotations
 
 from ..._cloud import Cloud
+from ..._model.nouns import KINDS
 from ..._model.plan import Step
 from .plan import Hierarchy
 
 
 def read_hierarchy(cloud: Cloud) -> Hierarchy:
     """Read what stands above and in clusters: one query."""
-    kinds = (
-        "organization",
-        "datacenter",
-        "cluster",
-        "node",
-        "pool",
-        "image",
-        "vswitch",
-        "port_group",
-        "instance",
-        "volume",
-    )
-    rows = cloud.registry.rows(*kinds)
+    rows = cloud.registry.rows(*KINDS)
     return Hierarchy(
         tuple(row for row in rows if row.kind == "organization"),
         tuple(row for row in rows if row.kind == "datacenter"),

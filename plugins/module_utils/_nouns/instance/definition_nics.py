@@ -18,8 +18,6 @@ _OFFLOADS = {
     "host": ("csum", "gso", "tso4", "tso6", "ecn", "ufo"),
     "guest": ("csum", "tso4", "tso6", "ecn", "ufo"),
 }
-
-
 # What libvirt gives a device of a running guest, and gives anew to one that is plugged in.
 _LIVE_ONLY = ("alias", "address", "target", "backend")
 

@@ -12,8 +12,6 @@ from typing import Any
 from .definition import URI
 
 PREFIX = "pextra"
-
-
 Make = Callable[[str, dict[str, str]], Any]
 
 

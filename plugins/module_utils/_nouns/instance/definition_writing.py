@@ -20,12 +20,8 @@ from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, s
 from .size import parse_memory, parse_vcpus, write_memory, write_vcpus
 
 CONSOLE_DIRECTORY = "/var/log/pextra/console"
-
-
 # Every PCIe device needs a root port of its own, and ports cannot be added while the guest runs.
 _SPARE_PCIE_PORTS = 4
-
-
 _FIXED_PCIE_DEVICES = 4  # memory balloon, RNG, serial for the agent, USB
 
 

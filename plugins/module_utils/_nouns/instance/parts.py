@@ -39,8 +39,6 @@ ROOT = {
         "V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing else is possible.",
     ),
 }
-
-
 VOLUME = {
     "name": Field(
         kind="str",
@@ -64,8 +62,6 @@ VOLUME = {
         "names it. It is used with what is on it, and is never deleted.",
     ),
 }
-
-
 NIC = {
     "name": Field(
         kind="str",
@@ -103,8 +99,6 @@ NIC = {
         help="The name servers.",
     ),
 }
-
-
 USER = {
     "name": Field(kind="str", required=True, check=check_name, help="The name of the user."),
     "ssh_authorized_keys": Field(
@@ -121,8 +115,6 @@ USER = {
         help="The password as a crypt hash, as C(mkpasswd) prints it. No password log-in unless given.",
     ),
 }
-
-
 CLOUD_INIT = {
     "hostname": Field(
         kind="str",

@@ -39,8 +39,6 @@ from .volume_making import look_again_where_doubtful, make_volume, write_small_v
 from .walk import AttachDevice, UpdateDevice
 
 _MIB = 1024**2
-
-
 _POLL_EVERY_S = 0.25
 
 

@@ -17,20 +17,12 @@ from . import walk
 from .parts import CLOUD_INIT, NIC, ROOT, VOLUME, CloudInit, Nic, Root, User, Volume, name_nics
 
 OPTIONS = walk.OPTIONS
-
-
 # Device names of further volumes, its own and those that are attached to it: vda is the root volume's, vdz the seed's.
 TARGETS = tuple(f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
-
-
 # With its disks and what else it has, far from the 256 buses of a machine, each of which takes one device.
 MAX_NICS = 32
-
-
 # What a guest sees of the serial number of a virtio disk, which is the volume's name (linux/virtio_blk.h).
 _SERIAL_LENGTH = 20
-
-
 FIELDS = {
     "name": Field(
         kind="str", required=True, check=check_hostname, help="The name of the instance, unique in the cluster."

@@ -19,25 +19,13 @@ from ..._model.mistake import shown, suggest
 from ..pool.path import find_system_place, is_within
 
 GB = 1000**3
-
-
 MIN_CORES = 4
-
-
 # 8 GB as sold: what the firmware keeps is not in the kernel's figure.
 MIN_MEMORY_BYTES = 8 * GB * 95 // 100
-
-
 # A disk of 16 GB, less partition table, boot partition and file system.
 MIN_STORAGE_BYTES = 16 * GB * 90 // 100
-
-
 MIN_NIC_MBITS = 1000
-
-
 ARCHITECTURES = ("x86_64", "aarch64")
-
-
 RELEASES = {"debian": ("12", "13")}
 
 
@@ -365,6 +353,4 @@ RULES: tuple[Rule, ...] = (
         is_excusable=False,
     ),
 )
-
-
 RULE_NAMES = tuple(rule.name for rule in RULES)

@@ -12,22 +12,10 @@ from dataclasses import dataclass, replace
 from ..._cloud import Cloud
 from ..._doors.registry.store import Registry
 from ..._model.errors import Problem, RefusedError
+from ..._model.nouns import KINDS
 from ..._model.rows import Row
 from ..instance.definition import DomainModel, parse_domain
 from .rebuild import Carried, Rebuilt, rebuild_registry
-
-KINDS = (
-    "organization",
-    "datacenter",
-    "cluster",
-    "node",
-    "pool",
-    "image",
-    "vswitch",
-    "port_group",
-    "instance",
-    "volume",
-)
 
 
 @dataclass(frozen=True)

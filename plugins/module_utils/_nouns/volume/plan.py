@@ -25,14 +25,10 @@ from .steps import label_steps, settle
 
 # A clone is made after what it is made from, and goes before what it shares; a plan has so many stages.
 _STAGES = 3
-
-
 _TOO_DEEP = {
     "present": f"it is a clone of a clone of a clone that does not exist yet, more than {_STAGES - 1} deep",
     "absent": f"it has linked clones that have clones that are to go as well, more than {_STAGES - 1} deep",
 }
-
-
 Item = TypeVar("Item")
 
 

@@ -16,17 +16,9 @@ from ..._model.rows import Row
 from .state import NodeState
 
 KIND = "vswitch"
-
-
 LABEL = "pextra-vswitch"
-
-
 LABEL_DESCRIPTION = "pextra-description"
-
-
 LABEL_PORT_GROUP = "pextra-port-group/"
-
-
 # Written by whoever prepares the host: the NIC that must never become an uplink.
 LABEL_MANAGEMENT_NIC = "pextra-management-nic"
 

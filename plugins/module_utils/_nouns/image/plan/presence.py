@@ -25,8 +25,6 @@ from .targets import Target, pools_of, retention_of
 
 # The action plugin looks for this in what check mode predicts, and copies the file only then.
 STAGE_TEXT = "copy the file to the coordinator"
-
-
 # Likewise: then it looks for the file in mirrors that are directories of the controller.
 FETCH_TEXT = "fetch the file"
 

@@ -21,12 +21,8 @@ from .state import PoolHave, SeenNode, associations_of, seen_ours
 from .targets import Draft, Target
 
 _IMAGE_COPY = re.compile(r"(?P<id>img-[A-Za-z0-9_-]{21})\.(qcow2|raw)")
-
-
 # mkfs makes it; it is nobody's volume.
 _NOT_VOLUMES = {"lost+found"}
-
-
 _SHOWN_VOLUMES = 10
 
 

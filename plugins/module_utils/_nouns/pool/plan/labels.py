@@ -15,8 +15,6 @@ from ..spec import IN_DIRECTORY
 from .state import fresh_association
 
 LABEL = "pextra-pool/"
-
-
 LABELLED = ("type", "path", "shared", "source", "description")
 
 
