@@ -32,6 +32,14 @@ WEB: Result = {
     "nics": [{"port_group": "Production", "addresses": ["172.20.0.11/24"]}],
     "node": "node1",
 }
+
+
+def numbered(number: int) -> Result:
+    """Return one of several, with an address of its own."""
+    nics = [{"port_group": "Production", "addresses": [f"172.20.0.{20 + number}/24"]}]
+    return {**WEB, "name": f"web-{number}", "nics": nics}
+
+
 DATA = {"name": "data", "pool": "shared", "size": "64 MiB"}
 
 
@@ -235,7 +243,7 @@ def test_foreign_machines_are_not_touched(converge: Module, module: Module, smal
 
 def test_the_others_are_finished(module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """One volume cannot be made."""
-    vms = [WEB | {"name": f"web-{n}", "node": f"node{n % 2 + 1}"} for n in range(4)]
+    vms = [numbered(n) | {"node": f"node{n % 2 + 1}"} for n in range(4)]
     real = Hypervisor.create_volume
 
     def create(self: Hypervisor, pool: str, xml: str, resource: str) -> None:
@@ -251,7 +259,7 @@ def test_the_others_are_finished(module: Module, small_cloud: Cloud, monkeypatch
 
 
 def test_a_node_that_does_not_answer(module: Module, converge: Module, small_cloud: Cloud) -> None:
-    vms = [WEB | {"name": f"web-{n}", "node": f"node{n}"} for n in (1, 2)]
+    vms = [numbered(n) | {"node": f"node{n}"} for n in (1, 2)]
     converge(vms=vms)
     small_cloud.unreachable["node2"] = Problem("it does not answer", "Check it.", "node2")
     result = module(vms=[vm | {"tags": ["x"]} for vm in vms])
@@ -291,7 +299,7 @@ def test_a_killed_run_is_finished(module: Module, small_cloud: Cloud, monkeypatc
 
 
 def test_info(converge: Module, module: Module, small_cloud: Cloud) -> None:
-    converge(vms=[WEB | {"name": name} for name in ("a", "b")])
+    converge(vms=[numbered(n) | {"name": name} for n, name in enumerate(("a", "b"))])
     result = module(pextra_vm_info.main)
     assert [vm["name"] for vm in result["vms"]] == ["a", "b"]
     assert [vm["name"] for vm in module(pextra_vm_info.main, names=["b"])["vms"]] == ["b"]
