@@ -65,6 +65,7 @@ class NodeEntry(NamedTuple):
     cluster: str
     virt_type: str = "qemu"
     memory_reserved: int | None = None
+    migration_address: str = ""
 
     @classmethod
     def from_row(cls, row: Row) -> NodeEntry:
@@ -75,6 +76,7 @@ class NodeEntry(NamedTuple):
             row.scope,
             row.attributes.get("virt_type") or "qemu",
             row.attributes.get("memory_reserved"),
+            row.attributes.get("migration_address") or row.attributes["address"],
         )
 
     def reserved_of(self, memory: int) -> int:

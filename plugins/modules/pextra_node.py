@@ -30,6 +30,12 @@ options:
       - The management address.
       - It must not change after the node has joined.
     type: str
+  migration_address: &migration_address
+    description:
+      - The address to which running instances move.
+      - The management address unless given.
+      - Of a cluster all nodes have one, in one network, or none.
+    type: str
   cluster: &cluster
     description:
       - The cluster, by name or identifier.
@@ -73,6 +79,7 @@ options:
         type: str
         required: true
       address: *address
+      migration_address: *migration_address
       cluster: *cluster
       description: *description
       virt_type: *virt_type
@@ -214,6 +221,10 @@ node:
       description: The management address.
       type: str
       sample: 10.91.0.11
+    migration_address:
+      description: The address to which running instances move.
+      type: str
+      sample: 10.92.0.11
     cluster:
       description: The cluster.
       type: str

@@ -45,6 +45,10 @@ nodes:
       description: The management address.
       type: str
       sample: 10.91.0.11
+    migration_address:
+      description: The address to which running instances move.
+      type: str
+      sample: 10.92.0.11
     cluster:
       description: The cluster.
       type: str

@@ -270,7 +270,9 @@ def test_domains_that_vanish_while_they_are_read(driver: Hypervisor, monkeypatch
         lambda driver: driver.update_device(ABSENT, "<a/>", "instance web", live=True, config=False),
         lambda driver: driver.resize_disk(ABSENT, "vda", 1, "instance web"),
         lambda driver: driver.set_metadata(ABSENT, "<a/>", "a", "urn:a", "instance web", live=False),
-        lambda driver: driver.migrate(ABSENT, driver, "10.0.0.1", "<a/>", "instance web", is_vouched=False),
+        lambda driver: driver.migrate(
+            *(ABSENT, driver, "10.0.0.1", "<a/>", "instance web"), certified="10.0.0.1", is_vouched=False
+        ),
     ],
 )
 def test_instances_that_are_not_there(driver: Hypervisor, act: Any) -> None:

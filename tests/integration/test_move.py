@@ -47,6 +47,37 @@ def test_an_instance_on_a_local_pool_is_refused(lab: Lab, cloud: Site) -> None:
     assert lab.home("db") == source
 
 
+def test_memory_moves_between_addresses_of_its_own(lab: Lab, cloud: Site) -> None:
+    """QEMU takes it on that address alone, so a move that arrives has taken this way."""
+    own = {node: lab.sh(node, "hostname -I").split()[0].replace("10.91.0.", "10.91.1.") for node in lab.nodes}
+    variables = {"pextra_migration_address": "{{ ansible_host | replace('10.91.0.', '10.91.1.') }}"}
+    for node, address in own.items():
+        lab.exec(node, "ip", "address", "add", f"{address}/24", "dev", "eth0")
+    try:
+        with cloud.overlay(variables) as extra:
+            cloud.run(*extra, "--tags", "preflight,node,cluster").must_succeed()
+        for node, address in own.items():
+            assert f'migration_address = "{address}"' in lab.exec(node, "cat", "/etc/libvirt/qemu.conf")
+        source = lab.home("mail")
+        target = next(node for node in lab.nodes if node != source)
+        cloud.module("pextra_vm", name="mail", node=target)
+        assert lab.domains(target)["mail"] == "running"
+        cloud.module("pextra_vm", name="mail", node=source)
+        assert lab.home("mail") == source
+    finally:
+        cloud.module(
+            "pextra_node", nodes=[{"name": node, "migration_address": node_address(lab, node)} for node in own]
+        )
+        for node, address in own.items():
+            lab.exec(node, "ip", "address", "del", f"{address}/24", "dev", "eth0")
+        cloud.run("--tags", "preflight,node,cluster").must_succeed()
+    cloud.run().must_change_nothing()
+
+
+def node_address(lab: Lab, node: str) -> str:
+    return next(word for word in lab.sh(node, "hostname -I").split() if word.startswith("10.91.0."))
+
+
 def _address(site: Site, name: str) -> str:
     item = next(item for item in site.declared() if item["name"] == name)
     return str(item["nics"][0]["addresses"][0].split("/")[0])

@@ -84,6 +84,7 @@ def read_hosts(
         spec = Node(
             name=host.name,
             address=address,
+            migration_address=values["pextra_migration_address"] or address,
             cluster=cluster,
             description=values["pextra_node_description"],
             virt_type=values["pextra_virt_type"],
@@ -143,13 +144,31 @@ def _read_address(host: InventoryHost, given: str | None) -> tuple[str | None, l
 
 
 def _find_shared_addresses(nodes: Sequence[Declared[Node]]) -> list[Mistake]:
+    """An address is one node's, whatever it is for; and where some nodes of a cluster have one for moves, all have."""
     first: dict[str, str] = {}
     mistakes = []
     for node in nodes:
-        address = node.spec.address
-        if address is None:
+        for key, address in {"address": node.spec.address, "migration_address": node.spec.migration_address}.items():
+            if key == "migration_address" and address == node.spec.address:
+                continue
+            other = first.setdefault(address, node.spec.name) if address is not None else node.spec.name
+            if other != node.spec.name:
+                mistakes.append(Mistake(f"{node.path}.pextra_{key}", f"{address} is the address of {other} too"))
+    having = {node.spec.cluster: node for node in nodes if node.spec.migration_address != node.spec.address}
+    for node in nodes:
+        with_one = having.get(node.spec.cluster)
+        if with_one is None or not node.knows("pextra_migration_address"):
             continue
-        if address in first:
-            mistakes.append(Mistake(f"{node.path}.pextra_address", f"{address} is the address of {first[address]} too"))
-        first.setdefault(address, node.spec.name)
+        path, theirs = f"{node.path}.pextra_migration_address", with_one.spec.migration_address or ""
+        mine = node.spec.migration_address
+        if mine is None or mine == node.spec.address:
+            problem = (
+                f"is missing, and {with_one.spec.name} of the same cluster has {theirs}; write one for each, or none"
+            )
+            mistakes.append(Mistake(path, problem))
+        elif (":" in mine) != (":" in theirs):
+            problem = (
+                f"{mine} is of another family than {theirs} of {with_one.spec.name}; they have to reach each other"
+            )
+            mistakes.append(Mistake(path, problem))
     return mistakes

@@ -117,6 +117,7 @@ HOST: Table = {
         help="The management address, by which the other nodes reach it. C(ansible_host) unless given. "
         "It must not change after the node has joined.",
     ),
+    "pextra_migration_address": node.FIELDS["migration_address"],
     "pextra_cluster": node.FIELDS["cluster"],
     "pextra_node_description": DESCRIPTION,
     "pextra_memory_reserved": node.FIELDS["memory_reserved"],

@@ -39,7 +39,12 @@ def find_address_mistakes(
         (group.spec.cluster, group.spec.name): (group.spec.cluster, group.spec.vswitch, group.spec.vlan)
         for group in port_groups
     }
-    node_addresses = {ip_address(node.spec.address): node.spec.name for node in nodes if node.spec.address}
+    node_addresses = {
+        ip_address(address): node.spec.name
+        for node in nodes
+        for address in (node.spec.address, node.spec.migration_address)
+        if address
+    }
     uses: dict[_Network, list[_Use]] = {}
     macs: dict[str, Declared[Vm]] = {}
     mistakes = []

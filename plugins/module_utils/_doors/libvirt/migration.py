@@ -99,9 +99,19 @@ class Migrations(Domains):
     """What is done to move domains."""
 
     def migrate(
-        self, uuid: str, target: Connection, address: str, config: str, resource: str, *, is_vouched: bool
+        self,
+        uuid: str,
+        target: Connection,
+        address: str,
+        config: str,
+        resource: str,
+        *,
+        certified: str,
+        is_vouched: bool,
     ) -> None:
         """Move a running instance live to another node that sees the same volumes.
+
+        address: to which its memory goes there; certified: the address in the target's certificate.
 
         This process drives both ends, so that no node needs rights on another; memory goes from QEMU to QEMU over
         TLS. `config` becomes the definition there, the definition here goes away. The caller vouches for the volumes:
@@ -119,7 +129,7 @@ class Migrations(Domains):
         parameters = {
             libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: config,
             libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{host}",
-            libvirt.VIR_MIGRATE_PARAM_TLS_DESTINATION: address,
+            libvirt.VIR_MIGRATE_PARAM_TLS_DESTINATION: certified,
         }
         doing = f"move it to {target.node}"
         with self._errors(doing, resource):

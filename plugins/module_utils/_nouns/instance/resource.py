@@ -272,10 +272,14 @@ class VmResource:
         _require_same_volumes(target, work, data)
         config = edit_domain(data["xml"], data["model"])
         if data["live"]:
-            address = cloud.nodes[data["target"]].address
+            there = cloud.nodes[data["target"]]
             # What is shared, and how, is known of everything but files.
             is_vouched = any(disk.kind == "file" for disk in data["model"].disks)
-            source.migrate(_uuid(work), target, address, config, work.label, is_vouched=is_vouched)
+            source.migrate(
+                *(_uuid(work), target, there.migration_address, config, work.label),
+                certified=there.address,
+                is_vouched=is_vouched,
+            )
         else:
             target.define_domain(config, work.label)
             source.undefine_domain(_uuid(work), work.label)

@@ -175,18 +175,26 @@ def _join_or_change(
     wanted = {
         # An address in another notation is no change.
         "address": want.address if row is None else None,
+        "migration_address": want.migration_address,
         "description": want.description,
         "virt_type": want.virt_type,
         "memory_reserved": want.memory_reserved,
     }
     after = {**before, **{key: value for key, value in wanted.items() if value is not None}}
+    # The management address is what it is without saying.
+    if after.get("migration_address") == canonical_address(after.get("address") or ""):
+        del after["migration_address"]
     node_id = row.id if row else known.id if known else new_id("node")
     steps: list[Step] = []
     changes: list[Change] = []
     if row is None:
         changes.append(Change("cluster", None, cluster.name))
     if row is None or after != before:
-        changes += [Change(key, before.get(key), after[key]) for key in sorted(after) if after[key] != before.get(key)]
+        changes += [
+            Change(key, before.get(key), after.get(key))
+            for key in sorted({*before, *after})
+            if after.get(key) != before.get(key)
+        ]
         new = Row(node_id, "node", want.name, cluster.id, after)
         steps.append(Step("put", f"join cluster {cluster.name}" if row is None else "change", {"row": new}))
     target = labels_of_node(node_id, cluster.id, want.name, after, have.hierarchy)

@@ -91,6 +91,7 @@ class NodeResource:
                     "id": row.id,
                     "name": name,
                     "address": row.attributes["address"],
+                    "migration_address": row.attributes.get("migration_address") or row.attributes["address"],
                     "cluster": cluster.name if cluster else None,
                     "description": row.attributes.get("description"),
                     "virt_type": row.attributes.get("virt_type"),

@@ -19,6 +19,12 @@ FIELDS = {
         check=check_node_address,
         help="The management address. It must not change after the node has joined.",
     ),
+    "migration_address": Field(
+        kind="str",
+        check=check_node_address,
+        help="The address to which running instances move. The management address unless given. Of a cluster all nodes "
+        "have one, in one network, or none.",
+    ),
     "cluster": CLUSTER,
     "description": DESCRIPTION,
     "virt_type": Field(
@@ -45,10 +51,11 @@ def default_reserved(memory: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """address is in its canonical form. memory_reserved is in MiB."""
+    """Addresses are in their canonical form. memory_reserved is in MiB."""
 
     name: str
     address: str | None = None
+    migration_address: str | None = None
     cluster: str | None = None
     description: str | None = None
     virt_type: str | None = None
@@ -56,5 +63,7 @@ class Node:
     state: str = "present"
 
     def __post_init__(self) -> None:
-        if self.address is not None:
-            object.__setattr__(self, "address", canonical_address(self.address))
+        for key in ("address", "migration_address"):
+            given = getattr(self, key)
+            if given is not None:
+                object.__setattr__(self, key, canonical_address(given))

@@ -126,6 +126,20 @@ def test_changing() -> None:
     assert plan_nodes([want], applied(plan, JOINED), check_key=closed).is_empty
 
 
+def test_an_address_for_moves_that_comes_and_goes() -> None:
+    """The node's own address is what is meant without saying, and no change."""
+    assert plan_nodes([replace(WANT, migration_address="10.91.0.11")], JOINED, check_key=closed).is_empty
+    plan = plan_nodes([replace(WANT, migration_address="10.92.0.11")], JOINED, check_key=closed)
+    assert [(change.field, change.after) for change in plan.works[0].changes][:1] == [
+        ("migration_address", "10.92.0.11")
+    ]
+    have = applied(plan, JOINED)
+    assert plan_nodes([WANT], have, check_key=closed).is_empty, "what is not named stays"
+    back = plan_nodes([replace(WANT, migration_address="10.91.0.11")], have, check_key=closed)
+    assert [(change.field, change.after) for change in back.works[0].changes][:1] == [("migration_address", None)]
+    assert applied(back, have) == JOINED
+
+
 def test_none_is_not_managed() -> None:
     assert plan_nodes([Node(name="node1")], JOINED, check_key=closed).is_empty
 

@@ -22,7 +22,13 @@ def test_what_is_left_out_is_filled_in() -> None:
     assert document["organizations"] == [{"name": "acme", "state": "present"}]
     assert document["datacenters"] == [{"name": "Montreal", "organization": "acme", "state": "present"}]
     assert document["clusters"] == [{"name": "mtl-1", "datacenter": "Montreal", "state": "present"}]
-    assert document["nodes"][0] == {"name": "node1", "address": "10.91.0.11", "cluster": "mtl-1", "state": "present"}
+    assert document["nodes"][0] == {
+        "name": "node1",
+        "address": "10.91.0.11",
+        "migration_address": "10.91.0.11",
+        "cluster": "mtl-1",
+        "state": "present",
+    }
     assert document["pools"][0] == {
         "name": "local",
         "type": "directory",
@@ -444,6 +450,7 @@ def test_mistakes(changes: dict[str, Any], expected: list[str]) -> None:
         assert text.startswith(start), text
 
 
+MOVING = {"ansible_host": "10.91.0.12"}
 HOST_CASES: list[tuple[str, dict[str, dict[str, Any]], list[str]]] = [
     ("no nodes", {}, ["pextra_nodes: the inventory group has no hosts"]),
     (
@@ -485,6 +492,27 @@ HOST_CASES: list[tuple[str, dict[str, dict[str, Any]], list[str]]] = [
         "one address twice",
         {"node1": {"ansible_host": "10.91.0.11"}, "node2": {"ansible_host": "10.91.0.11"}},
         ["pextra_nodes (node2).pextra_address: 10.91.0.11 is the address of node1 too"],
+    ),
+    (
+        "an address for moves on one node of two",
+        {"node1": {"ansible_host": "10.91.0.11"}, "node2": {**MOVING, "pextra_migration_address": "10.92.0.12"}},
+        ["pextra_nodes (node1).pextra_migration_address: is missing, and node2 of the same cluster has 10.92.0.12"],
+    ),
+    (
+        "addresses for moves that cannot reach each other",
+        {
+            "node1": {"ansible_host": "10.91.0.11", "pextra_migration_address": "fd00::11"},
+            "node2": {**MOVING, "pextra_migration_address": "10.92.0.12"},
+        },
+        ["pextra_nodes (node1).pextra_migration_address: fd00::11 is of another family than 10.92.0.12 of node2"],
+    ),
+    (
+        "an address for moves that is another node's own",
+        {
+            "node1": {"ansible_host": "10.91.0.11", "pextra_migration_address": "10.91.0.12"},
+            "node2": {**MOVING, "pextra_migration_address": "10.92.0.12"},
+        },
+        ["pextra_nodes (node2).pextra_address: 10.91.0.12 is the address of node1 too"],
     ),
     (
         "an unknown cluster",
