@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from ansible.module_utils import basic
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = ROOT / "plugins" / "modules"
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
 ROLES = ROOT / "roles"
+# Actions that take everything from the run's variables; there is no code of a module.
+WITHOUT_OPTIONS = {"pextra_deployment_validate", "pextra_run_report"}
 _NOT_OURS = {
     ".ansible",
     ".build",
@@ -77,6 +82,25 @@ def returned(module: str) -> dict[str, Any]:
     """A module's RETURN."""
     values: dict[str, Any] = yaml.safe_load(constant(MODULES / f"{module}.py", "RETURN") or "") or {}
     return values
+
+
+class _CapturedError(Exception):
+    """Carries what a module passes to AnsibleModule."""
+
+
+def module_arguments(module: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A module's argument spec, and what else it passes to AnsibleModule."""
+
+    def capture(self: object, argument_spec: dict[str, Any], **keywords: Any) -> None:
+        raise _CapturedError(argument_spec, keywords)
+
+    imported = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.modules.{module}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(basic.AnsibleModule, "__init__", capture)
+        with pytest.raises(_CapturedError) as caught:
+            imported.main()
+    arguments, keywords = caught.value.args
+    return arguments, keywords
 
 
 def _fragment(reference: str) -> dict[str, Any]:

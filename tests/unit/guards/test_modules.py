@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import json
 import re
 import runpy
@@ -12,15 +11,16 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils import basic
 from guards.project import (
     MODULE_UTILS,
     MODULES,
     ROLES,
     ROOT,
+    WITHOUT_OPTIONS,
     constant,
     documentation,
     files,
+    module_arguments,
     module_names,
     parsed,
     read_yaml,
@@ -58,8 +58,6 @@ OUTSIDE_THE_GROUP = {
     "pextra_deployment_validate": "runs on the controller, and asks nobody",
     "pextra_run_report": "runs on the controller, and asks nobody",
 }
-# Actions that take everything from the run's variables; there is no code of a module.
-WITHOUT_OPTIONS = {"pextra_deployment_validate", "pextra_run_report"}
 ATTRIBUTES = {"check_mode", "diff_mode", "idempotent", "action_group"}
 COMPARED = ("type", "elements", "required", "default", "choices")
 
@@ -121,20 +119,9 @@ def test_has_no_options(module: str) -> None:
     assert (ROOT / "plugins" / "action" / f"{module}.py").is_file()
 
 
-class CapturedError(Exception):
-    """Carries what a module passes to AnsibleModule."""
-
-
 @pytest.mark.parametrize("module", sorted(set(module_names()) - WITHOUT_OPTIONS))
-def test_options_are_the_documented_ones(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def capture(self: object, argument_spec: dict[str, Any], **keywords: Any) -> None:
-        raise CapturedError(argument_spec, keywords)
-
-    monkeypatch.setattr(basic.AnsibleModule, "__init__", capture)
-    imported = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.modules.{module}")
-    with pytest.raises(CapturedError) as caught:
-        imported.main()
-    arguments, keywords = caught.value.args
+def test_options_are_the_documented_ones(module: str) -> None:
+    arguments, keywords = module_arguments(module)
     if documentation(module)["attributes"]["check_mode"]["support"] == "full":
         assert keywords["supports_check_mode"] is True
     assert described(arguments, "options") == described(documentation(module)["options"], "suboptions")
