@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write the lists of an instance's aspects and kinds of device from the files that there are.
 
 Ansible packs what a module imports by name, so a list has to name each file. `--check` writes nothing and fails if a

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write what is generated from the tables of the deployment document: its JSON Schema, and the reference of its keys.
 
 The tables in plugins/module_utils/_nouns are the source. `--check` writes nothing and fails if a file differs.

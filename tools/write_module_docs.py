@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write what modules share into their documentation: options from the tables of fields, and returned values.
 
 The tables in plugins/module_utils/_nouns are the source of the options. Ansible knows no fragments of returned values,

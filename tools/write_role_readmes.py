@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write each role's README.md from its argument specs. `--check` writes nothing and fails if one differs."""
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Write what ansible-test excuses: tests/sanity/ignore-<version of ansible-core>.txt. Whoever tests the collection's
 tarball, as Galaxy does, needs them too.
 

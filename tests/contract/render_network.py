@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run cloud-init's own renderers on a network configuration: what each system's files then say, as JSON.
 
 `names` are the names that cloud-init gives to interfaces before any of them is up, by MAC address.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Daemons that take a connection and then say nothing, or stop in the middle: each costs its bound, and no more."""
 
 from __future__ import annotations

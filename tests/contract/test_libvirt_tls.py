@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who is at fault when libvirt's TLS is refused: told by a handshake of our own, not by the words of an error."""
 
 from __future__ import annotations

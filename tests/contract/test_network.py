@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """vSwitches and port groups against libvirt's test driver and a real Open vSwitch, in this process and its children.
 
 Open vSwitch runs with its dummy datapath, so neither root nor a kernel module is needed. What only real NICs can show

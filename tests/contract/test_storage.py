@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Storage pools and images against libvirt's own test driver, in this process.
 
 Each node is a test driver of its own, with a registry in SQLite. The labels are kept in memory: the driver has no

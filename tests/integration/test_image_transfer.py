@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The way of an image to the nodes, on the lab: once to each, and half of one is never taken for a whole one.
 
 What was transferred is read from the nodes' network interfaces.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """kill -9 at any moment of a first run: one more run ends as a clean run does, and loses nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """vSwitches and port groups on real NICs: bonds, refusals, changes taken back, and drift that a stage mends."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Two runs of the whole playbook at once, on different resources that want the same thing: never do both get it.
 
 What is raced for changes from round to round. LUNs need a target, which the nodes of this lab do not have; the model of

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Disks of the storage node become volume groups and zpools, and nothing else is touched.
 
 Uses the disks lab-disk3 to lab-disk8 of `tests/lab/lab storage-node create`; what another run left on them is removed.

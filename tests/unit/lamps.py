@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A noun for testing the runner: lamps are files in a directory, and are on or off.
 
 Some names have a fate: `broken` cannot be switched, `stubborn` stays as it is, `far` is on a node that does not

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A small model of a cluster's nodes: what the planner of volumes sees, and what applying its steps makes of it.
 
 Everything that a node would refuse is an error here: making a volume that is there, attaching what is not there, a

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The floor: what libvirt-python itself needs. Runs in the node with Debian's Python.
 
 raw_libvirt.py define FILE   define the domains of a JSON list of {name, xml}

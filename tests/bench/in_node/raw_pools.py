@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The floor of storage pools: what libvirt-python itself needs, on all nodes at once. Runs on the coordinator.
 
 raw_pools.py read FILE     list all pools, and read of each its state, whether it autostarts, and its XML

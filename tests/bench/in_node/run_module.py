@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a module's own entry point in the node, as Ansible does after its own part, and measures the process.
 
 run_module.py [--carry-out] MODULE PARAMETERS.json

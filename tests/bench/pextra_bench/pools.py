@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Measures storage on the lab's three nodes: pools against raw libvirt-python, the import of a volume against qemu-img.
 
 In one run, and it leaves the lab as it was.

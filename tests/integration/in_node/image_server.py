@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A web server on a node, for one file: image_server.py FILE ADDRESS PORT LOG.
 
 /whole/NAME serves it with ranges, /plain/NAME without, /stall/NAME sends its first half and then nothing more. What is

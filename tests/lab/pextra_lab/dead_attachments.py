@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What podman leaves of a node's NICs when it is killed while it starts one: addresses taken for ever, network
 namespaces with cables still in the switches, firewall rules. podman itself never looks at these again.
 """

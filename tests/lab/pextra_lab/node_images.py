@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The podman images that nodes start from: `bare`, a fresh Debian; `node`, the same with the roles' packages; and
 `ceph`, a `node` with those of Ceph, which is built only when it is asked for.
 """

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The storage node: a virtual machine with a kernel of its own, for what containers cannot do.
 
 It is emulated wholly, so it tests storage and no guests. Everything of it is in this working tree's .build, and its ssh

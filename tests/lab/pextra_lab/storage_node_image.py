@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The storage node's root: Debian with its own kernel, the roles' packages, ZFS, and the servers of every pool type.
 
 A file system in a qcow2, made without loop devices; kernel and initramfs next to it, for QEMU to boot directly.

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The documents are true where a machine can tell: links, make targets, modules, playbooks."""
 
 from __future__ import annotations
@@ -87,8 +90,8 @@ def test_collections_in_use_are_dependencies() -> None:
     assert {entry for entry in used if entry[0] not in allowed} == set()
 
 
-@pytest.mark.parametrize("path", list(files(".py", below=ROOT / "plugins")), ids=shown)
-def test_plugins_say_their_licence(path: Path) -> None:
+@pytest.mark.parametrize("path", list(files(".py")), ids=shown)
+def test_files_say_their_licence(path: Path) -> None:
     """As the inclusion checklist of Ansible's collections asks of every file."""
     text = path.read_text(encoding="utf-8")
     assert not text.strip() or "\n# SPDX-License-Identifier: GPL-3.0-or-later\n" in text

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hostile input to storage: refused with one clear line per mistake and no side effect, or provably inert.
 
 The modules' own entry points are called, with a registry in a file that must stay as it is to the byte. A node that

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The one walk over aspects and devices: of all kinds that there are, whatever is there and whatever is wanted."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The engine, with a noun of its own (tests/unit/lamps.py), a real registry and Ansible's own module class."""
 
 from __future__ import annotations

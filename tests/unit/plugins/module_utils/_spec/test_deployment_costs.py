@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What reading a document costs grows with its length, and nothing that can be written breaks it.
 
 The bounds are many times what is needed, for a machine that does other work: what grows otherwise takes minutes.

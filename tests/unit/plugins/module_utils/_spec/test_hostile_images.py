@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What hostile or mistyped options of an image are told, before anything is read or changed.
 
 What its file can hide is in test_image_inspection.py, what a server can send in test_image_fetch.py, sources that lead

@@ -1,3 +1,6 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Definitions as people make them by hand, put together from fragments, with the values that we manage left open.
 
 An edit is right if it makes of a definition with one value the same definition with the other, to the last comment.
