@@ -31,7 +31,6 @@ from ._model.errors import (
     RefusedError,
 )
 from ._model.mistake import Mistake
-from ._run_report import describe_silence
 
 if TYPE_CHECKING:
     from ._cloud import Cloud
@@ -106,6 +105,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
             _exit_unknown(module, f"the Python library {error.name} is not installed here yet", _CHANGES)
         module.fail_json(msg=describe_missing(error), **invocation)
         raise
+    from ._doors import hung_nodes
     from ._engine.converge import Terms, name_holder
     from ._nouns.registry.tree import render_tree
 
@@ -114,7 +114,8 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
             cloud = _open(module, stack)
             if cloud is None:
                 _exit_unknown(module, "there is no registry yet", _CHANGES)
-            cloud.unreachable |= {name: describe_silence(name) for name in module.params["unanswering"]}
+            for name in module.params["unanswering"]:
+                hung_nodes.suspect(name)
             terms = Terms(
                 name_holder(_who(module)),
                 module.params["lease_timeout"],

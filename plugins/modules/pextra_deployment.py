@@ -68,7 +68,7 @@ options:
     type: bool
     default: false
   unanswering:
-    description: Nodes that did not answer earlier in the run. They are left out without being asked.
+    description: Nodes that did not answer earlier in the run. Their daemons are not waited for as long as others.
     type: list
     elements: str
     default: []

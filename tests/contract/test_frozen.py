@@ -357,3 +357,11 @@ def test_an_ovsdb_that_freezes_is_asked_once(serve: Serve, tmp_path: Path) -> No
         database.transact([{"op": "comment", "comment": "x"}], "say something")
     assert database.frozen is not None
     assert database.is_given_up
+
+
+def test_daemons_of_a_node_that_ssh_found_silent_are_asked_shortly(tmp_path: Path) -> None:
+    hung_nodes.suspect("node2")
+    assert hung_nodes.opening_bound("node2", "libvirtd") == hung_nodes.opening_bound("node2", "ovsdb") == OPENING_S / 5
+    assert hung_nodes.opening_bound("node3", "libvirtd") == OPENING_S
+    hung_nodes.forget("node2", "libvirtd")
+    assert hung_nodes.opening_bound("node2", "ovsdb") == OPENING_S, "it answers"

@@ -69,7 +69,7 @@ LAYERS: dict[str, set[str]] = {
     "_run_report": {"_model"},
     "_runner": {
         *PURE,
-        *{"_cloud", "_document", "_document.converge", "_doors.registry", "_nouns (acting)", "_run_report"},
+        *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},
         *{"_engine.converge", "_engine.defects", "_engine.diff", "_engine.noun", "_engine.own_host"},
     },
     "_propagation_job": {
