@@ -94,6 +94,11 @@ EXAMPLES = r"""
     key_lifetime: 30
   register: cluster
   no_log: true
+
+- name: Give it another name
+  pextra.cloud.pextra_cluster:
+    name: mtl-a
+    former_name: mtl-1
 """
 
 RETURN = r"""

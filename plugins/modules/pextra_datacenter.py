@@ -95,6 +95,11 @@ EXAMPLES = r"""
     location:
       latitude: 45.5
       longitude: -73.57
+
+- name: Give it another name
+  pextra.cloud.pextra_datacenter:
+    name: Montreal-East
+    former_name: Montreal
 """
 
 RETURN = r"""

@@ -116,10 +116,22 @@ EXAMPLES = r"""
         virt_type: kvm
         memory_reserved: 2 GiB
 
+- name: Let running instances move to it over a network of their own
+  pextra.cloud.pextra_node:
+    name: node1
+    migration_address: 10.92.0.11
+
 - name: Let a node leave that holds nothing any more
   pextra.cloud.pextra_node:
     name: node2
     state: absent
+
+- name: Forget a node that has died, with all that only it had
+  pextra.cloud.pextra_node:
+    name: node2
+    state: absent
+    dead: true
+    confirm: DESTROY
 """
 
 RETURN = r"""

@@ -82,6 +82,11 @@ EXAMPLES = r"""
   pextra.cloud.pextra_tenant:
     name: research
     state: absent
+
+- name: Give it another name
+  pextra.cloud.pextra_tenant:
+    name: acme-group
+    former_name: acme
 """
 
 RETURN = r"""

@@ -267,6 +267,7 @@ def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
         id=row.id,
         steps=tuple(steps),
         changes=(Change("name", want.name, None),),
+        uses=tuple(f"{member.kind} {member.name}" for member in alone),
         loses=tuple(sorted(f"{member.kind} {member.name}, which only node {want.name} has" for member in alone)),
     )
 

@@ -17,7 +17,7 @@ from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeL
 from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..spec import TARGETS, Vm
-from .context import Context, RefusedError, network_of, unit_of
+from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
 from .references import (
     checked_name,
     find_disk,
@@ -163,6 +163,8 @@ def _nics_of(
         return (current.labels.nics, current.interfaces) if current is not None else ((), ())
     held = {one.mac: one for one in current.interfaces} if current is not None else {}
     known = {label.name: label for label, _ in named_nics(current)} if current is not None else {}
+    # What it has already, it is not asked about: not so an address that goes to another network with its NIC.
+    mine = frozenset(keys_of_nics(current, context)) if current is not None else frozenset()
     userspace = context.have.nodes[node].userspace
     labels, interfaces = [], []
     for nic in name_nics(want.nics):
@@ -179,9 +181,8 @@ def _nics_of(
             network, port_group = before.network, before.port_group
         else:
             network, port_group = vswitch_of(nic, context), find_port_group(nic, context).name
-        _take_addresses(
-            [text for text in addresses if text not in was], network, port_group, (instance_id, want.name), context
-        )
+        keys = keys_of_addresses(network_of(network, port_group, context), addresses)
+        _take_addresses([key for key in keys if key not in mine], (instance_id, want.name), context)
         # It is only ever turned off: what a person has turned off stays so.
         offload = network not in userspace and (before is None or before.offload)
         interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload))
@@ -214,11 +215,9 @@ def _take_mac(mac: str, taker: tuple[str, str], context: Context) -> None:
         )
 
 
-def _take_addresses(
-    addresses: Sequence[str], network: str, port_group: str, taker: tuple[str, str], context: Context
-) -> None:
+def _take_addresses(keys: Sequence[str], taker: tuple[str, str], context: Context) -> None:
     """Two guests with one address in one network answer for each other. taker: the instance's identifier and name."""
-    for key in keys_of_addresses(network_of(network, port_group, context), addresses):
+    for key in keys:
         holder = context.taken.setdefault(key, taker)
         if holder[0] != taker[0]:
             raise RefusedError(

@@ -402,6 +402,8 @@ def test_an_address_is_one_guests_in_its_network(model: Model) -> None:
     # Neither on another vSwitch, nor one that stands alone and goes from guest to guest.
     model.converge(replace(WEB, name="backup", nics=(replace(nic, port_group="Backup"),)))
     model.converge(replace(WEB, name="twin", nics=(replace(nic, addresses=("192.0.2.100/32",)),)))
+    moved = replace(WEB, name="backup", nics=(replace(nic, port_group="DMZ"),))
+    assert "the address 192.0.2.7 is that of instance web" in refusal(model, moved), "it goes to another network"
     # Who has it already is not asked, and one call may hand it over.
     assert model.plan(web).is_empty
     freed = complete_new(replace(web, nics=(replace(nic, addresses=("192.0.2.8/24",)),)))
