@@ -28,6 +28,7 @@ from ._nouns.pool.kinds import CEPH_PORT
 
 if TYPE_CHECKING:
     from ._doors.ceph.rbd import CephPool
+    from ._doors.libvirt.domains import DomainRecord
     from ._doors.libvirt.hypervisor import Hypervisor
     from ._doors.ovsdb.labels import NodeLabels
     from ._doors.ovsdb.protocol import Ovsdb
@@ -99,6 +100,8 @@ class Cloud:
         self._silent_ceph: dict[str, tuple[Problem, ...]] = {}
         self.unreachable: dict[str, Problem] = {}
         self.nodes: dict[str, NodeEntry] = {}
+        self._revision = -1
+        self._known: dict[str, Any] = {}
         self.refresh_nodes()
 
     def __enter__(self) -> Cloud:
@@ -110,8 +113,17 @@ class Cloud:
             with ThreadPoolExecutor(max_workers=min(_CLOSED_AT_ONCE, len(opened))) as threads:
                 list(threads.map(lambda connection: connection.close(), opened))
 
+    def revision(self) -> int:
+        """Return the registry's revision. What was read of the nodes before it changed is not good any more."""
+        revision = self.registry.revision()
+        if revision != self._revision:
+            self._revision = revision
+            self._known.clear()
+        return revision
+
     def refresh_nodes(self) -> None:
         """Read the registered nodes again, by name."""
+        self.revision()
         self.nodes = {row.name: NodeEntry.from_row(row) for row in self.registry.rows("node")}
 
     def claims(self) -> list[Claim]:
@@ -149,6 +161,19 @@ class Cloud:
     def hypervisor(self, node: str) -> Hypervisor:
         """Return the connection to a node's libvirt. Raises UnreachableError, at once after the first time."""
         return self._connected(node, self._hypervisors, self._open_hypervisor)
+
+    def domains(self, node: str) -> list[DomainRecord]:
+        """Return a node's domains, see `known`. What is about to destroy something asks the hypervisor instead."""
+        return self.known(f"domains of {node}", lambda: self.hypervisor(node).domains())
+
+    def known(self, what: str, read: Callable[[], Result]) -> Result:
+        """Return what `read` returns. It is read once for all nouns of a run, as long as nobody has decided or finished
+        anything: for what is much, and what nearly every noun has to know.
+        """
+        if what not in self._known:
+            self._known[what] = read()
+        found: Result = self._known[what]
+        return found
 
     def switch(self, node: str) -> Switch:
         """Return a node's Open vSwitch. Raises UnreachableError, at once after the first time."""

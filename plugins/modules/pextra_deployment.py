@@ -73,7 +73,9 @@ options:
     elements: str
     default: []
   declared:
-    description: The declared power state by the name of the instance, to count in the tree how many are as declared.
+    description:
+      - The declared power state by the name of the instance, to count in the tree how many are as declared.
+      - For a call without O(instances), from which it otherwise follows.
     type: dict
     default: {}
 seealso:

@@ -63,7 +63,7 @@ def converge(
     """Bring the nodes to what is wanted. Raises RefusedError and ConsentError before anything is touched, LeaseError
     when another run holds what is needed.
     """
-    revision = cloud.registry.revision()
+    revision = cloud.revision()
     have, plan, revision = _read_and_plan(cloud, resource, wants, options, revision)
     _require_consent(plan, terms.confirm)
     if not terms.apply or plan.is_empty:
@@ -92,7 +92,7 @@ def converge(
                 return _finish(run, plan, have, wants, options)
             # Another run has decided or finished something since we read: what we planned may be done, or wrong.
             cloud.refresh_nodes()
-            have, plan, revision = _read_and_plan(cloud, resource, wants, options, cloud.registry.revision())
+            have, plan, revision = _read_and_plan(cloud, resource, wants, options, cloud.revision())
             _require_consent(plan, terms.confirm)
     raise LeaseError(
         [
@@ -229,7 +229,7 @@ def _read_and_plan(
         try:
             return have, _plan(resource, wants, have, options), revision
         except RefusedError:
-            now = cloud.registry.revision()
+            now = cloud.revision()
             if now == revision or attempt == _MAX_ATTEMPTS - 1:
                 raise
             revision = now

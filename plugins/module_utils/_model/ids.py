@@ -9,6 +9,7 @@ They fit into a UUID, so the UUID of a libvirt object *is* the identifier of the
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import secrets
@@ -19,6 +20,7 @@ from .nouns import NOUNS
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "_-"
 LENGTH = 21
+_NUMBERS = {character: number for number, character in enumerate(ALPHABET)}
 PREFIXES = {noun.kind: noun.prefix for noun in NOUNS}
 _PATTERN = re.compile(r"(?P<prefix>[a-z]{2,5})-(?P<body>[A-Za-z0-9_-]{21})")
 
@@ -36,11 +38,12 @@ def is_id(value: str, kind: str | None = None) -> bool:
     return match["prefix"] == PREFIXES[kind] if kind else match["prefix"] in PREFIXES.values()
 
 
+@functools.lru_cache(maxsize=2**16)
 def uuid_of(identifier: str) -> str:
     """Return the UUID that stands for the identifier: its 126 bits, then the bits 10."""
     number = 0
     for character in identifier.split("-", 1)[1]:
-        number = number << 6 | ALPHABET.index(character)
+        number = number << 6 | _NUMBERS[character]
     return str(uuid.UUID(int=number << 2 | 0b10))
 
 

@@ -27,13 +27,13 @@ IN_NODE = REPOSITORY / "tests" / "bench" / "in_node"
 
 @dataclass(frozen=True)
 class PlayedTask:
-    """A task that was run on some hosts. role is empty for a task of the play itself.
+    """A task that was run on some hosts. play is the name of its play.
 
     seconds go to the beginning of the next task, as those of ansible.posix.profile_tasks do.
     """
 
     name: str
-    role: str
+    play: str
     seconds: float
     hosts: Mapping[str, Mapping[str, Any]]
 
@@ -138,13 +138,14 @@ def play(arguments: list[str | Path], directory: Path, environment: Mapping[str,
         raise BenchError(f"ansible-playbook printed no result:\n{text[-2000:]}")
     report = json.loads(text[begin:])
     items = [item for played in report["plays"] for item in played["tasks"]]
+    plays = [played["play"]["name"] for played in report["plays"] for _ in played["tasks"]]
     starts = [_time(item["task"]["duration"]["start"]) for item in items]
     # A task that was skipped for all hosts has no end.
     last = _time(items[-1]["task"]["duration"].get("end", items[-1]["task"]["duration"]["start"]))
     tasks = []
-    for item, start, end in zip(items, starts, [*starts[1:], last], strict=True):
-        role, _, name = item["task"]["name"].rpartition(" : ")
-        tasks.append(PlayedTask(name, role, (end - start).total_seconds(), item["hosts"]))
+    for item, name, start, end in zip(items, plays, starts, [*starts[1:], last], strict=True):
+        task = item["task"]["name"].rpartition(" : ")[2]
+        tasks.append(PlayedTask(task, name, (end - start).total_seconds(), item["hosts"]))
     return Played(tuple(tasks), report["stats"])
 
 

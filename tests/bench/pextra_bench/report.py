@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from . import pools
 from .modules import ROUNDS, Figures
-from .site import SiteFigures
+from .site import EMPTY_EVERYWHERE, EMPTY_ON_ONE, MANY, SiteFigures
+from .site import ROUNDS as SITE_ROUNDS
 
 _ACTS = {"define": "define", "unchanged": "no change"}
 
@@ -50,25 +51,32 @@ def show_modules(all_figures: Sequence[Figures]) -> str:
 
 def show_site(figures: SiteFigures) -> str:
     few, many = figures.few, figures.many
+    count = EMPTY_EVERYWHERE + EMPTY_ON_ONE
     lines = [
-        "site.yml on the converged lab, in seconds",
+        f"site.yml on the converged lab, in seconds (median of {SITE_ROUNDS})",
         "",
-        f"{'':<24}{f'{few.instances} instances':>16}{f'{many.instances:,} instances':>18}",
-        f"{'everything':<24}{few.seconds:>16.1f}{many.seconds:>18.1f}",
-        *(f"  {stage:<22}{few.stages[stage]:>16.1f}{many.stages.get(stage, 0.0):>18.1f}" for stage in few.stages),
-        f"{'cluster to instances':<24}{few.cloud_seconds:>16.1f}{many.cloud_seconds:>18.1f}",
+        f"{'':<34}{'as declared':>14}{f'{MANY:,} more':>14}",
+        f"{'everything':<34}{few.seconds:>14.1f}{many.seconds:>14.1f}",
+        *(f"  {play:<32}{few.plays[play]:>14.1f}{many.plays.get(play, 0.0):>14.1f}" for play in few.plays),
         "",
-        f"With {many.instances - few.instances:,} more stopped instances it takes {many.seconds - few.seconds:+.1f} s; "
+        f"{count} tasks that do nothing, {EMPTY_EVERYWHERE} on three hosts and {EMPTY_ON_ONE} on one, in the same "
+        f"rounds: {figures.empty:.1f} s; site.yml : empty tasks {figures.ratio:.2f} : 1",
+        f"With {MANY:,} more stopped instances it takes {many.seconds - few.seconds:+.1f} s; "
         f"the run that defined them took {figures.defining_seconds:.1f} s.",
+        f"Each round: {_each(few.all_seconds)}; with {MANY:,} more: {_each(many.all_seconds)}.",
         "Tasks by host: " + ", ".join(
-            f"{host} {count}" + ("" if many.tasks[host] == count else f" ({many.tasks[host]} with the many: WRONG)")
-            for host, count in few.tasks.items()
+            f"{host} {tasks}" + ("" if many.tasks[host] == tasks else f" ({many.tasks[host]} with the many: WRONG)")
+            for host, tasks in few.tasks.items()
         ) + "; the same for both." * (few.tasks == many.tasks),
     ]  # fmt: skip
-    for run in (few, many):
+    for what, run in (("as declared", few), (f"with {MANY:,} more", many)):
         if run.changed:
-            lines.append(f"WRONG: with {run.instances:,} instances the converged run changed {', '.join(run.changed)}.")
+            lines.append(f"WRONG: {what} the converged run changed {', '.join(run.changed)}.")
     return "\n".join(lines) + "\n"
+
+
+def _each(figures: Sequence[float], unit: str = "s", digits: int = 1) -> str:
+    return ", ".join(f"{figure:.{digits}f}" for figure in figures) + f" {unit}"
 
 
 def show_pools(figures: pools.PoolFigures) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -22,29 +23,33 @@ INVENTORY = REPOSITORY / "inventories" / "lab"
 WITH_CEPH = REPOSITORY / "inventories" / "ceph-lab"
 INSTALLED = REPOSITORY / ".build" / "ansible_collections" / "pextra" / "cloud" / "MANIFEST.json"
 MANY = 1000
-# The stages that work on the cloud as a whole, not on hosts.
-CLOUD_STAGES = ("cluster", "network", "storage", "images", "instances")
+# The median of them counts.
+ROUNDS = 5
+# What the converged run is held against: as many tasks that do nothing, through the same connections.
+EMPTY_EVERYWHERE, EMPTY_ON_ONE = 17, 13
 
 
 @dataclass(frozen=True)
 class SiteRun:
-    """One converged run. stages are seconds by role; tasks are counts by host; changed names the hosts with changes."""
+    """A converged run: of seconds and of plays, by name, the median of the rounds; all_seconds are those of each. tasks
+    are counts by host; changed names the hosts with changes.
+    """
 
-    instances: int
     seconds: float
-    stages: Mapping[str, float]
+    all_seconds: tuple[float, ...]
+    plays: Mapping[str, float]
     tasks: Mapping[str, int]
     changed: tuple[str, ...]
-
-    @property
-    def cloud_seconds(self) -> float:
-        return sum(self.stages.get(stage, 0.0) for stage in CLOUD_STAGES)
 
 
 @dataclass(frozen=True)
 class SiteFigures:
+    """Seconds. ratio: of a converged run and the empty tasks beside it, the median of the rounds."""
+
     few: SiteRun
     many: SiteRun
+    empty: float
+    ratio: float
     defining_seconds: float
 
 
@@ -73,19 +78,45 @@ def measure() -> SiteFigures:
         declared = _declared_instances()
         with step("site.yml, so that the lab is converged"):
             _play(directory, None)
-        with step("site.yml, converged"):
-            few = _measure(directory, None)
+        few, empty = [], []
+        with step(f"site.yml, converged, and {EMPTY_EVERYWHERE + EMPTY_ON_ONE} empty tasks, {ROUNDS} rounds"):
+            for _ in range(ROUNDS):
+                few.append(_measure(directory, None))
+                empty.append(_measure_empty(directory))
+        many = []
         try:
             with step(f"site.yml, with {MANY} more stopped instances"):
                 started = time.monotonic()
                 _play(directory, [*declared, _many("present")])
                 defining_seconds = time.monotonic() - started
-            with step(f"site.yml, converged with {MANY} more"):
-                many = _measure(directory, [*declared, _many("present")])
+                _require_defined()
+            with step(f"site.yml, converged with {MANY} more, {ROUNDS} rounds"):
+                many += [_measure(directory, [*declared, _many("present")]) for _ in range(ROUNDS)]
         finally:
             with step(f"site.yml, to remove the {MANY}"):
                 _play(directory, [*declared, _many("absent")])
-    return SiteFigures(few, many, defining_seconds)
+    ratio = median(run.seconds / beside for run, beside in zip(few, empty, strict=True))
+    return SiteFigures(_median_of(few), _median_of(many), median(empty), ratio, defining_seconds)
+
+
+def _median_of(runs: Sequence[SiteRun]) -> SiteRun:
+    return SiteRun(
+        median(run.seconds for run in runs),
+        tuple(run.seconds for run in runs),
+        {play: median(run.plays.get(play, 0.0) for run in runs) for play in runs[0].plays},
+        runs[0].tasks,
+        tuple(sorted({host for run in runs for host in run.changed})),
+    )
+
+
+def _require_defined() -> None:
+    """A run is quick also when it leaves out what it should have looked at."""
+    found = 0
+    for node in ("node1", "node2", "node3"):
+        listed = run(["podman", "exec", f"pextra-{node}", "virsh", "list", "--all", "--name"]).split()
+        found += sum(name.startswith("bench") for name in listed)
+    if found != MANY:
+        raise BenchError(f"site.yml defined {found} of {MANY} instances.")
 
 
 def _many(state: str) -> dict[str, Any]:
@@ -126,23 +157,26 @@ def _measure(directory: Path, instances: list[Any] | None) -> SiteRun:
     started = time.monotonic()
     played = _play(directory, instances)
     seconds = time.monotonic() - started
-    stages: dict[str, float] = {}
+    plays: dict[str, float] = {}
     for task in played.tasks:
-        stage = task.role.rpartition(".")[2] or "validate"
-        stages[stage] = stages.get(stage, 0.0) + task.seconds
+        plays[task.play] = plays.get(task.play, 0.0) + task.seconds
     return SiteRun(
-        _count_of(played),
         seconds,
-        stages,
+        (seconds,),
+        plays,
         {host: stats["ok"] + stats["skipped"] for host, stats in played.stats.items()},
         tuple(host for host, stats in played.stats.items() if stats["changed"]),
     )
 
 
-def _count_of(played: Played) -> int:
-    """The number of instances that the module reported."""
-    for task in played.tasks:
-        for result in task.hosts.values():
-            if task.role.endswith("instances") and isinstance(result.get("vms"), list):
-                return len(result["vms"])
-    raise BenchError("site.yml reported no instances.")
+def _measure_empty(directory: Path) -> float:
+    """Measure tasks that do nothing, on the same hosts."""
+    file = directory / "empty.yml"
+    plays = [
+        {"hosts": hosts, "gather_facts": False, "become": True, "tasks": [{"ansible.builtin.ping": {}}] * count}
+        for hosts, count in (("pextra_nodes", EMPTY_EVERYWHERE), ("node1", EMPTY_ON_ONE))
+    ]
+    file.write_text(json.dumps(plays), encoding="utf-8")
+    started = time.monotonic()
+    play(["-i", INVENTORY, file], REPOSITORY, _environment())
+    return time.monotonic() - started

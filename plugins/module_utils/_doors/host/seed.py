@@ -1,7 +1,10 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NoCloud seeds: a small ISO 9660 image that the guest's cloud-init reads."""
+"""NoCloud seeds: a small ISO 9660 image that the guest's cloud-init reads.
+
+The libraries are imported where they are used: most runs write no seed, and read none.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,13 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-import pycdlib
-import yaml
-
 NAMES = ("meta-data", "user-data", "network-config")
 
 
 def build_seed(files: Mapping[str, str]) -> bytes:
     """Return an ISO 9660 image with the label cidata that holds the files, with Rock Ridge and Joliet names."""
+    import pycdlib
+
     image = pycdlib.PyCdlib()
     image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
     for number, (name, text) in enumerate(sorted(files.items())):
@@ -30,6 +32,8 @@ def build_seed(files: Mapping[str, str]) -> bytes:
 
 def read_seed(content: bytes) -> dict[str, str]:
     """Return the files of such an image. Raises ValueError if it is none."""
+    import pycdlib
+
     image = pycdlib.PyCdlib()
     try:
         image.open_fp(io.BytesIO(content))
@@ -46,6 +50,8 @@ def read_seed(content: bytes) -> dict[str, str]:
 
 def read_yaml(text: str) -> Any:
     """Return what YAML says. Raises ValueError."""
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

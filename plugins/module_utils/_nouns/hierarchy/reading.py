@@ -12,7 +12,11 @@ from .plan import Hierarchy
 
 
 def read_hierarchy(cloud: Cloud) -> Hierarchy:
-    """Read what stands above and in clusters: one query."""
+    """Read what stands above and in clusters: one query for all nouns of a run."""
+    return cloud.known("hierarchy", lambda: _read(cloud))
+
+
+def _read(cloud: Cloud) -> Hierarchy:
     rows = cloud.registry.rows(*KINDS)
     return Hierarchy(
         tuple(row for row in rows if row.kind == "organization"),

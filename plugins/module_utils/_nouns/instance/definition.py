@@ -9,6 +9,7 @@ field. How a model is written into a definition is in domain_writing.py.
 
 from __future__ import annotations
 
+import functools
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -138,10 +139,12 @@ class DomainModel:
         return self.other_targets | {disk.target for disk in self.disks}
 
 
+@functools.lru_cache(maxsize=2**15)
 def parse_domain(xml: str) -> DomainModel | None:
     """Return what a definition says of what we manage; None for a domain that is not ours.
 
     Ours is one whose UUID is the identifier in its metadata. A copy made by hand keeps the metadata, not the UUID.
+    Several nouns of one run look at the same definitions.
     """
     if URI not in xml:
         return None

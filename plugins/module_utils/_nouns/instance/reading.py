@@ -87,7 +87,7 @@ def read_node(
             volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
     ours: list[Domain] = []
     foreign: dict[str, Foreign] = {}
-    for record in hypervisor.domains():
+    for record in cloud.domains(node):
         domain = _domain_of(node, record, odd)
         if domain is None:
             foreign[record.name] = Foreign(memory_of(record.live or record.config), record.live is not None)

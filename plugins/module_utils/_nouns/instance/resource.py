@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from xml.sax.saxutils import escape
 
 from ..._cloud import Cloud
 from ..._doors.host.seed import build_seed
@@ -257,7 +257,7 @@ class VmResource:
         hypervisor = _node(cloud, work)
         hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
         disk = data["disk"]
-        mark = f"<serial>{escape(disk.serial)}</serial>"
+        mark = f"<serial>{html.escape(disk.serial, quote=False)}</serial>"
         return hypervisor.await_release(_uuid(work), mark, f"the disk {disk.target}", work.label)
 
     def _label(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:

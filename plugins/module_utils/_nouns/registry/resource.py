@@ -68,7 +68,7 @@ def write(registry: Registry, rebuilt: Rebuilt) -> None:
 
 def _read_node(cloud: Cloud, node: str) -> Carried:
     switch = cloud.switch(node).read()
-    models = [_model_of(record.config) for record in cloud.hypervisor(node).domains()]
+    models = [_model_of(record.config) for record in cloud.domains(node)]
     return Carried(
         dict(switch.labels), tuple(switch.bridges.values()), tuple(model for model in models if model is not None)
     )

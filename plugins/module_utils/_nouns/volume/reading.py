@@ -16,7 +16,6 @@ from functools import partial
 from ..._cloud import Cloud
 from ..._doors.bounded import TooLateError, bounded
 from ..._doors.host.blocks import open_disk
-from ..._doors.host.foreign_disk_inspection import inspect_disk
 from ..._doors.libvirt.domains import DomainRecord
 from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import (
@@ -107,7 +106,7 @@ def _read_node(cloud: Cloud, name: str) -> _SeenNode:
     seen = _SeenNode()
     seen.available = {pool.name: pool.available for pool in hypervisor.pools() if pool.active}
     mentioned: set[str] = set()
-    for record in hypervisor.domains():
+    for record in cloud.domains(name):
         mentioned |= find_standalones(record.config) | find_standalones(record.live or "")
         user = _user_of(name, record)
         if user is not None:
@@ -192,6 +191,8 @@ def _look_at_all(imports: Sequence[Import]) -> dict[Import, ImportFile]:
 
 def look_at(wanted: Import) -> ImportFile:
     """Look at a file of the coordinator without trusting it."""
+    from ..._doors.host.foreign_disk_inspection import inspect_disk
+
     try:
         with open_regular(wanted.path) as file:
             found = inspect_disk(file, wanted.format, MAX_IMPORT_MIB, wanted.path)
