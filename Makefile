@@ -13,6 +13,8 @@ INVENTORY ?= inventories/lab
 INTERRUPTIONS ?= 200
 # How often it lets two runs race for the same.
 RACES ?= 200
+# How many nodes `make bench-nodes` reads at once.
+NODES ?= 30
 # The size of the image of `make image-transfer`.
 IMAGE_MIB ?= 1024
 
@@ -178,6 +180,10 @@ image-transfer: install lab-packages ## Bring an image of 1 GiB to three nodes (
 .PHONY: bench
 bench: install lab-packages ## Measure the modules against community.libvirt and raw libvirt
 	@tools/with_lab tests/bench/run
+
+.PHONY: bench-nodes
+bench-nodes: install lab-packages ## Measure the reading of many nodes in one call (NODES=30)
+	@PEXTRA_LAB_NODES=$$(($(NODES) + 2)) tools/with_lab tests/bench/run --nodes
 
 .PHONY: bench-ceph
 bench-ceph: install lab-packages ## Measure storage pools of Ceph against raw libvirt

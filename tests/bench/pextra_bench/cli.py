@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import modules, pools, report, site
+from . import modules, nodes, planning, pools, report, site
 from .processes import BenchError
 
 
@@ -21,13 +21,17 @@ def main(arguments: Sequence[str]) -> int:
     only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
     only.add_argument("--pools", action="store_true", help="only pextra_pool, on the lab, which must be up")
     only.add_argument("--ceph-pools", action="store_true", help="only pools of Ceph, on the lab of make ceph")
+    only.add_argument(
+        "--nodes", action="store_true", help="only the reading of many nodes, on the lab of make bench-nodes"
+    )
     options = parser.parse_args(arguments)
     # Ended by a time limit it must remove its container as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        everything = not (options.modules or options.site or options.pools or options.ceph_pools)
+        everything = not (options.modules or options.site or options.pools or options.ceph_pools or options.nodes)
         if everything or options.modules:
-            print(report.show_modules(modules.measure()), flush=True)
+            print(report.show_modules(*modules.measure()), flush=True)
+            print(report.show_planning(planning.measure()), flush=True)
         if options.modules:
             return 0
         why_not = site.why_not()
@@ -36,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
                 raise BenchError(why_not)
             site.converge(with_ceph=True)
             print(report.show_pools(pools.measure_ceph()), flush=True)
+            return 0
+        if options.nodes:
+            print(report.show_nodes(nodes.measure()), flush=True)
             return 0
         if why_not is not None:
             print(f"site.yml and pools: skipped. {why_not}")

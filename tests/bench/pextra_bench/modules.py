@@ -19,6 +19,8 @@ from .project import Project, make_key, make_project, parameters, send_library, 
 
 FEW = 50
 MANY = 1000
+# Only for its memory: defining as many takes most of a minute.
+MOST = 10_000
 # The median of them counts, for every peer alike.
 ROUNDS = 3
 
@@ -37,14 +39,21 @@ class Figures:
     peak_mib: float
 
 
-def measure() -> list[Figures]:
+def measure() -> tuple[list[Figures], float]:
     with temporary_directory() as directory, step("Start the node"), bench_node(make_key(directory)) as node:
         project = make_project(directory, node)
         with step("Make the node a cloud of its own"):
             project.play("prepare.yml", {})
             send_library(node)
         few = _measure(project, FEW, None)
-        return [few, _measure(project, MANY, few)]
+        return [few, _measure(project, MANY, few)], _measure_peak(node)
+
+
+def _measure_peak(node: BenchNode) -> float:
+    """Return how many MiB the module needs at most: to define the most, and to find them as they are."""
+    node.send({"most.json": parameters("pextra_vm", vms=declare(MOST))})
+    with step(f"{MOST} instances: the memory of the module's process"):
+        return max(float(_run_module(node, "most.json")["peak_mib"]) for _ in range(2))
 
 
 def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figures:

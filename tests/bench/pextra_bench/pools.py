@@ -44,14 +44,17 @@ class PoolFigures:
     raw_new: float
     carried_out: float
     raw_calls: float
+    # Of carried_out and raw_calls, each round.
+    ratios: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class ImportFigures:
-    """Seconds, the median of the rounds."""
+    """Seconds, the median of the rounds. ratios are those of each."""
 
     imported: float
     converted: float
+    ratios: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,9 @@ def _measure_pools(node: BenchNode, kind: _Kind) -> PoolFigures:
                 found.append((unchanged, raw_read, new, raw_new, carried_out, raw_calls))
     finally:
         _module(node, "no-pools.json", None)
-    return PoolFigures(kind.pool_type, *(median(figures) for figures in zip(*found, strict=True)))
+    ratios = tuple(carried_out / raw_calls for *_, carried_out, raw_calls in found)
+    medians = [median(figures) for figures in zip(*found, strict=True)]
+    return replace(PoolFigures(kind.pool_type, *medians), ratios=ratios)
 
 
 def _measure_import(node: BenchNode) -> ImportFigures:
@@ -191,7 +196,8 @@ def _measure_import(node: BenchNode) -> ImportFigures:
     finally:
         node.execute("rm", "-f", target)
         _module(node, "no-volume.json", None, module="pextra_volume")
-    return ImportFigures(median(imported), median(converted))
+    ratios = tuple(ours / theirs for ours, theirs in zip(imported, converted, strict=True))
+    return ImportFigures(median(imported), median(converted), ratios)
 
 
 def _uris(node: BenchNode) -> list[str]:

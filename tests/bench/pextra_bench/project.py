@@ -118,7 +118,9 @@ def make_project(directory: Path, node: BenchNode) -> Project:
     return Project(directory, node)
 
 
-def play(arguments: list[str | Path], directory: Path, environment: Mapping[str, str]) -> Played:
+def play(
+    arguments: list[str | Path], directory: Path, environment: Mapping[str, str], *, timeout_s: float = 1800
+) -> Played:
     """Run ansible-playbook and return what it did and how long each task took."""
     program = Path(sys.executable).with_name("ansible-playbook")
     try:
@@ -126,7 +128,7 @@ def play(arguments: list[str | Path], directory: Path, environment: Mapping[str,
             [program if program.exists() else "ansible-playbook", *arguments],
             directory=directory,
             environment={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", **environment},
-            timeout_s=1800,
+            timeout_s=timeout_s,
         )
     except ProgramError as error:
         messages = re.findall(r'^ +"msg": "(.*)"', error.output, re.MULTILINE)

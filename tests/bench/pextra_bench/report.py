@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
-from . import pools
-from .modules import ROUNDS, Figures
+from . import nodes, planning, pools
+from .modules import MOST, ROUNDS, Figures
 from .site import EMPTY_EVERYWHERE, EMPTY_ON_ONE, MANY, SiteFigures
 from .site import ROUNDS as SITE_ROUNDS
 
 _ACTS = {"define": "define", "unchanged": "no change"}
 
 
-def show_modules(all_figures: Sequence[Figures]) -> str:
+def show_modules(all_figures: Sequence[Figures], peak_mib: float) -> str:
     lines = [
         f"pextra_vm, the loop of community.libvirt.virt, raw libvirt-python (median of {ROUNDS} for module and raw)",
         "",
@@ -46,6 +47,7 @@ def show_modules(all_figures: Sequence[Figures]) -> str:
             f"{figures.count:,} instances: the module's process needs at most {figures.peak_mib:.0f} MiB; "
             f"its imports take {figures.imports:.2f} s before main()."
         )
+    lines.append(f"{MOST:,} instances: the module's process needs at most {peak_mib:.0f} MiB.")
     return "\n".join(lines) + "\n"
 
 
@@ -76,7 +78,7 @@ def show_site(figures: SiteFigures) -> str:
 
 
 def _each(figures: Sequence[float], unit: str = "s", digits: int = 1) -> str:
-    return ", ".join(f"{figure:.{digits}f}" for figure in figures) + f" {unit}"
+    return (", ".join(f"{figure:.{digits}f}" for figure in figures) + f" {unit}").rstrip()
 
 
 def show_pools(figures: pools.PoolFigures) -> str:
@@ -92,6 +94,7 @@ def show_pools(figures: pools.PoolFigures) -> str:
         f"{'act':<11}  {'raw':>8}  {'module':>8}   {'module : raw':>12}",
         *(f"{act:<11}  {raw:>6.3f} s  {ours:>6.3f} s  {ours / raw:>11.1f} : 1" for act, raw, ours in rows),
         "",
+        f"propagation : raw, each round: {_each(figures.ratios, '', 2)}",
         "raw: libvirt-python alone, all nodes at once; its no change reads every pool, its new is the slowest node's.",
         "propagation: of new, what is done between planning and reading again; raw without import and connections.",
     ]) + "\n"  # fmt: skip
@@ -101,5 +104,23 @@ def show_import(figures: pools.ImportFigures) -> str:
     return (
         f"pextra_volume, import of {pools.IMPORT_MIB:,} MiB of qcow2 (median of {pools.IMPORT_ROUNDS}): "
         f"{figures.imported:.1f} s; qemu-img convert {figures.converted:.1f} s; "
-        f"module : qemu-img {figures.imported / figures.converted:.1f} : 1\n"
+        f"module : qemu-img {figures.imported / figures.converted:.1f} : 1; "
+        f"each round: {_each(figures.ratios, '', 2)}\n"
+    )
+
+
+def show_nodes(figures: nodes.NodeFigures) -> str:
+    return (
+        f"pextra_vm reads the nodes of a cluster in one call (median of {nodes.ROUNDS}): one node "
+        f"{median(figures.one):.3f} s; {figures.count} nodes {median(figures.many):.3f} s; "
+        f"{figures.count} : one {figures.ratio:.1f} : 1\n"
+        f"Each round: {_each(figures.one, 's', 3)}; {_each(figures.many, 's', 3)}. A converged site.yml on "
+        f"{figures.count + 2} nodes takes {figures.converged_seconds:.1f} s.\n"
+    )
+
+
+def show_planning(figures: planning.PlanningFigures) -> str:
+    return (
+        f"{figures.instances:,} new instances on {figures.nodes} nodes are planned in {figures.seconds:.2f} s "
+        f"(median of {planning.ROUNDS})\n"
     )

@@ -69,7 +69,7 @@ def converge(*, with_ceph: bool = False) -> None:
     """Bring the lab to its inventory."""
     overlays: list[str | Path] = ["-i", WITH_CEPH] if with_ceph else []
     with step("site.yml, so that the lab is converged"):
-        play(["-i", INVENTORY, *overlays, REPOSITORY / "playbooks" / "site.yml"], REPOSITORY, _environment())
+        play(["-i", INVENTORY, *overlays, REPOSITORY / "playbooks" / "site.yml"], REPOSITORY, environment())
 
 
 def measure() -> SiteFigures:
@@ -132,15 +132,14 @@ def _many(state: str) -> dict[str, Any]:
 
 def _declared_instances() -> list[Any]:
     """The inventory's own instances, with their templates as they are written."""
-    environment = _environment()
     variables = json.loads(run(
-        ["ansible-inventory", "-i", INVENTORY, "--host", "node1"], directory=REPOSITORY, environment=environment
+        ["ansible-inventory", "-i", INVENTORY, "--host", "node1"], directory=REPOSITORY, environment=environment()
     ))  # fmt: skip
     found: list[Any] = variables["pextra_instances"]
     return found
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
 
 
@@ -150,7 +149,7 @@ def _play(directory: Path, instances: list[Any] | None) -> Played:
         file = directory / "instances.json"
         file.write_text(json.dumps({"pextra_instances": instances}), encoding="utf-8")
         arguments += ["--extra-vars", f"@{file}"]
-    return play(arguments, REPOSITORY, _environment())
+    return play(arguments, REPOSITORY, environment())
 
 
 def _measure(directory: Path, instances: list[Any] | None) -> SiteRun:
@@ -178,5 +177,5 @@ def _measure_empty(directory: Path) -> float:
     ]
     file.write_text(json.dumps(plays), encoding="utf-8")
     started = time.monotonic()
-    play(["-i", INVENTORY, file], REPOSITORY, _environment())
+    play(["-i", INVENTORY, file], REPOSITORY, environment())
     return time.monotonic() - started
