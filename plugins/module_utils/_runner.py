@@ -8,7 +8,6 @@ The only reader of check mode, and the only place where errors become results.
 
 from __future__ import annotations
 
-import gc
 import os
 import pwd
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ._engine.collector import spare_collector
 from ._engine.defects import as_problem
 from ._engine.diff import render_diff
 from ._engine.own_host import HostWork, converge_on_host
@@ -110,7 +110,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
     from ._engine.converge import Terms, name_holder
     from ._nouns.registry.tree import render_tree
 
-    _spare_collector()
+    spare_collector()
 
     try:
         with ExitStack() as stack:
@@ -127,11 +127,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
             )
             order = _deployment.Order(elements, module.params, module.params["earlier_changes"])
             outcome = _deployment.converge_deployment(cloud, order, terms)
-            declared = module.params["declared"] or {
-                raw.get("name"): raw.get("power") or "running"
-                for raw in elements["instances"]
-                if raw.get("state") != "absent"
-            }
+            declared = module.params["declared"] or _deployment.declared_power(order)
             tree = render_tree(**_deployment.read_everything(cloud), declared=declared)
     except PextraError as error:
         fail(module, error.problems, **invocation)
@@ -249,21 +245,13 @@ def fail(module: AnsibleModule, problems: Sequence[Problem], **result: Any) -> N
 def _load(module: AnsibleModule, load: Callable[[], type[Any]], unknown: Mapping[str, Any]) -> Any:
     try:
         resource = load()()
-        _spare_collector()
+        spare_collector()
         return resource
     except ImportError as error:
         if module.check_mode:
             _exit_unknown(module, f"the Python library {error.name} is not installed here yet", unknown)
         module.fail_json(msg=describe_missing(error))
         raise
-
-
-def _spare_collector() -> None:
-    """Let the garbage collector look less often. A module ends soon, and what it makes is hardly ever garbage: to look
-    for some again and again took a quarter of the time that a thousand definitions need to be read.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def describe_missing(error: ImportError) -> str:

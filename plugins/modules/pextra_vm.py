@@ -51,16 +51,6 @@ options:
       - Instances with the same word are never placed on one node.
       - An empty text is none.
     type: str
-  vcpus: &vcpus
-    description:
-      - The number of virtual CPUs.
-      - A new one gets V(1) unless it is given.
-    type: int
-  memory: &memory
-    description:
-      - The memory.
-      - A new one gets V(512 MiB) unless it is given.
-    type: str
   image: &image
     description:
       - The image that the root volume begins from, by name or identifier.
@@ -222,10 +212,6 @@ options:
       - running
       - stopped
       - paused
-  description: &description
-    description:
-      - One line about it, for people.
-    type: str
   tags: &tags
     description:
       - Words to group instances by.
@@ -266,6 +252,20 @@ options:
               - The number of threads of each core.
               - A new one gets V(1) unless it is given.
             type: int
+  description: &description
+    description:
+      - One line about it, for people.
+    type: str
+  memory: &memory
+    description:
+      - The memory.
+      - A new one gets V(512 MiB) unless it is given.
+    type: str
+  vcpus: &vcpus
+    description:
+      - The number of virtual CPUs.
+      - A new one gets V(1) unless it is given.
+    type: int
   watchdog: &watchdog
     description:
       - A watchdog.
@@ -309,8 +309,6 @@ options:
       organization: *organization
       node: *node
       anti_affinity: *anti_affinity
-      vcpus: *vcpus
-      memory: *memory
       image: *image
       root: *root
       volumes: *volumes
@@ -318,10 +316,12 @@ options:
       cloud_init: *cloud_init
       autostart: *autostart
       power: *power
-      description: *description
       tags: *tags
       state: *state
       cpu: *cpu
+      description: *description
+      memory: *memory
+      vcpus: *vcpus
       watchdog: *watchdog
   # End of the options of one resource
   allow_restart:

@@ -22,6 +22,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import mac
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step, Work
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts import (
+    AttachDevice,
+    Describe,
+    UpdateDevice,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import Seed
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
     Disk,
@@ -41,7 +47,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.
     VmHave,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import AttachDevice, UpdateDevice
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import KINDS, volume_place
 
 ROOT_ORGANIZATION = Row("org-AAAAAAAAAAAAAAAAAAAAA", "organization", "acme", "", {"root": True})
@@ -521,7 +526,11 @@ class Model:
         yield from self._attach_nic(work, data)
 
     def _plug(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
-        guest, act = self._active(work), data["device"]
+        guest, act = self._active(work), data["act"]
+        if isinstance(act, Describe):
+            guest.live = replace(_live(guest), description=act.description)
+            yield
+            return
         root = ET.fromstring(guest.live_xml or "")
         devices = root.find("devices")
         assert devices is not None
@@ -537,6 +546,7 @@ class Model:
             if isinstance(act, UpdateDevice):
                 devices.append(act.element)
         guest.live_xml = ET.tostring(root, encoding="unicode")
+        guest.live = replace(_live(guest), further=walk.read(root))
         yield
 
     def _attach_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:

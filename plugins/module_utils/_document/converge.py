@@ -106,6 +106,12 @@ class Order:
     earlier_changes: bool = False
 
 
+def declared_power(order: Order) -> dict[str, str]:
+    """Return the declared power state of each instance, by its name."""
+    present = (raw for raw in order.elements["instances"] if raw.get("state") != "absent")
+    return {str(raw.get("name")): raw.get("power") or "running" for raw in present}
+
+
 def converge_deployment(cloud: Cloud, order: Order, terms: Terms) -> Outcome:
     """Bring everything to what the document says. Raises RegistryError when nothing can be done at all."""
     outcome = Outcome()

@@ -25,7 +25,7 @@ def test_the_lists_are_written_from_the_files() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.option)
 def test_every_row_has_its_place_and_its_effect(kind: Aspect | Device) -> None:
-    assert unclaimed(kind.table) == []
+    assert unclaimed(kind.field) == []
 
 
 def test_no_two_devices_claim_one_element() -> None:

@@ -50,6 +50,7 @@ LAYERS: dict[str, set[str]] = {
     "_doors.ovsdb": {"_doors.hung_nodes", "_doors.tls", "_model"},
     "_cloud": {*PURE, "_doors.ceph", "_doors.libvirt", "_doors.ovsdb", "_doors.registry", "_engine.defects"},
     "_engine.carrying": {"_engine.defects", "_model"},
+    "_engine.collector": set(),
     "_engine.converge": {
         *{"_cloud", "_doors.registry", "_model"},
         *{"_engine.carrying", "_engine.defects", "_engine.noun", "_engine.progress"},
@@ -70,7 +71,8 @@ LAYERS: dict[str, set[str]] = {
     "_runner": {
         *PURE,
         *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},
-        *{"_engine.converge", "_engine.defects", "_engine.diff", "_engine.noun", "_engine.own_host"},
+        *{"_engine.collector", "_engine.converge", "_engine.defects", "_engine.diff"},
+        *{"_engine.noun", "_engine.own_host"},
     },
     "_propagation_job": {
         *PURE,

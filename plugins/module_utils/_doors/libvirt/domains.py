@@ -173,6 +173,13 @@ class Domains(Connection):
                 libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, affect(live, True)
             )
 
+    def describe_running(self, uuid: str, description: str | None, resource: str) -> None:
+        """Give the running guest a description, None for none. Its definition stays as it is."""
+        with self._errors("describe the instance", resource):
+            self._domain(uuid).setMetadata(
+                libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description, None, None, affect(True, False)
+            )
+
     def _domain(self, uuid: str) -> Any:
         return self._connection.lookupByUUIDString(uuid)
 

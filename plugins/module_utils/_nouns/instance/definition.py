@@ -4,7 +4,7 @@
 """Instances as libvirt domains: what a definition says of what we manage.
 
 XML is never compared as text. `parse_domain` reduces a domain to a `DomainModel`; two models are compared field by
-field. How a model is written into a definition is in domain_writing.py.
+field. How a model is written into a definition is in definition_writing.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..._fields.addresses import canonical_mac
 from ..._model.ids import is_id, uuid_of
 from ..._model.names import is_of_instance, parse_attached
 from ..pool.kinds import DiskKind
-from .size import parse_memory, parse_vcpus
+from . import walk
+from .size import memory_of_guest, parse_held_back, parse_memory, parse_vcpus
 
 URI = "urn:pextra:instance:1"
 
@@ -128,10 +129,20 @@ class DomainModel:
     description: str | None
     labels: Labels
     held_back: int = 0
-    # What is wanted of aspects and devices, by option; a definition that was read has none.
+    # Of all other aspects and kinds of device, by option: what is there, or of a wanted one what is named.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
     attached: tuple[Disk, ...] = field(default=(), compare=False)
     other_targets: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The values of aspects and kinds of device, by option. An empty description takes it away."""
+        typed = {
+            "memory": memory_of_guest(self.memory, self.held_back),
+            "vcpus": self.vcpus,
+            "description": self.description or "",
+        }
+        return {**self.further, **typed}
 
     @property
     def targets(self) -> frozenset[str]:
@@ -169,6 +180,7 @@ def parse_domain(xml: str) -> DomainModel | None:
         memory=parse_memory(root.find("memory")),
         held_back=parse_held_back(root),
         vcpus=parse_vcpus(root),
+        further=walk.read(root),
         disks=ours,
         interfaces=tuple(_parse_interfaces(devices)),
         description=root.findtext("description"),
@@ -203,14 +215,6 @@ def parse_labels(element: Any) -> Labels:
             for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
         ),
     )
-
-
-def parse_held_back(root: Any) -> int:
-    """Return what a definition keeps from the guest. While it runs that is the balloon's affair."""
-    current = root.find("currentMemory")
-    if current is None or root.get("id") is not None:
-        return 0
-    return parse_memory(root.find("memory")) - parse_memory(current)
 
 
 # libvirt's word for each kind, and the attribute of <source> that holds its path.

@@ -13,11 +13,10 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 from . import walk
-from .definition import URI, DomainModel, Labels, parse_held_back, parse_labels
+from .definition import URI, DomainModel, Labels, parse_labels
 from .definition_disks import set_disks
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
-from .size import parse_memory, parse_vcpus, write_memory, write_vcpus
 
 CONSOLE_DIRECTORY = "/var/log/pextra/console"
 # Every PCIe device needs a root port of its own, and ports cannot be added while the guest runs.
@@ -115,18 +114,12 @@ def _write(root: Any, model: DomainModel) -> None:
     old = parse_labels(element) if element is not None else None
     if root.findtext("name") != model.name:
         set_text(root, "name", model.name)
-    if root.findtext("description") != model.description:
-        set_text(root, "description", model.description)
     if old != model.labels:
         _set_labels(root, model.labels)
-    if parse_memory(root.find("memory")) != model.memory or parse_held_back(root) != model.held_back:
-        write_memory(root, model.memory, model.held_back)
-    if root.find("vcpu") is None or parse_vcpus(root) != model.vcpus:
-        write_vcpus(root, model.vcpus)
     devices = find_or_add(root, "devices")
     set_disks(devices, model, old)
     set_interfaces(devices, model.interfaces)
-    walk.edit(root, model.further)
+    walk.edit(root, model.options)
 
 
 def _set_labels(root: Any, labels: Labels) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..._fields.field import Field, Table
+from .acts import Act
 
 Hot = Literal["attach", "detach", "update"]
 
@@ -23,7 +24,7 @@ class Refusal:
     remedy: str
 
 
-def nothing_against(_definition: Any) -> Sequence[Refusal]:
+def nothing_against(_after: Any, _before: Any) -> Sequence[Refusal]:
     return ()
 
 
@@ -33,21 +34,24 @@ def nothing_wrong(_values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Aspect:
-    """What concerns no device. Each row of the table has its place below the domain, and its effect.
+    """What concerns no device: a table of rows, or one row alone. Each has its place below the domain, and its effect.
 
-    refuse: looks at the definition as it would become. find_mistakes: looks at the instance's options alone, before
-    anything is known of it, and returns pairs of a path and what is wrong there.
+    refuse: looks at the definition as it would become, and as it is. find_mistakes: looks at the instance's options
+    alone, before anything is known of it, and returns pairs of a path and what is wrong there. act: what gives a value
+    to a running guest, for rows whose effect is live.
     """
 
     option: str
-    help: str
-    table: Table
-    refuse: Callable[[Any], Sequence[Refusal]] = nothing_against
+    help: str = ""
+    table: Table | None = None
+    row: Field | None = None
+    refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
+    act: Callable[[Any], Act] | None = None
 
     @property
     def field(self) -> Field:
-        return Field(kind="dict", table=self.table, help=self.help)
+        return self.row if self.row is not None else Field(kind="dict", table=self.table, help=self.help)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,7 @@ class Device:
     hot: frozenset[Hot] = frozenset()
     slots: int = 0
     claims: Callable[[Any], bool] = lambda _element: True
-    refuse: Callable[[Any], Sequence[Refusal]] = nothing_against
+    refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
 
     @property

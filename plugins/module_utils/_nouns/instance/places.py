@@ -48,7 +48,9 @@ class Text:
 
     def read(self, element: Any) -> Any:
         found = _find(element, self.path)
-        return None if found is None else _parse((found.text or "").strip() or None, self.form)
+        if found is None or not found.text:
+            return None
+        return found.text if self.form == "str" else _parse(found.text.strip() or None, self.form)
 
     def write(self, element: Any, value: Any) -> None:
         if value is not None:

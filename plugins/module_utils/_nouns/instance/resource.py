@@ -25,6 +25,7 @@ from ..._model.rows import Row
 from ..hierarchy.plan import find_cluster
 from ..hierarchy.reading import read_hierarchy
 from ..vswitch.definition import find_vlans
+from .acts import Act, AttachDevice, Describe, UpdateDevice
 from .definition import URI
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
@@ -36,7 +37,6 @@ from .reading import has_its_name, read_node, read_seeds
 from .report import describe_instance
 from .spec import FIELDS, Vm, find_mistakes_within, parse_vm
 from .volume_making import look_again_where_doubtful, make_volume, write_small_volume
-from .walk import AttachDevice, UpdateDevice
 
 _MIB = 1024**2
 _POLL_EVERY_S = 0.25
@@ -235,7 +235,11 @@ class VmResource:
         self._attach_nic(cloud, work, data)
 
     def _plug(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> Iterator[float]:
-        hypervisor, act = _node(cloud, work), data["device"]
+        hypervisor = _node(cloud, work)
+        act: Act = data["act"]
+        if isinstance(act, Describe):
+            hypervisor.describe_running(_uuid(work), act.description, work.label)
+            return
         xml = ET.tostring(act.element, encoding="unicode")
         if isinstance(act, AttachDevice):
             hypervisor.attach_device(_uuid(work), xml, work.label, live=True, config=False)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from typing import Any
 
 _BYTES = {
@@ -39,14 +38,24 @@ def parse_vcpus(root: Any) -> int:
     return int(element.get("current") or element.text or "1")
 
 
-def find_obstacle(xml: str, memory: int) -> tuple[str, str] | None:
+def parse_held_back(root: Any) -> int:
+    """Return how many MiB a definition keeps from the guest. While it runs that is the balloon's affair."""
+    current = root.find("currentMemory")
+    if current is None or root.get("id") is not None:
+        return 0
+    return parse_memory(root.find("memory")) - parse_memory(current)
+
+
+def memory_of_guest(memory: int, held_back: int) -> int | str:
+    """Return what a guest gets; a text, which is no size that can be wanted, where that is not all."""
+    return f"{memory - held_back} of {memory}" if held_back else memory
+
+
+def find_obstacle(root: Any, memory: int) -> tuple[str, str] | None:
     """Return why a definition cannot be given this memory (MiB), and what to do; None if it can.
 
     What was divided by hand can only be divided anew by hand.
     """
-    if "<cell" not in xml:
-        return None
-    root = ET.fromstring(xml)
     cells = root.findall("cpu/numa/cell")
     has = parse_memory(root.find("memory"))
     if memory != has and len(cells) > 1:
@@ -62,7 +71,7 @@ def find_obstacle(xml: str, memory: int) -> tuple[str, str] | None:
     return None
 
 
-def write_memory(root: Any, memory: int, held_back: int = 0) -> None:
+def write_memory(root: Any, memory: int) -> None:
     """Set the memory, in MiB; a NUMA cell and the room for more go along."""
     cells = root.findall("cpu/numa/cell")
     if len(cells) == 1:
@@ -72,12 +81,12 @@ def write_memory(root: Any, memory: int, held_back: int = 0) -> None:
     if room is not None and _bytes_of(room) < memory * 2**20:
         room.text = str(memory)
         room.set("unit", "MiB")
-    for tag, value in (("memory", memory), ("currentMemory", memory - held_back)):
+    for tag in ("memory", "currentMemory"):
         found = root.find(tag)
         if found is None:
             found = root.makeelement(tag, {})
             root.append(found)
-        found.text = str(value)
+        found.text = str(memory)
         found.set("unit", "MiB")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from ..._fields.checks import check_hostname, check_name_or_none, check_tag
-from ..._fields.common import CLUSTER, DESCRIPTION, STATE, parse_spec
+from ..._fields.common import CLUSTER, STATE, parse_spec
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
@@ -41,8 +41,6 @@ FIELDS = {
         create="",
         help="Instances with the same word are never placed on one node. An empty text is none.",
     ),
-    "vcpus": Field(kind="int", create=1, minimum=1, maximum=512, help="The number of virtual CPUs."),
-    "memory": Field(kind="size", create=512, minimum=32, maximum=16 * 1024**2, help="The memory."),
     "image": Field(kind="str", help="The image that the root volume begins from, by name or identifier."),
     "root": Field(kind="dict", table=ROOT, help="The root volume. Without it the instance has none."),
     "volumes": Field(
@@ -71,7 +69,6 @@ FIELDS = {
         choices=("running", "stopped", "paused"),
         help="The power state. Left as it is unless given; a new instance is then started.",
     ),
-    "description": DESCRIPTION,
     "tags": Field(
         kind="list",
         element=Field(kind="str", check=check_tag, help="A tag."),
@@ -106,7 +103,7 @@ class Vm:
     description: str | None = None
     tags: tuple[str, ...] | None = None
     state: str = "present"
-    # Aspects and devices, by option.
+    # Of all other aspects and kinds of device, by option.
     further: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -250,8 +247,14 @@ def make_vm(**values: Any) -> Vm:
         init = dict(values["cloud_init"])
         init["users"] = None if init["users"] is None else tuple(User(**user) for user in init["users"])
         values["cloud_init"] = CloudInit(**init)
-    further = {key: values.pop(key) for key in OPTIONS if values.get(key) is not None}
-    return Vm(**{key: value for key, value in values.items() if key not in OPTIONS}, further=further)
+    own = {one.name for one in fields(Vm)}
+    further = {key: value for key, value in values.items() if key not in own and value is not None}
+    return Vm(**{key: value for key, value in values.items() if key in own}, further=further)
+
+
+def options_of(vm: Vm) -> dict[str, Any]:
+    """Return what is wanted of aspects and kinds of device, by option; what is not managed is left out."""
+    return {key: value for key in OPTIONS if (value := value_of(vm, key)) is not None}
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ It touches what a row claims, and keeps every other element, attribute and comme
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..._fields.field import Field, Table, created
-from ..._model.plan import Change, When
+from ..._model.plan import Change
+from .acts import Act, AttachDevice, DetachDevice, UpdateDevice
 from .aspects import ASPECTS
 from .devices import DEVICES
 from .kinds import Aspect, Device, Refusal
@@ -23,45 +24,6 @@ KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
 
 Wanted = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class AttachDevice:
-    """element: what the running guest gets."""
-
-    option: str
-    element: Any
-
-    @property
-    def text(self) -> str:
-        return f"attach the {self.option}"
-
-
-@dataclass(frozen=True)
-class DetachDevice:
-    """element: what the running guest has."""
-
-    option: str
-    element: Any
-
-    @property
-    def text(self) -> str:
-        return f"detach the {self.option}"
-
-
-@dataclass(frozen=True)
-class UpdateDevice:
-    """element: what the running guest has, as it should be."""
-
-    option: str
-    element: Any
-
-    @property
-    def text(self) -> str:
-        return f"change the {self.option}"
-
-
-Act = AttachDevice | DetachDevice | UpdateDevice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +40,14 @@ class Walked:
 
 def read(root: Any) -> dict[str, Any]:
     """Return what a definition says of every option; an option of which it says nothing is left out."""
-    found = {}
+    found: dict[str, Any] = {}
     for kind in KINDS:
-        element = root if isinstance(kind, Aspect) else _device(root, kind)
-        values = _read(kind.table, element) if element is not None else {}
-        if values:
+        if isinstance(kind, Aspect):
+            values = _read_field(kind.field, root)
+        else:
+            element = _device(root, kind)
+            values = _read(kind.table, element) if element is not None else None
+        if values is not None:
             found[kind.option] = values
     return found
 
@@ -94,14 +59,14 @@ def edit(root: Any, wanted: Wanted) -> None:
         if values is None:
             continue
         if isinstance(kind, Aspect):
-            _write(kind.table, root, values)
+            _write(kind.option, kind.field, root, values)
         else:
             _edit_device(root, kind, values)
 
 
-def refuse(root: Any) -> list[Refusal]:
-    """Return why a definition, as it would become, cannot be."""
-    return [refusal for kind in KINDS for refusal in kind.refuse(root)]
+def refuse(after: Any, before: Any) -> list[Refusal]:
+    """Return why a definition, as it would become, cannot be. before: as it is."""
+    return [refusal for kind in KINDS for refusal in kind.refuse(after, before)]
 
 
 def find_mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -114,12 +79,16 @@ def count_slots(wanted: Wanted) -> int:
     return sum(kind.slots for kind in DEVICES if is_wanted(wanted.get(kind.option)))
 
 
-def compare(config: Any, live: Any | None, wanted: Wanted) -> Walked:
-    """Return what leads from what there is to what is wanted. live: the running guest, None when it does not run."""
+def compare(config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]) -> Walked:
+    """Return what leads from what there is, as `read` tells it, to what is wanted.
+
+    live: of the running guest, None when it does not run; running: its definition, which is asked for only where a
+    device of it has to be changed.
+    """
     parts = [
         _compare_aspect(kind, config, live, wanted[kind.option])
         if isinstance(kind, Aspect)
-        else _compare_device(kind, config, live, wanted[kind.option])
+        else _compare_device(kind, config, live, wanted[kind.option], running)
         for kind in KINDS
         if wanted.get(kind.option) is not None
     ]
@@ -134,10 +103,11 @@ def compare(config: Any, live: Any | None, wanted: Wanted) -> Walked:
 def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
     """Return (path, value) of everything that is wanted."""
     return [
-        (path, value)
+        (".".join(path), value)
         for kind in KINDS
         if wanted.get(kind.option) is not None
-        for path, _field, value in _rows(kind.table, wanted[kind.option], kind.option)
+        for path, _field, value in _rows(kind.field, wanted[kind.option], (kind.option,))
+        if value is not None
     ]
 
 
@@ -145,30 +115,34 @@ def is_wanted(values: Wanted | None) -> bool:
     return values is not None and values.get("model") != "none"
 
 
-def _compare_aspect(kind: Aspect, config: Any, live: Any | None, wanted: Wanted) -> Walked:
-    changes, pending = [], []
-    for path, field, value in _rows(kind.table, wanted, kind.option):
-        if field.at is None:
-            continue
-        when: When = "live" if field.effect in ("live", "hot_plug") else "next_boot"
-        was = field.at.read(config)
+def _compare_aspect(kind: Aspect, config: Wanted, live: Wanted | None, wanted: Any) -> Walked:
+    changes, drift, pending, acts = [], [], [], []
+    for path, field, value in _rows(kind.field, wanted, (kind.option,)):
+        is_live = field.effect == "live" and kind.act is not None
+        name, was = ".".join(path), _at(config, path)
         if was != value:
-            changes.append(Change(path, was, value, when))
-        runs = field.at.read(live) if live is not None else value
-        if runs != value:
-            pending.append(Change(path, runs, value, "next_boot"))
-    return Walked(changes=tuple(changes), pending=tuple(pending))
+            changes.append(Change(name, was, value, "live" if is_live else "next_boot"))
+        runs = _at(live, path) if live is not None else value
+        if runs == value:
+            continue
+        if kind.act is not None and is_live:
+            acts.append(kind.act(value))
+            drift += [Change(name, runs, value)] if was == value else []
+        else:
+            pending.append(Change(name, runs, value, "next_boot"))
+    return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))
 
 
-def _compare_device(kind: Device, config: Any, live: Any | None, wanted: Wanted) -> Walked:
-    changes = _differences(kind, _device(config, kind), wanted)
+def _compare_device(
+    kind: Device, config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]
+) -> Walked:
+    changes = _differences(kind, config.get(kind.option), wanted)
     if live is None:
         return Walked(changes=changes)
-    have = _device(live, kind)
-    differences = _differences(kind, have, wanted)
+    differences = _differences(kind, live.get(kind.option), wanted)
     if not differences:
         return Walked(changes=changes)
-    acts = _plug(kind, have, wanted)
+    acts = _plug(kind, _device(running(), kind), wanted)
     if not acts:
         return Walked(changes=changes, pending=differences)
     known = {change.field for change in changes}
@@ -187,7 +161,7 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
         return (AttachDevice(kind.option, _make(kind, wanted, config=None)),) if "attach" in kind.hot else ()
     if "update" in kind.hot:
         changed = copy.deepcopy(have)
-        _write(kind.table, changed, wanted)
+        _write(kind.option, kind.field, changed, wanted)
         return (UpdateDevice(kind.option, changed),)
     if {"attach", "detach"} <= kind.hot:
         fresh = copy.deepcopy(have)
@@ -195,20 +169,21 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
         for name in ("alias", "address"):
             for old in fresh.findall(name):
                 fresh.remove(old)
-        _write(kind.table, fresh, wanted)
+        _write(kind.option, kind.field, fresh, wanted)
         return (DetachDevice(kind.option, have), AttachDevice(kind.option, fresh))
     return ()
 
 
-def _differences(kind: Device, element: Any | None, wanted: Wanted) -> tuple[Change, ...]:
+def _differences(kind: Device, have: Wanted | None, wanted: Wanted) -> tuple[Change, ...]:
+    """have: what there is of the device, None when there is none."""
     if not is_wanted(wanted):
-        had = _read(kind.table, element).get("model") if element is not None else None
-        return (Change(f"{kind.option}.model", had, "none", "next_boot"),) if element is not None else ()
-    values = wanted if element is not None else created(kind.table, wanted)
+        return (Change(f"{kind.option}.model", have.get("model"), "none", "next_boot"),) if have is not None else ()
+    values = wanted if have is not None else created(kind.table, wanted)
+    found = {kind.option: have or {}}
     return tuple(
-        Change(path, was, value, "next_boot")
-        for path, field, value in _rows(kind.table, values, kind.option)
-        if field.at is not None and (was := field.at.read(element) if element is not None else None) != value
+        Change(".".join(path), was, value, "next_boot")
+        for path, _field, value in _rows(kind.field, values, (kind.option,))
+        if (was := _at(found, path)) != value
     )
 
 
@@ -219,7 +194,7 @@ def _edit_device(root: Any, kind: Device, wanted: Wanted) -> None:
             devices.remove(element)
         return
     if element is not None:
-        _write(kind.table, element, wanted)
+        _write(kind.option, kind.field, element, wanted)
         return
     if devices is None:
         devices = root.makeelement("devices", {})
@@ -231,7 +206,7 @@ def _make(kind: Device, wanted: Wanted, *, config: Any | None) -> Any:
     import xml.etree.ElementTree as ET
 
     element = config.makeelement(kind.tag, {}) if config is not None else ET.Element(kind.tag)
-    _write(kind.table, element, created(kind.table, wanted))
+    _write(kind.option, kind.field, element, created(kind.table, wanted))
     return element
 
 
@@ -242,42 +217,43 @@ def _device(root: Any, kind: Device) -> Any | None:
     return next((element for element in devices.findall(kind.tag) if kind.claims(element)), None)
 
 
-def _rows(table: Table, wanted: Mapping[str, Any], path: str) -> Iterator[tuple[str, Field, Any]]:
-    """Yield (path, row, value) of everything that is wanted, at any depth."""
-    for key, field in table.items():
-        value = wanted.get(key)
-        if value is None:
-            continue
-        if field.table is not None and field.at is None:
-            yield from _rows(field.table, value, f"{path}.{key}")
-        else:
-            yield f"{path}.{key}", field, value
+def _at(values: Wanted, path: Sequence[str]) -> Any:
+    """Return the value at a path; None where nothing is."""
+    found: Any = values
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if found != "" else None
+
+
+def _rows(field: Field, wanted: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Field, Any]]:
+    """Yield (path, row, value) of everything that is wanted, at any depth. An empty text is None: it takes away."""
+    if field.at is not None:
+        yield path, field, (None if wanted == "" else wanted)
+    elif field.table is not None:
+        for key, inner in field.table.items():
+            if wanted.get(key) is not None:
+                yield from _rows(inner, wanted[key], (*path, key))
+
+
+def _read_field(field: Field, element: Any) -> Any:
+    if field.at is not None:
+        return field.at.read(element)
+    return (_read(field.table, element) or None) if field.table is not None else None
 
 
 def _read(table: Table, element: Any) -> dict[str, Any]:
-    found = {}
-    for key, field in table.items():
-        if field.at is not None:
-            value = field.at.read(element)
-        else:
-            value = (_read(field.table, element) or None) if field.table is not None else None
-        if value is not None:
-            found[key] = value
-    return found
+    return {key: value for key, field in table.items() if (value := _read_field(field, element)) is not None}
 
 
-def _write(table: Table, element: Any, values: Mapping[str, Any]) -> None:
-    for _path, field, value in _rows(table, values, ""):
-        if field.at is not None:
-            field.at.write(element, value)
+def _write(option: str, field: Field, element: Any, values: Any) -> None:
+    """Write what is not there yet: what is written in another way, and is the same, stays as it is."""
+    for _path, row, value in _rows(field, values, (option,)):
+        if row.at is not None and row.at.read(element) != value:
+            row.at.write(element, value)
 
 
-def unclaimed(table: Table) -> Sequence[str]:
+def unclaimed(field: Field, path: str = "") -> Sequence[str]:
     """Return the rows that have no place or no effect: a guard holds every row of an instance to both."""
-    lacking = []
-    for key, field in table.items():
-        if field.table is not None and field.at is None:
-            lacking += [f"{key}.{inner}" for inner in unclaimed(field.table)]
-        elif field.at is None or field.effect is None:
-            lacking.append(key)
-    return lacking
+    if field.table is not None and field.at is None:
+        return [name for key, inner in field.table.items() for name in unclaimed(inner, f"{path}.{key}".lstrip("."))]
+    return [path] if field.at is None or field.effect is None else []

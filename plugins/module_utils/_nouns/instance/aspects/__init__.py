@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from ..kinds import Aspect
-from . import cpu
+from . import cpu, description, memory, vcpus
 
-ASPECTS: tuple[Aspect, ...] = (cpu.ASPECT,)
+ASPECTS: tuple[Aspect, ...] = (cpu.ASPECT, description.ASPECT, memory.ASPECT, vcpus.ASPECT)

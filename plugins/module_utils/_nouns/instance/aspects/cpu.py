@@ -30,7 +30,7 @@ TOPOLOGY = {
 }
 
 
-def _refuse(root: Any) -> Sequence[Refusal]:
+def _refuse(root: Any, _before: Any) -> Sequence[Refusal]:
     """libvirt refuses a topology that does not hold exactly the vCPUs that there can be at most."""
     topology, vcpu = root.find("cpu/topology"), root.find("vcpu")
     if topology is None or vcpu is None:

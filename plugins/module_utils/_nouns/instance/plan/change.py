@@ -31,9 +31,8 @@ from .volumes import growth_steps, replace_root, require_volumes, volume_steps
 def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, context: Context) -> Work:
     goal = find_pinned(want.node, context) if want.node is not None else current.node
     model, seed = model_of(want, instance_id, context, current, goal if goal in context.have.nodes else current.node)
-    changes = find_changes(current.config, model)
     walked = walk_over(want, current, model)
-    changes += walked.changes
+    changes = [*walked.changes, *find_changes(current.config, model)]
     autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)
     target = target_of_move(want, current, model, context)
@@ -70,7 +69,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     if current.live is not None and power.keeps_running:
         wanted_live = as_far_as_named(want, current.live, model)
         steps += live_steps(current.live, wanted_live)
-        steps += [Step("plug", act.text, {"device": act}) for act in walked.acts]
+        steps += [Step("plug", act.text, {"act": act}) for act in walked.acts]
         changes += [*live_changes(current.live, wanted_live, changes), *walked.drift]
     if current.autostart != autostart:
         changes.append(Change("autostart", current.autostart, autostart))
@@ -128,14 +127,10 @@ def _plan_power(
     if replaced or not is_active or wanted == "stopped":
         now = "stopped" if replaced else current.power
         return Power(wanted, tuple(power_steps(now, wanted, context)), keeps_running=False)
-    named = {
-        "memory": want.memory is not None,
-        "vcpus": want.vcpus is not None,
-        "cloud_init": want.cloud_init is not None or want.nics is not None,
-    }
     known = waiting_for_restart(current.live, model) if current.live is not None else []
     # A call that does not name it neither tells of it nor restarts for it.
-    waiting = tuple(change for change in known if named.get(change.field, True)) + walked.pending
+    names_seed = want.cloud_init is not None or want.nics is not None
+    waiting = walked.pending + tuple(change for change in known if change.field != "cloud_init" or names_seed)
     if waiting and context.consent.allow_restart:
         steps = [*stop_steps(current.power, context), *power_steps("stopped", wanted, context)]
         return Power(wanted, tuple(steps), keeps_running=False, changes=waiting)

@@ -9,7 +9,7 @@ from ...._model.claims import Room
 from ...._model.plan import Change, Step, Work
 from ...._model.rows import Row
 from .. import walk
-from ..spec import Vm
+from ..spec import Vm, options_of
 from .claims import takes_of, uses_of
 from .context import Context
 from .declared import model_of
@@ -52,9 +52,7 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         steps.append(settle_step(instance_id, want, context, settled, f"note that it is {power}"))
     changes = [
         Change("node", None, node),
-        Change("vcpus", None, want.vcpus),
-        Change("memory", None, want.memory),
-        *(Change(path, None, value) for path, value in walk.list_values(want.further)),
+        *(Change(path, None, value) for path, value in walk.list_values(options_of(want))),
         *(change_of_volume(None, volume) for volume in model.labels.volumes),
         *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in named_nics(model)),
         Change("power", None, power),

@@ -15,15 +15,8 @@ from .state import named_nics
 
 
 def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
-    """Return the differences between the definition and the declared state, for people and for planning."""
+    """Return how the definition differs from the declared state in what its disks, NICs and labels are."""
     changes: list[Change] = []
-    for name in ("memory", "vcpus"):
-        if getattr(before, name) != getattr(after, name):
-            changes.append(Change(name, getattr(before, name), getattr(after, name), "next_boot"))
-    if before.held_back != after.held_back and before.memory == after.memory:
-        changes.append(Change("memory", before.memory - before.held_back, after.memory, "next_boot"))
-    if before.description != after.description:
-        changes.append(Change("description", before.description, after.description))
     old, new = before.labels, after.labels
     for name in ("organization", "anti_affinity", "tags", "addresses"):
         if getattr(old, name) != getattr(new, name):
@@ -138,11 +131,8 @@ def where_it_is(value: bool) -> str:
 
 
 def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
-    """Return what the running guest does not have yet."""
+    """Return what the running guest does not have yet of its disks and NICs."""
     waiting = []
-    for name in ("memory", "vcpus"):
-        if getattr(live, name) != getattr(model, name):
-            waiting.append(Change(name, getattr(live, name), getattr(model, name), "next_boot"))
     if find_disk("seed", live) != find_disk("seed", model):
         waiting.append(Change("cloud_init", "as at the last start", "as declared", "next_boot"))
     waiting += [change for change in _compare_interfaces(live, model) if change.when == "next_boot"]

@@ -11,8 +11,7 @@ from ...._model.plan import Step
 from .. import walk
 from ..definition import DomainModel
 from ..definition_writing import edit_domain
-from ..size import find_obstacle
-from ..spec import Vm
+from ..spec import Vm, options_of
 from ..walk import Walked
 from .context import RefusedError
 from .differences import place_of
@@ -21,18 +20,14 @@ from .state import Domain
 
 def walk_over(want: Vm, current: Domain, model: DomainModel) -> Walked:
     """Compare aspects and devices, and refuse what the definition cannot become."""
-    obstacle = find_obstacle(current.xml, model.memory) if current.xml else None
-    if obstacle is not None:
-        raise RefusedError(*obstacle)
-    if current.xml and (want.further or model.vcpus != current.config.vcpus or model.memory != current.config.memory):
-        refusals = walk.refuse(ET.fromstring(edit_domain(current.xml, model)))
+    live = current.live.options if current.live is not None else None
+    walked = walk.compare(current.config.options, live, options_of(want), lambda: ET.fromstring(current.live_xml or ""))
+    if current.xml and walked.changes:
+        refusals = walk.refuse(ET.fromstring(edit_domain(current.xml, model)), ET.fromstring(current.xml))
         if refusals:
             what = "; ".join(f"{refusal.path}: {refusal.what}" for refusal in refusals)
             raise RefusedError(what, " ".join(dict.fromkeys(refusal.remedy for refusal in refusals)))
-    if not want.further:
-        return Walked()
-    live = ET.fromstring(current.live_xml) if current.live_xml else None
-    return walk.compare(ET.fromstring(current.xml), live, want.further)
+    return walked
 
 
 def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:

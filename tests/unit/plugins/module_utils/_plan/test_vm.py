@@ -94,8 +94,9 @@ def test_creation(model: Model) -> None:
     assert (work.kind, work.name, work.node, work.pending, work.loses) == ("instance", "web", "node2", (), ())
     assert [(change.field, change.before, change.after) for change in work.changes] == [
         ("node", None, "node2"),
-        ("vcpus", None, 1),
+        ("description", None, "Front"),
         ("memory", None, 512),
+        ("vcpus", None, 1),
         ("volumes.root.size", None, 1024),
         ("volumes.data.size", None, 64),
         ("nics.nic0.port_group", None, "Production"),

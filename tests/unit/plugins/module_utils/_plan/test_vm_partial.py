@@ -83,7 +83,7 @@ def test_a_call_that_names_nothing_changes_nothing() -> None:
         ({"vcpus": 4}, {"vcpus"}, ["define"]),
         ({"autostart": True}, {"autostart"}, ["autostart"]),
         ({"tags": ()}, {"tags"}, ["define", "label"]),
-        ({"description": ""}, {"description"}, ["define"]),
+        ({"description": ""}, {"description"}, ["define", "plug"]),
         ({"anti_affinity": ""}, {"anti_affinity"}, ["register", "define", "label"]),
         ({"root": Root(size=3072)}, {"volumes.root.size"}, ["grow_volume", "define", "label"]),
         (

@@ -1,0 +1,59 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to a running guest. Each is a type: what plans and what carries out are checked against one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AttachDevice:
+    """element: what the running guest gets."""
+
+    option: str
+    element: Any
+
+    @property
+    def text(self) -> str:
+        return f"attach the {self.option}"
+
+
+@dataclass(frozen=True)
+class DetachDevice:
+    """element: what the running guest has."""
+
+    option: str
+    element: Any
+
+    @property
+    def text(self) -> str:
+        return f"detach the {self.option}"
+
+
+@dataclass(frozen=True)
+class UpdateDevice:
+    """element: what the running guest has, as it should be."""
+
+    option: str
+    element: Any
+
+    @property
+    def text(self) -> str:
+        return f"change the {self.option}"
+
+
+@dataclass(frozen=True)
+class Describe:
+    """description: the new one, None for none."""
+
+    description: str | None
+
+    @property
+    def text(self) -> str:
+        return "set the description"
+
+
+Act = AttachDevice | DetachDevice | UpdateDevice | Describe

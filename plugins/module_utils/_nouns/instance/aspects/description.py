@@ -1,0 +1,15 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people call it, beside its name (libvirt: Domain XML, general metadata)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...._fields.common import DESCRIPTION
+from ..acts import Describe
+from ..kinds import Aspect
+from ..places import Text
+
+ASPECT = Aspect(option="description", row=replace(DESCRIPTION, at=Text("description"), effect="live"), act=Describe)

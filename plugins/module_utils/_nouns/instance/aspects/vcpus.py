@@ -1,0 +1,36 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many virtual CPUs there are (libvirt: Domain XML, CPU allocation)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...._fields.field import Field
+from ..kinds import Aspect
+from ..size import parse_vcpus, write_vcpus
+
+
+class _Vcpus:
+    """Those at the start. The room for more is written with them where nothing hangs on it."""
+
+    def read(self, root: Any) -> int | None:
+        return parse_vcpus(root) if root.find("vcpu") is not None else None
+
+    def write(self, root: Any, value: Any) -> None:
+        write_vcpus(root, value)
+
+
+ASPECT = Aspect(
+    option="vcpus",
+    row=Field(
+        kind="int",
+        create=1,
+        minimum=1,
+        maximum=512,
+        at=_Vcpus(),
+        effect="next_boot",
+        help="The number of virtual CPUs.",
+    ),
+)
