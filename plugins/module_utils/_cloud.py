@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -101,7 +102,7 @@ class Cloud:
         self.unreachable: dict[str, Problem] = {}
         self.nodes: dict[str, NodeEntry] = {}
         self._revision = -1
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, Any] | None = None
         self.refresh_nodes()
 
     def __enter__(self) -> Cloud:
@@ -114,12 +115,22 @@ class Cloud:
                 list(threads.map(lambda connection: connection.close(), opened))
 
     def revision(self) -> int:
-        """Return the registry's revision. What was read of the nodes before it changed is not good any more."""
+        """Return the registry's revision. What was read before it changed is not good any more."""
         revision = self.registry.revision()
         if revision != self._revision:
             self._revision = revision
-            self._known.clear()
+            if self._known is not None:
+                self._known.clear()
         return revision
+
+    @contextlib.contextmanager
+    def reading_once(self) -> Iterator[None]:
+        """Within it, what `known` reads is read once, as long as nobody has decided or finished anything."""
+        self._known = {}
+        try:
+            yield
+        finally:
+            self._known = None
 
     def refresh_nodes(self) -> None:
         """Read the registered nodes again, by name."""
@@ -167,9 +178,9 @@ class Cloud:
         return self.known(f"domains of {node}", lambda: self.hypervisor(node).domains())
 
     def known(self, what: str, read: Callable[[], Result]) -> Result:
-        """Return what `read` returns. It is read once for all nouns of a run, as long as nobody has decided or finished
-        anything: for what is much, and what nearly every noun has to know.
-        """
+        """Return what `read` returns, see `reading_once`: for what is much, and what several nouns have to know."""
+        if self._known is None:
+            return read()
         if what not in self._known:
             self._known[what] = read()
         found: Result = self._known[what]

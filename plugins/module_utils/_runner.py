@@ -125,6 +125,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
                 confirm=module.params["confirm"],
                 apply=not module.check_mode,
             )
+            stack.enter_context(cloud.reading_once())
             order = _deployment.Order(elements, module.params, module.params["earlier_changes"])
             outcome = _deployment.converge_deployment(cloud, order, terms)
             declared = module.params["declared"] or _deployment.declared_power(order)

@@ -18,6 +18,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
@@ -323,6 +324,26 @@ def test_a_thousand(module: Module, calls: Any) -> None:
     assert remote.pop("virDomainGetXMLDesc") == 1000
     assert remote.pop("virConnectListAllDomains") == 10
     assert sum(remote.values()) <= 2 * 20, remote
+
+
+def test_several_nouns_read_the_domains_once_until_somebody_decides(
+    module: Module, small_cloud: Cloud, calls: Any
+) -> None:
+    assert module(**WEB)["changed"]
+
+    def seen() -> int:
+        calls.clear()
+        return len(VmResource().read(small_cloud, (), Options({})).domains)
+
+    with small_cloud.reading_once():
+        assert (seen(), calls["virDomainGetXMLDesc"]) == (1, 2)
+        assert (seen(), calls["virDomainGetXMLDesc"]) == (1, 0)
+        raw(small_cloud, "node1").destroy()
+        raw(small_cloud, "node1").undefine()
+        small_cloud.registry.bump_revision()
+        small_cloud.refresh_nodes()
+        assert seen() == 0
+    assert module(**WEB)["changed"]
 
 
 def copied(xml: str) -> str:
