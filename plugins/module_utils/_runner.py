@@ -12,6 +12,7 @@ import os
 import pwd
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._engine.collector import spare_collector
 from ._engine.defects import as_problem
 from ._engine.diff import render_diff
-from ._engine.own_host import HostWork, converge_on_host
+from ._engine.own_host import HostResult, HostWork, converge_on_host
 from ._fields.argspec import CHANGING, info_arguments, resource_arguments
 from ._fields.field import Table
 from ._model.errors import (
@@ -209,18 +210,38 @@ def run_on_host(arguments: Mapping[str, Any], make: Callable[[AnsibleModule], Ho
     except PextraError as error:
         _fail_on_host(module, begin, error)
         raise
-    for text in result.plan.warnings:
-        module.warn(text)
-    for problem in result.plan.conditions if module.check_mode else ():
-        module.warn(f"{begin.partition(':')[0]}: cannot be known yet: {problem}")
-    actions = result.plan.actions
-    module.exit_json(changed=bool(actions), actions=actions, diff=result.plan.diff, **result.further)
+    _exit_on_host(module, begin.partition(":")[0], result)
+
+
+def run_registry(arguments: Mapping[str, Any], load: Callable[[], Callable[..., Any]]) -> None:
+    """Be the module that makes the registry. It acts on its own host, as the database is, whichever that is.
+
+    `load` imports what takes the options to the work, which needs libraries.
+    """
+    module = RegistryModule(argument_spec=dict(arguments), supports_check_mode=True)
+    work: HostWork[Any] = _load(module, lambda: partial(load(), module.params), _CHANGES)
+    try:
+        with as_problem():
+            result = converge_on_host(work, apply=not module.check_mode, confirm=None)
+    except PextraError as error:
+        fail(module, error.problems)
+    _exit_on_host(module, "registry", result)
 
 
 def require_no_mistakes(mistakes: Sequence[Mistake]) -> None:
     """Raise InvalidInputError for what is wrong with the options, all at once."""
     if mistakes:
         raise InvalidInputError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
+
+
+def _exit_on_host(module: AnsibleModule, where: str, result: HostResult) -> NoReturn:
+    for text in result.plan.warnings:
+        module.warn(text)
+    for problem in result.plan.conditions if module.check_mode else ():
+        module.warn(f"{where}: cannot be known yet: {problem}")
+    actions = result.plan.actions
+    module.exit_json(changed=bool(actions), actions=actions, diff=result.plan.diff, **result.further)
+    raise AssertionError("exit_json returned")
 
 
 def _fail_on_host(module: AnsibleModule, begin: str, error: PextraError) -> NoReturn:
@@ -243,7 +264,7 @@ def fail(module: AnsibleModule, problems: Sequence[Problem], **result: Any) -> N
     raise AssertionError("fail_json returned")
 
 
-def _load(module: AnsibleModule, load: Callable[[], type[Any]], unknown: Mapping[str, Any]) -> Any:
+def _load(module: AnsibleModule, load: Callable[[], Callable[[], Any]], unknown: Mapping[str, Any]) -> Any:
     try:
         resource = load()()
         spare_collector()
@@ -285,13 +306,14 @@ def _open(module: AnsibleModule, stack: ExitStack) -> Cloud | None:
 
 
 def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) -> None:
-    wants = _parse(module.params, resource, plural)
+    from ._engine.noun import Options, parse_all
+
+    wants = parse_all(resource, module.params)
     with ExitStack() as stack:
         cloud = _open(module, stack)
         if cloud is None:
             _exit_unknown(module, "there is no registry yet", _CHANGES)
         from ._engine.converge import Terms, converge, name_holder
-        from ._engine.noun import Options
 
         terms = Terms(
             name_holder(_who(module)),
@@ -306,29 +328,6 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
                 _exit_unknown(module, f"earlier stages would change what it needs ({error.problems[0]})", _CHANGES)
             raise
         _finish(module, resource, plural, wants, result)
-
-
-def _parse(params: Mapping[str, Any], resource: Resource[Any, Any], plural: str) -> list[Any]:
-    """Parse the options of the call into specs; all mistakes at once."""
-    if params[plural] is not None:
-        raws = [(f"{plural}[{index}] ({raw.get('name')})", raw) for index, raw in enumerate(params[plural])]
-    else:
-        raws = [("", {name: params[name] for name in resource.table})]
-    specs: list[Any] = []
-    mistakes: list[Mistake] = []
-    seen: dict[tuple[Any, Any], str] = {}
-    for path, raw in raws:
-        spec, found = resource.parse(raw, path)
-        mistakes += found
-        specs.append(spec)
-        if spec is not None:
-            key = (getattr(spec, "cluster", None), spec.name)
-            if key in seen:
-                mistakes.append(Mistake(f"{path}.name", f'"{spec.name}" is given twice'))
-            seen[key] = path
-    if mistakes:
-        raise InvalidInputError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
-    return specs
 
 
 def _finish(

@@ -42,7 +42,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Values of a module that reads or writes the registry: written by tools/write_module_docs.py
+# Values of a module that makes the registry: written by tools/write_module_docs.py
+actions:
+  description: What was done, or in check mode would be done, in order; one line for each resource and
+    node, or act.
+  returned: success and partial failure
+  type: list
+  elements: str
+  sample:
+    - make the registry at /var/lib/pextra/registry.db
+    - register 14 resources that the nodes carry
 errors:
   description: Every problem, one element each.
   returned: failure
@@ -65,6 +74,12 @@ errors:
       description: What to do.
       type: str
       sample: Check that the node is up and that the network lets the port through.
+unknown:
+  description: V(true) where a check cannot know yet what is there, and what would change; C(msg) says
+    why.
+  returned: in check mode, before the coordinator or what earlier tasks make is there
+  type: bool
+  sample: true
 # End of the values that are written
 registry:
   description: What was found and done.
@@ -81,58 +96,23 @@ registry:
       sample: 0
 """
 
-import os
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import COMMON
-from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_registry
 
-_ARGUMENTS = {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}
+ARGUMENTS = {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}
+
+
+def load() -> Callable[..., Any]:
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.resource import make_work
+
+    return make_work
 
 
 def main() -> None:
-    module = RegistryModule(argument_spec=_ARGUMENTS, supports_check_mode=True)
-    try:
-        from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-        from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry, sqlite_path
-        from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry import resource as registry_resource
-    except ImportError as error:
-        if module.check_mode:
-            module.exit_json(changed=True, unknown=True, msg=f"{error.name} is not installed here yet")
-        module.fail_json(msg=missing_required_lib(str(error.name)))
-        return
-
-    url = module.params["registry"]
-    path = sqlite_path(url)
-    result: dict[str, Any] = {"changed": False}
-    try:
-        if module.check_mode and path is not None and not os.path.exists(path):
-            module.exit_json(changed=True, diff={"before": "", "after": f"a registry at {path}\n"})
-        with ExitStack() as stack:
-            registry = stack.enter_context(Registry(url, create=not module.check_mode))
-            before, after = registry.migrated
-            rebuilt = 0
-            if registry_resource.is_empty(registry) and module.params["nodes"]:
-                cloud = stack.enter_context(Cloud(registry))
-                candidates = [
-                    registry_resource.Candidate(node["name"], node["address"]) for node in module.params["nodes"]
-                ]
-                found = registry_resource.read_nodes(cloud, candidates)
-                rebuilt = len(found.rows)
-                if not module.check_mode:
-                    registry_resource.write(registry, found)
-                result["diff"] = {
-                    "before": "",
-                    "after": "".join(f"{row.kind} {row.name}: {row.id}\n" for row in found.rows),
-                }
-            result["changed"] = before != after or rebuilt > 0
-            result["registry"] = {"schema_version": after, "rebuilt": rebuilt}
-    except PextraError as error:
-        fail(module, error.problems)
-    module.exit_json(**result)
+    run_registry(ARGUMENTS, load)
 
 
 if __name__ == "__main__":

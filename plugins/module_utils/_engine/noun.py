@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from .._cloud import Cloud
 from .._fields.field import Table
+from .._model.errors import InvalidInputError, Problem
 from .._model.mistake import Mistake
 from .._model.plan import Plan, Step, Work
 
@@ -57,3 +58,29 @@ class Resource(Protocol, Generic[Spec, Have]):
 
     def describe(self, wants: Sequence[Spec], have: Have) -> list[dict[str, Any]]:
         """Return the resources as results, in the order of `wants`; all that are known if `wants` is empty."""
+
+
+def parse_all(resource: Resource[Any, Any], params: Mapping[str, Any]) -> list[Any]:
+    """Return the specs of the options of a call: of the one resource, or of the many by the plural. Raises
+    InvalidInputError for all mistakes at once.
+    """
+    many = params[resource.plural]
+    if many is not None:
+        raws = [(f"{resource.plural}[{index}] ({raw.get('name')})", raw) for index, raw in enumerate(many)]
+    else:
+        raws = [("", {name: params[name] for name in resource.table})]
+    specs: list[Any] = []
+    mistakes: list[Mistake] = []
+    seen: dict[tuple[Any, Any], str] = {}
+    for path, raw in raws:
+        spec, found = resource.parse(raw, path)
+        mistakes += found
+        specs.append(spec)
+        if spec is not None:
+            key = (getattr(spec, "cluster", None), spec.name)
+            if key in seen:
+                mistakes.append(Mistake(f"{path}.name", f'"{spec.name}" is given twice'))
+            seen[key] = path
+    if mistakes:
+        raise InvalidInputError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
+    return specs

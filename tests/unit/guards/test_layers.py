@@ -104,7 +104,6 @@ LONG = {
 # File: why it may read check mode. Everything else leaves that to the runner.
 READ_CHECK_MODE = {
     "plugins/module_utils/_runner.py": "the engine of the resource modules",
-    "plugins/modules/pextra_registry.py": "makes the database that the runner works on",
     "plugins/action/pextra_image.py": "copies images to the coordinator before the module runs",
     "plugins/action/pextra_deployment.py": "as pextra_image",
     "plugins/plugin_utils/image_files.py": "as pextra_image",

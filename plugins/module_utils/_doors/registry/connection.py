@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pwd
 import select
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import peewee
+
+from ..._model.errors import Problem, RegistryError
 
 # All are shorter than a lease lives (leases.py), so that a database that hangs costs a run its leases in time.
 CALL_TIMEOUT_S = 12.0
@@ -21,6 +27,42 @@ def sqlite_path(url: str) -> str | None:
     """Return the path of an SQLite registry, None for another database."""
     parts = urlsplit(url)
     return parts.path[1:] if parts.scheme == "sqlite" else None
+
+
+def is_there(path: str) -> bool:
+    """Tell whether there is a registry. Raises RegistryError where this user may not look, which tells nothing."""
+    try:
+        os.stat(path)
+        is_allowed = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        is_allowed = False
+    if not is_allowed:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        raise RegistryError(
+            [
+                Problem(
+                    f"the user {user} may not use the registry at {path}",
+                    "Run as root: become: true in a playbook, -b (--become) on the command line.",
+                )
+            ]
+        )
+    return True
+
+
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+
+
+@contextlib.contextmanager
+def reporting_opening(url: str) -> Iterator[None]:
+    """Raise RegistryError for what goes wrong while the database is opened and its schema is looked at."""
+    try:
+        yield
+    except (peewee.DatabaseError, peewee.InterfaceError, peewee.ImproperlyConfigured, RuntimeError) as error:
+        raise RegistryError(f"the registry at {without_password(url)} cannot be used: {error}") from error
 
 
 def database_of(url: str) -> Any:

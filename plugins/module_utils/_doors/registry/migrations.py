@@ -48,15 +48,20 @@ def read_version(database: Any, tables: Tables) -> int:
     return int(row.value) if row else 0
 
 
+def refuse_newer(version: int) -> None:
+    """Raise RegistryError for a schema of a version that this collection does not know."""
+    if version > len(MIGRATIONS):
+        raise RegistryError(
+            f"the registry has schema version {version}, newer than this collection's {len(MIGRATIONS)}. "
+            "Use the collection's newer version that wrote it."
+        )
+
+
 def migrate(database: Any, tables: Tables) -> tuple[int, int]:
     """Bring the schema to the newest version, one transaction per step. Returns (version before, version after)."""
     fact = tables.fact
     before = read_version(database, tables)
-    if before > len(MIGRATIONS):
-        raise RegistryError(
-            f"the registry has schema version {before}, newer than this collection's {len(MIGRATIONS)}. "
-            "Use the collection's newer version that wrote it."
-        )
+    refuse_newer(before)
     for version, migration in enumerate(MIGRATIONS[before:], before + 1):
         with database.atomic():
             migration(database, tables)

@@ -12,16 +12,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import peewee
 
-from ..._model.errors import Problem, RegistryError
+from ..._model.errors import RegistryError
 from ..._model.registry_url import DEFAULT_URL
 from ..._model.rows import AssociationRow, Row
 from . import migrations
@@ -29,39 +27,20 @@ from .connection import (
     database_of,
     errors_of,
     is_sqlite,
+    is_there,
     open_connection,
+    reporting_opening,
     sqlite_path,
+    without_password,
 )
 from .models import tables_of
 
-__all__ = ["Registry", "sqlite_path"]
+__all__ = ["Registry", "is_there", "sqlite_path"]
 
 _REVISION = "revision"
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())"
 
 Result = TypeVar("Result")
-
-
-def is_there(path: str) -> bool:
-    """Tell whether there is a registry. Raises RegistryError where this user may not look, which tells nothing."""
-    try:
-        os.stat(path)
-        is_allowed = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except PermissionError:
-        is_allowed = False
-    if not is_allowed:
-        user = pwd.getpwuid(os.geteuid()).pw_name
-        raise RegistryError(
-            [
-                Problem(
-                    f"the user {user} may not use the registry at {path}",
-                    "Run as root: become: true in a playbook, -b (--become) on the command line.",
-                )
-            ]
-        )
-    return True
 
 
 class Registry:
@@ -76,21 +55,20 @@ class Registry:
             raise RegistryError(f"there is no registry at {path}. Run the coordinator stage of site.yml first.")
         mask = os.umask(0o077)
         try:
-            self.database = database_of(url)
-            self.tables = tables_of(self.database)
-            open_connection(self.database)
-            if create:
-                self.migrated = migrations.migrate(self.database, self.tables)
-            else:
-                version = migrations.read_version(self.database, self.tables)
-                self.migrated = (version, version)
-                if version != len(migrations.MIGRATIONS):
-                    raise RegistryError(
-                        f"the registry's schema has version {version}, this collection's is "
-                        f"{len(migrations.MIGRATIONS)}. Run the coordinator stage of site.yml first."
-                    )
-        except (peewee.DatabaseError, peewee.InterfaceError, peewee.ImproperlyConfigured, RuntimeError) as error:
-            raise RegistryError(f"the registry at {_without_password(url)} cannot be used: {error}") from error
+            with reporting_opening(url):
+                self.database = database_of(url)
+                self.tables = tables_of(self.database)
+                open_connection(self.database)
+                if create:
+                    self.migrated = migrations.migrate(self.database, self.tables)
+                else:
+                    version = migrations.read_version(self.database, self.tables)
+                    self.migrated = (version, version)
+                    if version != len(migrations.MIGRATIONS):
+                        raise RegistryError(
+                            f"the registry's schema has version {version}, this collection's is "
+                            f"{len(migrations.MIGRATIONS)}. Run the coordinator stage of site.yml first."
+                        )
         finally:
             os.umask(mask)
 
@@ -279,7 +257,7 @@ class Registry:
         except peewee.IntegrityError:
             raise
         except errors_of(self.database) as error:
-            raise RegistryError(f"the registry at {_without_password(self.url)} failed: {error}") from error
+            raise RegistryError(f"the registry at {without_password(self.url)} failed: {error}") from error
 
 
 def _columns(row: Row) -> dict[str, Any]:
@@ -294,8 +272,3 @@ def _columns(row: Row) -> dict[str, Any]:
 
 def _json(attributes: Mapping[str, Any]) -> str:
     return json.dumps(dict(attributes), sort_keys=True)
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url

@@ -6,16 +6,23 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..._cloud import Cloud
+from ..._doors.registry.connection import sqlite_path, without_password
+from ..._doors.registry.look import Found, look_at
 from ..._doors.registry.store import Registry
-from ..._model.errors import Problem, RefusedError
-from ..._model.nouns import KINDS
+from ..._engine.own_host import HostPlan
+from ..._model.errors import Problem
 from ..._model.rows import Row
 from ..instance.definition import DomainModel, parse_domain
 from .rebuild import Carried, Rebuilt, rebuild_registry
+
+# One that nobody else sees: nodes are read through a registry, and there may be none yet.
+_BLANK = "sqlite:///:memory:"
 
 
 @dataclass(frozen=True)
@@ -26,13 +33,103 @@ class Candidate:
     address: str
 
 
-def is_empty(registry: Registry) -> bool:
-    """Tell whether nothing is registered: a new deployment, or a lost registry."""
-    return not registry.rows(*KINDS)
+@dataclass(frozen=True)
+class MakeSchema:
+    """Make the database, or bring its schema to this version."""
+
+    text: str
 
 
-def read_nodes(cloud: Cloud, candidates: Sequence[Candidate]) -> Rebuilt:
-    """Read what the nodes carry. Refuses if some carry our identity and others do not answer.
+@dataclass(frozen=True)
+class Register:
+    """Write what the nodes carry into the registry, which is empty."""
+
+    rebuilt: Rebuilt
+
+    @property
+    def text(self) -> str:
+        count = len(self.rebuilt.rows)
+        return f"register {count} resource{'' if count == 1 else 's'} that the nodes carry"
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """What all nodes carry, and what stands against making a registry of it."""
+
+    rebuilt: Rebuilt
+    refusals: tuple[Problem, ...]
+
+
+class RegistryWork:
+    """The work of pextra_registry. url: the database; candidates: the nodes to rebuild from."""
+
+    def __init__(self, url: str, candidates: Sequence[Candidate]) -> None:
+        self._url = url
+        self._candidates = candidates
+        self._newest = 0
+        self._carried: _Carried | None = None
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        yield
+
+    def plan(self) -> HostPlan[MakeSchema | Register]:
+        found = look_at(self._url)
+        self._newest = found.newest
+        acts: list[MakeSchema | Register] = []
+        before, after = "", ""
+        if found.version != found.newest:
+            acts.append(MakeSchema(self._describe_making(found)))
+            before, after = self._diff_making(found)
+        carried = self._read_once() if found.is_empty and self._candidates else None
+        if carried is not None and carried.rebuilt.rows:
+            acts.append(Register(carried.rebuilt))
+            after += "".join(f"{row.kind} {row.name}: {row.id}\n" for row in carried.rebuilt.rows)
+        return HostPlan(
+            acts=tuple(acts), refusals=carried.refusals if carried is not None else (), before=before, after=after
+        )
+
+    def apply(self, acts: Sequence[MakeSchema | Register]) -> None:
+        with Registry(self._url, create=True) as registry:  # that makes the schema
+            for act in acts:
+                if isinstance(act, Register):
+                    write(registry, act.rebuilt)
+
+    def describe(self, *, applied: bool) -> Mapping[str, Any]:
+        """Return the version of the schema and how many resources were rebuilt, or in a check what they would be."""
+        rebuilt = len(self._carried.rebuilt.rows) if self._carried is not None else 0
+        return {"registry": {"schema_version": self._newest, "rebuilt": rebuilt}}
+
+    def _read_once(self) -> _Carried:
+        """Read the nodes, of which nothing is changed here. An identifier or a secret that is made anew stays so."""
+        if self._carried is None:
+            with Registry(_BLANK, create=True) as blank, Cloud(blank) as cloud:
+                self._carried = read_nodes(cloud, self._candidates)
+        return self._carried
+
+    def _describe_making(self, found: Found) -> str:
+        if found.version:
+            return f"bring the registry's schema from version {found.version} to {found.newest}"
+        return f"make the registry at {self._place}"
+
+    def _diff_making(self, found: Found) -> tuple[str, str]:
+        if found.version:
+            return f"schema version {found.version}\n", f"schema version {found.newest}\n"
+        return "", f"a registry at {self._place}\n"
+
+    @property
+    def _place(self) -> str:
+        return sqlite_path(self._url) or without_password(self._url)
+
+
+def make_work(params: Mapping[str, Any]) -> RegistryWork:
+    """Return the work for the options of pextra_registry."""
+    candidates = [Candidate(node["name"], node["address"]) for node in params["nodes"]]
+    return RegistryWork(params["registry"], candidates)
+
+
+def read_nodes(cloud: Cloud, candidates: Sequence[Candidate]) -> _Carried:
+    """Read what the nodes carry. It is refused if some carry our identity and others do not answer.
 
     Instances on a node that does not answer would be missing, and be made a second time elsewhere.
     """
@@ -41,19 +138,17 @@ def read_nodes(cloud: Cloud, candidates: Sequence[Candidate]) -> Rebuilt:
     found = cloud.on_each([candidate.name for candidate in candidates], lambda node: _read_node(cloud, node))
     rebuilt = rebuild_registry(found.values())
     missing = [cloud.unreachable[candidate.name] for candidate in candidates if candidate.name in cloud.unreachable]
-    if rebuilt.rows and missing:
-        raise RefusedError(
-            [
-                Problem(
-                    "the registry was lost, and cannot be rebuilt without this node, since its instances would be "
-                    f"forgotten: {problem.what}",
-                    f"{problem.remedy} A node that is gone for good is taken out of the inventory first.",
-                    problem.node,
-                )
-                for problem in missing
-            ]
+    refusals = tuple(
+        Problem(
+            "the registry was lost, and cannot be rebuilt without this node, since its instances would be "
+            f"forgotten: {problem.what}",
+            f"{problem.remedy} A node that is gone for good is taken out of the inventory first.",
+            problem.node,
         )
-    return replace(rebuilt, rows=tuple(_complete(row) for row in rebuilt.rows))
+        for problem in missing
+    )
+    rows = tuple(_complete(row) for row in rebuilt.rows)
+    return _Carried(replace(rebuilt, rows=rows), refusals if rows else ())
 
 
 def write(registry: Registry, rebuilt: Rebuilt) -> None:
