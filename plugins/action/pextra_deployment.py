@@ -10,53 +10,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
-from ansible_collections.pextra.cloud.plugins.plugin_utils.image_files import ImageFiles
-from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_tree, shown_progress
+from ansible_collections.pextra.cloud.plugins.plugin_utils.image_files import ImageAction
+from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_tree
 
-_MODULE = "pextra.cloud.pextra_deployment"
 # What has to be there before it is known where images are missing.
 _BEFORE_IMAGES = ("organizations", "datacenters", "clusters", "nodes", "vswitches", "port_groups", "pools")
 
 
-class ActionModule(ImageFiles, ActionBase):  # type: ignore[misc]  # ansible has no types
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        del tmp
-        arguments = dict(self._task.args)
-        checked, files, mirrored, problems = self.look_at_files(arguments.get("images") or [], task_vars)
+class ActionModule(ImageAction):
+    plural = "*"
+
+    def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        checked, files, mirrored, problems = self.look_at_files(arguments.get("images") or [])
         if arguments.get("images"):
             # Those whose files are bad are told below; all others are well without them.
             arguments["images"] = checked
-        try:
-            before: dict[str, Any] = {}
-            absent = [] if self._task.check_mode else self.find_absent(files, mirrored)
-            if absent:
-                first = {name: value for name, value in arguments.items() if name not in ("instances", "volumes")}
-                before = self._converge({**first, "images": []}, task_vars)
-                images = {name: value for name, value in first.items() if name not in _BEFORE_IMAGES}
-                self.stage(absent, lambda: self._expect(images, task_vars))
-                arguments = {name: value for name, value in arguments.items() if name not in _BEFORE_IMAGES}
-            result.update(_joined(before, self._converge(arguments, task_vars), problems))
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        before: dict[str, Any] = {}
+        absent = self.find_absent(files, mirrored)
+        if absent:
+            first = {name: value for name, value in arguments.items() if name not in ("instances", "volumes")}
+            before = self.call({**first, "images": []})
+            self.stage(absent, {name: value for name, value in first.items() if name not in _BEFORE_IMAGES})
+            arguments = {name: value for name, value in arguments.items() if name not in _BEFORE_IMAGES}
+        result = _joined(before, self.call(arguments), problems)
         show_tree(result.get("tree"))
         return result
-
-    def _converge(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        with shown_progress(self, "*"):
-            answer: dict[str, Any] = self._execute_module(_MODULE, arguments, task_vars=task_vars)
-        return answer
-
-    def _expect(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
-        self._task.check_mode = True
-        try:
-            answer = self._execute_module(_MODULE, arguments, task_vars=task_vars)
-        finally:
-            self._task.check_mode = False
-        return [str(action) for action in answer.get("actions") or ()]
 
 
 def _joined(before: dict[str, Any], after: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import ProgressAction
+from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 
 
-class ActionModule(ProgressAction):
+class ActionModule(ModuleAction):
     plural = "vms"

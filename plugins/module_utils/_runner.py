@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is Ansible's in every module: options in, results out; what is between them is the engine (_engine/converge.py).
 
-The only reader of check mode, and the only place where errors become results.
+The only reader of check mode but its counterpart on the controller (plugin_utils/runner.py), and the only place where
+errors become results.
 """
 
 from __future__ import annotations

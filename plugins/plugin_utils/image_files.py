@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.pre
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS, Image
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.trust import from_inline, to_inline
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.trust import mirrored as in_mirror
+from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 
 # More than any signature, public key or list of checksums takes.
 _SMALL = 1024**2
@@ -55,19 +56,10 @@ class Mirrored:
     sha256: str
 
 
-class ImageFiles:
-    """What an action needs that hands images to a module: mixed into an ActionBase."""
+class ImageAction(ModuleAction):
+    """An action that hands images to its module."""
 
-    _task: Any
-    _loader: Any
-    _connection: Any
-    _low_level_execute_command: Any
-    _transfer_file: Any
-    _make_tmp_path: Any
-
-    def look_at_files(
-        self, elements: list[Any], task_vars: dict[str, Any]
-    ) -> tuple[list[Any], list[LocalFile], list[Mirrored], list[Problem]]:
+    def look_at_files(self, elements: list[Any]) -> tuple[list[Any], list[LocalFile], list[Mirrored], list[Problem]]:
         """Return the elements with the digests of their files, the files, and all that is wrong with them.
 
         Elements with mistakes are passed on as they are: the module names all of them.
@@ -76,35 +68,35 @@ class ImageFiles:
         files: list[LocalFile] = []
         mirrored: list[Mirrored] = []
         problems: list[Problem] = []
-        with DigestCache(is_read_only=self._task.check_mode) as digests:
+        with DigestCache(is_read_only=not self.applies) as digests:
             for element in elements:
                 image = _parse(element)
                 if image is None or image.state != "present":
                     checked.append(element)
                     continue
                 try:
-                    given = {**element, **self._read_small(image, task_vars)}
+                    given = {**element, **self._read_small(image)}
                     if image.source and not is_url(image.source):
-                        found = self._look_at(image, digests, task_vars)
+                        found = self._look_at(image, digests)
                         files.append(found)
                         given |= {"source": found.path, "sha256": found.sha256}
                     elif image.source and image.sha256:
                         directories = [mirror for mirror in image.mirrors or () if not is_url(mirror)]
-                        paths = tuple(self._resolve(in_mirror(one, image.source), task_vars) for one in directories)
+                        paths = tuple(self._resolve(in_mirror(one, image.source)) for one in directories)
                         mirrored += [Mirrored(image.name, paths, image.sha256)] if paths else []
                     checked.append(given)
                 except PextraError as error:
                     problems += error.problems
         return checked, files, mirrored, problems
 
-    def _read_small(self, image: Image, task_vars: dict[str, Any]) -> dict[str, str]:
+    def _read_small(self, image: Image) -> dict[str, str]:
         """Return the options that name a small file of the controller, with what is in it instead."""
         found = {}
         for option in ("signature", "signing_key", "checksums"):
             value = getattr(image, option)
             if value is None or is_url(value) or from_inline(value) is not None:
                 continue
-            path = self._resolve(value, task_vars)
+            path = self._resolve(value)
             try:
                 with open(path, "rb") as file:
                     content = file.read(_SMALL + 1)
@@ -122,9 +114,9 @@ class ImageFiles:
             found[option] = to_inline(content)
         return found
 
-    def _look_at(self, image: Image, digests: DigestCache, task_vars: dict[str, Any]) -> LocalFile:
+    def _look_at(self, image: Image, digests: DigestCache) -> LocalFile:
         label = f"image {image.name}"
-        path = self._resolve(image.source or "", task_vars)
+        path = self._resolve(image.source or "")
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
@@ -157,19 +149,23 @@ class ImageFiles:
             )
         return LocalFile(image.name, path, sha256, status.st_size)
 
-    def _resolve(self, source: str, task_vars: dict[str, Any]) -> str:
-        base = task_vars.get("inventory_dir") or self._loader.get_basedir()
+    def _resolve(self, source: str) -> str:
+        base = self.variables.get("inventory_dir") or self._loader.get_basedir()
         return os.path.realpath(os.path.join(base, os.path.expanduser(source)))
 
     def find_absent(self, files: Sequence[LocalFile], mirrored: Sequence[Mirrored]) -> list[LocalFile | Mirrored]:
-        """Return what is not in the coordinator's cache. A converged cloud costs this one look."""
+        """Return what is not in the coordinator's cache, and could be copied there: in a check nothing. A converged
+        cloud costs this one look.
+        """
+        if not self.applies:
+            return []
         cached = self._read_cache() if files or mirrored else {}
         absent: list[LocalFile | Mirrored] = [file for file in files if cached.get(file.sha256) != file.size]
         return absent + [one for one in mirrored if one.sha256 not in cached]
 
-    def stage(self, absent: Sequence[LocalFile | Mirrored], expect: Callable[[], Iterable[str]]) -> None:
-        """Copy to the coordinator's cache what is needed. expect: what the module would do, asked in check mode."""
-        actions = list(expect())
+    def stage(self, absent: Sequence[LocalFile | Mirrored], arguments: dict[str, Any]) -> None:
+        """Copy to the coordinator's cache what the module needs of it. arguments: those that tell it of the images."""
+        actions = self.expect(arguments)
         staged: set[str] = set()
         with DigestCache() as digests:
             for one in absent:

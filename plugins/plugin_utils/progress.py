@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Progress of a module that works for long, shown while it works.
 
-The module writes how far it is to a file on the coordinator (module_utils/_progress.py). A thread beside the action
-reads it over the connection that is open anyway. What takes less than `FIRST_AFTER_S` shows nothing and costs nothing.
+The module writes how far it is to a file on the coordinator (module_utils/_engine/progress.py). A thread beside the
+action reads it over the connection that is open anyway. What takes less than `FIRST_AFTER_S` shows nothing and costs
+nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.progress import DIRECTORY
 
@@ -29,19 +29,6 @@ _SHOW = (
 )
 
 display = Display()
-
-
-class ProgressAction(ActionBase):  # type: ignore[misc]  # ansible has no types
-    """Runs the module of the action's name, and shows its progress. plural: the noun in the progress's name."""
-
-    plural: str
-
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        del tmp
-        with shown_progress(self, self.plural):
-            result.update(self._execute_module(task_vars=task_vars))
-        return result
 
 
 @contextlib.contextmanager
