@@ -131,7 +131,7 @@ def render_values(name: str, kind: str) -> str:
     one = noun.one or noun_name
     if name.endswith("_info"):
         # What refers to the one refers there to each of many.
-        told = _read(noun_name, (f"RV({one}.", f"RV({noun.many}[]."))
+        told = _read_noun(noun_name, (f"RV({one}.", f"RV({noun.many}[]."))
         found = {
             "description": f"The {noun.words} that were found.",
             "returned": "success",
@@ -140,7 +140,7 @@ def render_values(name: str, kind: str) -> str:
             "contains": {**told["contains"], **told.get("reading", {})},
         }
         return _dump({noun.many: found, **values})
-    told = _read(noun_name)
+    told = _read_noun(noun_name)
     contains = {**told["contains"], **told.get("changing", {})}
     values[one] = {
         "description": told["description"],
@@ -156,6 +156,27 @@ def render_values(name: str, kind: str) -> str:
         "contains": contains,
     }
     return _dump(values)
+
+
+def _read_noun(name: str, replace: tuple[str, str] = ("", "")) -> Any:
+    """Return what is told of a noun; of an instance its aspects and kinds of device as well, from their rows."""
+    told = _read(name, replace)
+    if name == "vm":
+        from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import OPTIONS
+
+        further = {key: _document_value(field) for key, field in OPTIONS.items() if key not in told["contains"]}
+        told["contains"] |= further
+    return told
+
+
+def _document_value(field: Any) -> dict[str, Any]:
+    # What follows the first sentence is about giving it.
+    entry: dict[str, Any] = {"description": re.split(r"(?<=[.]) (?=[A-Z])", field.help)[0]}
+    entry["returned"] = "when the definition says something of it"
+    entry["type"] = "int" if field.kind == "size" else field.kind
+    if field.table is not None:
+        entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
+    return entry
 
 
 def _not_required(entry: dict[str, Any]) -> dict[str, Any]:

@@ -137,6 +137,41 @@ vms:
           elements: str
           sample:
             - 172.20.0.11/24
+    cpu:
+      description: The processor as the guest sees it.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        topology:
+          description: How its vCPUs are laid out.
+          returned: when the definition says something of it
+          type: dict
+          contains:
+            sockets:
+              description: The number of sockets.
+              returned: when the definition says something of it
+              type: int
+            cores:
+              description: The number of cores in each socket.
+              returned: when the definition says something of it
+              type: int
+            threads:
+              description: The number of threads of each core.
+              returned: when the definition says something of it
+              type: int
+    watchdog:
+      description: A watchdog.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+        action:
+          description: What happens to a guest that no longer answers.
+          returned: when the definition says something of it
+          type: str
 unreachable_nodes:
   description: The nodes that did not answer, and why, as in RV(errors).
   returned: success

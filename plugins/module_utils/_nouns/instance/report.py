@@ -32,6 +32,8 @@ def describe_instance(
         return item
     model = domain.config
     nics = model.labels.nics
+    # Of aspects and kinds of device, as their tables have it: only what the definition says.
+    item |= model.further
     return item | {
         "vcpus": model.vcpus,
         "memory": model.memory,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.report import describe_instance
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from instance_model import Model, acts, whole
 
@@ -47,3 +48,18 @@ def test_a_new_instance_has_a_slot_for_it() -> None:
     ports = [one.guest("web")[1].xml.count("pcie-root-port") for one in (model, other)]
     assert ports[1] == ports[0] + 1
     assert 'model="i6300esb" action="reset"' in watchdogs(other)[0]
+
+
+def test_it_is_told() -> None:
+    model = Model.fresh()
+    model.converge(WEB)
+
+    def told() -> Any:
+        have = model.have
+        ((domain,),) = have.domains.values()
+        (row,) = have.rows("instance", domain.config.labels.cluster)
+        return describe_instance(row, domain, {}, {}).get("watchdog")
+
+    assert told() is None
+    model.converge(call(action="pause"))
+    assert told() == {"model": "i6300esb", "action": "pause"}
