@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 # These are nobody's own, neither a node's nor a guest's.
@@ -27,8 +28,12 @@ REFUSED_RANGES: dict[str, tuple[str, ...]] = {
 }
 
 
+# Thousands of addresses are held against the same few.
+_network = lru_cache(maxsize=64)(ip_network)
+
+
 def find_range(address: IPv4Address | IPv6Address, ranges: Mapping[str, tuple[str, ...]]) -> str | None:
     """Return the kind of the first range that an address lies in, None if it lies in none."""
     return next(
-        (kind for kind, networks in ranges.items() if any(address in ip_network(text) for text in networks)), None
+        (kind for kind, networks in ranges.items() if any(address in _network(text) for text in networks)), None
     )

@@ -10,9 +10,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 _SHOWN = 80
 _FEW = 32
+_COMPARED = 3
 _TELLING = 3
 
 
@@ -68,7 +70,10 @@ def _find_nearest(word: str, known: tuple[str, ...]) -> str | None:
     slips = _list_slips(known)
     near = next((slips[one] for one in _leave_one_out(word) if one in slips), None)
     if near is None and len(known) <= _FEW:
-        near = next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.5)), None)
+        # Thousands of different wrong words are only compared with what has the most of their pairs of letters.
+        pairs = _list_pairs(word)
+        alike = sorted(known, key=lambda name: -len(pairs & _list_pairs(name)))[:_COMPARED]
+        near = next(iter(difflib.get_close_matches(word, alike, n=1, cutoff=0.5)), None)
     if near is not None or len(word) < _TELLING:
         return near
     # "Prod" for "Production" is too short a part of it to be alike by letters.
@@ -76,6 +81,11 @@ def _find_nearest(word: str, known: tuple[str, ...]) -> str | None:
     place = bisect_left(names, (start, ""))
     begun = [name for lower, name in names[place : place + 2] if lower.startswith(start)]
     return begun[0] if len(begun) == 1 else None
+
+
+@lru_cache(maxsize=1024)
+def _list_pairs(word: str) -> frozenset[str]:
+    return frozenset(first + second for first, second in pairwise(word.lower()))
 
 
 @lru_cache(maxsize=64)

@@ -71,6 +71,12 @@ def pools(count: int) -> dict[str, Any]:
             5000,
             id="wrong nodes",
         ),
+        pytest.param(
+            lambda: {"pextra_instances": [{**one, f"memroy{n}": 1} for n, one in enumerate(instances(10_000))]},
+            100,
+            10_000,
+            id="misspelt keys",
+        ),
     ],
 )
 def test_large_documents(make: Callable[[], dict[str, Any]], nodes: int, mistakes: int) -> None:
