@@ -46,6 +46,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 
 INDEX = "pextra_index"
+# What Ansible itself gives is as long as the inventory is, and to look at a part of it templates all of that.
+_OF_ANSIBLE = frozenset({"groups", "hostvars", "play_hosts", "vars"})
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
@@ -65,15 +67,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         groups = variables.get("groups", {})
         node_names = [str(name) for name in groups.get(GROUP, ())]
         extent = Extent()
-        variables = _bounded(variables, extent)
-        raw_hosts = {name: _bounded(hostvars.raw_get(name), extent) for name in node_names}
+        left_out: dict[str, str] = {}
+        variables = _bounded(variables, extent, left_out)
+        raw_hosts = {name: _bounded(hostvars.raw_get(name), extent, left_out) for name in node_names}
 
         # A templar of our own: its variables change with every replica of an instance.
         templar = Templar(loader=self._loader, variables={**variables, INDEX: 1})
         values = {
             name: _template(variables[name], templar) for name in DOCUMENT if name in variables and name != VARIABLE
         }
-        hosts = _read_hosts(raw_hosts, hostvars)
+        # Not by hostvars, which templates all that a host has to give one variable of it.
+        templars = {
+            name: Templar(loader=self._loader, variables={**raw, "hostvars": hostvars})
+            for name, raw in raw_hosts.items()
+        }
+        hosts = _read_hosts(raw_hosts, templars)
         mistakes = _find_misplaced(variables, raw_hosts)
         elements = _Elements(variables.get(VARIABLE), templar)
         deployment = read_deployment(
@@ -96,10 +104,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
             ),
             _check_file,
         )
-        mistakes += _find_role_mistakes(variables, templar, raw_hosts, hostvars)
+        mistakes += _find_role_mistakes(variables, templar, raw_hosts, templars)
         positions = Positions(variables, raw_hosts)
         mistakes = [
-            _place(mistake, positions)
+            _place(_blame(mistake, left_out), positions)
             for mistake in sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
         ]
         for warning in deployment.warnings:
@@ -184,28 +192,38 @@ class _Elements:
         return self._whole[1]
 
 
-def _bounded(variables: Mapping[str, Any], extent: Extent) -> dict[str, Any]:
-    """Return the variables, without those of the deployment that nothing could walk to their end."""
-    problems = {
-        str(name): extent.find_problem(value) for name, value in variables.items() if str(name).startswith("pextra_")
-    }
-    unreadable = {name: Unreadable(problem) for name, problem in problems.items() if problem is not None}
-    return {**variables, **unreadable}
+def _bounded(variables: Mapping[str, Any], extent: Extent, left_out: dict[str, str]) -> dict[str, Any]:
+    """Return the variables without those that nothing could walk to their end.
+
+    Also without other people's, since a template of the deployment may name one: left_out is given why, by the name.
+    """
+    bounded = dict(variables)
+    for name, value in variables.items():
+        if name in _OF_ANSIBLE or str(name).startswith("ansible_"):
+            continue
+        problem = extent.find_problem(value)
+        if problem is None:
+            continue
+        if str(name).startswith("pextra_"):
+            bounded[name] = Unreadable(problem)
+        else:
+            del bounded[name]
+            left_out[str(name)] = problem
+    return bounded
 
 
-def _read_hosts(raw_hosts: Mapping[str, Mapping[str, Any]], hostvars: Any) -> list[InventoryHost]:
+def _blame(mistake: Mistake, left_out: Mapping[str, str]) -> Mistake:
+    """Say of a template that reads what was left out that this is the reason."""
+    for name, problem in left_out.items():
+        if f"'{name}' is undefined" in mistake.problem:
+            return replace(mistake, problem=f"its template reads {name}, which {problem}")
+    return mistake
+
+
+def _read_hosts(raw_hosts: Mapping[str, Mapping[str, Any]], templars: Mapping[str, Templar]) -> list[InventoryHost]:
     hosts: list[InventoryHost] = []
     for name, raw in raw_hosts.items():
-        of_host = hostvars[name]
-        values: dict[str, Any] = {}
-        for variable in (*HOST, "ansible_host"):
-            if isinstance(raw.get(variable), Unreadable):
-                values[variable] = raw[variable]
-                continue
-            try:
-                values[variable] = make_plain(of_host.get(variable))
-            except AnsibleError as error:
-                values[variable] = Unreadable(_describe(error))
+        values = {variable: _template(raw.get(variable), templars[name]) for variable in (*HOST, "ansible_host")}
         facts = raw.get("ansible_facts") or {}
         address = values.get("pextra_address") or values.get("ansible_host")
         default = facts.get("default_ipv4") or {}
@@ -241,7 +259,7 @@ def _find_role_mistakes(
     variables: Mapping[str, Any],
     templar: Templar,
     raw_hosts: Mapping[str, Mapping[str, Any]],
-    hostvars: Any,
+    templars: Mapping[str, Templar],
 ) -> list[Mistake]:
     """Judge what the inventory gives to roles. What has no value before facts are gathered is left to the roles."""
     known = {**_read_argument_specs(), **ROLE_VARIABLES}
@@ -249,13 +267,11 @@ def _find_role_mistakes(
     given = {name: _template(variables[name], templar) for name in table if name in variables}
     mistakes = find_role_mistakes(table, _readable(given))
     for host, raw in raw_hosts.items():
-        own: dict[str, Any] = {}
-        for name in table:
-            if name in raw and not _is_same(raw[name], variables.get(name)):
-                try:
-                    own[name] = make_plain(hostvars[host].get(name))
-                except AnsibleError:
-                    continue
+        own = {
+            name: _template(raw[name], templars[host])
+            for name in table
+            if name in raw and not _is_same(raw[name], variables.get(name))
+        }
         mistakes += find_role_mistakes(table, _readable(own), partial(host_path, host))
     return mistakes
 

@@ -442,3 +442,13 @@ def test_the_inventory_of_the_lab_is_correct(tmp_path: Path) -> None:
     assert run.code == 0, run.output
     assert len(run.instances) >= 8
     assert [each["name"] for each in run.instances if each["power"] == "stopped"] == ["archive"]
+
+
+def test_a_template_of_more_than_anyone_can_walk(site: Path) -> None:
+    """It is not the deployment's own variable that its aliases make a billion values of."""
+    rows = "".join(f"v{n}: &v{n} [{', '.join([f'*v{n - 1}'] * 9)}]\n" for n in range(1, 10))
+    write(site, f"v0: &v0 [x, x]\n{rows}pextra_instances:\n  - {{name: web, tags: '{{{{ v9 }}}}'}}\n")
+    run = validate(site)
+    (mistake,) = run.result["mistakes"]
+    assert mistake["path"] == "pextra_instances[0] (web).tags"
+    assert mistake["problem"].startswith("its template reads v9, which stands for more than 1,000,000 values")
