@@ -30,7 +30,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec impo
     parse_pool_spec,
 )
 
-ROOT = Path(__file__).resolve().parents[5]
+ROOT = Path(__file__).resolve().parents[6]
 KEY = "QVFBZ2V4YW1wbGVrZXlleGFtcGxla2V5ZXhhbX==".replace("==", "") + "=="
 IQN = "iqn.2026-01.com.example:storage"
 ISCSI = {"host": "192.0.2.9", "target": IQN}

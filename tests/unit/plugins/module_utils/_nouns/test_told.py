@@ -11,9 +11,6 @@ from typing import Any
 import instance_model
 import network_model
 import pytest
-import test_hierarchy as of_hierarchy
-import test_image as of_image
-import test_pool as of_pool
 import volume_model
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
@@ -34,6 +31,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan i
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 from guards.project import returned
+
+from .hierarchy import test_hierarchy as of_hierarchy
+from .image import test_image as of_image
+from .pool import test_pool as of_pool
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
 

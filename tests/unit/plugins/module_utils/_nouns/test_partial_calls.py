@@ -10,11 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import test_hierarchy as of_hierarchy
-import test_image as of_image
-import test_node as of_node
-import test_pool as of_pool
-import test_pool_sources as of_source
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import REQUIRED, Field, Table
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
@@ -42,6 +37,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_model import Model as NetworkModel
 from volume_model import Model as VolumeModel
+
+from .hierarchy import test_hierarchy as of_hierarchy
+from .image import test_image as of_image
+from .node import test_node as of_node
+from .pool import test_pool as of_pool
+from .pool import test_pool_sources as of_source
 
 Planner = Callable[[Any], Plan]
 TWO_OF_ALL = replace(
