@@ -176,6 +176,8 @@ def _document_value(field: Any) -> dict[str, Any]:
     entry["type"] = "int" if field.kind == "size" else field.kind
     if field.table is not None:
         entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
+    else:
+        entry["sample"] = field.made if field.made is not None else (field.choices or (field.minimum,))[0]
     return entry
 
 

@@ -604,14 +604,17 @@ vm:
               description: The number of sockets.
               returned: when the definition says something of it
               type: int
+              sample: 1
             cores:
               description: The number of cores in each socket.
               returned: when the definition says something of it
               type: int
+              sample: 1
             threads:
               description: The number of threads of each core.
               returned: when the definition says something of it
               type: int
+              sample: 1
     watchdog:
       description: A watchdog.
       returned: when the definition says something of it
@@ -621,10 +624,12 @@ vm:
           description: Its model.
           returned: when the definition says something of it
           type: str
+          sample: i6300esb
         action:
           description: What happens to a guest that no longer answers.
           returned: when the definition says something of it
           type: str
+          sample: reset
 vms:
   description: The instances, in the order in which they were given.
   returned: success and partial failure, when many were given

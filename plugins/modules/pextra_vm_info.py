@@ -151,14 +151,17 @@ vms:
               description: The number of sockets.
               returned: when the definition says something of it
               type: int
+              sample: 1
             cores:
               description: The number of cores in each socket.
               returned: when the definition says something of it
               type: int
+              sample: 1
             threads:
               description: The number of threads of each core.
               returned: when the definition says something of it
               type: int
+              sample: 1
     watchdog:
       description: A watchdog.
       returned: when the definition says something of it
@@ -168,10 +171,12 @@ vms:
           description: Its model.
           returned: when the definition says something of it
           type: str
+          sample: i6300esb
         action:
           description: What happens to a guest that no longer answers.
           returned: when the definition says something of it
           type: str
+          sample: reset
 unreachable_nodes:
   description: The nodes that did not answer, and why, as in RV(errors).
   returned: success

@@ -12,12 +12,14 @@ import instance_model
 import network_model
 import pytest
 import volume_model
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import NodeHave
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.resource import NodeResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.organization.resource import TenantResource
@@ -57,8 +59,14 @@ def networks() -> Any:
 def instances() -> Any:
     model = instance_model.Model.fresh()
     nic = Nic(name="nic0", port_group="Production", addresses=("172.20.0.11/24",))
-    model.converge(Vm(name="web", image="tiny", root=Root(pool="local", size=1024), nics=(nic,), tags=("front",)))
+    root, further = Root(pool="local", size=1024), {kind.option: made(kind.field) for kind in KINDS}
+    model.converge(Vm(name="web", image="tiny", root=root, nics=(nic,), tags=("front",), further=further))
     return model.have
+
+
+def made(field: Field) -> Any:
+    """Return a value that a new one gets; of a table one of each row."""
+    return {key: made(inner) for key, inner in field.table.items()} if field.table is not None else field.made
 
 
 def volumes() -> Any:
