@@ -64,7 +64,7 @@ def test_removal_is_refused_without_consent_and_while_declared(cloud: Site, ceph
     number = second_osd(ceph, "node3")
     refused = cloud.run("-e", f"osd={number}", playbook=REMOVE)
     assert refused.code != 0
-    assert f"osd.{number} on node3 would be destroyed" in refused.output
+    assert f"this would destroy osd.{number} on node3" in refused.output
     unnamed = cloud.run("-e", "confirm=DESTROY", playbook=REMOVE)
     assert unnamed.code != 0
     assert "Say which OSD leaves" in unnamed.output
