@@ -14,7 +14,7 @@ from ..._model.errors import BusyError, HypervisorError, Problem
 from ..._model.ids import uuid_of
 from ..._model.rows import Row
 from ..pool.kinds import KINDS, volume_place
-from ..volume.reading import look_again
+from ..pool.looking import look_again
 from .plan.state import Site, User
 from .versions import Version
 

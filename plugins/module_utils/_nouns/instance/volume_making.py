@@ -18,8 +18,8 @@ from ..._model.errors import HypervisorError, PextraError
 from ..._model.rows import Row
 from ..pool.blocks import create_raw, require_way, write_blocks
 from ..pool.kinds import KINDS
+from ..pool.looking import look_again
 from ..volume.definition import render_volume
-from ..volume.reading import look_again
 from .doubts import find_doubtful_pools
 from .plan.state import NodeState, VmHave
 from .spec import Vm

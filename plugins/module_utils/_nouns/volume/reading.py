@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +16,6 @@ from ..._cloud import Cloud
 from ..._doors.bounded import TooLateError, bounded
 from ..._doors.host.blocks import open_disk
 from ..._doors.libvirt.domains import DomainRecord
-from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import (
     BusyError,
     HypervisorError,
@@ -28,6 +26,7 @@ from ..._model.names import find_standalones, parse_standalone
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy
 from ..instance.definition import parse_domain
+from ..pool.looking import look_again
 from .attached import parse_attachments
 from .definition import VolumeFacts, parse_volume
 from .forms import BLOCK_FORMATS
@@ -42,7 +41,6 @@ from .state import (
 
 _LOOK_TIMEOUT_S = 300.0
 _READ_TIMEOUT_S = 10.0
-_POLL_EVERY_S = 0.25
 # Inspecting a file takes a moment; one on a dead mount takes for ever.
 _FILE_TIMEOUT_S = 30.0
 
@@ -245,21 +243,3 @@ def require_form(cloud: Cloud, node: str, pool: Row, volume: str, stated: str, l
 def _look_at_form(cloud: Cloud, node: str, pool: Row, volume: str) -> VolumeFacts:
     texts = cloud.hypervisor(node).describe_volumes(pool.name, lambda name: name == volume)
     return _parse(cloud, pool, texts).get(volume) or VolumeFacts(name=volume, format="", capacity=0, allocation=0)
-
-
-def look_again(hypervisor: Hypervisor, pool: str, label: str, timeout_s: float) -> None:
-    """Let libvirt look at a pool. While it makes a volume there, for whomever, it refuses to, and is asked again.
-
-    Raises BusyError past the time limit: its list may be old.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            hypervisor.refresh_pool(pool)
-        except BusyError as error:
-            if time.monotonic() >= deadline:
-                what = f"libvirt has been making another volume in storage pool {pool} for {timeout_s:g} s"
-                raise BusyError([Problem(what, "Run again when it is done.", hypervisor.node, label)]) from error
-            time.sleep(_POLL_EVERY_S)
-        else:
-            return

@@ -16,11 +16,12 @@ from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..hierarchy.reading import read_hierarchy
 from ..instance.slots import has_free_slot
+from ..pool.looking import look_again
 from . import apply as making
 from .attached import Attachment, render_attachment
 from .places import kind_of
 from .plan import plan_volumes
-from .reading import look_again, read_volumes
+from .reading import read_volumes
 from .report import describe_leftovers, describe_volumes
 from .spec import FIELDS, Volume, parse_volume
 from .state import VolumeHave

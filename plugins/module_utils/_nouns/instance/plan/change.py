@@ -92,7 +92,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps.append(settle_step(instance_id, want, context, settled, text))
     if power.wanted != current.power:
         changes.append(Change("power", current.power, power.wanted))
-    return Work(
+    work = Work(
         kind="instance",
         name=want.name,
         id=instance_id,
@@ -101,6 +101,11 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         changes=tuple(dict.fromkeys([*changes, *power.changes])),
         pending=power.pending,
         loses=loses,
+    )
+    if not steps:
+        return work  # nobody asks what it would use
+    return replace(
+        work,
         uses=uses_of(model, (current.node, *([target] if target else [])), context),
         takes=takes_of(model, context),
         room=room_of(model, current, power.wanted, context.have.nodes[target or current.node]),
