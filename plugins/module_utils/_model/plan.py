@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .claims import Claim, Room
 from .errors import Problem
+from .rows import Row
 
 When = Literal["live", "next_boot", "replace"]
 
@@ -87,6 +88,26 @@ class Work:
     @property
     def label(self) -> str:
         return self.key + (f" on {self.node}" if self.node else "")
+
+
+def work_on(
+    row: Row,
+    steps: Sequence[Step],
+    changes: Sequence[Change] = (),
+    *,
+    node: str | None = None,
+    loses: Sequence[str] = (),
+) -> Work:
+    """Return the work on what is registered, or is going to be."""
+    return Work(
+        kind=row.kind,
+        name=row.name,
+        id=row.id,
+        node=node,
+        steps=tuple(steps),
+        changes=tuple(changes),
+        loses=tuple(loses),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
