@@ -98,9 +98,7 @@ DOORS = {
 }
 # File: why it holds more than LONGEST lines of code.
 LONGEST = 300
-LONG = {
-    "plugins/module_utils/_nouns/vswitch/plan.py": "one class, whose parts share what is taken on each node",
-}
+LONG: dict[str, str] = {}
 # The runners: of modules, and of actions that have one. They alone read check mode, without an exception.
 RUNNERS = {"plugins/module_utils/_runner.py", "plugins/plugin_utils/runner.py"}
 # By each of these names Ansible tells whether it is a check.

@@ -16,7 +16,7 @@ from ..._model.errors import PextraError
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from .labels import is_ours, uplink_port
-from .plan import plan_vswitches
+from .plan.planning import plan_vswitches
 from .reading import (
     Forgetting,
     describe_cluster,

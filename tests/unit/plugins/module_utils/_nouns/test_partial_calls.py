@@ -32,7 +32,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group imp
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume import spec as volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch import spec as vswitch
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan.planning import plan_vswitches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_model import Model as NetworkModel

@@ -29,7 +29,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.res
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.resource import VolumeResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan.planning import plan_vswitches
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 from guards.project import returned

@@ -13,7 +13,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan.planning import plan_vswitches
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import NetworkState
 from network_model import Model, Node

@@ -26,7 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.labels
     networks_from_labels,
     uplink_port,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan.planning import plan_vswitches
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import NetworkState
 from network_model import CLUSTER, NODES, Model, Node

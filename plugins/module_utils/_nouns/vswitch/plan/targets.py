@@ -1,0 +1,72 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a vSwitch is to be, its references resolved. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...._model.errors import Problem
+from ...._model.ids import is_id, new_id
+from ...._model.mistake import suggest
+from ...._model.plan import Change
+from ...._model.rows import Row
+from ...hierarchy.plan import find
+from ..labels import KIND, LABEL
+from ..spec import FIELDS, Vswitch
+from ..state import NetworkHave, names_of
+from .context import Target
+
+
+def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> Target | Problem:
+    """Return what a want means. row: as it is registered. What is not said stays as it is."""
+    known = have.nodes_of(cluster.id)
+    nodes = [node for name in want.nodes or () if (node := find(name, known))]
+    if want.nodes is None:
+        nodes = known if row is None else [node for node in known if node.id in row.attributes["nodes"]]
+    for name in want.nodes or ():
+        if find(name, known) is None:
+            hint = suggest(name, [node.name for node in known])
+            return Problem(f'"{name}" is not a node of {cluster.name}.{hint}', resource=f"{KIND} {want.name}")
+    before = row.attributes if row else {}
+    # The first is the preferred one; the order of the others means nothing.
+    uplinks = tuple(before.get("uplinks", ()) if want.uplinks is None else want.uplinks)
+    id_ = row.id if row else find_carried_id(want.name, cluster, have) or new_id(KIND)
+    attributes = {
+        "uplinks": list(uplinks[:1]) + sorted(uplinks[1:]),
+        "bond_mode": want.bond_mode or before.get("bond_mode") or FIELDS["bond_mode"].made,
+        "nodes": sorted(node.id for node in nodes),
+        "description": before.get("description") if want.description is None else want.description,
+    }
+    return Target(
+        Row(id_, KIND, want.name, cluster.id, attributes),
+        tuple(sorted({node.name for node in nodes})),
+        frozenset(uplinks),
+    )
+
+
+def find_carried_id(name: str, cluster: Row, have: NetworkHave) -> str | None:
+    """Return the identifier that bridges of this name carry, where the registry has lost it."""
+    for node in have.nodes_of(cluster.id):
+        state = have.states.get(node.name)
+        bridge = state.switch.bridges.get(name) if state else None
+        label = bridge.labels.get(LABEL, "") if bridge else ""
+        if is_id(label, KIND) and find(label, have.vswitches) is None:
+            return label
+    return None
+
+
+def list_changes(row: Row | None, new: Row, have: NetworkHave) -> list[Change]:
+    """Return in what a vSwitch will differ from what is registered. What is new and empty is not worth telling."""
+    before = _shown(row, have) if row else {}
+    return [
+        Change(key, before.get(key), value)
+        for key, value in _shown(new, have).items()
+        if value != before.get(key) and (row or value not in (None, []))
+    ]
+
+
+def _shown(row: Row, have: NetworkHave) -> dict[str, Any]:
+    shown = {key: row.attributes.get(key) for key in ("uplinks", "bond_mode", "description")}
+    return shown | {"nodes": names_of(row.attributes.get("nodes", ()), have.nodes)}
