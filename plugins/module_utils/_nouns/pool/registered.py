@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..._model.errors import Problem
-from ..._model.plan import Plan, Step, Work
+from ..._model.plan import Plan, Step, Work, work_on
 from ..._model.rows import AssociationRow, Row
 from ..hierarchy.plan import find
 from .plan.planning import plan_pools
@@ -79,5 +79,5 @@ def _record(problem: Problem, have: PoolHave) -> list[Work]:
             if association.attributes.get("error") != problem.what:
                 data = {"association": association, "reason": problem.what, "uuid": None}
                 step = Step("fail", "record that it is refused", data)
-                works.append(Work(kind="pool", name=row.name, id=row.id, node=node.name, steps=(step,)))
+                works.append(work_on(row, [step], node=node.name))
     return works

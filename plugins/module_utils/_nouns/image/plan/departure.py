@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...._model.errors import Problem
-from ...._model.plan import Change, Step, Work
+from ...._model.draft import Draft
+from ...._model.plan import Change, Step, Work, work_on
 from ...._model.rows import Row
 from ...pool.kinds import KINDS
 from ..spec import Image
 from ..versions import Version, choose_kept, keep_copies, newest_of, older_of, versions_of
-from .draft import Draft, find_blind, show_lost, worker_or_failure
+from .carriers import find_blind, show_lost, worker_or_failure
 from .labelling import plan_labels
 from .report import list_users
 from .state import ImageHave, User, site_of
@@ -76,8 +76,7 @@ def _note_blind(version: Version, have: ImageHave, draft: Draft) -> None:
     for key in version.copies:
         site = site_of(key, have)
         for node in site.through if site is not None else ():
-            if node.name in have.down:
-                draft.down[node.name] = have.down[node.name]
+            draft.note_down(node.name, have.down)
 
 
 def _is_needed_at(row: Row, version: Version, key: str, have: ImageHave, draft: Draft) -> bool:
@@ -86,7 +85,8 @@ def _is_needed_at(row: Row, version: Version, key: str, have: ImageHave, draft: 
     if site is None:
         return False
     if find_blind(row, [key], have):
-        draft.down.update({node.name: have.down[node.name] for node in site.through if node.name in have.down})
+        for node in site.through:
+            draft.note_down(node.name, have.down)
         return True
     used = [
         user
@@ -126,23 +126,13 @@ def _plan_deletions(
         change = Change(f"copies.{pool or key}", volume, None)
         by_node.setdefault(worker.name if worker else None, []).append((Step("delete", text, data), change))
     for node, pairs in by_node.items():
-        stage.append(
-            Work(
-                kind="image",
-                name=row.name,
-                id=row.id,
-                node=node,
-                steps=tuple(step for step, _ in pairs),
-                changes=tuple(change for _, change in pairs),
-            )
-        )
+        stage.append(work_on(row, [step for step, _ in pairs], [change for _, change in pairs], node=node))
 
 
 def plan_absent(target: Target, have: ImageHave, draft: Draft) -> None:
     row = target.row
     if row is None:
         return
-    label = f"image {row.name}"
     used = [user for version in versions_of(row) for user in have.users.get(version.id, ())]
     nodes = {node.id: node.name for node in have.nodes}
     used += [
@@ -151,12 +141,10 @@ def plan_absent(target: Target, have: ImageHave, draft: Draft) -> None:
         if one.scope == row.scope and one.attributes.get("image") == row.name
     ]
     if used:
-        draft.refusals.append(
-            Problem(
-                f"it is used by {list_users(used)}",
-                "It can go when nothing uses it any more. Nothing was changed.",
-                resource=label,
-            )
+        draft.refuse(
+            f"image {row.name}",
+            f"it is used by {list_users(used)}",
+            "It can go when nothing uses it any more. Nothing was changed.",
         )
         return
     leaving = [(version, key) for version in versions_of(row) for key in version.copies]
@@ -166,13 +154,6 @@ def plan_absent(target: Target, have: ImageHave, draft: Draft) -> None:
         return
     _plan_deletions(row, leaving, have, draft, draft.works)
     plan_labels(keep_copies(row, lambda *_: False), have, draft, draft.works, is_uncertain=False)
-    draft.last.append(
-        Work(
-            kind="image",
-            name=row.name,
-            id=row.id,
-            steps=(Step("deregister", "remove", {"id": row.id, "sha256": row.attributes["sha256"]}),),
-            changes=(Change("name", row.name, None),),
-            loses=tuple(show_lost(row, version) for version in older_of(row)),
-        )
-    )
+    step = Step("deregister", "remove", {"id": row.id, "sha256": row.attributes["sha256"]})
+    lost = [show_lost(row, version) for version in older_of(row)]
+    draft.last.append(work_on(row, [step], [Change("name", row.name, None)], loses=lost))

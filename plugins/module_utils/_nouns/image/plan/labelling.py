@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from ...._model.plan import Step, Work
+from ...._model.draft import Draft
+from ...._model.plan import Step, Work, work_on
 from ...._model.rows import Row
 from ..versions import versions_of
-from .draft import Draft
 from .labels import LABEL, labels_of_image
 from .state import ImageHave, Site, site_of
 
@@ -27,8 +27,8 @@ def plan_labels(row: Row, have: ImageHave, draft: Draft, stage: list[Work], *, i
     for node in (node for node in have.nodes if node.scope == row.scope):
         sites = seen_by.get(node.name, [])
         if node.name not in have.labels:
-            if sites and node.name in have.down:
-                draft.down[node.name] = have.down[node.name]
+            if sites:
+                draft.note_down(node.name, have.down)
             continue
         keys = sorted(site.key for site in sites)
         wanted = labels_of_image(row, keys).get(label)
@@ -42,4 +42,4 @@ def plan_labels(row: Row, have: ImageHave, draft: Draft, stage: list[Work], *, i
             "refresh": sorted(site.pool.name for site in sites if site.node is None),
         }
         step = Step("label", "write its label" if keys else "remove its label", data)
-        stage.append(Work(kind="image", name=row.name, id=row.id, node=node.name, steps=(step,)))
+        stage.append(work_on(row, [step], node=node.name))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...._model.draft import Draft
 from ...._model.plan import Plan
 from ..spec import Image
 from .departure import plan_absent
-from .draft import Draft
 from .presence import plan_present
 from .state import ImageHave
 from .targets import Target, resolve
@@ -27,11 +27,4 @@ def plan_images(wants: Sequence[Image], have: ImageHave) -> Plan:
             plan_absent(target, have, draft)
         else:
             plan_present(target, have, draft)
-    return Plan(
-        first=tuple(draft.first),
-        works=tuple(draft.works),
-        last=tuple(draft.last),
-        refusals=tuple(draft.refusals),
-        failures=(*draft.failures, *draft.down.values()),
-        warnings=tuple(draft.warnings),
-    )
+    return draft.plan()

@@ -9,16 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id
-from ...._model.plan import Change, Step, Work
+from ...._model.plan import Change, Step, work_on
 from ...._model.rows import Row
 from ...._model.sizes import show_size
 from ...._model.source import is_url
 from ..trust import mirrored
 from ..versions import Version, newest_of, older_of, versions_of, with_versions
+from .carriers import worker_or_failure
 from .departure import plan_departures
-from .draft import Draft, worker_or_failure
 from .labelling import plan_labels
 from .state import ImageHave, Proof, is_there, site_of
 from .targets import Target, pools_of, retention_of
@@ -34,7 +35,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     label = f"image {want.name}"
     if sha256 is None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
-        draft.refusals.append(Problem(what, "Set source, and sha256 for a URL.", resource=label))
+        draft.refuse(label, what, "Set source, and sha256 for a URL.")
         return
     problems = _find_content_problems(target, have)
     if problems:
@@ -57,9 +58,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         data["proof"] = Proof(signature, key, target.key_digest, want.checksums, want.source)
     if (missing or target.is_fresh or target.needs_proof) and sha256 not in have.cached:
         if want.source is None:
-            draft.refusals.append(
-                Problem("its file is needed again, but its source is not given", "Set source.", resource=label)
-            )
+            draft.refuse(label, "its file is needed again, but its source is not given", "Set source.")
             return
         act = "fetch" if is_url(want.source) else "stage"
         text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
@@ -82,16 +81,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     if row is None or target.is_replaced or changes or gone or target.needs_proof:
         steps.append(Step("register", _name_registering(target, changes), {**data, "gone": gone}))
     if steps:
-        draft.first.append(
-            Work(
-                kind="image",
-                name=want.name,
-                id=new.id,
-                steps=tuple(steps),
-                changes=tuple(changes),
-                loses=loses,
-            )
-        )
+        draft.first.append(work_on(new, steps, changes, loses=loses))
     arriving = newest_of(after)
     copies = tuple(sorted({*arriving.copies, *(key for key, _ in missing)}))
     after = with_versions(after, replace(arriving, copies=copies), older_of(after))
@@ -197,14 +187,5 @@ def _plan_uploads(target: Target, new: Row, have: ImageHave, draft: Draft) -> li
         )
         by_node.setdefault(worker.name, []).append((step, Change(f"copies.{site.pool.name}", before, "complete")))
     for node, pairs in by_node.items():
-        draft.works.append(
-            Work(
-                kind="image",
-                name=new.name,
-                id=new.id,
-                node=node,
-                steps=tuple(step for step, _ in pairs),
-                changes=tuple(change for _, change in pairs),
-            )
-        )
+        draft.works.append(work_on(new, [step for step, _ in pairs], [change for _, change in pairs], node=node))
     return planned

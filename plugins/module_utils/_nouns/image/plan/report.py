@@ -12,7 +12,7 @@ from ...._model.names import instance_in, is_of_instance
 from ...._model.rows import Row
 from ...hierarchy.plan import find, find_cluster
 from ..versions import Version, newest_of, older_of, versions_of
-from .draft import find_blind
+from .carriers import find_blind
 from .state import ImageHave, User, is_there, site_of, volumes_of
 from .targets import retention_of
 

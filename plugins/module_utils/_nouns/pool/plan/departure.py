@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import uuid_of
-from ...._model.plan import Change, Step, Work
+from ...._model.plan import Change, Step, work_on
 from ...._model.rows import AssociationRow, Row
 from ...hierarchy.plan import find
 from ..kinds import KINDS
@@ -18,7 +19,7 @@ from ..propagation import Situation, plan_rounds
 from ..source import IN_LIBVIRT
 from .labels import LABEL
 from .state import PoolHave, SeenNode, associations_of, seen_ours
-from .targets import Draft, Target
+from .targets import Target
 
 _IMAGE_COPY = re.compile(r"(?P<id>img-[A-Za-z0-9_-]{21})\.(qcow2|raw)")
 # mkfs makes it; it is nobody's volume.
@@ -98,16 +99,8 @@ def plan_leaving(
             )
             for act in acts
         ]
-        draft.works.append(
-            Work(
-                kind="pool",
-                name=row.name,
-                id=row.id,
-                node=node.name,
-                steps=tuple(steps),
-                changes=(Change("status", association.attributes.get("status"), None),),
-            )
-        )
+        change = Change("status", association.attributes.get("status"), None)
+        draft.works.append(work_on(row, steps, [change], node=node.name))
     return marked, dropped
 
 
@@ -167,17 +160,8 @@ def plan_absent(target: Target, have: PoolHave, draft: Draft) -> None:
     if marked or dropped or not row.attributes.get("deleting"):
         new = Row(row.id, "pool", row.name, row.scope, {**row.attributes, "deleting": True})
         data = {"row": new, "associations": tuple(marked), "dropped": tuple(dropped)}
-        draft.first.append(
-            Work(
-                kind="pool",
-                name=row.name,
-                id=row.id,
-                steps=(Step("register", "mark it for destruction", data),),
-                changes=(Change("name", row.name, None),),
-            )
-        )
+        step = Step("register", "mark it for destruction", data)
+        draft.first.append(work_on(row, [step], [Change("name", row.name, None)]))
     waiting = [one for one in associations if (node := find(one.node, have.nodes)) and node.name in have.down]
     if not waiting:
-        draft.last.append(
-            Work(kind="pool", name=row.name, id=row.id, steps=(Step("deregister", "remove", {"id": row.id}),))
-        )
+        draft.last.append(work_on(row, [Step("deregister", "remove", {"id": row.id})]))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...._model.draft import Draft
 from ...._model.plan import Plan
 from ..spec import Pool
 from .conflicts import find_path_conflicts
 from .departure import plan_absent
 from .presence import plan_present
 from .state import PoolHave
-from .targets import Draft, Target, resolve
+from .targets import Target, resolve
 
 
 def plan_pools(wants: Sequence[Pool], have: PoolHave) -> Plan:
@@ -32,10 +33,4 @@ def plan_pools(wants: Sequence[Pool], have: PoolHave) -> Plan:
             plan_absent(target, have, draft)
         else:
             plan_present(target, have, draft)
-    return Plan(
-        first=tuple(draft.first),
-        works=tuple(draft.works),
-        last=tuple(draft.last),
-        refusals=tuple(draft.refusals),
-        failures=tuple(draft.failures),
-    )
+    return draft.plan()

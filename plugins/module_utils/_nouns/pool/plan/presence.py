@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id, uuid_of
-from ...._model.plan import Change, Step, Work
+from ...._model.plan import Change, Step, work_on
 from ...._model.rows import AssociationRow, Row
 from ..definition import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ..propagation import Situation, plan_rounds
@@ -19,19 +20,17 @@ from .conflicts import find_fixed_changes, find_foreign_conflicts
 from .departure import plan_leaving
 from .labels import LABELLED, labels_of_pool
 from .state import PoolHave, SeenNode, SeenPool, associations_of, enabled_on, fresh_association, of_pool, seen_ours
-from .targets import Draft, Target
+from .targets import Target
 
 
 def plan_present(target: Target, have: PoolHave, draft: Draft) -> None:
     want, row = target.want, target.row
     label = f"pool {want.name}"
     if row is not None and row.attributes.get("deleting"):
-        draft.refusals.append(
-            Problem(
-                "it is being destroyed; its name stays taken until that is done",
-                "Finish it with state: absent, then declare it again.",
-                resource=label,
-            )
+        draft.refuse(
+            label,
+            "it is being destroyed; its name stays taken until that is done",
+            "Finish it with state: absent, then declare it again.",
         )
         return
     fixed = list(find_fixed_changes(target))
@@ -74,7 +73,7 @@ def _plan_key(want: Pool, row: Row, have: PoolHave, draft: Draft) -> None:
     digest = digest_of_credential("rbd", row.id, want.credential)
     if have.kept_keys.get(row.id) != digest:
         step = Step("keep_key", "keep its key on the coordinator", {"id": row.id, "credential": want.credential})
-        draft.first.append(Work(kind="pool", name=row.name, id=row.id, steps=(step,)))
+        draft.first.append(work_on(row, [step]))
 
 
 def _plan_registration(
@@ -103,15 +102,7 @@ def _plan_registration(
     if not before or changes or associations or dropped:
         what = "register" if not before else "change its enabled nodes" if associations or dropped else "change"
         data = {"row": new, "associations": tuple(associations), "dropped": tuple(dropped)}
-        draft.first.append(
-            Work(
-                kind="pool",
-                name=new.name,
-                id=new.id,
-                steps=(Step("register", what, data),),
-                changes=tuple(changes),
-            )
-        )
+        draft.first.append(work_on(new, [Step("register", what, data)], changes))
 
 
 def _plan_enabled(
@@ -176,9 +167,7 @@ def _plan_enabled(
         draft.failures.append(Problem(reason, node=node.name, resource=f"pool {row.name}"))
         if association.attributes.get("error") == reason:
             steps = [step for step in steps if step.act != "fail"]
-    draft.works.append(
-        Work(kind="pool", name=row.name, id=row.id, node=node.name, steps=tuple(steps), changes=tuple(changes))
-    )
+    draft.works.append(work_on(row, steps, changes, node=node.name))
 
 
 _TEXTS = {

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...._model.errors import Problem
 from ...._model.mistake import suggest
-from ...._model.plan import Work
 from ...._model.rows import Row
 from ...hierarchy.plan import find, find_cluster
 from ..spec import Pool, complete_pool, find_mistakes_within
@@ -44,17 +43,6 @@ class Target:
     @property
     def source(self) -> Mapping[str, Any] | None:
         return self.want.source
-
-
-@dataclass
-class Draft:
-    """A plan while it grows."""
-
-    first: list[Work] = field(default_factory=list)
-    works: list[Work] = field(default_factory=list)
-    last: list[Work] = field(default_factory=list)
-    refusals: list[Problem] = field(default_factory=list)
-    failures: list[Problem] = field(default_factory=list)
 
 
 def find_concerned(wants: Sequence[Pool], have: PoolHave) -> list[str]:

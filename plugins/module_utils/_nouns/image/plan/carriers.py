@@ -1,31 +1,17 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plan of images while it is made, and who carries what to where. Pure."""
+"""Who carries what to where, and what nobody can tell of copies. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from ...._model.draft import Draft
 from ...._model.errors import Problem
-from ...._model.plan import Work
 from ...._model.rows import Row
 from ..versions import Version
 from .state import ImageHave, Site, site_of, volumes_of
-
-
-@dataclass
-class Draft:
-    """A plan while it grows. down are the nodes that were needed and do not answer."""
-
-    first: list[Work] = field(default_factory=list)
-    works: list[Work] = field(default_factory=list)
-    last: list[Work] = field(default_factory=list)
-    refusals: list[Problem] = field(default_factory=list)
-    failures: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    down: dict[str, Problem] = field(default_factory=dict)
 
 
 def worker_of(site: Site, have: ImageHave) -> Row | None:
@@ -39,7 +25,7 @@ def worker_or_failure(site: Site, have: ImageHave, draft: Draft, label: str) -> 
         return worker
     for node in site.through:
         if node.name in have.down:
-            draft.down[node.name] = have.down[node.name]
+            draft.note_down(node.name, have.down)
         elif (node.name, site.pool.id) in have.unusable:
             draft.failures.append(
                 Problem(
