@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ..._model.errors import Problem
-from ..._model.ids import is_id
+from ..._model.labels import read_labels
 from ..._model.names import (
     Standalone,
     instance_in,
@@ -285,18 +285,8 @@ def find_labelled_nodes(record: Record, have: VolumeHave) -> list[str]:
 
 def volumes_from_labels(labels: Mapping[str, str], *, cluster_id: str) -> list[Row]:
     """Return the volumes that a node's labels tell of. Others are passed over."""
-    rows = []
-    for key, text in sorted(labels.items()):
-        if not key.startswith(LABEL):
-            continue
-        try:
-            attributes = json.loads(text)
-            volume_id = attributes.pop("id")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        if isinstance(volume_id, str) and is_id(volume_id, "volume") and {"pool", "format"} <= set(attributes):
-            rows.append(Row(volume_id, "volume", key.removeprefix(LABEL), cluster_id, attributes))
-    return rows
+    rows = read_labels(labels, LABEL, "volume", cluster_id)
+    return [row for row in rows if {"pool", "format"} <= set(row.attributes)]
 
 
 # Who uses a volume

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from ...._model.labels import read_labels
 from ...._model.rows import Row
 from ..versions import is_version, keep_copies, newest_of, older_of, versions_of
 from .targets import retention_of
@@ -39,13 +39,7 @@ def labels_of_image(row: Row, keys: Iterable[str]) -> dict[str, str]:
 
 def images_from_labels(labels: Mapping[str, str], *, cluster_id: str) -> list[Row]:
     """Return the images that a node's labels tell of, with the copies that it sees. Others are passed over."""
-    rows = []
-    for key, text in sorted(labels.items()):
-        attributes = _read_label(key, text)
-        if attributes is not None:
-            image_id = attributes.pop("id")
-            rows.append(Row(image_id, "image", key.removeprefix(LABEL), cluster_id, attributes))
-    return rows
+    return [row for row in read_labels(labels, LABEL, "image", cluster_id) if _is_image(row)]
 
 
 def labels_without_pool(labels: Mapping[str, str], pool_id: str) -> dict[str, str | None]:
@@ -60,14 +54,7 @@ def labels_without_pool(labels: Mapping[str, str], pool_id: str) -> dict[str, st
     return changed
 
 
-def _read_label(key: str, text: str) -> dict[str, Any] | None:
-    if not key.startswith(LABEL):
-        return None
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    older = value.get("versions", []) if isinstance(value, dict) else None
-    if not is_version(value) or not isinstance(older, list) or not all(is_version(one) for one in older):
-        return None
-    return dict(value)
+def _is_image(row: Row) -> bool:
+    older = row.attributes.get("versions", [])
+    newest = {**row.attributes, "id": row.id}
+    return is_version(newest) and isinstance(older, list) and all(is_version(one) for one in older)

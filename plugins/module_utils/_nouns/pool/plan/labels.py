@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ...._model.ids import is_id, uuid_of
+from ...._model.ids import uuid_of
+from ...._model.labels import read_labels
 from ...._model.rows import AssociationRow, Row
 from ..spec import IN_DIRECTORY
 from .state import fresh_association
@@ -36,18 +38,10 @@ def pools_from_labels(
     ours are passed over.
     """
     rows, associations = [], []
-    for key, text in sorted(labels.items()):
-        if not key.startswith(LABEL):
-            continue
-        try:
-            attributes = json.loads(text)
-            pool_id = attributes.pop("id")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        needed = {"type", "shared", *(("path",) if attributes.get("type") in IN_DIRECTORY else ())}
-        if isinstance(pool_id, str) and is_id(pool_id, "pool") and needed <= set(attributes):
-            known = {"path": None, **attributes, "deleting": False}
-            rows.append(Row(pool_id, "pool", key.removeprefix(LABEL), cluster_id, known))
-            known = {**fresh_association(), "internal_id": uuid_of(pool_id), "status": "available"}
-            associations.append(AssociationRow(pool_id, node_id, known))
+    for row in read_labels(labels, LABEL, "pool", cluster_id):
+        needed = {"type", "shared", *(("path",) if row.attributes.get("type") in IN_DIRECTORY else ())}
+        if needed <= set(row.attributes):
+            rows.append(replace(row, attributes={"path": None, **row.attributes, "deleting": False}))
+            known = {**fresh_association(), "internal_id": uuid_of(row.id), "status": "available"}
+            associations.append(AssociationRow(row.id, node_id, known))
     return rows, associations
