@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,3 +28,13 @@ class AssociationRow:
     resource: str
     node: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def name_of(id_: str, rows: Iterable[Row]) -> str | None:
+    return next((row.name for row in rows if row.id == id_), None)
+
+
+def names_of(ids: Iterable[str], rows: Iterable[Row]) -> list[str]:
+    """Return the names of rows by their identifiers, sorted; what is not there any more is left out."""
+    names = {row.id: row.name for row in rows}
+    return sorted(names[id_] for id_ in ids if id_ in names)

@@ -16,7 +16,8 @@ from ..._engine.noun import Options
 from ..._fields.common import parse_spec
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
-from ..hierarchy.plan import Hierarchy, find, plan_clusters
+from ..._model.rows import name_of
+from ..hierarchy.plan import Hierarchy, plan_clusters
 from ..hierarchy.reading import apply_to_registry, read_hierarchy
 from .clustering_key import issue_key
 from .spec import FIELDS, Cluster
@@ -70,12 +71,11 @@ class ClusterResource:
         for row in have.clusters:
             if wants and row.name not in names:
                 continue
-            datacenter = find(row.attributes["datacenter"], have.datacenters)
             item = {
                 "id": row.id,
                 "name": row.name,
                 "description": row.attributes.get("description"),
-                "datacenter": datacenter.name if datacenter else None,
+                "datacenter": name_of(row.attributes["datacenter"], have.datacenters),
                 "nodes": [member.name for member in have.members if member.kind == "node" and member.scope == row.id],
             }
             if row.name in self._issued:

@@ -13,7 +13,8 @@ from ..._engine.noun import Options
 from ..._fields.common import parse_spec
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
-from ..hierarchy.plan import Hierarchy, find, plan_datacenters
+from ..._model.rows import name_of
+from ..hierarchy.plan import Hierarchy, plan_datacenters
 from ..hierarchy.reading import apply_to_registry, read_hierarchy
 from .spec import FIELDS, Datacenter
 
@@ -44,14 +45,13 @@ class DatacenterResource:
         for row in have.datacenters:
             if wants and row.name not in names:
                 continue
-            organization = find(row.attributes["organization"], have.organizations)
             latitude, longitude = row.attributes.get("latitude"), row.attributes.get("longitude")
             described.append(
                 {
                     "id": row.id,
                     "name": row.name,
                     "description": row.attributes.get("description"),
-                    "organization": organization.name if organization else None,
+                    "organization": name_of(row.attributes["organization"], have.organizations),
                     "location": None if latitude is None else {"latitude": latitude, "longitude": longitude},
                     "clusters": [
                         cluster.name for cluster in have.clusters if cluster.attributes.get("datacenter") == row.id

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._model.errors import Problem
 from ..._model.ids import new_id
+from ..._model.mistake import suggest
 from ..._model.plan import (
     Change,
     Plan,
@@ -116,6 +117,28 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
 def find(reference: str, rows: Sequence[Row]) -> Row | None:
     """Return the row that a name or an identifier refers to."""
     return next((row for row in rows if reference in (row.name, row.id)), None)
+
+
+def find_within(reference: str, rows: Sequence[Row], what: str) -> Row | str:
+    """Return the row that is meant, or that there is none. what: what it was to be, as in `a node of mtl-1`."""
+    found = find(reference, rows)
+    return (
+        found if found is not None else f'"{reference}" is not {what}.{suggest(reference, [row.name for row in rows])}'
+    )
+
+
+def find_all(names: Sequence[tuple[str | None, str]] | None, rows: Sequence[Row], clusters: Sequence[Row]) -> list[Row]:
+    """Return what is there of what is asked for: (cluster reference or None, name), in this order; None means all."""
+    if names is None:
+        return list(rows)
+    known: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        known.setdefault((row.scope, row.name), []).append(row)
+    found = []
+    for reference, name in names:
+        cluster = find_cluster(reference, clusters)
+        found += known.get((cluster.id, name), []) if isinstance(cluster, Row) else []
+    return found
 
 
 def _find_own(want: Organization | Datacenter | Cluster, rows: Sequence[Row]) -> Row | None:

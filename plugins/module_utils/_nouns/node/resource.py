@@ -14,8 +14,8 @@ from ..._engine.noun import Options
 from ..._fields.common import parse_spec
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
+from ..._model.rows import name_of
 from ..cluster.clustering_key import check_key
-from ..hierarchy.plan import find
 from ..hierarchy.reading import apply_to_registry, read_hierarchy
 from .plan import NodeHave, plan_nodes, without_node
 from .spec import FIELDS, Node
@@ -84,7 +84,6 @@ class NodeResource:
         for name, row in have.nodes.items():
             if wants and name not in names:
                 continue
-            cluster = find(row.scope, have.hierarchy.clusters)
             facts = have.facts.get(name)
             described.append(
                 {
@@ -92,7 +91,7 @@ class NodeResource:
                     "name": name,
                     "address": row.attributes["address"],
                     "migration_address": row.attributes.get("migration_address") or row.attributes["address"],
-                    "cluster": cluster.name if cluster else None,
+                    "cluster": name_of(row.scope, have.hierarchy.clusters),
                     "description": row.attributes.get("description"),
                     "virt_type": row.attributes.get("virt_type"),
                     "memory_reserved": row.attributes.get("memory_reserved"),

@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from ..._model.bridge import BridgeRecord, access
 from ..._model.draft import Draft
 from ..._model.ids import is_id, new_id
-from ..._model.mistake import suggest
 from ..._model.plan import Change, Plan, Step, work_on
-from ..._model.rows import Row
-from ..hierarchy.plan import find, find_cluster
+from ..._model.rows import Row, name_of, names_of
+from ..hierarchy.plan import find, find_cluster, find_within
 from ..vswitch.definition import edit_port_group, render_port_group
 from ..vswitch.labels import is_ours, port_group_label, port_group_label_value
 from ..vswitch.rows import plan_forgetting, plan_registration
-from ..vswitch.state import NetworkHave, NodeState, names_of
+from ..vswitch.state import NetworkHave, NodeState
 from .spec import PortGroup
 
 KIND = "port_group"
@@ -81,9 +80,10 @@ def _find_vswitch(want: PortGroup, row: Row | None, cluster: Row, have: NetworkH
         what = f"say which vSwitch it belongs to: {' or '.join(names)}" if names else "there is no vSwitch yet"
         draft.refuse(label, what, "" if names else "Make one with pextra_vswitch first.")
         return None
-    found = find(reference, known)
-    if found is None:
-        draft.refuse(label, f'"{reference}" is not a vSwitch of {cluster.name}.{suggest(reference, names)}')
+    found = find_within(reference, known, f"a vSwitch of {cluster.name}")
+    if isinstance(found, str):
+        draft.refuse(label, found)
+        return None
     return found
 
 
@@ -112,8 +112,7 @@ def _list_changes(row: Row | None, new: Row, vswitch: Row, have: NetworkHave) ->
         if row is not None and old == value:
             continue
         if key == "vswitch":
-            known = find(old, have.vswitches) if old else None
-            changes.append(Change(key, known.name if known else old, vswitch.name))
+            changes.append(Change(key, name_of(old, have.vswitches) or old if old else None, vswitch.name))
         elif key == "vlan":
             changes.append(Change(key, str(access(old)) if row else None, str(access(value))))
         elif value is not None or row is not None:

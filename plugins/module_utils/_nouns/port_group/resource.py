@@ -15,15 +15,15 @@ from ..._model.bridge import BridgeEdit
 from ..._model.errors import PextraError
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
+from ..._model.rows import name_of, names_of
 from ..hierarchy.plan import find
 from ..vswitch.reading import (
     Forgetting,
-    describe_cluster,
     read_network,
     reserve_rows,
     wanted_first,
 )
-from ..vswitch.state import NetworkHave, names_of
+from ..vswitch.state import NetworkHave
 from .plan import plan_port_groups
 from .spec import FIELDS, PortGroup
 
@@ -60,17 +60,16 @@ class PortGroupResource:
         reserve_rows(cloud, plan)
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
-        resource = f"{work.kind} {work.name}"
         try:
             if step.act == "network":
                 cloud.hypervisor(work.node or "").update_port_group(
-                    step.data["network"], step.data["xml"], resource, command=step.data["command"]
+                    step.data["network"], step.data["xml"], work.key, command=step.data["command"]
                 )
             elif step.act == "label":
                 edit = BridgeEdit(bridge=step.data["bridge"], labels=step.data["labels"])
-                cloud.switch(work.node or "").edit_bridge(edit, resource)
+                cloud.switch(work.node or "").edit_bridge(edit, work.key)
             elif step.act == "ports":
-                cloud.switch(work.node or "").set_port_tags(step.data["vlans"], resource)
+                cloud.switch(work.node or "").set_port_tags(step.data["vlans"], work.key)
             elif step.act == "forget":
                 self._forgetting.forget(cloud, work, step)
             elif step.act != "register":  # done in reserve
@@ -91,7 +90,7 @@ def _describe(row: Any, have: NetworkHave) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "cluster": describe_cluster(have, row.scope),
+        "cluster": name_of(row.scope, have.clusters),
         "description": row.attributes.get("description"),
         "vswitch": vswitch.name if vswitch else None,
         "vlan": row.attributes.get("vlan"),

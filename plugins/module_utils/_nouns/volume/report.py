@@ -10,8 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..._model.names import serial_of
-from ..._model.rows import Row
-from ..hierarchy.plan import find_cluster
+from ..hierarchy.plan import find_all
 from .leftovers import find_leftovers
 from .state import (
     Record,
@@ -25,13 +24,7 @@ from .state import (
 
 def describe_volumes(names: Sequence[tuple[str | None, str]] | None, have: VolumeHave) -> list[dict[str, Any]]:
     """Return volumes as results. names are (cluster reference or None, name) in the wanted order; None means all."""
-    rows = have.volumes()
-    if names is not None:
-        found = []
-        for reference, name in names:
-            cluster = find_cluster(reference, have.hierarchy.clusters)
-            found += [row for row in rows if isinstance(cluster, Row) and (row.scope, row.name) == (cluster.id, name)]
-        rows = found
+    rows = find_all(names, have.volumes(), have.hierarchy.clusters)
     uses = find_uses(have.users)
     clusters = {row.id: row.name for row in have.hierarchy.clusters}
     instances = {row.id: row.name for row in have.rows("instance")}

@@ -78,16 +78,11 @@ class Forgetting:
                     Problem(
                         "it stays registered, because it could not be removed everywhere",
                         "Mend what failed, and run again.",
-                        resource=f"{work.kind} {work.name}",
+                        resource=work.key,
                     )
                 ]
             )
         cloud.registry.remove(step.data["ids"])
-
-
-def describe_cluster(have: NetworkHave, scope: str) -> str | None:
-    row = find(scope, have.clusters)
-    return row.name if row else None
 
 
 def wanted_first(wants: Sequence[Any], rows: Collection[Any], have: NetworkHave) -> list[tuple[str, Any]]:

@@ -15,17 +15,17 @@ from ..._model.bridge import PortRecord
 from ..._model.errors import PextraError
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
+from ..._model.rows import name_of, names_of
 from .labels import is_ours, uplink_port
 from .plan.planning import plan_vswitches
 from .reading import (
     Forgetting,
-    describe_cluster,
     read_network,
     reserve_rows,
     wanted_first,
 )
 from .spec import FIELDS, Vswitch
-from .state import NetworkHave, names_of
+from .state import NetworkHave
 
 
 class VswitchResource:
@@ -50,16 +50,15 @@ class VswitchResource:
         reserve_rows(cloud, plan)
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
-        resource = f"{work.kind} {work.name}"
         try:
             if step.act == "bridge":
-                cloud.switch(work.node or "").edit_bridge(step.data["edit"], resource)
+                cloud.switch(work.node or "").edit_bridge(step.data["edit"], work.key)
             elif step.act == "network":
-                cloud.hypervisor(work.node or "").define_network(step.data["xml"], resource)
+                cloud.hypervisor(work.node or "").define_network(step.data["xml"], work.key)
             elif step.act == "remove_network":
-                cloud.hypervisor(work.node or "").remove_network(work.name, resource)
+                cloud.hypervisor(work.node or "").remove_network(work.name, work.key)
             elif step.act == "remove_bridge":
-                cloud.switch(work.node or "").remove_bridge(work.name, resource)
+                cloud.switch(work.node or "").remove_bridge(work.name, work.key)
             elif step.act == "forget":
                 self._forgetting.forget(cloud, work, step)
             elif step.act != "register":  # done in reserve
@@ -80,7 +79,7 @@ def _describe(name: str, row: Any, have: NetworkHave) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": name,
-        "cluster": describe_cluster(have, row.scope),
+        "cluster": name_of(row.scope, have.clusters),
         "description": row.attributes.get("description"),
         "uplinks": list(row.attributes["uplinks"]),
         "bond_mode": row.attributes["bond_mode"],

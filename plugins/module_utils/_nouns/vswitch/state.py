@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..._model.bridge import SwitchRecord
 from ..._model.errors import Problem
 from ..._model.rows import Row
-from ..hierarchy.plan import find
 from .definition import Attachment, NetworkModel, parse_network
 
 
@@ -68,11 +67,3 @@ class NetworkHave:
 
     def port_groups_of(self, vswitch: str) -> list[Row]:
         return [row for row in self.port_groups if row.attributes.get("vswitch") == vswitch]
-
-    def name_of_cluster(self, cluster: str) -> str | None:
-        return next((row.name for row in self.clusters if row.id == cluster), None)
-
-
-def names_of(ids: Iterable[str], nodes: Sequence[Row]) -> list[str]:
-    """Return the names of nodes by their identifiers; those that have left are left out."""
-    return sorted(row.name for row in (find(id_, nodes) for id_ in ids) if row is not None)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id
 from ...._model.plan import Change, Step, work_on
-from ...._model.rows import Row
+from ...._model.rows import Row, names_of
 from ...._model.sizes import show_size
 from ...._model.source import is_url
 from ..trust import mirrored
@@ -71,7 +71,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
     if row is not None and new.attributes.get("pools") != row.attributes.get("pools"):
-        changes.append(Change("pools", names_of_pools(pools_of(row) or (), have), names_of_pools(target.pools, have)))
+        changes.append(Change("pools", names_of(pools_of(row) or (), have.pools), names_of(target.pools, have.pools)))
     if retention_of(row) != target.retention:
         changes.append(Change("retention", retention_of(row), target.retention))
     known = {key for version in versions_of(row) for key in version.copies} if row is not None else set()
@@ -86,10 +86,6 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     copies = tuple(sorted({*arriving.copies, *(key for key, _ in missing)}))
     after = with_versions(after, replace(arriving, copies=copies), older_of(after))
     plan_labels(after, have, draft, draft.last, is_uncertain=target.is_fresh or target.needs_proof)
-
-
-def names_of_pools(pools: Iterable[str], have: ImageHave) -> list[str]:
-    return sorted(pool.name for pool in have.pools if pool.id in pools)
 
 
 def _name_registering(target: Target, changes: Sequence[Change]) -> str:

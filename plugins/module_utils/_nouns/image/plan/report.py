@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._model.names import instance_in, is_of_instance
-from ...._model.rows import Row
-from ...hierarchy.plan import find, find_cluster
+from ...._model.rows import Row, name_of
+from ...hierarchy.plan import find_all
 from ..versions import Version, newest_of, older_of, versions_of
 from .carriers import find_blind
 from .state import ImageHave, User, is_there, site_of, volumes_of
@@ -19,21 +19,15 @@ from .targets import retention_of
 
 def describe_images(names: Sequence[tuple[str | None, str]] | None, have: ImageHave) -> list[dict[str, Any]]:
     """Return images as results. names are (cluster reference or None, name) in the wanted order; None means all."""
-    rows = list(have.images) if names is None else []
-    for reference, name in names or ():
-        cluster = find_cluster(reference, have.clusters)
-        row = have.by_name.get((cluster.id, name)) if isinstance(cluster, Row) else None
-        rows += [row] if row is not None else []
-    return [_describe(row, have) for row in rows]
+    return [_describe(row, have) for row in find_all(names, have.images, have.clusters)]
 
 
 def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
-    cluster = find(row.scope, have.clusters)
     newest = newest_of(row)
     return {
         "id": row.id,
         "name": row.name,
-        "cluster": cluster.name if cluster else None,
+        "cluster": name_of(row.scope, have.clusters),
         "number": newest.number,
         "sha256": newest.sha256,
         "format": newest.format,

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...._model.errors import Problem
-from ...._model.mistake import suggest
 from ...._model.rows import Row
-from ...hierarchy.plan import find, find_cluster
+from ...hierarchy.plan import find_cluster, find_within
 from ...pool.spec import WITH_VOLUMES
 from ..spec import FIELDS, Image
 from ..versions import Version, newest_of, older_of, versions_of
@@ -128,12 +127,9 @@ def resolve(want: Image, have: ImageHave) -> Target | list[Problem]:
     else:
         chosen, problems = [], []
         for reference in want.pools:
-            pool = find(reference, pools)
-            if pool is None:
-                known = suggest(reference, [pool.name for pool in pools])
-                problems.append(
-                    Problem(f'"{reference}" is not a storage pool of cluster {cluster.name}.{known}', resource=label)
-                )
+            pool = find_within(reference, pools, f"a storage pool of cluster {cluster.name}")
+            if isinstance(pool, str):
+                problems.append(Problem(pool, resource=label))
             elif pool.attributes.get("deleting"):
                 problems.append(Problem(f"storage pool {pool.name} is being destroyed", resource=label))
             elif pool.attributes["type"] not in WITH_VOLUMES:

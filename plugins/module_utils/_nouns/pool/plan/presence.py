@@ -12,7 +12,7 @@ from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id, uuid_of
 from ...._model.plan import Change, Step, work_on
-from ...._model.rows import AssociationRow, Row
+from ...._model.rows import AssociationRow, Row, names_of
 from ..definition import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ..propagation import Situation, plan_rounds
 from ..spec import IN_DIRECTORY, Pool, digest_of_credential
@@ -90,13 +90,11 @@ def _plan_registration(
         for key in LABELLED
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
-    nodes_before = names_of_nodes({id_ for id_, one in known.items() if one.attributes.get("enabled")}, have)
-    nodes_after = names_of_nodes(
-        ({id_ for id_, one in known.items() if one.attributes.get("enabled")} - set(dropped))
-        - {one.node for one in associations if not one.attributes["enabled"]}
-        | {one.node for one in associations if one.attributes["enabled"]},
-        have,
-    )
+    enabled = {id_ for id_, one in known.items() if one.attributes.get("enabled")}
+    off = {one.node for one in associations if not one.attributes["enabled"]}
+    on = {one.node for one in associations if one.attributes["enabled"]}
+    nodes_before = tuple(names_of(enabled, have.nodes))
+    nodes_after = tuple(names_of(enabled - set(dropped) - off | on, have.nodes))
     if nodes_before != nodes_after:
         changes.append(Change("nodes", nodes_before or None, nodes_after or "none"))
     if not before or changes or associations or dropped:
@@ -243,7 +241,3 @@ def _shown_attribute(value: object) -> object:
         return value
     words = {key: ",".join(one) if isinstance(one, list) else one for key, one in sorted(value.items())}
     return ", ".join(f"{key} {one}" for key, one in words.items())
-
-
-def names_of_nodes(ids: set[str], have: PoolHave) -> tuple[str, ...]:
-    return tuple(sorted(node.name for node in have.nodes if node.id in ids))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from ...._model.errors import Problem
-from ...._model.rows import AssociationRow, Row
-from ...hierarchy.plan import find, find_cluster
+from ...._model.rows import AssociationRow, Row, name_of
+from ...hierarchy.plan import find, find_all
 from ..spec import NETWORKED
 from .state import PoolHave, SeenPool, associations_of, seen_ours
 
@@ -19,13 +19,7 @@ Status = Literal["unassigned", "available", "error", "propagating", "destroying"
 
 def describe_pools(names: Sequence[tuple[str | None, str]] | None, have: PoolHave) -> list[dict[str, Any]]:
     """Return pools as results. names are (cluster reference or None, name) in the wanted order; None means all."""
-    rows: list[Row] = []
-    if names is None:
-        rows = list(have.pools)
-    for cluster_reference, name in names or ():
-        cluster = find_cluster(cluster_reference, have.clusters)
-        rows += [row for row in have.pools if isinstance(cluster, Row) and (row.scope, row.name) == (cluster.id, name)]
-    return [_describe(row, have) for row in rows]
+    return [_describe(row, have) for row in find_all(names, have.pools, have.clusters)]
 
 
 def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
@@ -53,11 +47,10 @@ def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
     counted = [node for node in nodes if node["status"] == "available"]
     if row.attributes["shared"]:
         counted = counted[:1]
-    cluster = find(row.scope, have.clusters)
     return {
         "id": row.id,
         "name": row.name,
-        "cluster": cluster.name if cluster else None,
+        "cluster": name_of(row.scope, have.clusters),
         "type": row.attributes["type"],
         "path": row.attributes["path"],
         "shared": row.attributes["shared"],

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...._model.errors import Problem
-from ...._model.mistake import suggest
 from ...._model.rows import Row
-from ...hierarchy.plan import find, find_cluster
+from ...hierarchy.plan import find, find_cluster, find_within
 from ..spec import Pool, complete_pool, find_mistakes_within
 from .state import PoolHave, associations_of
 
@@ -93,10 +92,9 @@ def resolve(want: Pool, have: PoolHave) -> Target | list[Problem]:
         return Target(want, cluster, row, tuple(members))
     nodes, problems = [], []
     for reference in want.nodes:
-        node = find(reference, members)
-        if node is None:
-            known = suggest(reference, [member.name for member in members])
-            problems.append(Problem(f'"{reference}" is not a node of cluster {cluster.name}.{known}', resource=label))
+        node = find_within(reference, members, f"a node of cluster {cluster.name}")
+        if isinstance(node, str):
+            problems.append(Problem(node, resource=label))
         elif node not in nodes:
             nodes.append(node)
     return problems or Target(want, cluster, row, tuple(nodes))

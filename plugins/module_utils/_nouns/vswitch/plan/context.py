@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...._model.rows import Row
-from ..state import NetworkHave, names_of
+from ...._model.rows import Row, names_of
+from ..state import NetworkHave
 
 
 @dataclass(frozen=True)

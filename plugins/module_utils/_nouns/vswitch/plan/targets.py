@@ -9,26 +9,26 @@ from typing import Any
 
 from ...._model.errors import Problem
 from ...._model.ids import is_id, new_id
-from ...._model.mistake import suggest
 from ...._model.plan import Change
-from ...._model.rows import Row
-from ...hierarchy.plan import find
+from ...._model.rows import Row, names_of
+from ...hierarchy.plan import find, find_within
 from ..labels import KIND, LABEL
 from ..spec import FIELDS, Vswitch
-from ..state import NetworkHave, names_of
+from ..state import NetworkHave
 from .context import Target
 
 
 def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> Target | Problem:
     """Return what a want means. row: as it is registered. What is not said stays as it is."""
     known = have.nodes_of(cluster.id)
-    nodes = [node for name in want.nodes or () if (node := find(name, known))]
-    if want.nodes is None:
-        nodes = known if row is None else [node for node in known if node.id in row.attributes["nodes"]]
-    for name in want.nodes or ():
-        if find(name, known) is None:
-            hint = suggest(name, [node.name for node in known])
-            return Problem(f'"{name}" is not a node of {cluster.name}.{hint}', resource=f"{KIND} {want.name}")
+    nodes = known if row is None else [node for node in known if node.id in row.attributes["nodes"]]
+    if want.nodes is not None:
+        nodes = []
+        for reference in want.nodes:
+            node = find_within(reference, known, f"a node of {cluster.name}")
+            if isinstance(node, str):
+                return Problem(node, resource=f"{KIND} {want.name}")
+            nodes.append(node)
     before = row.attributes if row else {}
     # The first is the preferred one; the order of the others means nothing.
     uplinks = tuple(before.get("uplinks", ()) if want.uplinks is None else want.uplinks)
