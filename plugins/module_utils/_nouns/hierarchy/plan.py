@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..._model.errors import Problem
+from ..._model.draft import Draft
 from ..._model.ids import new_id
 from ..._model.mistake import suggest
 from ..._model.plan import (
@@ -17,6 +17,7 @@ from ..._model.plan import (
     Plan,
     Step,
     Work,
+    work_on,
 )
 from ..._model.rows import Row
 
@@ -44,42 +45,38 @@ class Hierarchy:
 def plan_organizations(wants: Sequence[Organization], have: Hierarchy) -> Plan:
     """The first organization ever is the root organization, which owns the deployment."""
     has_root = have.root is not None
-    works: list[Work] = []
-    refusals: list[Problem] = []
+    draft = Draft()
     for want in wants:
         row = _find_own(want, have.organizations)
         if want.state == "absent":
             used = [dc.name for dc in have.datacenters if row and dc.attributes.get("organization") == row.id]
             used += [member.name for member in have.members if row and member.attributes.get("organization") == row.id]
             if row is not None and row.attributes.get("root"):
-                refusals.append(
-                    _refuse("organization", want.name, "it is the root organization, which owns the deployment")
-                )
+                draft.refuse(f"organization {want.name}", "it is the root organization, which owns the deployment")
             else:
-                _remove(works, refusals, "organization", row, used)
+                _remove(row, used, draft)
             continue
         attributes = {"description": want.description}
         if row is None and not has_root:
             attributes["root"] = True  # type: ignore[assignment]
             has_root = True
-        works.append(_put("organization", want.name, row, attributes))
-    return _plan(works, refusals)
+        draft.works.append(_put("organization", want.name, row, attributes))
+    return draft.plan()
 
 
 def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
-    works: list[Work] = []
-    refusals: list[Problem] = []
+    draft = Draft()
     for want in wants:
         row = _find_own(want, have.datacenters)
         if want.state == "absent":
             used = [cluster.name for cluster in have.clusters if row and cluster.attributes.get("datacenter") == row.id]
-            _remove(works, refusals, "datacenter", row, used)
+            _remove(row, used, draft)
             continue
         # What is not named stays as it is.
         reference = want.organization or (row.attributes.get("organization") if row else None)
         owner = find(reference, have.organizations) if reference else have.root
         if owner is None:
-            refusals.append(_refuse("datacenter", want.name, f"there is no organization {want.organization or 'yet'}"))
+            draft.refuse(f"datacenter {want.name}", f"there is no organization {want.organization or 'yet'}")
             continue
         attributes = {
             "description": want.description,
@@ -87,31 +84,30 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
             "latitude": want.location["latitude"] if want.location else None,
             "longitude": want.location["longitude"] if want.location else None,
         }
-        works.append(_put("datacenter", want.name, row, attributes, {"organization": owner.name}))
-    return _plan(works, refusals)
+        draft.works.append(_put("datacenter", want.name, row, attributes, {"organization": owner.name}))
+    return draft.plan()
 
 
 def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[], str]) -> Plan:
     """secret makes the secret that signs a new cluster's clustering keys."""
-    works: list[Work] = []
-    refusals: list[Problem] = []
+    draft = Draft()
     for want in wants:
         row = _find_own(want, have.clusters)
         if want.state == "absent":
             used = [f"{member.kind} {member.name}" for member in have.members if row and member.scope == row.id]
-            _remove(works, refusals, "cluster", row, used)
+            _remove(row, used, draft)
             continue
         reference = want.datacenter or (row.attributes.get("datacenter") if row else None)
         datacenter = find(reference, have.datacenters) if reference else _single(have.datacenters)
         if datacenter is None:
             what = f"there is no datacenter {want.datacenter}" if want.datacenter else "it must name its datacenter"
-            refusals.append(_refuse("cluster", want.name, what))
+            draft.refuse(f"cluster {want.name}", what)
             continue
         attributes = {"description": want.description, "datacenter": datacenter.id}
         if row is None or not row.attributes.get("secret"):
             attributes["secret"] = secret()
-        works.append(_put("cluster", want.name, row, attributes, {"datacenter": datacenter.name}))
-    return _plan(works, refusals)
+        draft.works.append(_put("cluster", want.name, row, attributes, {"datacenter": datacenter.name}))
+    return draft.plan()
 
 
 def find(reference: str, rows: Sequence[Row]) -> Row | None:
@@ -182,35 +178,19 @@ def _put(
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
     new = Row(row.id if row else new_id(kind), kind, name, "", {**before, **wanted})
     if row is not None and not changed and row.name == name:
-        return Work(kind=kind, name=name, id=row.id)
+        return work_on(row, [])
     changes = [] if row and row.name == name else [Change("name", row.name if row else None, name)]
     for key, value in changed.items():
         if key != "secret":
             changes.append(Change(key, before.get(key), (shown or {}).get(key, value)))
-    text = "change" if row else "register"
-    return Work(kind=kind, name=name, id=new.id, steps=(Step("put", text, {"row": new}),), changes=tuple(changes))
+    return work_on(new, [Step("put", "change" if row else "register", {"row": new})], changes)
 
 
-def _remove(works: list[Work], refusals: list[Problem], kind: str, row: Row | None, used: Sequence[str]) -> None:
+def _remove(row: Row | None, used: Sequence[str], draft: Draft) -> None:
     if row is None:
         return
     if used:
-        refusals.append(_refuse(kind, row.name, f"it still holds {', '.join(sorted(used))}"))
+        draft.refuse(f"{row.kind} {row.name}", f"it still holds {', '.join(sorted(used))}")
         return
-    works.append(
-        Work(
-            kind=kind,
-            name=row.name,
-            id=row.id,
-            steps=(Step("remove", "remove", {"id": row.id}),),
-            changes=(Change("name", row.name, None),),
-        )
-    )
-
-
-def _refuse(kind: str, name: str, what: str) -> Problem:
-    return Problem(what, resource=f"{kind} {name}")
-
-
-def _plan(works: Sequence[Work], refusals: Sequence[Problem]) -> Plan:
-    return Plan(works=tuple(works), refusals=tuple(refusals))
+    step = Step("remove", "remove", {"id": row.id})
+    draft.works.append(work_on(row, [step], [Change("name", row.name, None)]))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..._fields.addresses import canonical_address
+from ..._model.draft import Draft
 from ..._model.errors import Problem
 from ..._model.ids import is_id, new_id
 from ..._model.plan import (
@@ -18,6 +19,7 @@ from ..._model.plan import (
     Plan,
     Step,
     Work,
+    work_on,
 )
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy, find_cluster
@@ -47,9 +49,7 @@ def plan_nodes(
     check_key says why the given key does not open a cluster (by id), or None. is_dead: who leaves has died, so it is
     not asked, and what it alone had is forgotten.
     """
-    works: list[Work] = []
-    refusals: list[Problem] = []
-    failures: list[Problem] = []
+    draft = Draft()
     for want in wants:
         label = f"node {want.name}"
         row = have.nodes.get(want.name)
@@ -57,50 +57,44 @@ def plan_nodes(
             if row is not None and is_dead:
                 forgotten = _forget(want, row, have)
                 if isinstance(forgotten, Problem):
-                    refusals.append(forgotten)
+                    draft.refusals.append(forgotten)
                 else:
-                    works.append(forgotten)
+                    draft.works.append(forgotten)
             elif row is not None:
-                _leave(want, row, have, works, refusals, failures)
+                _leave(want, row, have, draft)
             continue
         reference = want.cluster or (row.scope if row is not None else None)
         cluster = find_cluster(reference, have.hierarchy.clusters)
         if isinstance(cluster, str):
-            refusals.append(Problem(cluster, resource=label))
+            draft.refuse(label, cluster)
             continue
         if row is None and want.address is None:
-            refusals.append(Problem("its address is missing", "Set address.", resource=label))
+            draft.refuse(label, "its address is missing", "Set address.")
             continue
         if row is not None and row.scope != cluster.id:
-            refusals.append(
-                Problem("it belongs to another cluster already", "Decommission it there first.", resource=label)
-            )
+            draft.refuse(label, "it belongs to another cluster already", "Decommission it there first.")
             continue
         if row is not None and want.address not in (None, _address(row)):
-            refusals.append(
-                Problem(
-                    f"its address is {_address(row)}, and cannot become {want.address}: "
-                    "a node's management address must not change after it has joined",
-                    "Set it back; readdressing needs the node to leave and join again.",
-                    resource=label,
-                )
+            draft.refuse(
+                label,
+                f"its address is {_address(row)}, and cannot become {want.address}: "
+                "a node's management address must not change after it has joined",
+                "Set it back; readdressing needs the node to leave and join again.",
             )
             continue
         twin = next((name for name, other in have.nodes.items() if _address(other) == want.address), None)
         if want.address is not None and twin not in (None, want.name):
-            refusals.append(
-                Problem(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
-            )
+            draft.refuse(label, f"its address {want.address} is that of node {twin}", "Set another.")
             continue
         if want.name in have.down:
-            failures.append(have.down[want.name])
+            draft.failures.append(have.down[want.name])
             continue
         work = _join_or_change(want, row, cluster, have, check_key)
         if isinstance(work, Problem):
-            refusals.append(work)
+            draft.refusals.append(work)
         else:
-            works.append(work)
-    return Plan(works=tuple(works), refusals=tuple(refusals), failures=tuple(failures))
+            draft.works.append(work)
+    return draft.plan()
 
 
 def _address(row: Row) -> str:
@@ -206,40 +200,28 @@ def _join_or_change(
     return Work(kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes))
 
 
-def _leave(
-    want: Node, row: Row, have: NodeHave, works: list[Work], refusals: list[Problem], failures: list[Problem]
-) -> None:
+def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
     users = sorted(
         f"{member.kind} {member.name}"
         for member in have.hierarchy.members
         if member.attributes.get("node") == row.id or row.id in (member.attributes.get("nodes") or ())
     )
     if users:
-        refusals.append(
-            Problem(
-                f"it still holds {', '.join(users)}",
-                "It can leave when they have: move them, and take the node out of pools and vSwitches by their nodes.",
-                resource=f"node {want.name}",
-            )
+        draft.refuse(
+            f"node {want.name}",
+            f"it still holds {', '.join(users)}",
+            "It can leave when they have: move them, and take the node out of pools and vSwitches by their nodes.",
         )
         return
     if want.name in have.down:
-        failures.append(have.down[want.name])
+        draft.failures.append(have.down[want.name])
         return
     held = {key: None for key in have.labels[want.name] if key.startswith("pextra-")}
-    works.append(
-        Work(
-            kind="node",
-            name=want.name,
-            id=row.id,
-            node=want.name,
-            steps=(
-                Step("label", "remove its identity", {"labels": held}),
-                Step("remove", "leave the cluster", {"id": row.id}),
-            ),
-            changes=(Change("name", want.name, None),),
-        )
-    )
+    steps = [
+        Step("label", "remove its identity", {"labels": held}),
+        Step("remove", "leave the cluster", {"id": row.id}),
+    ]
+    draft.works.append(work_on(row, steps, [Change("name", want.name, None)], node=want.name))
 
 
 def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
