@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..._cloud import Cloud
 from ..._model.nouns import KINDS
-from ..._model.plan import Step
+from ..._model.plan import Plan, Step
 from .plan import Hierarchy
 
 
@@ -24,6 +24,11 @@ def _read(cloud: Cloud) -> Hierarchy:
         tuple(row for row in rows if row.kind == "cluster"),
         tuple(row for row in rows if row.scope),
     )
+
+
+def reserve_rows(cloud: Cloud, plan: Plan) -> None:
+    """Register what the plan makes or changes, in one transaction, before a node is touched."""
+    cloud.registry.put(step.data["row"] for work in plan.all for step in work.steps if step.act == "register")
 
 
 def apply_to_registry(cloud: Cloud, step: Step) -> None:

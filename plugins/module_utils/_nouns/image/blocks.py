@@ -12,7 +12,7 @@ from typing import Any
 from ..._cloud import Cloud
 from ..._doors.host import image_files as cache
 from ..._doors.host.blocks import open_disk
-from ..._model.errors import PextraError, Problem
+from ..._model.errors import PextraError
 from ..._model.rows import Row
 from ..pool.blocks import (
     create_raw,
@@ -21,6 +21,7 @@ from ..pool.blocks import (
     write_blocks,
 )
 from ..pool.kinds import KINDS
+from .content import drop_changed, open_cached
 
 _MIB = 1024**2
 
@@ -34,42 +35,23 @@ def write_block_copy(cloud: Cloud, node: str, data: Mapping[str, Any], label: st
     kind, volume = KINDS[pool.attributes["type"]], data["volume"]
     resource = f"{label} in pool {pool.name}"
     require_way(cloud, pool)
-    try:
-        with open(cache.cached_path(data["sha256"]), "rb") as file:
-            _require_digest(file, data["sha256"], label)
-            disk = open_disk(file, data["format"], label)
-            size = -(-disk.size // _MIB) * _MIB
-            _delete(cloud, node, pool, volume, resource)  # what a killed run has left
-            create_raw(cloud, node, pool, volume, size, resource, is_thin=kind.is_thin)
-            try:
-                write_blocks(cloud, node, pool, volume, disk.blocks(), size, resource)
-                require_blocks(cloud, node, pool, volume, disk.blocks(), size, resource)
-            except PextraError:
-                # What arrived is of no use, and in a full pool in the way.
-                with contextlib.suppress(PextraError):
-                    _delete(cloud, node, pool, volume, resource)
-                raise
-    except OSError as error:
-        raise PextraError(
-            [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
-        ) from error
+    with open_cached(data["sha256"], label) as file:
+        if cache.digest_of(file) != data["sha256"]:
+            raise drop_changed(data["sha256"], label)
+        disk = open_disk(file, data["format"], label)
+        size = -(-disk.size // _MIB) * _MIB
+        _delete(cloud, node, pool, volume, resource)  # what a killed run has left
+        create_raw(cloud, node, pool, volume, size, resource, is_thin=kind.is_thin)
+        try:
+            write_blocks(cloud, node, pool, volume, disk.blocks(), size, resource)
+            require_blocks(cloud, node, pool, volume, disk.blocks(), size, resource)
+        except PextraError:
+            # What arrived is of no use, and in a full pool in the way.
+            with contextlib.suppress(PextraError):
+                _delete(cloud, node, pool, volume, resource)
+            raise
     if kind.clone == "ceph":
         cloud.ceph_pool(pool).seal(volume)
-
-
-def _require_digest(file: Any, sha256: str, label: str) -> None:
-    if cache.digest_of(file) == sha256:
-        return
-    cache.drop(sha256)
-    raise PextraError(
-        [
-            Problem(
-                "the coordinator's file has changed since it was verified, and was dropped",
-                "Run again: it is fetched anew. Check the coordinator's disk.",
-                resource=label,
-            )
-        ]
-    )
 
 
 def _delete(cloud: Cloud, node: str, pool: Row, volume: str, resource: str) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..._cloud import Cloud
 from ..._doors.host import image_files as cache
@@ -38,6 +38,32 @@ def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
             except PextraError as error:
                 refused[want.name] = error.problems
     return refused
+
+
+@contextlib.contextmanager
+def open_cached(sha256: str, label: str) -> Iterator[BinaryIO]:
+    """Open the coordinator's file. Raises PextraError, also for what goes wrong while it is read."""
+    try:
+        with open(cache.cached_path(sha256), "rb") as file:
+            yield file
+    except OSError as error:
+        raise PextraError(
+            [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
+        ) from error
+
+
+def drop_changed(sha256: str, label: str) -> PextraError:
+    """Drop a file of the coordinator that is not what it was. Returns what is to be raised."""
+    cache.drop(sha256)
+    return PextraError(
+        [
+            Problem(
+                "the coordinator's file has changed since it was verified, and was dropped",
+                "Run again: it is fetched anew. Check the coordinator's disk.",
+                resource=label,
+            )
+        ]
+    )
 
 
 def verify(proof: Proof, sha256: str, label: str) -> dict[str, str]:
@@ -85,13 +111,8 @@ def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[st
         return
     attributes = {**row.attributes, **proven}
     if data["is_fresh"]:
-        try:
-            with open(cache.cached_path(data["sha256"]), "rb") as file:
-                found = inspect_image(file, row.attributes["format"], data["max_size"], label)
-        except OSError as error:
-            raise PextraError(
-                [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
-            ) from error
+        with open_cached(data["sha256"], label) as file:
+            found = inspect_image(file, row.attributes["format"], data["max_size"], label)
         attributes |= {"virtual_size": found.virtual_size, "size": found.size}
 
     def write() -> set[str]:

@@ -26,7 +26,7 @@ from ..._model.source import is_url
 from ..pool.kinds import KINDS
 from ..volume.definition import render_volume
 from .blocks import write_block_copy
-from .content import inspect_cached, register, verify
+from .content import drop_changed, inspect_cached, open_cached, register, verify
 from .copies import forget_copy, record_copy, withdraw_copy
 from .plan.departure import find_losing
 from .plan.labels import LABEL, labels_of_image
@@ -190,48 +190,35 @@ class ImageResource:
         pool, volume, sha256 = data["pool"], data["volume"], data["sha256"]
         resource = f"{label} in pool {pool}"
         hypervisor.delete_volume(pool, volume, resource)  # what a killed run has left
-        try:
-            with open(cache.cached_path(sha256), "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                digest = hashlib.sha256()
+        with open_cached(sha256, label) as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.sha256()
 
-                def read(length: int) -> bytes:
-                    chunk = file.read(length)
-                    digest.update(chunk)
-                    return chunk
+            def read(length: int) -> bytes:
+                chunk = file.read(length)
+                digest.update(chunk)
+                return chunk
 
-                # A raw volume of exactly the file's length; libvirt finds out the real format when it looks again.
-                hypervisor.create_volume(pool, render_volume(volume, size, "raw"), resource)
-                try:
-                    hypervisor.upload_volume(
-                        pool,
-                        volume,
-                        read,
-                        size,
-                        resource,
-                        progress=lambda sent: note_transfer(f"{resource} on {node}", sent, size),
-                    )
-                except PextraError:
-                    # What arrived is of no use, and on a full disk in the way.
-                    with contextlib.suppress(PextraError):
-                        hypervisor.delete_volume(pool, volume, resource)
-                    raise
-        except OSError as error:
-            raise PextraError(
-                [Problem(f"the coordinator's file cannot be read: {error}", "Run again.", resource=label)]
-            ) from error
+            # A raw volume of exactly the file's length; libvirt finds out the real format when it looks again.
+            hypervisor.create_volume(pool, render_volume(volume, size, "raw"), resource)
+            try:
+                hypervisor.upload_volume(
+                    pool,
+                    volume,
+                    read,
+                    size,
+                    resource,
+                    progress=lambda sent: note_transfer(f"{resource} on {node}", sent, size),
+                )
+            except PextraError:
+                # What arrived is of no use, and on a full disk in the way.
+                with contextlib.suppress(PextraError):
+                    hypervisor.delete_volume(pool, volume, resource)
+                raise
         if digest.hexdigest() != sha256:
-            cache.drop(sha256)
+            changed = drop_changed(sha256, label)
             hypervisor.delete_volume(pool, volume, resource)
-            raise PextraError(
-                [
-                    Problem(
-                        "the coordinator's file has changed since it was verified, and was dropped",
-                        "Run again: it is fetched anew. Check the coordinator's disk.",
-                        resource=label,
-                    )
-                ]
-            )
+            raise changed
         written = hashlib.sha256()
         hypervisor.download_volume(pool, volume, written.update, size, resource)
         if written.hexdigest() != sha256:

@@ -17,10 +17,10 @@ from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..._model.rows import name_of, names_of
 from ..hierarchy.plan import find
+from ..hierarchy.reading import reserve_rows
 from ..vswitch.reading import (
     Forgetting,
     read_network,
-    reserve_rows,
     wanted_first,
 )
 from ..vswitch.state import NetworkHave

@@ -14,7 +14,7 @@ from ..._engine.noun import Options
 from ..._model.errors import HypervisorError, NotFoundError, Problem
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
-from ..hierarchy.reading import read_hierarchy
+from ..hierarchy.reading import read_hierarchy, reserve_rows
 from ..instance.slots import has_free_slot
 from ..pool.looking import look_again
 from . import apply as making
@@ -54,7 +54,7 @@ class VolumeResource:
 
     def reserve(self, cloud: Cloud, plan: Plan) -> None:
         """Register new volumes before one is made: what a killed run leaves is known by its identifier."""
-        cloud.registry.put([step.data["row"] for work in plan.all for step in work.steps if step.act == "register"])
+        reserve_rows(cloud, plan)
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
         apply: Callable[..., Iterator[float] | None] = getattr(self, f"_{step.act}")
@@ -84,26 +84,26 @@ class VolumeResource:
     # Making
 
     def _create(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        making.make_empty(cloud, data, _label(work))
+        making.make_empty(cloud, data, work.key)
 
     def _link(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        making.make_linked_clone(cloud, data, _label(work))
+        making.make_linked_clone(cloud, data, work.key)
 
     def _clone(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        making.make_full_clone(cloud, data, _label(work))
+        making.make_full_clone(cloud, data, work.key)
 
     def _fill(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        making.make_from_file(cloud, data, _label(work))
+        making.make_from_file(cloud, data, work.key)
 
     def _upload(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        upload_file(cloud.hypervisor(data["node"]), data, _label(work))
+        upload_file(cloud.hypervisor(data["node"]), data, work.key)
 
     def _convert(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         self._clone(cloud, work, data)
-        making.delete(cloud, data["node"], data["source_pool"], data["source"], _label(work))
+        making.delete(cloud, data["node"], data["source_pool"], data["source"], work.key)
 
     def _verify(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        making.verify(cloud, data, _label(work))
+        making.verify(cloud, data, work.key)
 
     # Size
 
@@ -111,26 +111,26 @@ class VolumeResource:
         hypervisor = cloud.hypervisor(data["node"])
         pool = data["pool"].name
         if data["thick"] or hypervisor.volume_size(pool, data["volume"]) < data["size"]:
-            hypervisor.grow_volume(pool, data["volume"], data["size"], _label(work), allocate=data["thick"])
+            hypervisor.grow_volume(pool, data["volume"], data["size"], work.key, allocate=data["thick"])
 
     def _grow_live(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         """The running guest sees the new size at once. Space for all of it has to be taken before."""
         hypervisor = cloud.hypervisor(data["node"])
         if data["thick"]:
             pool = data["pool"].name
-            look_again(hypervisor, pool, _label(work), _LOOK_TIMEOUT_S)
-            hypervisor.grow_volume(pool, data["volume"], data["size"], _label(work), allocate=True)
-        hypervisor.resize_disk(data["uuid"], data["target"], data["size"], _label(work))
+            look_again(hypervisor, pool, work.key, _LOOK_TIMEOUT_S)
+            hypervisor.grow_volume(pool, data["volume"], data["size"], work.key, allocate=True)
+        hypervisor.resize_disk(data["uuid"], data["target"], data["size"], work.key)
 
     def _shrink(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         pool, volume = data["pool"], data["volume"]
         if kind_of(pool).disk == "rbd":
             cloud.ceph_pool(pool).shrink(volume, data["size"])
         else:
-            cloud.hypervisor(data["node"]).shrink_volume(pool.name, volume, data["size"], _label(work))
+            cloud.hypervisor(data["node"]).shrink_volume(pool.name, volume, data["size"], work.key)
 
     def _delete(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        making.delete(cloud, data["node"], data["pool"], data["volume"], _label(work))
+        making.delete(cloud, data["node"], data["pool"], data["volume"], work.key)
 
     # Attaching
 
@@ -138,7 +138,7 @@ class VolumeResource:
         xml = render_attachment(data["attachment"])
         hypervisor = cloud.hypervisor(data["node"])
         try:
-            hypervisor.attach_device(data["uuid"], xml, _label(work), live=data["live"], config=data["config"])
+            hypervisor.attach_device(data["uuid"], xml, work.key, live=data["live"], config=data["config"])
         except HypervisorError as error:
             if not data["live"] or has_free_slot(hypervisor.live_xml_of(data["uuid"])):
                 raise
@@ -151,19 +151,15 @@ class VolumeResource:
         attachment: Attachment = data["attachment"]
         xml, uuid = render_attachment(attachment), data["uuid"]
         if not data["live"]:
-            hypervisor.detach_device(uuid, xml, _label(work), live=False, config=True)
+            hypervisor.detach_device(uuid, xml, work.key, live=False, config=True)
             return None
         with contextlib.suppress(NotFoundError):
-            hypervisor.detach_device(uuid, xml, _label(work), live=True, config=False)
-        return hypervisor.await_release(uuid, attachment.disk.path, f"the disk {attachment.disk.target}", _label(work))
+            hypervisor.detach_device(uuid, xml, work.key, live=True, config=False)
+        return hypervisor.await_release(uuid, attachment.disk.path, f"the disk {attachment.disk.target}", work.key)
 
     def _edit(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
-        cloud.hypervisor(data["node"]).update_device(data["uuid"], data["xml"], _label(work), live=False, config=True)
+        cloud.hypervisor(data["node"]).update_device(data["uuid"], data["xml"], work.key, live=False, config=True)
 
     def _limit(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         hypervisor = cloud.hypervisor(data["node"])
-        hypervisor.limit_disk(data["uuid"], data["target"], data["tuning"], _label(work), live=True, config=False)
-
-
-def _label(work: Work) -> str:
-    return f"{work.kind} {work.name}"
+        hypervisor.limit_disk(data["uuid"], data["target"], data["tuning"], work.key, live=True, config=False)

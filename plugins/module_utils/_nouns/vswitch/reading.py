@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading, registering and forgetting, as vSwitches and port groups share them."""
+"""Reading and forgetting, as vSwitches and port groups share them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._cloud import Cloud
 from ..._model.errors import PextraError, Problem, SwitchError
-from ..._model.plan import Plan, Step, Work
+from ..._model.plan import Step, Work
 from ..hierarchy.plan import find, find_cluster
 from .definition import Attachment, parse_attachments
 from .state import NetworkHave, NetworkState, NodeState
@@ -53,11 +53,6 @@ def read_network(cloud: Cloud, clusters: Sequence[str | None] | None, *, with_de
         states=states,
         down=dict(cloud.unreachable),
     )
-
-
-def reserve_rows(cloud: Cloud, plan: Plan) -> None:
-    """Register what the plan makes or changes, in one transaction, before a node is touched."""
-    cloud.registry.put(step.data["row"] for work in plan.effective for step in work.steps if step.act == "register")
 
 
 class Forgetting:

@@ -16,12 +16,12 @@ from ..._model.errors import PextraError
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..._model.rows import name_of, names_of
+from ..hierarchy.reading import reserve_rows
 from .labels import is_ours, uplink_port
 from .plan.planning import plan_vswitches
 from .reading import (
     Forgetting,
     read_network,
-    reserve_rows,
     wanted_first,
 )
 from .spec import FIELDS, Vswitch

@@ -142,9 +142,9 @@ def plan_absent(target: Target, have: ImageHave, draft: Draft) -> None:
     ]
     if used:
         draft.refuse(
-            f"image {row.name}",
             f"it is used by {list_users(used)}",
             "It can go when nothing uses it any more. Nothing was changed.",
+            resource=f"image {row.name}",
         )
         return
     leaving = [(version, key) for version in versions_of(row) for key in version.copies]

@@ -35,7 +35,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     label = f"image {want.name}"
     if sha256 is None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
-        draft.refuse(label, what, "Set source, and sha256 for a URL.")
+        draft.refuse(what, "Set source, and sha256 for a URL.", resource=label)
         return
     problems = _find_content_problems(target, have)
     if problems:
@@ -58,7 +58,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         data["proof"] = Proof(signature, key, target.key_digest, want.checksums, want.source)
     if (missing or target.is_fresh or target.needs_proof) and sha256 not in have.cached:
         if want.source is None:
-            draft.refuse(label, "its file is needed again, but its source is not given", "Set source.")
+            draft.refuse("its file is needed again, but its source is not given", "Set source.", resource=label)
             return
         act = "fetch" if is_url(want.source) else "stage"
         text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
