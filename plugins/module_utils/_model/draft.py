@@ -24,7 +24,7 @@ class Draft:
     warnings: list[str] = field(default_factory=list)
     down: dict[str, Problem] = field(default_factory=dict)
 
-    def refuse(self, resource: str, what: str, remedy: str = "", node: str | None = None) -> None:
+    def refuse(self, what: str, remedy: str = "", node: str | None = None, *, resource: str) -> None:
         self.refusals.append(Problem(what, remedy, node, resource))
 
     def note_down(self, node: str, down: Mapping[str, Problem]) -> None:

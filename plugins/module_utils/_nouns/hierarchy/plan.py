@@ -52,7 +52,9 @@ def plan_organizations(wants: Sequence[Organization], have: Hierarchy) -> Plan:
             used = [dc.name for dc in have.datacenters if row and dc.attributes.get("organization") == row.id]
             used += [member.name for member in have.members if row and member.attributes.get("organization") == row.id]
             if row is not None and row.attributes.get("root"):
-                draft.refuse(f"organization {want.name}", "it is the root organization, which owns the deployment")
+                draft.refuse(
+                    "it is the root organization, which owns the deployment", resource=f"organization {want.name}"
+                )
             else:
                 _remove(row, used, draft)
             continue
@@ -76,7 +78,7 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
         reference = want.organization or (row.attributes.get("organization") if row else None)
         owner = find(reference, have.organizations) if reference else have.root
         if owner is None:
-            draft.refuse(f"datacenter {want.name}", f"there is no organization {want.organization or 'yet'}")
+            draft.refuse(f"there is no organization {want.organization or 'yet'}", resource=f"datacenter {want.name}")
             continue
         attributes = {
             "description": want.description,
@@ -101,7 +103,7 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
         datacenter = find(reference, have.datacenters) if reference else _single(have.datacenters)
         if datacenter is None:
             what = f"there is no datacenter {want.datacenter}" if want.datacenter else "it must name its datacenter"
-            draft.refuse(f"cluster {want.name}", what)
+            draft.refuse(what, resource=f"cluster {want.name}")
             continue
         attributes = {"description": want.description, "datacenter": datacenter.id}
         if row is None or not row.attributes.get("secret"):
@@ -115,12 +117,24 @@ def find(reference: str, rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if reference in (row.name, row.id)), None)
 
 
+def find_cluster(reference: str | None, clusters: Sequence[Row]) -> Row | str:
+    """Return the cluster that is meant, or what is wrong. With a single cluster it need not be named."""
+    if reference is None:
+        if len(clusters) == 1:
+            return clusters[0]
+        if not clusters:
+            return "there is no cluster yet; run the cluster stage of site.yml first"
+        return f"there are several clusters; say which with cluster: {' or '.join(row.name for row in clusters)}"
+    found = find(reference, clusters)
+    return found if found is not None else f'there is no cluster "{reference}"'
+
+
 def find_within(reference: str, rows: Sequence[Row], what: str) -> Row | str:
     """Return the row that is meant, or that there is none. what: what it was to be, as in `a node of mtl-1`."""
     found = find(reference, rows)
-    return (
-        found if found is not None else f'"{reference}" is not {what}.{suggest(reference, [row.name for row in rows])}'
-    )
+    if found is not None:
+        return found
+    return f'"{reference}" is not {what}.{suggest(reference, [row.name for row in rows])}'
 
 
 def find_all(names: Sequence[tuple[str | None, str]] | None, rows: Sequence[Row], clusters: Sequence[Row]) -> list[Row]:
@@ -143,18 +157,6 @@ def _find_own(want: Organization | Datacenter | Cluster, rows: Sequence[Row]) ->
     if row is not None or want.former_name is None or want.state == "absent":
         return row
     return find(want.former_name, rows)
-
-
-def find_cluster(reference: str | None, clusters: Sequence[Row]) -> Row | str:
-    """Return the cluster that is meant, or what is wrong. With a single cluster it need not be named."""
-    if reference is None:
-        if len(clusters) == 1:
-            return clusters[0]
-        if not clusters:
-            return "there is no cluster yet; run the cluster stage of site.yml first"
-        return f"there are several clusters; say which with cluster: {' or '.join(row.name for row in clusters)}"
-    found = find(reference, clusters)
-    return found if found is not None else f'there is no cluster "{reference}"'
 
 
 def _single(rows: Sequence[Row]) -> Row | None:
@@ -190,7 +192,7 @@ def _remove(row: Row | None, used: Sequence[str], draft: Draft) -> None:
     if row is None:
         return
     if used:
-        draft.refuse(f"{row.kind} {row.name}", f"it still holds {', '.join(sorted(used))}")
+        draft.refuse(f"it still holds {', '.join(sorted(used))}", resource=f"{row.kind} {row.name}")
         return
     step = Step("remove", "remove", {"id": row.id})
     draft.works.append(work_on(row, [step], [Change("name", row.name, None)]))

@@ -66,25 +66,25 @@ def plan_nodes(
         reference = want.cluster or (row.scope if row is not None else None)
         cluster = find_cluster(reference, have.hierarchy.clusters)
         if isinstance(cluster, str):
-            draft.refuse(label, cluster)
+            draft.refuse(cluster, resource=label)
             continue
         if row is None and want.address is None:
-            draft.refuse(label, "its address is missing", "Set address.")
+            draft.refuse("its address is missing", "Set address.", resource=label)
             continue
         if row is not None and row.scope != cluster.id:
-            draft.refuse(label, "it belongs to another cluster already", "Decommission it there first.")
+            draft.refuse("it belongs to another cluster already", "Decommission it there first.", resource=label)
             continue
         if row is not None and want.address not in (None, _address(row)):
             draft.refuse(
-                label,
                 f"its address is {_address(row)}, and cannot become {want.address}: "
                 "a node's management address must not change after it has joined",
                 "Set it back; readdressing needs the node to leave and join again.",
+                resource=label,
             )
             continue
         twin = next((name for name, other in have.nodes.items() if _address(other) == want.address), None)
         if want.address is not None and twin not in (None, want.name):
-            draft.refuse(label, f"its address {want.address} is that of node {twin}", "Set another.")
+            draft.refuse(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
             continue
         if want.name in have.down:
             draft.failures.append(have.down[want.name])
@@ -208,9 +208,9 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
     )
     if users:
         draft.refuse(
-            f"node {want.name}",
             f"it still holds {', '.join(users)}",
             "It can leave when they have: move them, and take the node out of pools and vSwitches by their nodes.",
+            resource=f"node {want.name}",
         )
         return
     if want.name in have.down:

@@ -33,7 +33,7 @@ def plan_port_groups(wants: Sequence[PortGroup], have: NetworkHave) -> Plan:
     for want in wants:
         cluster = find_cluster(want.cluster, have.clusters)
         if isinstance(cluster, str):
-            draft.refuse(f"{KIND} {want.name}", cluster)
+            draft.refuse(cluster, resource=f"{KIND} {want.name}")
             continue
         row = find(want.name, [row for row in have.port_groups if row.scope == cluster.id])
         if want.state == "present":
@@ -78,11 +78,11 @@ def _find_vswitch(want: PortGroup, row: Row | None, cluster: Row, have: NetworkH
     label = f"{KIND} {want.name}"
     if reference is None:
         what = f"say which vSwitch it belongs to: {' or '.join(names)}" if names else "there is no vSwitch yet"
-        draft.refuse(label, what, "" if names else "Make one with pextra_vswitch first.")
+        draft.refuse(what, "" if names else "Make one with pextra_vswitch first.", resource=label)
         return None
     found = find_within(reference, known, f"a vSwitch of {cluster.name}")
     if isinstance(found, str):
-        draft.refuse(label, found)
+        draft.refuse(found, resource=label)
         return None
     return found
 
@@ -195,10 +195,10 @@ def _leave(row: Row, have: NetworkHave, draft: Draft) -> bool:
         users = state.users(vswitch.name, row.name)
         if users:
             draft.refuse(
-                f"{KIND} {row.name}",
                 f"instances are attached to it: {', '.join(users)}",
                 "Remove them, or put them on another port group, first.",
-                node,
+                node=node,
+                resource=f"{KIND} {row.name}",
             )
             continue
         _take_off(row, vswitch, node, state, draft)

@@ -28,9 +28,9 @@ def plan_present(target: Target, have: PoolHave, draft: Draft) -> None:
     label = f"pool {want.name}"
     if row is not None and row.attributes.get("deleting"):
         draft.refuse(
-            label,
             "it is being destroyed; its name stays taken until that is done",
             "Finish it with state: absent, then declare it again.",
+            resource=label,
         )
         return
     fixed = list(find_fixed_changes(target))

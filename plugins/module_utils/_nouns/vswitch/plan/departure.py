@@ -50,10 +50,10 @@ def take_off(row: Row, node: str, state: NodeState, draft: Draft) -> None:
     users = state.users(row.name)
     if users:
         draft.refuse(
-            f"{KIND} {row.name}",
             f"instances are attached to it: {', '.join(users)}",
             "Remove them, or put them on port groups of another vSwitch, first.",
-            node,
+            node=node,
+            resource=f"{KIND} {row.name}",
         )
         return
     steps = []

@@ -36,7 +36,7 @@ def plan_vswitches(wants: Sequence[Vswitch], have: NetworkHave) -> Plan:
     for want in wants:
         cluster = find_cluster(want.cluster, have.clusters)
         if isinstance(cluster, str):
-            draft.refuse(f"{KIND} {want.name}", cluster)
+            draft.refuse(cluster, resource=f"{KIND} {want.name}")
             continue
         row = find(want.name, [row for row in have.vswitches if row.scope == cluster.id])
         if want.state == "absent":
