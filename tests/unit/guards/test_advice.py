@@ -29,7 +29,6 @@ ALLOWED = {
     "undefine the other by hand.": "of two definitions, without their volumes",
     "wipe it yourself if nothing on it is needed": "of a disk that was declared for Ceph and holds something else",
     "Remove it with that Ceph's own tools first.": "that Ceph knows whether its data is elsewhere",
-    "Remove them, or put them on": "of instances on a network that is asked to go; the other way keeps them",
     "Choose another number, or remove that bridge.": "a bridge holds no data; the other way keeps it",
     "virsh net-undefine": "of a network, which holds no data",
 }

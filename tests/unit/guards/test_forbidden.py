@@ -49,7 +49,7 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
             "plugins/module_utils/_nouns/ceph/waiting.py",  # Ceph's health and its moving of data raise no event
             "plugins/module_utils/_doors/libvirt/volumes.py",  # udev's device of a volume, of which nobody tells
             # libvirt looks at no pool in which it makes a volume, and tells nobody when it has made it
-            "plugins/module_utils/_nouns/volume/reading.py",
+            "plugins/module_utils/_nouns/pool/looking.py",
         },
     ),
 ]

@@ -22,6 +22,7 @@ ACTING = {
     "transfer",
     "blocks",
     "content",
+    "looking",
     "copies",
     "volume_making",
     "source_test",

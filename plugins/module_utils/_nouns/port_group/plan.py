@@ -196,7 +196,7 @@ def _leave(row: Row, have: NetworkHave, draft: Draft) -> bool:
         if users:
             draft.refuse(
                 f"instances are attached to it: {', '.join(users)}",
-                "Remove them, or put them on another port group, first.",
+                "Put them on another port group, first.",
                 node=node,
                 resource=f"{KIND} {row.name}",
             )

@@ -51,7 +51,7 @@ def take_off(row: Row, node: str, state: NodeState, draft: Draft) -> None:
     if users:
         draft.refuse(
             f"instances are attached to it: {', '.join(users)}",
-            "Remove them, or put them on port groups of another vSwitch, first.",
+            "Put them on port groups of another vSwitch, first.",
             node=node,
             resource=f"{KIND} {row.name}",
         )
