@@ -249,7 +249,8 @@ def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
         id=row.id,
         steps=tuple(steps),
         changes=(Change("name", want.name, None),),
-        uses=tuple(f"{member.kind} {member.name}" for member in alone),
+        # Their rows change or go, so nobody else may be at them.
+        touches=tuple(f"{member.kind} {member.name}" for member in (*alone, *shared)),
         loses=tuple(sorted(f"{member.kind} {member.name}, which only node {want.name} has" for member in alone)),
     )
 

@@ -269,6 +269,7 @@ def test_a_dead_node_is_forgotten_with_what_it_alone_had() -> None:
     assert without_node(vswitch, NODE.id).attributes == {"nodes": ["node-x"], "uplinks": []}
     assert [text.partition(",")[0] for text in work.loses] == ["instance db", "volume db"]
     assert work.node is None, "it is not asked"
+    assert work.touches == ("instance db", "volume db", "vswitch svswitch10"), "whose rows nobody else may be at"
 
 
 def test_a_node_that_answers_has_not_died() -> None:
