@@ -331,8 +331,8 @@ class Model:
             yield
         for work in plan.all:
             for step in work.steps:
-                if "on" in step.data:
-                    yield from getattr(self, f"_{step.act}")(replace(work, node=step.data["on"]), step.data)
+                if step.node is not None:
+                    yield from getattr(self, f"_{step.act}")(replace(work, node=step.node), step.data)
                 else:
                     yield from getattr(self, f"_{step.act}")(work, step.data)
 

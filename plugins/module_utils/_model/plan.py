@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from .claims import Claim, Room
@@ -32,11 +33,26 @@ class Change:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do. `act` selects the code that does it, `text` says it to a person, `data` is what it needs."""
+    """One thing to do. `act` selects the code that does it, `text` says it to a person, `data` is what it needs.
+
+    does: the act as a type of its own, where the noun has such types; act and data are then its name and its fields.
+    node: where it is done, if not where the work is.
+    """
 
     act: str
     text: str
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    node: str | None = None
+    does: Any = field(default=None, repr=False)
+
+
+def step_of(does: Any, text: str) -> Step:
+    """Return the step that does something. does: a dataclass, whose fields are what is needed for it."""
+    data = {one.name: getattr(does, one.name) for one in fields(does)}
+    return Step(_CAPITAL.sub("_", type(does).__name__).lower(), text, data, does=does)
+
+
+_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 
 # What becomes nothing where a resource goes, or leaves a node.

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to a running guest. Each is a type: what plans and what carries out are checked against one another."""
+"""What the walk does to a running guest, each as a type."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..._cloud import Cloud
 from ..._doors.host.blocks import drop_zeros, gather
@@ -21,6 +20,7 @@ from ..pool.kinds import KINDS
 from ..pool.looking import look_again
 from ..volume.definition import render_volume
 from .doubts import find_doubtful_pools
+from .plan.acts import CreateVolume
 from .plan.state import NodeState, VmHave
 from .spec import Vm
 
@@ -60,29 +60,29 @@ def look_again_where_doubtful(cloud: Cloud, wants: Sequence[Vm], have: VmHave, p
     return replace(have, nodes=nodes) if doubtful else have
 
 
-def make_volume(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
-    """Make a volume that is not there. data: of the step `create_volume`; mode empty, overlay or copy."""
-    kind = KINDS[data["type"]]
-    if data["mode"] == "empty":
-        _create(cloud, node, data, label)
-    elif data["mode"] == "overlay" and kind.clone == "file":
+def make_volume(cloud: Cloud, node: str, act: CreateVolume, label: str) -> None:
+    """Make a volume that is not there."""
+    kind = KINDS[act.type]
+    if act.mode == "empty":
+        _create(cloud, node, act, label)
+    elif act.mode == "overlay" and kind.clone == "file":
         hypervisor = cloud.hypervisor(node)
         xml = render_volume(
-            data["volume"],
-            data["size"] * _MIB,
-            data["format"],
-            backing_path=hypervisor.volume_path(data["pool"], data["image_volume"]),
-            backing_format=data["image_format"],
+            act.volume,
+            act.size * _MIB,
+            act.format,
+            backing_path=hypervisor.volume_path(act.pool, act.image_volume),
+            backing_format=act.image_format,
         )
-        hypervisor.create_volume(data["pool"], xml, label)
-    elif data["mode"] == "copy" and kind.copy == "coordinator":
-        _create(cloud, node, data, label)
-        _copy_through_here(cloud, node, data, label)
+        hypervisor.create_volume(act.pool, xml, label)
+    elif act.mode == "copy" and kind.copy == "coordinator":
+        _create(cloud, node, act, label)
+        _copy_through_here(cloud, node, act, label)
     else:
         # On Ceph libvirt clones what it is asked to copy.
-        _clone(cloud, node, data, label)
-        if data["mode"] == "copy" and kind.copy == "ceph":
-            cloud.ceph_pool(data["pool_row"]).flatten(data["volume"])
+        _clone(cloud, node, act, label)
+        if act.mode == "copy" and kind.copy == "ceph":
+            cloud.ceph_pool(act.pool_row).flatten(act.volume)
 
 
 def write_small_volume(cloud: Cloud, node: str, pool: Row, volume: str, content: bytes, label: str) -> None:
@@ -98,28 +98,26 @@ def write_small_volume(cloud: Cloud, node: str, pool: Row, volume: str, content:
         write_blocks(cloud, node, pool, volume, drop_zeros(gather([content])), size, label)
 
 
-def _create(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
-    xml = render_volume(data["volume"], data["size"] * _MIB, data["format"], is_thin=KINDS[data["type"]].is_thin)
-    cloud.hypervisor(node).create_volume(data["pool"], xml, label)
+def _create(cloud: Cloud, node: str, act: CreateVolume, label: str) -> None:
+    xml = render_volume(act.volume, act.size * _MIB, act.format, is_thin=KINDS[act.type].is_thin)
+    cloud.hypervisor(node).create_volume(act.pool, xml, label)
 
 
-def _clone(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
-    hypervisor, size = cloud.hypervisor(node), data["size"] * _MIB
-    xml = render_volume(data["volume"], size, data["format"], is_thin=KINDS[data["type"]].is_thin)
-    hypervisor.clone_volume(data["pool"], xml, data["pool"], data["image_volume"], label)
-    if hypervisor.volume_size(data["pool"], data["volume"]) < size:
-        hypervisor.grow_volume(data["pool"], data["volume"], size, label)
+def _clone(cloud: Cloud, node: str, act: CreateVolume, label: str) -> None:
+    hypervisor, size = cloud.hypervisor(node), act.size * _MIB
+    xml = render_volume(act.volume, size, act.format, is_thin=KINDS[act.type].is_thin)
+    hypervisor.clone_volume(act.pool, xml, act.pool, act.image_volume, label)
+    if hypervisor.volume_size(act.pool, act.volume) < size:
+        hypervisor.grow_volume(act.pool, act.volume, size, label)
 
 
-def _copy_through_here(cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
+def _copy_through_here(cloud: Cloud, node: str, act: CreateVolume, label: str) -> None:
     hypervisor = cloud.hypervisor(node)
-    chunks = hypervisor.read_volume(data["pool"], data["image_volume"], data["image_size"], label)
+    chunks = hypervisor.read_volume(act.pool, act.image_volume, act.image_size, label)
     blocks = drop_zeros(gather(chunks))
     try:
-        hypervisor.fill_volume(
-            data["pool"], data["volume"], blocks, data["image_size"], label, is_blank=KINDS[data["type"]].is_blank
-        )
+        hypervisor.fill_volume(act.pool, act.volume, blocks, act.image_size, label, is_blank=KINDS[act.type].is_blank)
     except PextraError:
         with contextlib.suppress(PextraError):
-            hypervisor.delete_volume(data["pool"], data["volume"], label)
+            hypervisor.delete_volume(act.pool, act.volume, label)
         raise

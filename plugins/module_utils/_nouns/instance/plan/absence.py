@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from ...._model.errors import Problem
 from ...._model.names import is_of_instance
-from ...._model.plan import Change, Step, Work
+from ...._model.plan import Change, Step, Work, step_of
 from ...._model.rows import Row
 from ..spec import Vm
+from .acts import Undefine, Unregister
 from .context import Context, FailedError, RefusedError, node_name
 from .power import stop_steps
 from .state import Domain
@@ -19,8 +20,7 @@ from .volumes import delete_step
 
 
 def undefine_leftover(left: Domain) -> Step:
-    data = {"node": left.node, "uuid": left.config.uuid}
-    return Step("undefine", f"remove the leftover definition on {left.node}", data)
+    return step_of(Undefine(left.node, left.config.uuid), f"remove the leftover definition on {left.node}")
 
 
 def plan_absence(
@@ -41,7 +41,7 @@ def plan_absence(
                     "Set power: stopped first, or force_stop: true.",
                 )
             steps += stop_steps(current.power, context)
-        steps.append(Step("undefine", "remove its definition", {"node": current.node, "uuid": current.config.uuid}))
+        steps.append(step_of(Undefine(current.node, current.config.uuid), "remove its definition"))
         steps += [undefine_leftover(left) for left in leftovers]
     state = context.have.nodes.get(node) if node else None
     if state is not None and instance_id is not None:
@@ -58,7 +58,8 @@ def plan_absence(
                 if not is_seed:
                     loses.append(f"volume {name} in {pool}")
                 steps.append(delete_step(pool, name, f"destroy {name}", context))
-    steps.append(Step("unregister", "forget", {"id": instance_id}))
+    if instance_id is not None:
+        steps.append(step_of(Unregister(instance_id), "forget"))
     return Work(
         kind="instance",
         name=want.name,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...._model.plan import Change, Step, Work
+from ...._model.plan import Change, Step, Work, step_of
 from ...._model.rows import Row
 from ..definition import DomainModel
 from ..spec import Vm
 from ..walk import Walked
+from .acts import Autostart, Define, Plug
 from .claims import room_of, takes_of, uses_of
 from .context import Context, RefusedError
 from .declared import model_of
@@ -63,13 +64,13 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps.append(seed_step(model, seed, context))
     steps += growth_steps(current, model, replaced, context)
     if changes or not current.persistent:
-        steps.append(Step("define", "change the definition", {"model": model, "xml": current.xml, "virt_type": ""}))
+        steps.append(step_of(Define(model, current.xml), "change the definition"))
     if row is None:
         changes.append(Change("registered", "no", "yes"))
     if current.live is not None and power.keeps_running:
         wanted_live = as_far_as_named(want, current.live, model)
         steps += live_steps(current.live, wanted_live)
-        steps += [Step("plug", act.text, {"act": act}) for act in walked.acts]
+        steps += [step_of(Plug(act), act.text) for act in walked.acts]
         changes += [*live_changes(current.live, wanted_live, changes), *walked.drift]
     if current.autostart != autostart:
         changes.append(Change("autostart", current.autostart, autostart))
@@ -77,10 +78,10 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         changes.append(Change("node", current.node, target))
         steps.append(move_step(want, current, model, target, context, autostart=autostart))
         # From here on it is on the other node.
-        steps += [replace(step, data={**step.data, "on": target}) for step in power.steps]
+        steps += [replace(step, node=target) for step in power.steps]
     else:
         if current.autostart != autostart:
-            steps.append(Step("autostart", "set autostart", {"autostart": autostart}))
+            steps.append(step_of(Autostart(autostart), "set autostart"))
         steps += power.steps
     # Also after a move where they were seen: what has moved is in shared pools.
     used = [model, *([current.live] if power.keeps_running and current.live is not None else [])]

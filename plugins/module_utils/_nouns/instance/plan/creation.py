@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from ...._model.claims import Room
-from ...._model.plan import Change, Step, Work
+from ...._model.plan import Change, Step, Work, step_of
 from ...._model.rows import Row
 from .. import walk
 from ..spec import Vm, options_of
+from .acts import Autostart, Define
 from .claims import takes_of, uses_of
 from .context import Context
 from .declared import model_of
@@ -42,9 +43,9 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         steps.append(settle_step(instance_id, want, context, attributes, "note that its volumes are complete"))
     if seed is not None and want.root is not None:
         steps.append(seed_step(model, seed, context))
-    steps.append(Step("define", "define", {"model": model, "xml": None, "virt_type": state.virt_type}))
+    steps.append(step_of(Define(model, None, state.virt_type), "define"))
     if want.autostart:
-        steps.append(Step("autostart", "let it start with its node", {"autostart": True}))
+        steps.append(step_of(Autostart(autostart=True), "let it start with its node"))
     steps += power_steps("stopped", power, context)
     # What a killed run has left, or one before whose definition is gone.
     steps += stale_seeds(want, instance_id, [model], state, context)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from ...._model.plan import Step
+from ...._model.plan import Step, step_of
 from .. import walk
 from ..definition import DomainModel
 from ..definition_writing import edit_domain
 from ..spec import Vm, options_of
 from ..walk import Walked
+from .acts import AttachDisk, AttachNic, DetachDisk, DetachNic, Label, ReplugNic, UpdateNic
 from .context import RefusedError
 from .differences import place_of
 from .state import Domain
@@ -37,22 +38,21 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     new = {interface.mac: interface for interface in model.interfaces}
     for mac, interface in old.items():
         if mac not in new:
-            steps.append(Step("detach_nic", f"detach the NIC {mac}", {"interface": interface}))
+            steps.append(step_of(DetachNic(interface), f"detach the NIC {mac}"))
     for mac, interface in new.items():
         if mac not in old:
-            steps.append(Step("attach_nic", f"attach the NIC {mac}", {"interface": interface}))
+            steps.append(step_of(AttachNic(interface), f"attach the NIC {mac}"))
         elif place_of(interface) != place_of(old[mac]):
-            # A port of a switch cannot become one of another: it is unplugged there and plugged in here.
-            act = "update_nic" if interface.network == old[mac].network else "replug_nic"
-            steps.append(Step(act, f"move the NIC {mac} to {interface.port_group}", {"interface": interface}))
+            act = UpdateNic if interface.network == old[mac].network else ReplugNic
+            steps.append(step_of(act(interface), f"move the NIC {mac} to {interface.port_group}"))
     attached = {disk.serial: disk for disk in live.disks}
     wanted = {disk.serial: disk for disk in model.disks}
     for serial, disk in attached.items():
         if serial not in wanted and serial not in ("root", "seed"):
-            steps.append(Step("detach_disk", f"detach volume {serial}; its data stays", {"disk": disk}))
+            steps.append(step_of(DetachDisk(disk), f"detach volume {serial}; its data stays"))
     for serial, disk in wanted.items():
         if serial not in attached and serial not in ("root", "seed"):
-            steps.append(Step("attach_disk", f"attach volume {serial}", {"disk": disk}))
+            steps.append(step_of(AttachDisk(disk), f"attach volume {serial}"))
     if live.labels != model.labels:
-        steps.append(Step("label", "write its labels", {"labels": model.labels}))
+        steps.append(step_of(Label(model.labels), "write its labels"))
     return steps

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from ...._model.plan import Step
+from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ...pool.kinds import volume_place
 from ...volume.attached import parse_attachments
 from ..definition import Disk, DomainModel
 from ..definition_writing import convert_domain
 from ..spec import Vm
+from .acts import Move
 from .context import Context, FailedError, RefusedError
 from .placement import find_obstacles
 from .references import find_pinned, find_pool, pools_of
@@ -101,5 +102,5 @@ def move_step(want: Vm, current: Domain, model: DomainModel, target: str, contex
     pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
     there = context.have.nodes[target].virt_type
     xml = current.xml if context.have.nodes[current.node].virt_type == there else convert_domain(current.xml, there)
-    data = {"target": target, "model": model, "xml": xml, "live": is_active, "pools": pools, "attached": attached}
-    return Step("move", f"move {'live ' if is_active else ''}to {target}", data | {"autostart": autostart})
+    act = Move(target=target, model=model, xml=xml, live=is_active, pools=pools, attached=attached, autostart=autostart)
+    return step_of(act, f"move {'live ' if is_active else ''}to {target}")

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ...._model.plan import Step
+from ...._model.plan import Step, step_of
+from .acts import Resume, Start, Stop, Suspend
 from .context import Context
 
 
@@ -15,14 +16,14 @@ def power_steps(now: str, wanted: str, context: Context) -> list[Step]:
     if wanted == "stopped":
         return stop_steps(now, context)
     if now == "stopped":
-        return [Step("start", "start" if wanted == "running" else "start paused", {"paused": wanted == "paused"})]
-    return [Step("resume", "resume") if wanted == "running" else Step("suspend", "pause")]
+        return [step_of(Start(paused=wanted == "paused"), "start" if wanted == "running" else "start paused")]
+    return [step_of(Resume(), "resume") if wanted == "running" else step_of(Suspend(), "pause")]
 
 
 def stop_steps(now: str, context: Context) -> list[Step]:
     """The guest is asked first, and has its time. Only then is its power cut, where the call allows that."""
     is_forced, timeout_s = context.consent.force_stop, context.consent.stop_timeout_s
     text = f"stop, by force after {timeout_s} s" if is_forced else "stop"
-    stop = Step("stop", text, {"timeout_s": timeout_s, "is_forced": is_forced})
+    stop = step_of(Stop(timeout_s, is_forced), text)
     # A paused guest does not feel its power button.
-    return [Step("resume", "resume", {"may_fail": is_forced}), stop] if now == "paused" else [stop]
+    return [step_of(Resume(may_fail=is_forced), "resume"), stop] if now == "paused" else [stop]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...._model.plan import Step
+from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ..definition import DomainModel
 from ..spec import Vm
+from .acts import Register, Settle
 from .context import Context
 
 
@@ -29,7 +30,7 @@ def row_attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
 
 def register_step(instance_id: str, want: Vm, context: Context, attributes: Mapping[str, Any]) -> Step:
     row = Row(instance_id, "instance", want.name, context.cluster.id, dict(attributes))
-    return Step("register", "register", {"row": row})
+    return step_of(Register(row), "register")
 
 
 def settle_step(instance_id: str, want: Vm, context: Context, attributes: Mapping[str, Any], text: str) -> Step:
@@ -38,4 +39,4 @@ def settle_step(instance_id: str, want: Vm, context: Context, attributes: Mappin
     A killed run would otherwise leave an instance stopped that it was starting, or on a node where nobody looks.
     """
     row = Row(instance_id, "instance", want.name, context.cluster.id, dict(attributes))
-    return Step("settle", text, {"row": row})
+    return step_of(Settle(row), text)

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...._model.names import is_seed_of
-from ...._model.plan import Step
+from ...._model.plan import Step, step_of
 from ..cloud_init import UnknownSeedError, digest_of, render_seed
 from ..definition import DomainModel, Interface
 from ..parts import Nic
 from ..spec import Vm, complete_new
+from .acts import WriteSeed
 from .context import Context, RefusedError
 from .references import find_disk
 from .state import Domain, NodeState, named_nics
@@ -49,8 +50,7 @@ def seed_files(
 def seed_step(model: DomainModel, seed: Mapping[str, str], context: Context) -> Step:
     disk = next(disk for disk in model.disks if disk.serial == "seed")
     pool = context.pools[model.labels.root.pool if model.labels.root else ""]
-    data = {"pool": pool.name, "pool_row": pool, "volume": disk.volume, "files": seed}
-    return Step("write_seed", "write the cloud-init seed", data)
+    return step_of(WriteSeed(pool.name, pool, disk.volume, seed), "write the cloud-init seed")
 
 
 def stale_seeds(

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from ...._model.plan import Step
+from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ...pool.kinds import KINDS, image_format, root_mode
 from ...volume.missing import explain_missing
 from ..definition import Disk, DomainModel, VolumeLabel
 from ..spec import Vm
+from .acts import CreateVolume, DeleteVolume, GrowVolume
 from .context import Context, FailedError, RefusedError
 from .power import stop_steps
 from .references import copy_of, find_disk, find_image, kind_of
@@ -49,7 +49,7 @@ def delete_step(pool: str, volume: str, text: str, context: Context) -> Step:
     row = context.pools.get(pool)
     # A pool that is not ours to know is a directory's, as far as deleting goes.
     kind = kind_of(row) if row is not None else KINDS["directory"]
-    return Step("delete_volume", text, {"pool": pool, "volume": volume, "wipe": not kind.is_blank})
+    return step_of(DeleteVolume(pool, volume, wipe=not kind.is_blank), text)
 
 
 def volume_steps(
@@ -70,17 +70,17 @@ def volume_steps(
                     "Detach it there first, or choose another name for the new one.",
                 )
             _require_growth(label, disk, state, context)
-            kept = {"pool": label.pool, "volume": name, "size": label.size, "target": None, "type": pool_type}
-            steps.append(Step("grow_volume", f"keep volume {label.name}, with {label.size} MiB", kept))
+            kept = GrowVolume(pool=label.pool, volume=name, size=label.size, type=pool_type)
+            steps.append(step_of(kept, f"keep volume {label.name}, with {label.size} MiB"))
             continue
-        data: dict[str, Any] = {
-            "pool": label.pool,
-            "volume": name,
-            "size": label.size,
-            "mode": "empty",
-            "type": pool_type,
-            "format": disk.format,
-        }
+        act = CreateVolume(
+            pool=label.pool,
+            pool_row=context.pools[label.pool],
+            volume=name,
+            size=label.size,
+            type=pool_type,
+            format=disk.format,
+        )
         if label.name == "root" and want.image is not None and want.root is not None:
             image = find_image(want.image, context)
             image_size = -(-int(image.attributes["virtual_size"]) // 1024**2)
@@ -88,14 +88,14 @@ def volume_steps(
                 raise RefusedError(
                     f"its root volume of {label.size} MiB is smaller than image {image.name} of {image_size} MiB"
                 )
-            data |= {
-                "mode": root_mode(pool_type, want.root.mode),
-                "image_volume": copy_of(image, context.pools[label.pool]),
-                "image_format": image_format(pool_type, image.attributes["format"]),
-                "image_size": int(image.attributes["virtual_size"]),
-                "pool_row": context.pools[label.pool],
-            }
-        steps.append(Step("create_volume", f"create volume {label.name} in {label.pool}", data))
+            act = replace(
+                act,
+                mode=root_mode(pool_type, want.root.mode),
+                image_volume=copy_of(image, context.pools[label.pool]),
+                image_format=image_format(pool_type, image.attributes["format"]),
+                image_size=int(image.attributes["virtual_size"]),
+            )
+        steps.append(step_of(act, f"create volume {label.name} in {label.pool}"))
     return steps
 
 
@@ -108,14 +108,14 @@ def growth_steps(current: Domain, model: DomainModel, replaced: bool, context: C
             continue
         _require_growth(label, disk, context.have.nodes[current.node], context)
         in_use = find_disk(label.name, current.live) if current.live is not None and not replaced else None
-        data = {
-            "pool": label.pool,
-            "volume": disk.volume,
-            "size": label.size,
-            "target": in_use.target if in_use else None,
-            "type": context.pools[label.pool].attributes["type"],
-        }
-        steps.append(Step("grow_volume", f"grow volume {label.name} to {label.size} MiB", data))
+        act = GrowVolume(
+            pool=label.pool,
+            volume=disk.volume,
+            size=label.size,
+            type=context.pools[label.pool].attributes["type"],
+            target=in_use.target if in_use else None,
+        )
+        steps.append(step_of(act, f"grow volume {label.name} to {label.size} MiB"))
     return steps
 
 

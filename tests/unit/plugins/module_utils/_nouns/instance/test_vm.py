@@ -1118,7 +1118,7 @@ def test_a_move_of_a_stopped_instance(model: Model) -> None:
     plan = model.converge(replace(WEB, node="node2", power="running"))
     assert acts(plan) == ["register", "move", "start", "settle"]
     assert step_of(plan, "move").text == "move to node2"
-    assert step_of(plan, "start").data["on"] == "node2"
+    assert step_of(plan, "start").node == "node2"
 
 
 def test_a_move_with_changes(model: Model) -> None:
