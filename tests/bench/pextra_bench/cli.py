@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import modules, nodes, planning, pools, report, site
+from . import modules, nodes, pools, report, site
 from .processes import BenchError
 
 
@@ -30,8 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         everything = not (options.modules or options.site or options.pools or options.ceph_pools or options.nodes)
         if everything or options.modules:
-            print(report.show_modules(*modules.measure()), flush=True)
-            print(report.show_planning(planning.measure()), flush=True)
+            figures, peak_mib, planned = modules.measure()
+            print(report.show_modules(figures, peak_mib), flush=True)
+            print(report.show_planning(planned), flush=True)
         if options.modules:
             return 0
         why_not = site.why_not()

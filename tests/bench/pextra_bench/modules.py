@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from . import planning
 from .instances import declare, render
 from .node import LIBRARY, BenchNode, bench_node
 from .processes import BenchError
@@ -39,14 +40,14 @@ class Figures:
     peak_mib: float
 
 
-def measure() -> tuple[list[Figures], float]:
+def measure() -> tuple[list[Figures], float, planning.PlanningFigures]:
     with temporary_directory() as directory, step("Start the node"), bench_node(make_key(directory)) as node:
         project = make_project(directory, node)
         with step("Make the node a cloud of its own"):
             project.play("prepare.yml", {})
             send_library(node)
         few = _measure(project, FEW, None)
-        return [few, _measure(project, MANY, few)], _measure_peak(node)
+        return [few, _measure(project, MANY, few)], _measure_peak(node), planning.measure()
 
 
 def _measure_peak(node: BenchNode) -> float:

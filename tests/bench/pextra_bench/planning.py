@@ -11,7 +11,6 @@ from statistics import median
 
 from .processes import BenchError
 from .progress import step
-from .project import temporary_directory
 
 ROUNDS = 3
 INSTANCES, NODES = 2000, 200
@@ -25,8 +24,10 @@ class PlanningFigures:
 
 
 def measure() -> PlanningFigures:
-    """Plan instances with a root volume, an image and a NIC each, none of which is there yet."""
-    with temporary_directory(), step(f"{INSTANCES} new instances on {NODES} nodes, {ROUNDS} rounds"):
+    """Plan instances with a root volume, an image and a NIC each, none of which is there yet. The collection has to be
+    found by its name.
+    """
+    with step(f"{INSTANCES} new instances on {NODES} nodes, {ROUNDS} rounds"):
         return PlanningFigures(INSTANCES, NODES, median(_plan() for _ in range(ROUNDS)))
 
 
