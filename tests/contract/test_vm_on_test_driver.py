@@ -326,6 +326,25 @@ def test_a_thousand(module: Module, calls: Any) -> None:
     assert sum(remote.values()) <= 2 * 20, remote
 
 
+def test_a_description_is_the_running_guests_at_once(converge: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, description="Front")
+    domain = raw(small_cloud, "node1")
+
+    def described() -> list[str]:
+        texts = (domain.XMLDesc(flags) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
+        return [text for xml in texts for text in re.findall("<description>(.*)</description>", xml)]
+
+    converge(name="web", description="Back")
+    assert described() == ["Back", "Back"]
+    kind, live = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, libvirt.VIR_DOMAIN_AFFECT_LIVE
+    domain.setMetadata(kind, "by hand", None, None, live)
+    assert described() == ["by hand", "Back"]
+    converge(name="web", description="Back")
+    assert described() == ["Back", "Back"]
+    converge(name="web", description="")
+    assert described() == []
+
+
 def test_several_nouns_read_the_domains_once_until_somebody_decides(
     module: Module, small_cloud: Cloud, calls: Any
 ) -> None:
