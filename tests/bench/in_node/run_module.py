@@ -30,8 +30,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def watch_engine() -> list[float]:
     """Return where the engine's times will be put."""
-    engine = importlib.import_module("ansible_collections.pextra.cloud.plugins.module_utils._engine.converge")
-    carry_out, times = engine._carry_out, []
+    from ansible_collections.pextra.cloud.plugins.module_utils._engine import carrying, converge
+
+    carry_out, times = carrying.carry_out, []
 
     def timed(*arguments: Any) -> Any:
         started = time.perf_counter()
@@ -39,7 +40,7 @@ def watch_engine() -> list[float]:
         times.append(time.perf_counter() - started)
         return done
 
-    mock.patch.object(engine, "_carry_out", timed).start()
+    mock.patch.object(converge, "carry_out", timed).start()
     return times
 
 
