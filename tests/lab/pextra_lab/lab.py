@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from . import access, containers, dead_attachments, guest_image, node_checks, node_images, storage_node, switches
 from .locking import only_one
@@ -18,6 +19,10 @@ from .processes import LabError
 from .progress import say, step, wait_until
 
 BOOT_LIMIT_S = 120
+# All of one user's processes share this many of what the kernel tells of changed files by, and each systemd of a host
+# takes a few; without one it does not come up.
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_OF_HOST = 16
 SSH_LIMIT_S = 60
 
 
@@ -151,8 +156,18 @@ def create(*, node_count: int, bare: frozenset[Node], image: str) -> None:
     with exclusive():
         ensure_images([image])
         link_guest_image()
+        make_room(node_count)
         bring_up({node: "bare" if node in bare else image for node in wanted})
     say(f"The lab is up ({time.monotonic() - started:.1f} s). Next: tests/lab/lab status, tests/lab/lab ssh node1")
+
+
+def make_room(node_count: int) -> None:
+    """Let the machine hold so many hosts. It stays so until the machine starts anew."""
+    needed = node_count * _INOTIFY_OF_HOST
+    if int(_INOTIFY.read_text(encoding="ascii")) >= needed:
+        return
+    say(f"fs.inotify.max_user_instances raised to {needed}, for {node_count} hosts")
+    _INOTIFY.write_text(f"{needed}\n", encoding="ascii")
 
 
 def add(node: Node, *, image: str) -> None:
