@@ -61,7 +61,7 @@ def _read_seed(cloud: Cloud, domain: Domain, pool: Row | None, volume: str) -> S
 
 
 def read_node(
-    cloud: Cloud, node: str, pools: Mapping[str, str], odd: list[Odd]
+    cloud: Cloud, node: str, pools: Mapping[str, str], odd: list[Odd], *, has_nics: bool
 ) -> tuple[
     HostRecord,
     frozenset[str],
@@ -74,7 +74,8 @@ def read_node(
     """Read one node: its size, networks, volumes of our pools, instances, foreign domains by name, and vSwitches with
     the datapath in user space.
 
-    pools: their types, by name. odd: is given the domains that bear our metadata and are not as ours are.
+    pools: their types, by name. odd: is given the domains that bear our metadata and are not as ours are. has_nics:
+    whether any that is wanted names its NICs, for which alone the vSwitches are looked at.
 
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
@@ -94,9 +95,10 @@ def read_node(
         else:
             ours.append(domain)
     userspace: frozenset[str] = frozenset()
-    # Without an answer NICs stay as they are; what needs the switch says why it does not answer.
-    with contextlib.suppress(PextraError):
-        userspace = cloud.labels(node).read_userspace()
+    if has_nics:
+        # Without an answer NICs stay as they are; what needs the switch says why it does not answer.
+        with contextlib.suppress(PextraError):
+            userspace = cloud.labels(node).read_userspace()
     return hypervisor.host(), networks, volumes, sizes, ours, foreign, userspace
 
 

@@ -52,7 +52,9 @@ class VmResource:
             if row.kind == "pool" and row.scope in clusters
         }
         odd: list[Odd] = []
-        read = cloud.on_each(rows, lambda node: read_node(cloud, node, pools, odd))
+        # What only NICs ask for costs a connection to every node.
+        has_nics = any(want.nics for want in wants)
+        read = cloud.on_each(rows, lambda node: read_node(cloud, node, pools, odd, has_nics=has_nics))
         named = {row.id: row.name for row in hierarchy.members if row.kind == "instance"}
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
