@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..._fields.field import element_path
 from ..._model.ids import is_id
@@ -18,6 +19,12 @@ from ..._nouns.vswitch.spec import Vswitch
 from ..elements import Declared
 
 Key = tuple[str | None, str]
+Found = TypeVar("Found")
+
+
+def find_named(found: Mapping[Key, Found], cluster: str | None, name: str | None) -> Found | None:
+    """Return what has a name in a cluster. An empty name, which is a mistake of its own, names nothing."""
+    return found.get((cluster, name)) if name else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +49,9 @@ def find_reach(
             switches[vswitch.spec.cluster, vswitch.spec.name] = frozenset(vswitch.spec.nodes or ())
     groups: dict[Key, frozenset[str]] = {}
     for group in port_groups:
-        key = (group.spec.cluster, group.spec.vswitch or "")
-        if group.spec.state == "present" and key in switches:
-            groups[group.spec.cluster, group.spec.name] = switches[key]
+        nodes = find_named(switches, group.spec.cluster, group.spec.vswitch)
+        if group.spec.state == "present" and nodes is not None:
+            groups[group.spec.cluster, group.spec.name] = nodes
     return Reach(
         nodes={cluster: frozenset(nodes) for cluster, nodes in cluster_nodes.items()},
         pools={

@@ -20,7 +20,7 @@ from ..._nouns.volume.forms import (
 )
 from ..._nouns.volume.spec import Volume, find_mistakes_within
 from ..elements import Declared
-from .placement import Key, Reach, find_candidates
+from .placement import Key, Reach, find_candidates, find_named
 
 
 def find_volume_mistakes(
@@ -47,9 +47,10 @@ def find_volume_mistakes(
             mistakes.append(Mistake(f"{path}.pool", "is missing; write the storage pool that it lies in"))
         if spec.size is None and spec.clone_of is None and spec.import_from is None:
             mistakes.append(Mistake(f"{path}.size", "is missing; write how large it is, such as 20 GiB"))
-        pool = known.get((spec.cluster, spec.pool or ""))
+        pool = find_named(known, spec.cluster, spec.pool)
         if pool is not None:
-            mistakes += _find_place_mistakes(element, pool, pinned.get((spec.cluster, spec.attached_to or "")), reach)
+            home = find_named(pinned, spec.cluster, spec.attached_to)
+            mistakes += _find_place_mistakes(element, pool, home, reach)
         if spec.attached_to and (spec.cluster, spec.name) in linked:
             other = linked[spec.cluster, spec.name]
             problem = f"{other} is a linked clone of it: attached, it would be written, and the clone be destroyed"
@@ -109,7 +110,7 @@ def _find_clone_mistakes(volumes: Sequence[Declared[Volume]]) -> list[Mistake]:
     mistakes: list[Mistake] = []
     for element in volumes:
         spec, path = element.spec, element.path
-        source = present.get((spec.cluster, spec.clone_of or ""))
+        source = find_named(present, spec.cluster, spec.clone_of)
         if spec.state != "present" or source is None or source.name == spec.name:
             continue
         circle = circles[spec.cluster].get(spec.name)
@@ -133,7 +134,7 @@ def _size_of(volume: Volume, present: Mapping[Key, Volume], known: dict[Key, int
     while found is not None and found.size is None and (key := (found.cluster, found.name)) not in known:
         known[key] = None
         way.append(key)
-        found = present.get((found.cluster, found.clone_of or ""))
+        found = find_named(present, found.cluster, found.clone_of)
     size = None if found is None else found.size or known[found.cluster, found.name]
     known |= dict.fromkeys(way, size)
     return size
@@ -149,9 +150,9 @@ def _find_attachment_mistakes(
     users = {(one.spec.cluster, one.spec.name): one.spec for one in instances if one.spec.state == "present"}
     attached: dict[Key, list[Declared[Volume]]] = {}
     for element in volumes:
-        key = (element.spec.cluster, element.spec.attached_to or "")
-        if element.spec.state == "present" and key in users:
-            attached.setdefault(key, []).append(element)
+        user = find_named(users, element.spec.cluster, element.spec.attached_to)
+        if element.spec.state == "present" and user is not None:
+            attached.setdefault((user.cluster, user.name), []).append(element)
     mistakes: list[Mistake] = []
     for key, elements in attached.items():
         vm = users[key]
@@ -171,8 +172,8 @@ def _find_apart(vm: Vm, elements: Sequence[Declared[Volume]], pools: Mapping[Key
     mistakes: list[Mistake] = []
     for element in elements:
         spec = element.spec
-        pool = pools.get((spec.cluster, spec.pool or ""))
-        there = reach.pools.get((spec.cluster, spec.pool or ""))
+        pool = find_named(pools, spec.cluster, spec.pool)
+        there = find_named(reach.pools, spec.cluster, spec.pool)
         if pool is None or there is None or not nodes:
             continue
         if spec.node is not None and not pool.is_shared:

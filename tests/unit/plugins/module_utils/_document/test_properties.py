@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._document.report import describe_mistakes
 from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field, Table
@@ -115,3 +116,10 @@ def test_one_variable_of_any_kind(name: str, value: Any) -> None:
 @given(st.lists(values_of(DOCUMENT["pextra_instances"].element or Field(kind="raw", help="")), min_size=1, max_size=4))
 def test_instances_of_any_kind_in_a_correct_deployment(instances: list[Any]) -> None:
     read({"pextra_instances": instances})
+
+
+@pytest.mark.parametrize("name", sorted(name for name, field in DOCUMENT.items() if field.element))
+def test_an_empty_name_names_nothing(name: str) -> None:
+    """What refers to nothing does not refer to what was given an empty name by mistake."""
+    mistakes = read({name: [{"name": "local"}, {"name": ""}]}).mistakes
+    assert any(mistake.path.startswith(name) for mistake in mistakes)
