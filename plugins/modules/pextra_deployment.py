@@ -14,9 +14,8 @@ description:
   - Makes everything of a document so, noun after noun, with one connection to each node. C(site.yml) calls it once.
   - What is refused or fails stops only what needs it. The rest is done, and all problems are told in the end.
   - Nodes that have not joined yet join with a clustering key that is issued for them.
-  - The elements of each option are those of the module that the option names, as
+  - The elements of each option are those of the module that the option names, complete as
     M(pextra.cloud.pextra_deployment_validate) returns them. An option that is not given is not managed.
-  - An instance is declared as a whole, as in the document. What its element does not say is as a new one gets it.
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.changing

@@ -50,9 +50,9 @@ EXAMPLES = r"""
   delegate_to: localhost
   register: pextra_deployment
 
-- name: Have the instances as declared
-  pextra.cloud.pextra_deployment:
-    instances: "{{ pextra_deployment.document.instances }}"
+- name: Hand its instances to the module that makes them
+  pextra.cloud.pextra_vm:
+    vms: "{{ pextra_deployment.document.instances }}"
   run_once: true
   delegate_to: "{{ groups['pextra_coordinators'] | first }}"
 """
@@ -90,8 +90,6 @@ mistakes:
 document:
   description:
     - The document, complete. What was left out because it is the default, single or derived is there.
-    - Of instances it is there only where it is not what every new one gets, since there may be thousands.
-      M(pextra.cloud.pextra_deployment) adds the rest.
     - Each list is what the list option of the module of that resource takes. A count has become that many instances,
       and a flavor the values it stands for.
   returned: success

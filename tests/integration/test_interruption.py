@@ -12,7 +12,7 @@ import time
 from .lab import Lab, Site
 
 _STAGES = ("--tags", "network,storage,images,instances")
-_INTERRUPTIONS = int(os.environ.get("PEXTRA_INTERRUPTIONS", "3"))
+_INTERRUPTIONS = int(os.environ.get("PEXTRA_INTERRUPTIONS", "6"))
 
 
 def _remove_all(site: Site) -> None:

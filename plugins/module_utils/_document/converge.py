@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from .._cloud import Cloud
@@ -51,8 +50,7 @@ _RESOURCES: Mapping[str, Callable[[], Any]] = {
     "port_group": PortGroupResource,
     "pool": PoolResource,
     "image": ImageResource,
-    # In a document of thousands, what all of them have is not said of each.
-    "instance": partial(VmResource, are_whole=True),
+    "instance": VmResource,
     "volume": VolumeResource,
 }
 RESOURCES = {noun.many: _RESOURCES[noun.kind] for noun in NOUNS}

@@ -1,11 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The document as it is handed on: plain, complete, and counted for people.
-
-Of instances, which may be thousands, it says only what is not as every new one has it: whatever is handed on costs
-Ansible time in every task. `pextra_deployment` gives them the rest.
-"""
+"""The document as it is handed on: plain, complete, and counted for people."""
 
 from __future__ import annotations
 
@@ -46,7 +42,7 @@ def render_document(elements: Elements, deployment_name: str | None) -> dict[str
         "vswitches": [render(vswitch.FIELDS, element.spec) for element in elements.vswitches],
         "port_groups": [render(port_group.FIELDS, element.spec) for element in elements.port_groups],
         "images": [render(image.FIELDS, element.spec) for element in elements.images],
-        "instances": [render(vm.FIELDS, element.spec, is_short=True) for element in elements.instances],
+        "instances": [render(vm.FIELDS, element.spec) for element in elements.instances],
         "volumes": [render(volume.DECLARED, element.spec) for element in elements.volumes],
     }
 

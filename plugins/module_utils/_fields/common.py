@@ -41,8 +41,8 @@ STATE = Field(
 
 
 def parse_spec(
-    table: Table, make: Callable[..., Spec], raw: Mapping[str, Any], path: str, *, whole: bool = False
+    table: Table, make: Callable[..., Spec], raw: Mapping[str, Any], path: str
 ) -> tuple[Spec | None, list[Mistake]]:
-    """Parse one resource by its table into its dataclass. Returns (spec or None, mistakes). whole: see `parse`."""
-    values, mistakes = parse(table, raw, path, whole=whole)
+    """Parse one resource by its table into its dataclass. Returns (spec or None, mistakes)."""
+    values, mistakes = parse(table, raw, path)
     return (None, mistakes) if mistakes else (make(**values), [])

@@ -255,17 +255,16 @@ def element_path(path: str, index: int, item: object) -> str:
     return f"{here} ({shown(name)[1:-1]})" if isinstance(name, str) and name != here else here
 
 
-def render(table: Table, values: object, *, is_short: bool = False) -> dict[str, Any]:
+def render(table: Table, values: object) -> dict[str, Any]:
     """Return what `parse` has normalised (as a mapping or a dataclass) as plain JSON types that it reads again.
 
-    Values that are None, "not managed", are left out. is_short: so is what a document's element gets that does not say
-    it, and `parse` gives it that again where it is told `whole`.
+    Values that are None, "not managed", are left out.
     """
     rendered: dict[str, Any] = {}
     for key, field in table.items():
         value = value_of(values, key)
-        if value is not None and not (is_short and value == field.made):
-            rendered[key] = _render_value(field, value, is_short=is_short)
+        if value is not None:
+            rendered[key] = _render_value(field, value)
     return rendered
 
 
@@ -276,13 +275,13 @@ def value_of(values: object, key: str) -> Any:
     return getattr(values, key) if hasattr(values, key) else getattr(values, "further", {}).get(key)
 
 
-def _render_value(field: Field, value: Any, *, is_short: bool) -> Any:
+def _render_value(field: Field, value: Any) -> Any:
     if field.kind == "size":
         return show_size(value)
     if field.kind == "list":
-        return [_render_value(field.element, item, is_short=is_short) if field.element else item for item in value]
+        return [_render_value(field.element, item) if field.element else item for item in value]
     if field.kind == "dict" and field.table is not None:
-        return render(field.table, value, is_short=is_short)
+        return render(field.table, value)
     return value
 
 

@@ -28,17 +28,12 @@ from .volume_making import look_again_where_doubtful
 
 
 class VmResource:
-    """are_whole: they are a document's elements, in which what is not said is as a new one gets it."""
-
     noun = "vm"
     plural = "vms"
     table = FIELDS
 
-    def __init__(self, *, are_whole: bool = False) -> None:
-        self._are_whole = are_whole
-
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
-        vm, mistakes = parse_vm(raw, path, whole=self._are_whole)
+        vm, mistakes = parse_vm(raw, path)
         return vm, mistakes + (find_mistakes_within(vm, path) if vm is not None else [])
 
     # Reading

@@ -107,9 +107,9 @@ class Vm:
     further: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse_vm(raw: Mapping[str, Any], path: str, *, whole: bool = False) -> tuple[Vm | None, list[Mistake]]:
-    """Parse one instance. Returns (vm or None, mistakes). whole: it is a document's element."""
-    return parse_spec(FIELDS, make_vm, raw, path, whole=whole)
+def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
+    """Parse one instance. Returns (vm or None, mistakes)."""
+    return parse_spec(FIELDS, make_vm, raw, path)
 
 
 def complete_new(vm: Vm) -> Vm:

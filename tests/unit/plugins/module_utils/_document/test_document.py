@@ -56,11 +56,26 @@ def test_what_is_left_out_is_filled_in() -> None:
             "name": "db",
             "cluster": "mtl-1",
             "organization": "acme",
+            "anti_affinity": "",
+            "vcpus": 1,
+            "memory": "512 MiB",
             "image": "tiny",
             "root": {"pool": "local", "size": "1 GiB"},
-            "nics": [{"port_group": "Production", "addresses": ["172.20.0.5/24"]}],
-            "cloud_init": {},
+            "volumes": [],
+            "nics": [
+                {
+                    "port_group": "Production",
+                    "addresses": ["172.20.0.5/24"],
+                    "gateway": "",
+                    "gateway6": "",
+                    "nameservers": [],
+                }
+            ],
+            "cloud_init": {"hostname": "", "users": []},
+            "autostart": True,
             "power": "running",
+            "tags": [],
+            "state": "present",
         }
     ]
     assert deployment.summary["instances"] == 1
@@ -119,8 +134,7 @@ def test_a_flavor_gives_what_the_instance_does_not() -> None:
     flavors = [{"name": "big", "vcpus": 4, "memory": "2 GiB"}]
     own = [instance("one", flavor="big"), instance("two", flavor="big", vcpus=1)]
     found = read({"pextra_flavors": flavors, "pextra_instances": own}).document["instances"]
-    # One virtual CPU is what every new one has.
-    assert [(each.get("vcpus"), each["memory"]) for each in found] == [(4, "2 GiB"), (None, "2 GiB")]
+    assert [(each["vcpus"], each["memory"]) for each in found] == [(4, "2 GiB"), (1, "2 GiB")]
     assert "flavor" not in found[0]
 
 

@@ -197,6 +197,3 @@ def test_nothing_that_json_can_hold_raises(table: Any, data: st.DataObject) -> N
         assert mistake.problem.isprintable()
     if not mistakes:
         assert parse(table, render(table, values), "x") == (values, [])
-    values, mistakes = parse(table, raw, "x", whole=True)
-    if not mistakes:
-        assert parse(table, render(table, values, is_short=True), "x", whole=True) == (values, [])

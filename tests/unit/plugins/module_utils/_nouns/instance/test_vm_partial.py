@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import render
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import parse_seed, render_seed
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import (
@@ -18,7 +17,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts
     User,
     Volume,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import FIELDS, OPTIONS, Vm, complete_new
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -183,12 +181,3 @@ def test_whatever_is_there_one_option_changes_nothing_else(there: Vm, other: Vm,
         assert after.labels.tags == before.labels.tags
     if option != "image":
         assert after.labels.seed == before.labels.seed
-
-
-@given(specs("web-1"))
-def test_a_documents_element_loses_nothing_on_its_way(vm: Vm) -> None:
-    """What every new one has is left out, and is there again in the module."""
-    short = render(FIELDS, vm, is_short=True)
-    assert VmResource(are_whole=True).parse(short, "") == VmResource().parse(render(FIELDS, vm), "")
-    assert "cluster" not in short
-    assert ("tags" in short) is (vm.tags != ())
