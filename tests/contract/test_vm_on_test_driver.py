@@ -411,6 +411,21 @@ def test_a_domain_that_cannot_be_understood_stands_in_nobodys_way(
     assert "1 GiB" not in raw(small_cloud, "node1", "db").XMLDesc()
 
 
+def test_only_a_call_that_names_nics_asks_the_switches(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(**WEB)
+    bridges: Any = small_cloud._databases["node1"]
+    bridges.names.append("svswitch1")
+    before = bridges.asked
+    for named in ({"name": "web", "description": "x"}, {"name": "web", "nics": []}, {"name": "no", "state": "absent"}):
+        module(**named, _ansible_check_mode=True)
+    assert bridges.asked == before
+    # What is not named stays as it is, whatever the switch is by now.
+    converge(name="web", description="y")
+    assert "csum" not in raw(small_cloud, "node1").XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    module(**WEB)
+    assert bridges.asked > before
+
+
 def test_in_userspace_a_guest_computes_its_checksums(converge: Module, module: Module, small_cloud: Cloud) -> None:
     converge(**WEB)
     assert "csum" not in raw(small_cloud, "node1").XMLDesc()
