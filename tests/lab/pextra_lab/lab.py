@@ -19,11 +19,11 @@ from .processes import LabError
 from .progress import say, step, wait_until
 
 BOOT_LIMIT_S = 120
+SSH_LIMIT_S = 60
 # All of one user's processes share this many of what the kernel tells of changed files by, and each systemd of a host
 # takes a few; without one it does not come up.
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 _INOTIFY_OF_HOST = 16
-SSH_LIMIT_S = 60
 
 
 def exclusive() -> AbstractContextManager[None]:
