@@ -72,6 +72,9 @@ def model_of(
         disks.append(kept_seed)
     was = current.labels if current is not None else None
     mode = was.root_mode if was is not None else None
+    # Their order says nothing: those that are known keep theirs, or a list in another order would be a change.
+    known = {label.name: number for number, label in enumerate(was.volumes)} if was is not None else {}
+    volumes.sort(key=lambda label: known.get(label.name, len(known)))
     if want.root is not None:
         mode = root_mode(find_root_pool(want.root, context).attributes["type"], want.root.mode)
     labels = Labels(

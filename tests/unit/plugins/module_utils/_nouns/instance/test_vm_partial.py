@@ -20,7 +20,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import FIELDS, OPTIONS, Vm, complete_new
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from instance_model import Guest, Model, acts
+from instance_model import Guest, Model, acts, whole
 from instance_specs import specs
 from yaml import safe_load
 
@@ -133,6 +133,19 @@ def test_a_nic_is_known_by_its_name() -> None:
     (left,) = model.guest("db")[1].config.interfaces
     assert (left.port_group, left.mac) == ("Backup", before["Backup"])
     assert [act for act in acts(plan) if "nic" in act] == ["detach_nic"]
+
+
+@pytest.mark.parametrize("power", ["running", "stopped"])
+def test_the_order_of_volumes_says_nothing(power: str) -> None:
+    model = Model.fresh()
+    volumes = tuple(Volume(name=name, pool="local", size=64) for name in ("data", "logs", "more"))
+    model.converge(whole(name="db", root=Root(pool="local", size=1024), volumes=volumes, power=power))
+    assert model.call(Vm(name="db", volumes=volumes[::-1])).is_empty
+    new = Volume(name="new", pool="local", size=64)
+    plan = planned(model, Vm(name="db", volumes=(new, *volumes[::-1])))
+    assert changed(plan) == {"volumes.new.size"}
+    model.apply(plan)
+    assert model.call(Vm(name="db", volumes=(*volumes, new))).is_empty
 
 
 @pytest.mark.parametrize(
