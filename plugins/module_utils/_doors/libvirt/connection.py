@@ -62,7 +62,9 @@ class Connection:
         self._left_alone = 0
         # Those whose source hangs, by name.
         self._late_pools: dict[str, Problem] = {}
-        self._watch = Watch(lambda: _answers(uri), lambda: _shut(uri), lambda: _note_hung(node, uri, None))
+        self._watch = Watch(
+            lambda: _answers(uri), lambda: _shut(uri), lambda: _note_hung(node, uri, None), self._make_small_call
+        )
 
     @classmethod
     def connect(cls, node: str, address: str | None) -> Self:
@@ -89,13 +91,17 @@ class Connection:
         return cls(node, connection, uri, is_local=urlsplit(uri).hostname is None)
 
     def close(self) -> None:
-        if self._left_alone:
+        if self._left_alone or self._watch.nudges:
             # A thread is still in a call: what it uses must not be freed. Its call ends with the connection.
             self._watch.shut()
             self._connection._o = None
             return
         with contextlib.suppress(libvirt.libvirtError), self._watch.watched("close", _CLOSE_LIMIT_S):
             self._connection.close()
+
+    def _make_small_call(self) -> None:
+        with contextlib.suppress(libvirt.libvirtError):
+            self._connection.getLibVersion()
 
     @property
     def frozen(self) -> Problem | None:

@@ -8,11 +8,17 @@ calls that are under way. Of a connection on which one is silent for long it ask
 if that does not open, the daemon is frozen, and every call to it fails at once, now and for the rest of the run. If it
 opens, the call is let go on, up to its own limit.
 
+Of two calls on one connection the later one can be stuck although the daemon answers: libvirt's client may miss that it
+has begun (virNetClientIOEventLoop; seen with 9.0) and sends it when the earlier one ends, which for a move may be
+minutes later. Any further call wakes it. So where one is silent while another is under way, a small one is made beside
+them.
+
 A call costs a few microseconds for this, and no thread.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ipaddress
 import math
@@ -28,6 +34,9 @@ _LOOK_EVERY_S = 0.25
 # A silent call lets the daemon be asked, again and again as long as it answers; it has this long to.
 _ASK_AFTER_S = 4.0
 ANSWER_S = 8.0
+# So long a call is silent before it may be stuck behind another one; so many calls to wake it are under way at most.
+_NUDGE_AFTER_S = 1.0
+_NUDGES = 8
 
 _calls: dict[int, Call] = {}
 _lock = threading.Lock()
@@ -51,7 +60,7 @@ class Call:
 
 class Watch:
     """Over one connection. ask: whether its daemon answers anybody, asked in a thread of its own; hung: what to say if
-    it does not; shut: ends every call.
+    it does not; shut: ends every call; nudge: makes a small call on the connection itself, likewise in a thread.
     """
 
     def __init__(
@@ -59,11 +68,15 @@ class Watch:
         ask: Callable[[], bool],
         shut: Callable[[], None],
         hung: Callable[[], Problem],
+        nudge: Callable[[], object],
     ) -> None:
         self._ask = ask
         self.shut = shut
         self._hung = hung
-        self._asked = self._answered = -math.inf
+        self._nudge = nudge
+        self._asked = self._answered = self._nudged = -math.inf
+        # How many nudges are under way.
+        self.nudges = 0
         # Why the connection was given up: its daemon is frozen, or a call on it was stuck while the daemon answered.
         self.frozen: Problem | None = None
         self.stuck: str | None = None
@@ -85,10 +98,14 @@ class Watch:
         finally:
             del _calls[key]
 
-    def look(self, call: Call, now: float) -> None:
-        """Do what is due for one call that is under way."""
+    def look(self, call: Call, now: float, *, is_alone: bool) -> None:
+        """Do what is due for one call that is under way. is_alone: no other one is, on this connection."""
         if self.is_given_up:
             return
+        if not is_alone and now - max(call.heard, self._nudged) >= _NUDGE_AFTER_S and self.nudges < _NUDGES:
+            self._nudged = now
+            self._count_nudges(1)
+            threading.Thread(target=self._wake, name="watch-nudge", daemon=True).start()
         if now - call.heard >= call.limit_s:
             self.drop(f"'{call.doing}' took more than {call.limit_s:g} s")
             return
@@ -120,6 +137,16 @@ class Watch:
         self.frozen = self._hung()
         self.shut()
 
+    def _wake(self) -> None:
+        try:
+            self._nudge()
+        finally:
+            self._count_nudges(-1)
+
+    def _count_nudges(self, change: int) -> None:
+        with _lock:
+            self.nudges += change
+
     def _find_out(self) -> None:
         if self._ask():
             self._answered, self._asked = time.monotonic(), -math.inf
@@ -139,8 +166,10 @@ def _look_on() -> None:
     pause = threading.Event()
     while not pause.wait(_LOOK_EVERY_S):
         now = time.monotonic()
-        for call in list(_calls.values()):
-            call.watch.look(call, now)
+        calls = list(_calls.values())
+        counts = collections.Counter(id(call.watch) for call in calls)
+        for call in calls:
+            call.watch.look(call, now, is_alone=counts[id(call.watch)] == 1)
 
 
 def shut_sockets(host: str | None, port: int) -> None:
