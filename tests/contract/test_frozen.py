@@ -284,14 +284,10 @@ def test_no_call_is_stuck_behind_one_that_waits(serve: Serve, monkeypatch: pytes
     hypervisor = Hypervisor.open("node2", uri_of(server))
     with pytest.raises(HypervisorError):
         hypervisor._of_guest("attach a device", "instance web-1", hypervisor._connection.getHostname, 0.1)
-    late = 0
     for _ in range(1000):
         with within(1.0), hypervisor._errors("read its version", limit_s=30.0):
-            began = time.monotonic()
             # From a thread of its own, as another instance's step is.
             assert bounded(hypervisor._connection.getLibVersion, 30.0) == 9_000_000
-            late += time.monotonic() - began > 0.02
-    print(f"{late} of 1000 calls had to be woken, or were held up by the machine")
     hypervisor.close()
 
 
