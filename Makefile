@@ -153,7 +153,7 @@ integration: install lab-packages ## The installed collection on the lab, looked
 	  --junit-xml .build/reports/integration.xml tests/integration
 
 .PHONY: integration-long
-integration-long: install lab-packages ## The lab tests that would make `make test` longer than half an hour
+integration-long: install lab-packages ## The lab tests that would make `make test` longer than 45 minutes
 	@tools/with_lab tools/step --show "Long integration tests" $(PYTEST) --durations 25 -m long \
 	  --junit-xml .build/reports/integration-long.xml tests/integration
 

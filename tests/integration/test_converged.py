@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .lab import Lab, Site
 
 
@@ -22,6 +24,7 @@ def test_check_mode_reports_nothing(lab: Lab, cloud: Site) -> None:
     assert lab.snapshot() == before
 
 
+@pytest.mark.long
 def test_every_stage_runs_alone(cloud: Site) -> None:
     for stage in ("validate", "preflight", "cluster", "network", "storage", "images", "instances"):
         cloud.run("--tags", stage).must_change_nothing()

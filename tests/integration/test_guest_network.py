@@ -137,6 +137,7 @@ def side(guests: Site) -> Iterator[Site]:
     guests.module("pextra_vswitch", name="svswitch20", state="absent")
 
 
+@pytest.mark.long
 def test_a_running_nic_goes_to_another_vswitch(lab: Lab, side: Site) -> None:
     """libvirt moves none from one bridge of Open vSwitch to another: it is unplugged, and plugged in again."""
     mover = instance(MOVER, "node3", "172.20.0.43", "#cloud-config\npextra_ping: [172.20.0.5]\n")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from .lab import Lab, Site, wait_until
 
 
@@ -50,6 +52,7 @@ def test_an_instance_on_a_local_pool_is_refused(lab: Lab, cloud: Site) -> None:
     assert lab.home("db") == source
 
 
+@pytest.mark.long
 def test_memory_moves_between_addresses_of_its_own(lab: Lab, cloud: Site) -> None:
     """QEMU takes it on that address alone, so a move that arrives has taken this way."""
     own = {node: lab.sh(node, "hostname -I").split()[0].replace("10.91.0.", "10.91.1.") for node in lab.nodes}
