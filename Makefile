@@ -84,6 +84,7 @@ $(TREE):
 options: $(VENV) $(TREE) ## Write the modules' documentation from the tables of fields
 	@.venv/bin/python tools/write_instance_kinds.py
 	@.venv/bin/python tools/write_module_docs.py
+	@.venv/bin/python tools/write_instance_options.py
 
 .PHONY: readmes
 readmes: $(VENV) ## Write the roles' READMEs from their argument specs

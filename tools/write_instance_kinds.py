@@ -37,14 +37,15 @@ def render(folder: str) -> str:
     kind, one, many = LISTS[folder]
     names = sorted(path.stem for path in (INSTANCE / folder).glob("*.py") if path.stem != "__init__")
     imports = f"from . import {', '.join(names)}\n" if names else ""
-    members = ", ".join(f"{name}.{one}" for name in names) + ("," if len(names) == 1 else "")
+    # One line each, as ruff leaves them.
+    members = "".join(f"    {name}.{one},\n" for name in names)
     licence = (INSTANCE / "walk.py").read_text(encoding="utf-8").partition('"""')[0]
     return (
         f'{licence}"""The {folder} of an instance, one file each. Written by tools/write_instance_kinds.py."""\n\n'
         "from __future__ import annotations\n\n"
         f"from ..kinds import {kind}\n"
         f"{imports}\n"
-        f"{many}: tuple[{kind}, ...] = ({members})\n"
+        f"{many}: tuple[{kind}, ...] = (\n{members})\n"
     )
 
 

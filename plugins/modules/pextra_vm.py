@@ -225,15 +225,61 @@ options:
       - present
       - absent
     default: present
+  boot: &boot
+    description:
+      - How the firmware begins.
+    type: dict
+    suboptions:
+      menu:
+        description:
+          - Whether it offers a menu of what to boot from.
+          - A new one gets V(false) unless it is given.
+        type: bool
+      menu_timeout_ms:
+        description:
+          - How long the menu waits, in milliseconds.
+          - As the firmware has it unless given.
+        type: int
+  clock: &clock
+    description:
+      - The clock of the machine.
+    type: dict
+    suboptions:
+      offset:
+        description:
+          - What the guest reads from it.
+          - Windows expects V(localtime).
+          - A new one gets V(utc) unless it is given.
+        type: str
+        choices:
+          - utc
+          - localtime
   cpu: &cpu
     description:
       - The processor as the guest sees it.
     type: dict
     suboptions:
+      model:
+        description:
+          - 'Its model: V(host-model), which is the node''s own as far as libvirt knows it, V(host-passthrough),
+            V(maximum), or one that C(virsh domcapabilities) of the node names as usable.'
+          - A named one can run on, and move to, every node that has it.
+          - V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given.
+        type: str
+      require:
+        description:
+          - Features that it has beside those of its model.
+        type: list
+        elements: str
+      disable:
+        description:
+          - Features of its model that it does not have.
+        type: list
+        elements: str
       topology:
         description:
           - How its vCPUs are laid out.
-          - Their product is O(vcpus).
+          - Their product is O(vcpus_max), or O(vcpus) if that is not given.
           - As libvirt chooses unless given.
         type: dict
         suboptions:
@@ -256,16 +302,239 @@ options:
     description:
       - One line about it, for people.
     type: str
+  firmware: &firmware
+    description:
+      - What starts the guest.
+      - It is chosen when the instance is made.
+      - The variables of UEFI stay with the instance, and go with its volumes.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - V(bios), or V(efi) for UEFI.
+          - A new one gets V(bios) unless it is given.
+        type: str
+        choices:
+          - bios
+          - efi
+      secure_boot:
+        description:
+          - Whether UEFI starts only what is signed, by the keys that distributions and Windows are signed
+            with.
+          - A new one gets V(false) unless it is given.
+        type: bool
   memory: &memory
     description:
       - The memory.
       - A new one gets V(512 MiB) unless it is given.
     type: str
+  memory_backing: &memory_backing
+    description:
+      - What its memory is made of on the node.
+    type: dict
+    suboptions:
+      huge_pages:
+        description:
+          - The size of the huge pages that it is made of, such as C(2 MiB), which the node has to have
+            set aside.
+          - C(0 MiB) is none.
+          - A new one gets V(0 MiB) unless it is given.
+        type: str
+      locked:
+        description:
+          - Whether it is never swapped out.
+          - The node has to allow QEMU so much locked memory.
+          - A new one gets V(false) unless it is given.
+        type: bool
+      unmerged:
+        description:
+          - Whether the node may not merge equal pages of it with those of others.
+          - A new one gets V(false) unless it is given.
+        type: bool
+      access:
+        description:
+          - Whether other programs of the node, such as those of virtiofs, may share it.
+          - A new one gets V(private) unless it is given.
+        type: str
+        choices:
+          - private
+          - shared
+  pinning: &pinning
+    description:
+      - Which threads of its node it runs on.
+      - It can then only be where there are threads of these numbers.
+    type: dict
+    suboptions:
+      vcpus:
+        description:
+          - The threads of its virtual CPUs.
+          - On any unless given.
+        type: list
+        elements: int
+      emulator:
+        description:
+          - The threads of QEMU's own work, such as its disks.
+          - As the virtual CPUs unless given.
+        type: list
+        elements: int
   vcpus: &vcpus
     description:
       - The number of virtual CPUs.
+      - A running instance gets more at once, up to O(vcpus_max), and its guest has to bring them online;
+        fewer, or more than that, it gets at its next start.
       - A new one gets V(1) unless it is given.
     type: int
+  vcpus_max: &vcpus_max
+    description:
+      - How many virtual CPUs it can have without a restart.
+      - As many as O(vcpus) unless given.
+    type: int
+  balloon: &balloon
+    description:
+      - The memory balloon, by which a guest tells of its memory and gives it back.
+      - A new instance has one.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its model.
+          - V(none) takes it away.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - none
+      autodeflate:
+        description:
+          - Whether a guest that runs out of memory gets back what it gave.
+          - A new one gets V(false) unless it is given.
+        type: bool
+      free_page_reporting:
+        description:
+          - Whether the guest tells which pages it does not use, so that the node can use them.
+          - A new one gets V(false) unless it is given.
+        type: bool
+      stats_period_s:
+        description:
+          - How often the guest tells of its memory, in seconds.
+          - Never unless given.
+        type: int
+  graphics: &graphics
+    description:
+      - 'A screen, which is looked at on the node''s own loopback address: through C(ssh -L), or C(virt-viewer)
+        with C(qemu+ssh).'
+    type: dict
+    suboptions:
+      type:
+        description:
+          - The protocol.
+          - V(none) takes it away.
+          - A new one gets V(vnc) unless it is given.
+        type: str
+        choices:
+          - vnc
+          - spice
+          - none
+  panic: &panic
+    description:
+      - By this a guest tells that its kernel has crashed, and is then restarted.
+      - A new instance has one.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - V(isa), or V(hyperv) for Windows.
+          - V(none) takes it away.
+          - A new one gets V(isa) unless it is given.
+        type: str
+        choices:
+          - isa
+          - hyperv
+          - none
+  rng: &rng
+    description:
+      - A source of random numbers.
+      - A new instance has one.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its model.
+          - V(none) takes it away.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - none
+      source:
+        description:
+          - 'Where the numbers come from: a device of the node, or QEMU itself.'
+          - A new one gets V(urandom) unless it is given.
+        type: str
+        choices:
+          - urandom
+          - random
+          - builtin
+      rate_bytes:
+        description:
+          - How many bytes the guest gets in a period at most.
+          - Without a limit unless given.
+        type: int
+      rate_period_ms:
+        description:
+          - The period, in milliseconds.
+          - A second unless given.
+        type: int
+  sound: &sound
+    description:
+      - A sound card.
+      - It is heard through O(graphics) of the type V(spice) alone.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its model.
+          - V(none) takes it away.
+          - A new one gets V(ich9) unless it is given.
+        type: str
+        choices:
+          - ich9
+          - ich6
+          - ac97
+          - none
+  tpm: &tpm
+    description:
+      - A TPM 2.0.
+      - What it holds stays with the instance, moves with it while it runs, and goes with its volumes.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its interface.
+          - V(none) takes it away; what it holds stays, for when it comes back.
+          - A new one gets V(tpm-crb) unless it is given.
+        type: str
+        choices:
+          - tpm-crb
+          - tpm-tis
+          - none
+  video: &video
+    description:
+      - A graphics card.
+      - With O(graphics) alone it has one of libvirt's choice.
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its model.
+          - V(none) takes it away.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - vga
+          - bochs
+          - none
   watchdog: &watchdog
     description:
       - A watchdog.
@@ -318,10 +587,23 @@ options:
       power: *power
       tags: *tags
       state: *state
+      boot: *boot
+      clock: *clock
       cpu: *cpu
       description: *description
+      firmware: *firmware
       memory: *memory
+      memory_backing: *memory_backing
+      pinning: *pinning
       vcpus: *vcpus
+      vcpus_max: *vcpus_max
+      balloon: *balloon
+      graphics: *graphics
+      panic: *panic
+      rng: *rng
+      sound: *sound
+      tpm: *tpm
+      video: *video
       watchdog: *watchdog
   # End of the options of one resource
   allow_restart:
@@ -385,6 +667,19 @@ EXAMPLES = r"""
     root: {pool: ceph, size: 10 GiB}
     volumes:
       - {name: data, pool: san, unit: "unit:0:0:1"}
+
+- name: Have a machine on which Windows starts, with a screen
+  pextra.cloud.pextra_vm:
+    name: desk
+    vcpus: 2
+    memory: 4 GiB
+    root: {pool: shared, size: 64 GiB}
+    firmware: {type: efi, secure_boot: true}
+    tpm: {}
+    video: {model: vga}
+    graphics: {type: vnc}
+    clock: {offset: localtime}
+    power: stopped
 
 - name: Run many, read in bulk and applied in parallel
   pextra.cloud.pextra_vm:
@@ -590,11 +885,53 @@ vm:
           elements: str
           sample:
             - 172.20.0.11/24
+    boot:
+      description: How the firmware begins.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        menu:
+          description: Whether it offers a menu of what to boot from.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        menu_timeout_ms:
+          description: How long the menu waits, in milliseconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
+    clock:
+      description: The clock of the machine.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        offset:
+          description: What the guest reads from it.
+          returned: when the definition says something of it
+          type: str
+          sample: utc
     cpu:
       description: The processor as the guest sees it.
       returned: when the definition says something of it
       type: dict
       contains:
+        model:
+          description: 'Its model: V(host-model), which is the node''s own as far as libvirt knows it,
+            V(host-passthrough), V(maximum), or one that C(virsh domcapabilities) of the node names as
+            usable.'
+          returned: when the definition says something of it
+          type: str
+          sample: null
+        require:
+          description: Features that it has beside those of its model.
+          returned: when the definition says something of it
+          type: list
+          sample: []
+        disable:
+          description: Features of its model that it does not have.
+          returned: when the definition says something of it
+          type: list
+          sample: []
         topology:
           description: How its vCPUs are laid out.
           returned: when the definition says something of it
@@ -615,6 +952,169 @@ vm:
               returned: when the definition says something of it
               type: int
               sample: 1
+    firmware:
+      description: What starts the guest.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        type:
+          description: V(bios), or V(efi) for UEFI.
+          returned: when the definition says something of it
+          type: str
+          sample: bios
+        secure_boot:
+          description: Whether UEFI starts only what is signed, by the keys that distributions and Windows
+            are signed with.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+    memory_backing:
+      description: What its memory is made of on the node.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        huge_pages:
+          description: The size of the huge pages that it is made of, such as C(2 MiB), which the node
+            has to have set aside.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
+        locked:
+          description: Whether it is never swapped out.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        unmerged:
+          description: Whether the node may not merge equal pages of it with those of others.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        access:
+          description: Whether other programs of the node, such as those of virtiofs, may share it.
+          returned: when the definition says something of it
+          type: str
+          sample: private
+    pinning:
+      description: Which threads of its node it runs on.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        vcpus:
+          description: The threads of its virtual CPUs.
+          returned: when the definition says something of it
+          type: list
+          sample: []
+        emulator:
+          description: The threads of QEMU's own work, such as its disks.
+          returned: when the definition says something of it
+          type: list
+          sample: []
+    vcpus_max:
+      description: How many virtual CPUs it can have without a restart.
+      returned: when the definition says something of it
+      type: int
+      sample: 1
+    balloon:
+      description: The memory balloon, by which a guest tells of its memory and gives it back.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        autodeflate:
+          description: Whether a guest that runs out of memory gets back what it gave.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        free_page_reporting:
+          description: Whether the guest tells which pages it does not use, so that the node can use them.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        stats_period_s:
+          description: How often the guest tells of its memory, in seconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+    graphics:
+      description: 'A screen, which is looked at on the node''s own loopback address: through C(ssh -L),
+        or C(virt-viewer) with C(qemu+ssh).'
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        type:
+          description: The protocol.
+          returned: when the definition says something of it
+          type: str
+          sample: vnc
+    panic:
+      description: By this a guest tells that its kernel has crashed, and is then restarted.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: V(isa), or V(hyperv) for Windows.
+          returned: when the definition says something of it
+          type: str
+          sample: isa
+    rng:
+      description: A source of random numbers.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        source:
+          description: 'Where the numbers come from: a device of the node, or QEMU itself.'
+          returned: when the definition says something of it
+          type: str
+          sample: urandom
+        rate_bytes:
+          description: How many bytes the guest gets in a period at most.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        rate_period_ms:
+          description: The period, in milliseconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+    sound:
+      description: A sound card.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: ich9
+    tpm:
+      description: A TPM 2.0.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its interface.
+          returned: when the definition says something of it
+          type: str
+          sample: tpm-crb
+    video:
+      description: A graphics card.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
     watchdog:
       description: A watchdog.
       returned: when the definition says something of it

@@ -137,11 +137,53 @@ vms:
           elements: str
           sample:
             - 172.20.0.11/24
+    boot:
+      description: How the firmware begins.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        menu:
+          description: Whether it offers a menu of what to boot from.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        menu_timeout_ms:
+          description: How long the menu waits, in milliseconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
+    clock:
+      description: The clock of the machine.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        offset:
+          description: What the guest reads from it.
+          returned: when the definition says something of it
+          type: str
+          sample: utc
     cpu:
       description: The processor as the guest sees it.
       returned: when the definition says something of it
       type: dict
       contains:
+        model:
+          description: 'Its model: V(host-model), which is the node''s own as far as libvirt knows it,
+            V(host-passthrough), V(maximum), or one that C(virsh domcapabilities) of the node names as
+            usable.'
+          returned: when the definition says something of it
+          type: str
+          sample: null
+        require:
+          description: Features that it has beside those of its model.
+          returned: when the definition says something of it
+          type: list
+          sample: []
+        disable:
+          description: Features of its model that it does not have.
+          returned: when the definition says something of it
+          type: list
+          sample: []
         topology:
           description: How its vCPUs are laid out.
           returned: when the definition says something of it
@@ -162,6 +204,169 @@ vms:
               returned: when the definition says something of it
               type: int
               sample: 1
+    firmware:
+      description: What starts the guest.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        type:
+          description: V(bios), or V(efi) for UEFI.
+          returned: when the definition says something of it
+          type: str
+          sample: bios
+        secure_boot:
+          description: Whether UEFI starts only what is signed, by the keys that distributions and Windows
+            are signed with.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+    memory_backing:
+      description: What its memory is made of on the node.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        huge_pages:
+          description: The size of the huge pages that it is made of, such as C(2 MiB), which the node
+            has to have set aside.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
+        locked:
+          description: Whether it is never swapped out.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        unmerged:
+          description: Whether the node may not merge equal pages of it with those of others.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        access:
+          description: Whether other programs of the node, such as those of virtiofs, may share it.
+          returned: when the definition says something of it
+          type: str
+          sample: private
+    pinning:
+      description: Which threads of its node it runs on.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        vcpus:
+          description: The threads of its virtual CPUs.
+          returned: when the definition says something of it
+          type: list
+          sample: []
+        emulator:
+          description: The threads of QEMU's own work, such as its disks.
+          returned: when the definition says something of it
+          type: list
+          sample: []
+    vcpus_max:
+      description: How many virtual CPUs it can have without a restart.
+      returned: when the definition says something of it
+      type: int
+      sample: 1
+    balloon:
+      description: The memory balloon, by which a guest tells of its memory and gives it back.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        autodeflate:
+          description: Whether a guest that runs out of memory gets back what it gave.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        free_page_reporting:
+          description: Whether the guest tells which pages it does not use, so that the node can use them.
+          returned: when the definition says something of it
+          type: bool
+          sample: false
+        stats_period_s:
+          description: How often the guest tells of its memory, in seconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+    graphics:
+      description: 'A screen, which is looked at on the node''s own loopback address: through C(ssh -L),
+        or C(virt-viewer) with C(qemu+ssh).'
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        type:
+          description: The protocol.
+          returned: when the definition says something of it
+          type: str
+          sample: vnc
+    panic:
+      description: By this a guest tells that its kernel has crashed, and is then restarted.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: V(isa), or V(hyperv) for Windows.
+          returned: when the definition says something of it
+          type: str
+          sample: isa
+    rng:
+      description: A source of random numbers.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        source:
+          description: 'Where the numbers come from: a device of the node, or QEMU itself.'
+          returned: when the definition says something of it
+          type: str
+          sample: urandom
+        rate_bytes:
+          description: How many bytes the guest gets in a period at most.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        rate_period_ms:
+          description: The period, in milliseconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+    sound:
+      description: A sound card.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: ich9
+    tpm:
+      description: A TPM 2.0.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its interface.
+          returned: when the definition says something of it
+          type: str
+          sample: tpm-crb
+    video:
+      description: A graphics card.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
     watchdog:
       description: A watchdog.
       returned: when the definition says something of it

@@ -60,7 +60,7 @@ def definition(lab: Lab, name: str) -> dict[str, Any]:
 
 @pytest.mark.long
 def test_instances(lab: Lab, cloud: Site) -> None:
-    made, moved, _on_ceph, many, gone = examples("pextra_vm")
+    made, moved, _on_ceph, screen, many, gone = examples("pextra_vm")
     name = RENAMED["web-1"]
     try:
         run(cloud, made)
@@ -82,9 +82,11 @@ def test_instances(lab: Lab, cloud: Site) -> None:
 
         run(cloud, gone)
         assert lab.where(name) == []
+        run(cloud, screen)
+        assert lab.domains(lab.home("desk"))["desk"] == "shut off"
     finally:
         gone = {"force_stop": True, "remove_volumes": True, "confirm": "DESTROY"}
-        cloud.module("pextra_vm", vms=[{"name": name, "state": "absent"}], **gone)
+        cloud.module("pextra_vm", vms=[{"name": one, "state": "absent"} for one in (name, "desk")], **gone)
 
 
 @pytest.mark.long

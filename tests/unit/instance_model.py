@@ -26,6 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance impor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts import (
     AttachDevice,
     Describe,
+    SetVcpus,
     UpdateDevice,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import Seed
@@ -529,6 +530,12 @@ class Model:
         guest, act = self._active(work), data["act"]
         if isinstance(act, Describe):
             guest.live = replace(_live(guest), description=act.description)
+            yield
+            return
+        if isinstance(act, SetVcpus):
+            if not _live(guest).vcpus < act.vcpus <= _live(guest).further["vcpus_max"]:
+                raise ImpossibleError(f"it has no room for {act.vcpus} virtual CPUs")
+            guest.live = replace(_live(guest), vcpus=act.vcpus)
             yield
             return
         root = ET.fromstring(guest.live_xml or "")

@@ -40,6 +40,12 @@ def _find_too_long(value: str, most: int, pattern: re.Pattern[str]) -> str | Non
     return f"{shown(value[:20] + '...')} has {len(value)} characters; write at most {most}"
 
 
+def check_word(value: str) -> str | None:
+    if _WORD.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a word; write letters, digits, dots, dashes and underscores"
+
+
 def check_name(value: str) -> str | None:
     if _NAME.fullmatch(value) and ".." not in value:
         return None

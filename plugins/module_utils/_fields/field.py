@@ -31,6 +31,8 @@ Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
 # When a difference takes effect on a running instance: at once, by plugging, by the next start, by making it again with
 # the loss of what it holds, or never: fixed when it was made.
 Effect = Literal["live", "hot_plug", "next_boot", "replace", "fixed"]
+# How a value is told from another: a set's elements have no order.
+Compare = Literal["value", "set"]
 
 
 class Place(Protocol):
@@ -60,7 +62,8 @@ class Field:
     default: belongs to the call, and is there in each (`state`); create: what a new resource gets that does not say
     it, normalised, or REQUIRED; it is never compared with one that exists. A field has one of the two at most.
     at: its place in the definition, for options of which nothing else need be known. effect: when a difference of it
-    takes effect.
+    takes effect. compare: how it is told from what there is. is_expanded: a running guest's definition says it in other
+    words, so that only what is to become of it tells whether it has it.
     """
 
     kind: Kind
@@ -78,6 +81,8 @@ class Field:
     no_log: bool | None = None
     at: Place | None = None
     effect: Effect | None = None
+    compare: Compare = "value"
+    is_expanded: bool = False
 
     @property
     def made(self) -> Any:

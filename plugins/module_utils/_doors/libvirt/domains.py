@@ -112,13 +112,17 @@ class Domains(Connection):
             # Without libvirt's schema validation, which takes fifteen times as long as all the rest: the tests do it.
             self._connection.defineXML(xml)
 
-    def undefine_domain(self, uuid: str, resource: str) -> None:
-        """Remove the definition and what libvirt keeps with it; volumes stay. Gone already is fine."""
+    def undefine_domain(self, uuid: str, resource: str, *, loses_state: bool = False) -> None:
+        """Remove the definition; volumes stay. Gone already is fine. loses_state: also what firmware and TPM hold."""
         flags = (
             libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
             | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
             | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-            | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+        )
+        flags |= (
+            libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_TPM
+            if loses_state
+            else libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
         )
         with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
             self._connection.lookupByUUIDString(uuid).undefineFlags(flags)
@@ -179,6 +183,17 @@ class Domains(Connection):
             self._domain(uuid).setMetadata(
                 libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description, None, None, affect(True, False)
             )
+
+    def plug_vcpus(self, uuid: str, vcpus: int, resource: str) -> None:
+        """Give the running guest so many virtual CPUs; there already is fine. Its definition stays as it is."""
+
+        def plug() -> None:
+            domain = self._domain(uuid)
+            live = libvirt.VIR_DOMAIN_AFFECT_LIVE
+            if domain.vcpusFlags(live) < vcpus:
+                domain.setVcpusFlags(vcpus, live)
+
+        self._of_guest("plug in virtual CPUs", resource, plug)
 
     def _domain(self, uuid: str) -> Any:
         return self._connection.lookupByUUIDString(uuid)

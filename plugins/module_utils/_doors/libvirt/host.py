@@ -38,6 +38,13 @@ class Hosts(Connection):
             version = self._connection.getLibVersion()
             return HostRecord(self._connection.getHostname(), info[2], info[1], free, version, info[0])
 
+    def capabilities(self, virt_type: str) -> tuple[str, str] | None:
+        """Read what machines of ours can be, by type, kvm or qemu, and what the host is; None if it does not tell."""
+        with self._errors("read what it supports"), passing_over(libvirt.VIR_ERR_NO_SUPPORT):
+            domain = self._connection.getDomainCapabilities(None, "x86_64", "q35", virt_type, 0)
+            return domain, self._connection.getCapabilities()
+        return None
+
     def supports_kvm(self) -> bool:
         """Tell whether this libvirt offers KVM."""
         try:

@@ -56,4 +56,15 @@ class Describe:
         return "set the description"
 
 
-Act = AttachDevice | DetachDevice | UpdateDevice | Describe
+@dataclass(frozen=True)
+class SetVcpus:
+    """vcpus: how many the running guest has then, more than it has."""
+
+    vcpus: int
+
+    @property
+    def text(self) -> str:
+        return f"plug in virtual CPUs, up to {self.vcpus}"
+
+
+Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus

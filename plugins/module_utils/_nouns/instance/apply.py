@@ -56,7 +56,7 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
         case acts.Define():
             _define(cloud, work, act)
         case acts.Undefine():
-            cloud.hypervisor(act.node).undefine_domain(act.uuid, work.label)
+            cloud.hypervisor(act.node).undefine_domain(act.uuid, work.label, loses_state=act.loses_state)
         case acts.Autostart():
             _node(cloud, work).set_autostart(_uuid(work), act.autostart, work.label)
         case acts.Start():
@@ -180,6 +180,9 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
     hypervisor = _node(cloud, work)
     if isinstance(act, walking.Describe):
         hypervisor.describe_running(_uuid(work), act.description, work.label)
+        return
+    if isinstance(act, walking.SetVcpus):
+        hypervisor.plug_vcpus(_uuid(work), act.vcpus, work.label)
         return
     xml = ET.tostring(act.element, encoding="unicode")
     if isinstance(act, walking.AttachDevice):

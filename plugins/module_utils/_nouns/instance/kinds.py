@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..._fields.field import Field, Table
+from ..._fields.field import Field, Place, Table
 from .acts import Act
 
 Hot = Literal["attach", "detach", "update"]
@@ -22,6 +22,18 @@ class Refusal:
     path: str
     what: str
     remedy: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a node must be able to do. ability: as abilities.py calls it; lacks: what is said of a node without it."""
+
+    ability: str
+    lacks: str
+
+
+def nothing_needed(_values: Any) -> Sequence[Need]:
+    return ()
 
 
 def nothing_against(_after: Any, _before: Any) -> Sequence[Refusal]:
@@ -37,8 +49,9 @@ class Aspect:
     """What concerns no device: a table of rows, or one row alone. Each has its place below the domain, and its effect.
 
     refuse: looks at the definition as it would become, and as it is. find_mistakes: looks at the instance's options
-    alone, before anything is known of it, and returns pairs of a path and what is wrong there. act: what gives a value
-    to a running guest, for rows whose effect is live.
+    alone, before anything is known of it, and returns pairs of a path and what is wrong there. act: takes a row's path,
+    its value, and what is read of the running guest; returns what gives it to that guest, or None where only the next
+    start can. needs: takes the option's value.
     """
 
     option: str
@@ -47,7 +60,8 @@ class Aspect:
     row: Field | None = None
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
-    act: Callable[[Any], Act] | None = None
+    act: Callable[[str, Any, Mapping[str, Any]], Act | None] | None = None
+    needs: Callable[[Any], Sequence[Need]] = nothing_needed
 
     @property
     def field(self) -> Field:
@@ -58,21 +72,30 @@ class Aspect:
 class Device:
     """A kind of device of which an instance has one at most.
 
-    Each row of the table has its place below the device's element, `tag`. The row `model` is always there, and its
+    Each row of the table has its place below the device's element, `tag`. The row `switch` is always there, and its
     choice `none` means that the instance has no such device. hot: what a running guest takes; everything else waits for
-    its next start. slots: the PCIe root ports that one takes. claims: which elements of the tag are ours.
+    its next start. slots: the PCIe root ports that one takes. claims: which elements of the tag are ours. fixed: what a
+    new one has besides, as places with their values. says_none: libvirt adds one where there is none, unless an element
+    says so. needs: takes the option's value, of a device that is wanted.
     """
 
     option: str
     help: str
     tag: str
     table: Table
+    switch: str = "model"
+    fixed: Sequence[tuple[Place, Any]] = ()
+    says_none: bool = False
     hot: frozenset[Hot] = frozenset()
     slots: int = 0
     claims: Callable[[Any], bool] = lambda _element: True
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
+    needs: Callable[[Any], Sequence[Need]] = nothing_needed
 
     @property
     def field(self) -> Field:
         return Field(kind="dict", table=self.table, help=self.help)
+
+    def is_wanted(self, values: Mapping[str, Any] | None) -> bool:
+        return values is not None and values.get(self.switch) != "none"

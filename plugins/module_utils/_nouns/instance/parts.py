@@ -25,14 +25,16 @@ from ..._fields.field import REQUIRED, Field
 from .cloud_init_checks import check_password_hash, check_public_key, check_user_data
 
 ROOT = {
-    "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the root volume."),
+    "pool": Field(effect="fixed", kind="str", create=REQUIRED, help="The storage pool of the root volume."),
     "size": Field(
+        effect="live",
         kind="size",
         minimum=1,
         maximum=MAX_VOLUME_MIB,
         help="Its size, at least the image's. It may grow later. As large as the image unless given.",
     ),
     "mode": Field(
+        effect="fixed",
         kind="str",
         choices=("overlay", "copy"),
         help="V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image. "
@@ -41,14 +43,16 @@ ROOT = {
 }
 VOLUME = {
     "name": Field(
+        effect="hot_plug",
         kind="str",
         required=True,
         check=check_device_name,
         help="The name of the device, 3 to 32 characters. The guest finds it by the first 20 of them "
         "(C(/dev/disk/by-id/virtio-...)).",
     ),
-    "pool": Field(kind="str", create=REQUIRED, help="The storage pool of the volume."),
+    "pool": Field(effect="fixed", kind="str", create=REQUIRED, help="The storage pool of the volume."),
     "size": Field(
+        effect="live",
         kind="size",
         minimum=1,
         maximum=MAX_VOLUME_MIB,
@@ -56,6 +60,7 @@ VOLUME = {
         "but a unit.",
     ),
     "unit": Field(
+        effect="fixed",
         kind="str",
         check=check_unit,
         help="A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh vol-list) "
@@ -64,19 +69,22 @@ VOLUME = {
 }
 NIC = {
     "name": Field(
+        effect="live",
         kind="str",
         check=check_nic_name,
         help="The name of the NIC, by which it is known: its MAC address and its addresses stay with it when others "
         "come and go. cloud-init gives the guest's interface this name. V(nic0), V(nic1) and so on, by their order, "
         "unless given.",
     ),
-    "port_group": Field(kind="str", create=REQUIRED, help="The port group it attaches to."),
+    "port_group": Field(effect="live", kind="str", create=REQUIRED, help="The port group it attaches to."),
     "mac": Field(
+        effect="hot_plug",
         kind="str",
         check=check_mac,
         help="The MAC address. Derived from the identifier of the instance and the name of the NIC unless given.",
     ),
     "addresses": Field(
+        effect="next_boot",
         kind="list",
         element=Field(kind="str", check=check_address_with_prefix, help="An address with its prefix length."),
         unique=True,
@@ -84,15 +92,21 @@ NIC = {
         help="The addresses that cloud-init gives it, with prefix lengths. By DHCP if there are none.",
     ),
     "gateway": Field(
-        kind="str", check=check_address_or_none, create="", help="The default gateway. An empty text is none."
+        effect="next_boot",
+        kind="str",
+        check=check_address_or_none,
+        create="",
+        help="The default gateway. An empty text is none.",
     ),
     "gateway6": Field(
+        effect="next_boot",
         kind="str",
         check=check_address_or_none,
         create="",
         help="The default gateway of IPv6, beside one of IPv4. An empty text is none.",
     ),
     "nameservers": Field(
+        effect="next_boot",
         kind="list",
         element=Field(kind="str", check=check_address, help="The address of a name server."),
         create=(),
@@ -100,15 +114,19 @@ NIC = {
     ),
 }
 USER = {
-    "name": Field(kind="str", required=True, check=check_name, help="The name of the user."),
+    "name": Field(effect="next_boot", kind="str", required=True, check=check_name, help="The name of the user."),
     "ssh_authorized_keys": Field(
+        effect="next_boot",
         kind="list",
         element=Field(kind="str", check=check_public_key, help="A public key, as one line of C(authorized_keys)."),
         help="The public keys that may log in.",
         no_log=False,
     ),
-    "sudo": Field(kind="bool", create=False, help="Whether the user may become root without a password."),
+    "sudo": Field(
+        effect="next_boot", kind="bool", create=False, help="Whether the user may become root without a password."
+    ),
     "hashed_password": Field(
+        effect="next_boot",
         kind="str",
         no_log=True,
         check=check_password_hash,
@@ -117,6 +135,7 @@ USER = {
 }
 CLOUD_INIT = {
     "hostname": Field(
+        effect="next_boot",
         kind="str",
         check=check_hostname_or_none,
         create="",
@@ -129,6 +148,7 @@ CLOUD_INIT = {
         help="The users to make in the guest. The list is all of them.",
     ),
     "user_data": Field(
+        effect="next_boot",
         kind="str",
         no_log=True,
         check=check_user_data,

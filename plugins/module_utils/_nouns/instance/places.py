@@ -81,6 +81,32 @@ class Presence:
             above.remove(found)
 
 
+@dataclass(frozen=True)
+class CpuSet:
+    """An attribute that names processors, such as `0-2,5`, as their numbers."""
+
+    path: str
+    name: str
+
+    def read(self, element: Any) -> Any:
+        found = _find(element, self.path)
+        text = found.get(self.name) if found is not None else None
+        if text is None:
+            return None
+        numbers: set[int] = set()
+        for part in text.split(","):
+            first, _, last = part.strip().lstrip("^").partition("-")
+            if not first.isdecimal() or (last and not last.isdecimal()):
+                return text
+            span = set(range(int(first), int(last or first) + 1))
+            numbers = numbers - span if part.strip().startswith("^") else numbers | span
+        return tuple(sorted(numbers))
+
+    def write(self, element: Any, value: Any) -> None:
+        text = ",".join(str(number) for number in sorted(value)) if value else None
+        Attribute(self.path, self.name).write(element, text)
+
+
 def _find(element: Any, path: str) -> Any:
     return element.find(path) if path else element
 

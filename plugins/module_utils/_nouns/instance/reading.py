@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..._cloud import Cloud
@@ -16,12 +17,36 @@ from ..._doors.libvirt.host import HostRecord
 from ..._model.errors import PextraError
 from ..._model.rows import Row
 from ..pool.blocks import read_blocks
+from .abilities import parse_abilities
 from .cloud_init import Seed, parse_seed
 from .definition import URI, parse_domain
 from .foreign import memory_of
 from .plan.state import Domain, Odd, VmHave
-from .spec import Vm, names_part_of_seed
+from .spec import Vm, names_part_of_seed, options_of
 from .volume_making import read_names
+from .walk import list_needs
+
+
+def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
+    """Read what the nodes can do, if anything that is wanted, or that moves, depends on it: two calls for each node."""
+    wanted = {want.name: want for want in wants if want.state == "present"}
+    moving = [
+        domain.config.options
+        for domains in have.domains.values()
+        for domain in domains
+        if domain.config.name in wanted and wanted[domain.config.name].node not in (None, domain.node)
+    ]
+    if not any(list_needs(options_of(want)) for want in wanted.values()) and not any(map(list_needs, moving)):
+        return have
+
+    def read(node: str) -> frozenset[str] | None:
+        state = have.nodes[node]
+        found = cloud.hypervisor(node).capabilities(state.virt_type)
+        return parse_abilities(*found, state.threads or 0) if found is not None else None
+
+    found = cloud.on_each(have.nodes, read)
+    nodes = {name: replace(state, abilities=found.get(name)) for name, state in have.nodes.items()}
+    return replace(have, nodes=nodes)
 
 
 class Foreign(NamedTuple):

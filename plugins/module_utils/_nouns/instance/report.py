@@ -33,7 +33,7 @@ def describe_instance(
     model = domain.config
     nics = model.labels.nics
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
-    item |= model.further
+    item |= {key: _plain(value) for key, value in model.further.items()}
     return item | {
         "vcpus": model.vcpus,
         "memory": model.memory,
@@ -61,3 +61,9 @@ def describe_instance(
             for index, nic in enumerate(model.interfaces)
         ],
     }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return list(value) if isinstance(value, tuple) else value

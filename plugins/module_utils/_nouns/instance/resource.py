@@ -21,7 +21,7 @@ from .placement import Capacity
 from .plan import acts
 from .plan.planning import plan_vms
 from .plan.state import Consent, Domain, NodeState, Odd, VmHave
-from .reading import has_its_name, read_node, read_seeds
+from .reading import has_its_name, read_abilities, read_node, read_seeds
 from .report import describe_instance
 from .spec import FIELDS, Vm, find_mistakes_within, parse_vm
 from .volume_making import look_again_where_doubtful
@@ -85,6 +85,7 @@ class VmResource:
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
+        have = read_abilities(cloud, wants, have)
         have = look_again_where_doubtful(cloud, wants, have, pools)
         return replace(have, seeds=read_seeds(cloud, wants, have))
 

@@ -38,6 +38,65 @@ def parse_vcpus(root: Any) -> int:
     return int(element.get("current") or element.text or "1")
 
 
+def parse_vcpus_max(root: Any) -> int:
+    """Return how many virtual CPUs there can be while it runs."""
+    element = root.find("vcpu")
+    return int(element.text or "1") if element is not None else 1
+
+
+def has_room(root: Any) -> bool:
+    """Tell whether a definition has room for the virtual CPUs that it has."""
+    return root.find("vcpu") is None or parse_vcpus(root) <= parse_vcpus_max(root)
+
+
+def write_vcpus_max(root: Any, most: int) -> None:
+    """Set how many virtual CPUs there can be; as many as there were are there at the start, see `has_room`."""
+    vcpus, element = parse_vcpus(root), root.find("vcpu")
+    if element is None:
+        element = root.makeelement("vcpu", {})
+        root.append(element)
+    element.text = str(most)
+    element.attrib.pop("current", None)
+    if vcpus != most:
+        element.set("current", str(vcpus))
+    each = root.find("vcpus")
+    if each is not None:
+        for one in each.findall("vcpu"):
+            if int(one.get("id", "0")) >= most:
+                each.remove(one)
+
+
+def parse_pages(root: Any) -> int:
+    """Return the size of the huge pages in MiB; 0 for none."""
+    pages = root.find("memoryBacking/hugepages")
+    if pages is None:
+        return 0
+    sizes = {_page_kib(page) for page in pages.findall("page")}
+    # Several sizes, or the host's default, written by hand: told from every size that can be wanted.
+    return max(sizes) // 1024 if len(sizes) == 1 else -1
+
+
+def write_pages(root: Any, size: int | None) -> None:
+    """Set the size of the huge pages, in MiB; 0 is none."""
+    backing = root.find("memoryBacking")
+    if backing is not None:
+        for old in backing.findall("hugepages"):
+            backing.remove(old)
+    if size:
+        if backing is None:
+            backing = root.makeelement("memoryBacking", {})
+            root.append(backing)
+        pages = backing.makeelement("hugepages", {})
+        pages.append(pages.makeelement("page", {"size": str(size * 1024), "unit": "KiB"}))
+        backing.append(pages)
+    elif backing is not None and not len(backing):
+        root.remove(backing)
+
+
+def _page_kib(page: Any) -> int:
+    return int(page.get("size", "0")) * _BYTES[page.get("unit", "KiB")] // 1024
+
+
 def parse_held_back(root: Any) -> int:
     """Return how many MiB a definition keeps from the guest. While it runs that is the balloon's affair."""
     current = root.find("currentMemory")
@@ -91,21 +150,26 @@ def write_memory(root: Any, memory: int) -> None:
 
 
 def write_vcpus(root: Any, vcpus: int) -> None:
-    """Set how many virtual CPUs there are at the start. The room for more stays where anything hangs on it."""
+    """Set how many virtual CPUs there are at the start. The room for more stays where anything hangs on it.
+
+    More than there is room for is written as it is, for `has_room` to tell.
+    """
     element = root.find("vcpu")
     if element is None:
         element = root.makeelement("vcpu", {})
         root.append(element)
     room = int(element.text or "1")
-    is_kept = element.get("current") is not None or any(
+    has_more = element.get("current") is not None
+    hangs_on_it = any(
         root.find(path) is not None
         for path in ("cpu/topology", "cpu/numa", "vcpus", "cputune/vcpupin", "cputune/vcpusched")
     )
-    if vcpus < room and is_kept:
-        element.set("current", str(vcpus))
+    if has_more or (vcpus < room and hangs_on_it):
+        element.attrib.pop("current", None)
+        if vcpus != room:
+            element.set("current", str(vcpus))
     else:
         element.text = str(vcpus)
-        element.attrib.pop("current", None)
     each = root.find("vcpus")
     if each is not None:
         _enable(each, vcpus)

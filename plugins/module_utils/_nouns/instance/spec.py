@@ -25,23 +25,33 @@ MAX_NICS = 32
 _SERIAL_LENGTH = 20
 FIELDS = {
     "name": Field(
-        kind="str", required=True, check=check_hostname, help="The name of the instance, unique in the cluster."
+        effect="fixed",
+        kind="str",
+        required=True,
+        check=check_hostname,
+        help="The name of the instance, unique in the cluster.",
     ),
     "cluster": CLUSTER,
     "organization": Field(
-        kind="str", help="The organization that owns it, by name or identifier. The root organization unless given."
+        effect="live",
+        kind="str",
+        help="The organization that owns it, by name or identifier. The root organization unless given.",
     ),
     "node": Field(
+        effect="live",
         kind="str",
         help="The node it runs on. Chosen once by free memory unless given. Changing it moves it.",
     ),
     "anti_affinity": Field(
+        effect="live",
         kind="str",
         check=check_name_or_none,
         create="",
         help="Instances with the same word are never placed on one node. An empty text is none.",
     ),
-    "image": Field(kind="str", help="The image that the root volume begins from, by name or identifier."),
+    "image": Field(
+        effect="replace", kind="str", help="The image that the root volume begins from, by name or identifier."
+    ),
     "root": Field(kind="dict", table=ROOT, help="The root volume. Without it the instance has none."),
     "volumes": Field(
         kind="list",
@@ -63,13 +73,15 @@ FIELDS = {
         create={"hostname": "", "users": (), "user_data": None},
         help="What cloud-init in the guest is told.",
     ),
-    "autostart": Field(kind="bool", create=True, help="Whether it starts with its node."),
+    "autostart": Field(effect="live", kind="bool", create=True, help="Whether it starts with its node."),
     "power": Field(
+        effect="live",
         kind="str",
         choices=("running", "stopped", "paused"),
         help="The power state. Left as it is unless given; a new instance is then started.",
     ),
     "tags": Field(
+        effect="live",
         kind="list",
         element=Field(kind="str", check=check_tag, help="A tag."),
         unique=True,

@@ -18,7 +18,7 @@ from ..._model.plan import Change
 from .acts import Act, AttachDevice, DetachDevice, UpdateDevice
 from .aspects import ASPECTS
 from .devices import DEVICES
-from .kinds import Aspect, Device, Refusal
+from .kinds import Aspect, Device, Need, Refusal
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
@@ -76,7 +76,17 @@ def find_mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def count_slots(wanted: Wanted) -> int:
     """Return how many PCIe root ports the devices of a new instance take."""
-    return sum(kind.slots for kind in DEVICES if is_wanted(wanted.get(kind.option)))
+    return sum(kind.slots for kind in DEVICES if kind.is_wanted(wanted.get(kind.option)))
+
+
+def list_needs(wanted: Wanted) -> list[Need]:
+    """Return what a node must be able to do for what is wanted."""
+    return [
+        need
+        for kind in KINDS
+        if wanted.get(kind.option) is not None and (isinstance(kind, Aspect) or kind.is_wanted(wanted[kind.option]))
+        for need in kind.needs(wanted[kind.option])
+    ]
 
 
 def compare(config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]) -> Walked:
@@ -111,23 +121,22 @@ def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
     ]
 
 
-def is_wanted(values: Wanted | None) -> bool:
-    return values is not None and values.get("model") != "none"
-
-
 def _compare_aspect(kind: Aspect, config: Wanted, live: Wanted | None, wanted: Any) -> Walked:
     changes, drift, pending, acts = [], [], [], []
     for path, field, value in _rows(kind.field, wanted, (kind.option,)):
-        is_live = field.effect == "live" and kind.act is not None
         name, was = ".".join(path), _at(config, path)
-        if was != value:
-            changes.append(Change(name, was, value, "live" if is_live else "next_boot"))
-        runs = _at(live, path) if live is not None else value
-        if runs == value:
+        runs = value if live is None else was if field.is_expanded else _at(live, path)
+        act = None
+        if live is not None and kind.act is not None and not _is_same(field, runs, value):
+            act = kind.act(name, value, live)
+        if not _is_same(field, was, value):
+            is_at_once = act is not None or (field.effect == "live" and (live is None or _is_same(field, runs, value)))
+            changes.append(Change(name, was, value, "live" if is_at_once else "next_boot"))
+        if _is_same(field, runs, value):
             continue
-        if kind.act is not None and is_live:
-            acts.append(kind.act(value))
-            drift += [Change(name, runs, value)] if was == value else []
+        if act is not None:
+            acts.append(act)
+            drift += [Change(name, runs, value)] if _is_same(field, was, value) else []
         else:
             pending.append(Change(name, runs, value, "next_boot"))
     return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))
@@ -155,7 +164,7 @@ def _compare_device(
 
 def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
     """Return what gives the running guest what is wanted; nothing if it takes only a part of it."""
-    if not is_wanted(wanted):
+    if not kind.is_wanted(wanted):
         return (DetachDevice(kind.option, have),) if "detach" in kind.hot else ()
     if have is None:
         return (AttachDevice(kind.option, _make(kind, wanted, config=None)),) if "attach" in kind.hot else ()
@@ -176,25 +185,30 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
 
 def _differences(kind: Device, have: Wanted | None, wanted: Wanted) -> tuple[Change, ...]:
     """have: what there is of the device, None when there is none."""
-    if not is_wanted(wanted):
-        return (Change(f"{kind.option}.model", have.get("model"), "none", "next_boot"),) if have is not None else ()
+    if have is not None and not kind.is_wanted(have):
+        have = None
+    if not kind.is_wanted(wanted):
+        switch = f"{kind.option}.{kind.switch}"
+        return (Change(switch, have.get(kind.switch), "none", "next_boot"),) if have is not None else ()
     values = wanted if have is not None else created(kind.table, wanted)
     found = {kind.option: have or {}}
     return tuple(
         Change(".".join(path), was, value, "next_boot")
-        for path, _field, value in _rows(kind.field, values, (kind.option,))
-        if (was := _at(found, path)) != value
+        for path, field, value in _rows(kind.field, values, (kind.option,))
+        if not _is_same(field, was := _at(found, path), value)
     )
 
 
 def _edit_device(root: Any, kind: Device, wanted: Wanted) -> None:
     devices, element = root.find("devices"), _device(root, kind)
-    if not is_wanted(wanted):
-        if element is not None:
-            devices.remove(element)
+    if element is not None and kind.is_wanted(wanted) and kind.is_wanted(_read(kind.table, element)):
+        _write(kind.option, kind.field, element, wanted)
         return
     if element is not None:
-        _write(kind.option, kind.field, element, wanted)
+        if not kind.is_wanted(wanted) and not kind.is_wanted(_read(kind.table, element)):
+            return
+        devices.remove(element)
+    if not kind.is_wanted(wanted) and not kind.says_none:
         return
     if devices is None:
         devices = root.makeelement("devices", {})
@@ -206,6 +220,11 @@ def _make(kind: Device, wanted: Wanted, *, config: Any | None) -> Any:
     import xml.etree.ElementTree as ET
 
     element = config.makeelement(kind.tag, {}) if config is not None else ET.Element(kind.tag)
+    if not kind.is_wanted(wanted):
+        _write(kind.option, kind.field, element, {kind.switch: "none"})
+        return element
+    for place, value in kind.fixed:
+        place.write(element, value)
     _write(kind.option, kind.field, element, created(kind.table, wanted))
     return element
 
@@ -222,13 +241,19 @@ def _at(values: Wanted, path: Sequence[str]) -> Any:
     found: Any = values
     for key in path:
         found = found.get(key) if isinstance(found, Mapping) else None
-    return found if found != "" else None
+    return found if found not in ("", ()) else None
+
+
+def _is_same(field: Field, one: Any, other: Any) -> bool:
+    if field.compare == "set" and one is not None and other is not None:
+        return set(one) == set(other)
+    return bool(one == other)
 
 
 def _rows(field: Field, wanted: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Field, Any]]:
     """Yield (path, row, value) of everything that is wanted, at any depth. An empty text is None: it takes away."""
     if field.at is not None:
-        yield path, field, (None if wanted == "" else wanted)
+        yield path, field, (None if wanted in ("", ()) else wanted)
     elif field.table is not None:
         for key, inner in field.table.items():
             if wanted.get(key) is not None:
@@ -248,7 +273,7 @@ def _read(table: Table, element: Any) -> dict[str, Any]:
 def _write(option: str, field: Field, element: Any, values: Any) -> None:
     """Write what is not there yet: what is written in another way, and is the same, stays as it is."""
     for _path, row, value in _rows(field, values, (option,)):
-        if row.at is not None and row.at.read(element) != value:
+        if row.at is not None and not _is_same(row, row.at.read(element), value):
             row.at.write(element, value)
 
 

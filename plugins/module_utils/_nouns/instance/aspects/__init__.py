@@ -6,6 +6,17 @@
 from __future__ import annotations
 
 from ..kinds import Aspect
-from . import cpu, description, memory, vcpus
+from . import boot, clock, cpu, description, firmware, memory, memory_backing, pinning, vcpus, vcpus_max
 
-ASPECTS: tuple[Aspect, ...] = (cpu.ASPECT, description.ASPECT, memory.ASPECT, vcpus.ASPECT)
+ASPECTS: tuple[Aspect, ...] = (
+    boot.ASPECT,
+    clock.ASPECT,
+    cpu.ASPECT,
+    description.ASPECT,
+    firmware.ASPECT,
+    memory.ASPECT,
+    memory_backing.ASPECT,
+    pinning.ASPECT,
+    vcpus.ASPECT,
+    vcpus_max.ASPECT,
+)

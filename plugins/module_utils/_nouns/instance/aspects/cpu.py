@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...._fields.checks import check_word
 from ...._fields.field import Field
-from ..kinds import Aspect, Refusal
+from ..kinds import Aspect, Need, Refusal
 from ..places import Attribute
+
+MODES = ("host-passthrough", "host-model", "maximum")
 
 TOPOLOGY = {
     name: Field(
@@ -30,6 +33,73 @@ TOPOLOGY = {
 }
 
 
+class _Model:
+    def read(self, root: Any) -> str | None:
+        cpu = root.find("cpu")
+        if cpu is None:
+            return None
+        mode = cpu.get("mode", "custom")
+        return (cpu.findtext("model") or None) if mode == "custom" else str(mode)
+
+    def write(self, root: Any, value: Any) -> None:
+        cpu = _cpu(root)
+        for key in ("mode", "match", "check", "migratable"):
+            cpu.attrib.pop(key, None)
+        for tag in ("model", "vendor"):
+            for old in cpu.findall(tag):
+                cpu.remove(old)
+        if value in MODES:
+            cpu.set("mode", value)
+            return
+        cpu.attrib.update({"mode": "custom", "match": "exact", "check": "partial"})
+        model = cpu.makeelement("model", {"fallback": "forbid"})
+        model.text = value
+        cpu.insert(0, model)
+
+
+class _Features:
+    """Those with one policy. A feature has one policy at most."""
+
+    def __init__(self, policy: str) -> None:
+        self.policy = policy
+
+    def read(self, root: Any) -> tuple[str, ...] | None:
+        cpu = root.find("cpu")
+        found = cpu.findall("feature") if cpu is not None else []
+        return tuple(sorted(one.get("name", "") for one in found if one.get("policy") == self.policy)) or None
+
+    def write(self, root: Any, value: Any) -> None:
+        cpu, wanted = _cpu(root), set(value or ())
+        for old in cpu.findall("feature"):
+            if old.get("policy") == self.policy or old.get("name") in wanted:
+                cpu.remove(old)
+        for name in sorted(wanted):
+            cpu.append(cpu.makeelement("feature", {"policy": self.policy, "name": name}))
+
+
+def _cpu(root: Any) -> Any:
+    cpu = root.find("cpu")
+    if cpu is None:
+        cpu = root.makeelement("cpu", {})
+        root.append(cpu)
+    return cpu
+
+
+def _features(policy: str, text: str) -> Field:
+    feature = Field(kind="str", check=check_word, help="A feature, as C(virsh cpu-models) and libvirt call it.")
+    return Field(
+        kind="list",
+        element=feature,
+        unique=True,
+        create=(),
+        compare="set",
+        at=_Features(policy),
+        effect="next_boot",
+        is_expanded=True,
+        help=text,
+    )
+
+
 def _refuse(root: Any, _before: Any) -> Sequence[Refusal]:
     """libvirt refuses a topology that does not hold exactly the vCPUs that there can be at most."""
     topology, vcpu = root.find("cpu/topology"), root.find("vcpu")
@@ -44,25 +114,50 @@ def _refuse(root: Any, _before: Any) -> Sequence[Refusal]:
 
 
 def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    topology, vcpus = (values.get("cpu") or {}).get("topology"), values.get("vcpus")
+    cpu = values.get("cpu") or {}
+    twice = sorted(set(cpu.get("require") or ()) & set(cpu.get("disable") or ()))
+    mistakes = [("cpu.disable", f'"{name}" is required as well; leave out one') for name in twice]
+    topology, name = cpu.get("topology"), "vcpus_max" if values.get("vcpus_max") is not None else "vcpus"
+    vcpus = values.get(name)
     if topology is None or vcpus is None:
-        return ()
+        return mistakes
     held = 1
-    for name in TOPOLOGY:
-        held *= topology.get(name) or 1
-    return () if held == vcpus else (("cpu.topology", f"it holds {held} vCPUs, and vcpus is {vcpus}; they must agree"),)
+    for key in TOPOLOGY:
+        held *= topology.get(key) or 1
+    if held != vcpus:
+        mistakes.append(("cpu.topology", f"it holds {held} vCPUs, and {name} is {vcpus}; they must agree"))
+    return mistakes
+
+
+def _needs(values: Any) -> Sequence[Need]:
+    model = values.get("model")
+    return [Need(f"cpu:{model}", f"no CPU model {model}")] if model else []
 
 
 ASPECT = Aspect(
     option="cpu",
     help="The processor as the guest sees it.",
     table={
+        "model": Field(
+            kind="str",
+            check=check_word,
+            at=_Model(),
+            effect="next_boot",
+            is_expanded=True,
+            help="Its model: V(host-model), which is the node's own as far as libvirt knows it, V(host-passthrough), "
+            "V(maximum), or one that C(virsh domcapabilities) of the node names as usable. A named one can run on, and "
+            "move to, every node that has it. V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given.",
+        ),
+        "require": _features("require", "Features that it has beside those of its model."),
+        "disable": _features("disable", "Features of its model that it does not have."),
         "topology": Field(
             kind="dict",
             table=TOPOLOGY,
-            help="How its vCPUs are laid out. Their product is O(vcpus). As libvirt chooses unless given.",
-        )
+            help="How its vCPUs are laid out. Their product is O(vcpus_max), or O(vcpus) if that is not given. As "
+            "libvirt chooses unless given.",
+        ),
     },
     refuse=_refuse,
     find_mistakes=_find_mistakes,
+    needs=_needs,
 )

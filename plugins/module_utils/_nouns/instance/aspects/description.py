@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ...._fields.common import DESCRIPTION
 from ..acts import Describe
 from ..kinds import Aspect
 from ..places import Text
 
-ASPECT = Aspect(option="description", row=replace(DESCRIPTION, at=Text("description"), effect="live"), act=Describe)
+
+def _describe(_path: str, value: Any, _live: Mapping[str, Any]) -> Describe:
+    return Describe(value)
+
+
+ASPECT = Aspect(option="description", row=replace(DESCRIPTION, at=Text("description"), effect="live"), act=_describe)

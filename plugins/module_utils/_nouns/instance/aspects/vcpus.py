@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...._fields.field import Field
+from ..acts import SetVcpus
 from ..kinds import Aspect
 from ..size import parse_vcpus, write_vcpus
 
@@ -22,6 +24,11 @@ class _Vcpus:
         write_vcpus(root, value)
 
 
+def _plug_in(_path: str, value: Any, live: Mapping[str, Any]) -> SetVcpus | None:
+    """Only more: what a guest does not let go of would be left half done."""
+    return SetVcpus(value) if live.get("vcpus", 0) < value <= live.get("vcpus_max", 0) else None
+
+
 ASPECT = Aspect(
     option="vcpus",
     row=Field(
@@ -30,7 +37,9 @@ ASPECT = Aspect(
         minimum=1,
         maximum=512,
         at=_Vcpus(),
-        effect="next_boot",
-        help="The number of virtual CPUs.",
+        effect="hot_plug",
+        help="The number of virtual CPUs. A running instance gets more at once, up to O(vcpus_max), and its guest has "
+        "to bring them online; fewer, or more than that, it gets at its next start.",
     ),
+    act=_plug_in,
 )

@@ -6,6 +6,15 @@
 from __future__ import annotations
 
 from ..kinds import Device
-from . import watchdog
+from . import balloon, graphics, panic, rng, sound, tpm, video, watchdog
 
-DEVICES: tuple[Device, ...] = (watchdog.DEVICE,)
+DEVICES: tuple[Device, ...] = (
+    balloon.DEVICE,
+    graphics.DEVICE,
+    panic.DEVICE,
+    rng.DEVICE,
+    sound.DEVICE,
+    tpm.DEVICE,
+    video.DEVICE,
+    watchdog.DEVICE,
+)

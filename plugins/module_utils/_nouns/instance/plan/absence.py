@@ -23,6 +23,17 @@ def undefine_leftover(left: Domain) -> Step:
     return step_of(Undefine(left.node, left.config.uuid), f"remove the leftover definition on {left.node}")
 
 
+def _state_of(current: Domain) -> list[str]:
+    """Return what it holds beside its volumes."""
+    has = current.config.options
+    names = []
+    if (has.get("firmware") or {}).get("type") == "efi":
+        names.append(f"the UEFI variables of {current.config.name}")
+    if has.get("tpm"):
+        names.append(f"what the TPM of {current.config.name} holds")
+    return names
+
+
 def plan_absence(
     want: Vm, row: Row | None, current: Domain | None, leftovers: Sequence[Domain], context: Context
 ) -> Work:
@@ -41,7 +52,9 @@ def plan_absence(
                     "Set power: stopped first, or force_stop: true.",
                 )
             steps += stop_steps(current.power, context)
-        steps.append(step_of(Undefine(current.node, current.config.uuid), "remove its definition"))
+        goes = context.consent.remove_volumes
+        steps.append(step_of(Undefine(current.node, current.config.uuid, goes), "remove its definition"))
+        loses += _state_of(current) if goes else []
         steps += [undefine_leftover(left) for left in leftovers]
     state = context.have.nodes.get(node) if node else None
     if state is not None and instance_id is not None:

@@ -87,8 +87,11 @@ class Define:
 
 @dataclass(frozen=True)
 class Undefine:
+    """loses_state: what its firmware and its TPM hold goes with it."""
+
     node: str
     uuid: str
+    loses_state: bool = False
 
 
 @dataclass(frozen=True)

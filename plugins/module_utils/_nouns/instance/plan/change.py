@@ -40,7 +40,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     here = context.have.nodes[current.node]
     require_volumes(current, here, context, but_root=replaced)
     if target is None:
-        lacking = unsuitable_changes(current, model, here, replaced)
+        lacking = unsuitable_changes(want, current, model, here, replaced)
         lacking += unsuitable_image(want, here, context) if replaced else []
         require_suitable(lacking, current.node)
     elif replaced:

@@ -35,6 +35,10 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, context: Conte
             problems.append(f"storage pool {pool.name} is not shared between nodes")
     problems += _find_bound(current, target, context)
     problems += find_obstacles(want, target, context, current)
+    if current.power == "stopped" and _keeps_state(current):
+        problems.append(
+            f"what its firmware and its TPM hold is on {current.node}, and moves only while it runs: start it first"
+        )
     here, there = context.have.nodes[current.node], context.have.nodes[target]
     if here.virt_type != there.virt_type and current.power != "stopped":
         problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
@@ -50,6 +54,11 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, context: Conte
             f"Set node: {current.node}, or mend what stands in the way.",
         )
     return target
+
+
+def _keeps_state(current: Domain) -> bool:
+    has = current.config.options
+    return (has.get("firmware") or {}).get("type") == "efi" or bool(has.get("tpm"))
 
 
 def _find_bound(current: Domain, target: str, context: Context) -> list[str]:

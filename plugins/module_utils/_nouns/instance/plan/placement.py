@@ -11,9 +11,11 @@ from ...._model.errors import Problem
 from ...._model.names import is_of_instance
 from ...._model.rows import Row
 from ...image.plan.state import site_key
+from ..abilities import find_lacking, needs_of
 from ..definition import DomainModel
 from ..placement import choose_node
 from ..spec import Vm
+from ..walk import list_needs
 from .context import Context, FailedError, RefusedError, node_name
 from .references import (
     copy_of,
@@ -70,7 +72,8 @@ def _find_candidates(want: Vm, context: Context) -> tuple[Mapping[str, list[str]
     """
     root = want.root.pool if want.root else None
     volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
-    needs = (want.image, root, volumes, tuple(nic.port_group for nic in want.nics or ()))
+    able = (want.vcpus, *(need.ability for need in needs_of(want, None)))
+    needs = (want.image, root, volumes, tuple(nic.port_group for nic in want.nics or ()), able)
     if needs not in context.candidates:
         members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
         reasons = {name: find_obstacles(want, name, context) for name in members}
@@ -122,6 +125,7 @@ def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None
     state = context.have.nodes[node]
     vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
     problems = _wrong_architecture(state) + _too_many_vcpus(vcpus or 0, state)
+    problems += find_lacking(needs_of(want, current.config.options if current is not None else None), state.abilities)
     for name in dict.fromkeys(pools_of(want, current)):
         pool = find_pool(name, context)
         if pool.name not in state.volumes:
@@ -168,7 +172,7 @@ def unsuitable_image(want: Vm, here: NodeState, context: Context) -> list[str]:
     return []
 
 
-def unsuitable_changes(current: Domain, model: DomainModel, here: NodeState, replaced: bool) -> list[str]:
+def unsuitable_changes(want: Vm, current: Domain, model: DomainModel, here: NodeState, replaced: bool) -> list[str]:
     """Return what the node lacks for what is new. What the instance has already is no reason to leave it unplanned."""
     known = set() if replaced else names_of_pools(current.config)
     problems = [
@@ -178,6 +182,8 @@ def unsuitable_changes(current: Domain, model: DomainModel, here: NodeState, rep
     ]
     if model.vcpus > current.config.vcpus:
         problems += _too_many_vcpus(model.vcpus, here)
+    has = list_needs(current.config.options)
+    problems += find_lacking([need for need in needs_of(want, None) if need not in has], here.abilities)
     attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
     problems += [
         f"port group {nic.port_group} needs {nic.network}, which is not there"

@@ -49,6 +49,8 @@ class NodeState:
     userspace: frozenset[str] = frozenset()
     threads: int | None = None
     architecture: str = "x86_64"
+    # As abilities.py has them; None where nothing that is wanted depends on them.
+    abilities: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,14 @@ def instances() -> Any:
     return model.have
 
 
-def made(field: Field) -> Any:
-    """Return a value that a new one gets; of a table one of each row."""
-    return {key: made(inner) for key, inner in field.table.items()} if field.table is not None else field.made
+def made(field: Field, key: str = "") -> Any:
+    """Return a value that a new one gets, or the least that there can be; of a table one of each row."""
+    if field.table is not None:
+        return {name: made(inner, name) for name, inner in field.table.items()}
+    if field.element is not None:
+        return (made(field.element, key),)
+    least = {"str": key, "bool": False}.get(field.kind, field.minimum)
+    return least if field.made is None else field.made
 
 
 def volumes() -> Any:

@@ -692,7 +692,7 @@ def test_leftovers_of_a_killed_move(model: Model, home: str) -> None:
     model.rows[id_] = replace(row, attributes={**row.attributes, "node": NODES[int(home[-1]) - 1].id})
     plan = model.converge(replace(WEB, autostart=False))
     left = ({"node1", "node2"} - {home}).pop()
-    assert step_of(plan, "undefine").data == {"node": left, "uuid": uuid}
+    assert step_of(plan, "undefine").data == {"node": left, "uuid": uuid, "loses_state": False}
     assert step_of(plan, "undefine").text == f"remove the leftover definition on {left}"
     assert model.guest("web")[0] == home
 

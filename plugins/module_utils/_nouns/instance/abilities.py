@@ -1,0 +1,66 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node can do for an instance, as words that `Need` names (libvirt: Domain capabilities, Capabilities). Pure."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import walk
+from .kinds import Need
+from .spec import Vm, options_of
+
+# The enumerations of libvirt's that are told as they are: the element, the name, and the word.
+_ENUMS = (
+    ("os", "firmware", "firmware"),
+    ("devices/video", "modelType", "video"),
+    ("devices/graphics", "type", "graphics"),
+    ("devices/tpm", "backendModel", "tpm"),
+)
+
+
+def parse_abilities(domain: str, host: str, threads: int) -> frozenset[str]:
+    """Return what a node can do. domain: what libvirt says of domains of its type; host: of itself; threads: of its
+    processors.
+    """
+    return frozenset({*_of_domains(ET.fromstring(domain)), *_of_host(ET.fromstring(host), threads)})
+
+
+def _of_domains(root: Any) -> Iterator[str]:
+    for path, name, word in _ENUMS:
+        element = root.find(path)
+        if element is not None and element.get("supported") == "yes":
+            yield from (f"{word}:{value.text}" for value in element.iterfind(f"enum[@name='{name}']/value"))
+    if any(value.text == "yes" for value in root.iterfind("os/loader/enum[@name='secure']/value")):
+        yield "secure-boot"
+    for mode in root.iterfind("cpu/mode"):
+        if mode.get("supported") == "yes":
+            yield f"cpu:{mode.get('name')}"
+            yield from (f"cpu:{model.text}" for model in mode.iterfind("model[@usable='yes']"))
+
+
+def _of_host(root: Any, threads: int) -> Iterator[str]:
+    yield from (f"thread:{number}" for number in range(threads))
+    for pages in root.iterfind("host/cpu/pages"):
+        if pages.get("unit") == "KiB" and int(pages.get("size", "0")) >= 1024:
+            yield f"huge-pages:{int(pages.get('size', '0')) // 1024}"
+
+
+def needs_of(want: Vm, has: Mapping[str, Any] | None) -> list[Need]:
+    """Return what a node must be able to do for an instance. has: by option, what it has already."""
+    wanted: dict[str, Any] = dict(has or {})
+    for option, value in options_of(want).items():
+        before = wanted.get(option)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            wanted[option] = {**before, **{key: one for key, one in value.items() if one is not None}}
+        else:
+            wanted[option] = value
+    return list(dict.fromkeys(walk.list_needs(wanted)))
+
+
+def find_lacking(needs: list[Need], abilities: frozenset[str] | None) -> list[str]:
+    """Return what a node lacks. abilities: None if that is not known."""
+    return [] if abilities is None else [f"it has {need.lacks}" for need in needs if need.ability not in abilities]

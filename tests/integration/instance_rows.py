@@ -1,0 +1,107 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two values of every option of an instance, and where a domain's XML says so: for test_instance_rows.py.
+
+A guard holds this table to the rows that there are.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """at: a path of elements below the domain, with `@attribute` or `?` for whether it is there; its text otherwise.
+    values: what is declared first and then; shown: what the definition says then, None for nothing.
+    """
+
+    at: str
+    values: tuple[Any, Any]
+    shown: tuple[str | None, str | None]
+
+
+ROWS: dict[str, Row] = {
+    "balloon.autodeflate": Row("devices/memballoon@autodeflate", (True, False), ("on", "off")),
+    "balloon.free_page_reporting": Row("devices/memballoon@freePageReporting", (True, False), ("on", "off")),
+    "balloon.model": Row("devices/memballoon@model", ("virtio", "virtio"), ("virtio", "virtio")),
+    "balloon.stats_period_s": Row("devices/memballoon/stats@period", (5, 10), ("5", "10")),
+    "boot.menu": Row("os/bootmenu@enable", (True, False), ("yes", "no")),
+    "boot.menu_timeout_ms": Row("os/bootmenu@timeout", (100, 200), ("100", "200")),
+    "clock.offset": Row("clock@offset", ("localtime", "utc"), ("localtime", "utc")),
+    "cpu.disable": Row("cpu/feature[@policy='disable']@name", (["sse4.2"], []), ("sse4.2", None)),
+    "cpu.model": Row("cpu/model", ("Nehalem", "Penryn"), ("Nehalem", "Penryn")),
+    "cpu.require": Row("cpu/feature[@policy='require']@name", (["aes"], []), ("aes", None)),
+    "cpu.topology.cores": Row("cpu/topology@cores", (2, 1), ("2", "1")),
+    "cpu.topology.sockets": Row("cpu/topology@sockets", (2, 1), ("2", "1")),
+    "cpu.topology.threads": Row("cpu/topology@threads", (1, 3), ("1", "3")),
+    "description": Row("description", ("Rows", "Rows, changed"), ("Rows", "Rows, changed")),
+    "graphics.type": Row("devices/graphics@type", ("vnc", "vnc"), ("vnc", "vnc")),
+    "memory": Row("memory", ("128 MiB", "160 MiB"), (str(128 * 1024), str(160 * 1024))),
+    "memory_backing.access": Row("memoryBacking/access@mode", ("shared", "private"), ("shared", "private")),
+    "memory_backing.locked": Row("memoryBacking/locked?", (True, False), ("yes", None)),
+    "memory_backing.unmerged": Row("memoryBacking/nosharepages?", (True, False), ("yes", None)),
+    "panic.model": Row("devices/panic@model", ("isa", "isa"), ("isa", "isa")),
+    "pinning.emulator": Row("cputune/emulatorpin@cpuset", ([0], [1]), ("0", "1")),
+    "pinning.vcpus": Row("vcpu@cpuset", ([0], [0, 1]), ("0", "0-1")),
+    "rng.model": Row("devices/rng@model", ("virtio", "virtio"), ("virtio", "virtio")),
+    "rng.rate_bytes": Row("devices/rng/rate@bytes", (1024, 2048), ("1024", "2048")),
+    "rng.rate_period_ms": Row("devices/rng/rate@period", (1000, 500), ("1000", "500")),
+    "rng.source": Row("devices/rng/backend", ("random", "urandom"), ("/dev/random", "/dev/urandom")),
+    "sound.model": Row("devices/sound@model", ("ich9", "ac97"), ("ich9", "ac97")),
+    "tpm.model": Row("devices/tpm@model", ("tpm-crb", "tpm-tis"), ("tpm-crb", "tpm-tis")),
+    # Of the tests' host as of the guest's: two threads.
+    "vcpus": Row("vcpu@current", (1, 2), ("1", "2")),
+    "vcpus_max": Row("vcpu", (4, 3), ("4", "3")),
+    "video.model": Row("devices/video/model@type", ("virtio", "vga"), ("virtio", "vga")),
+    "watchdog.action": Row("devices/watchdog@action", ("pause", "none"), ("pause", "none")),
+    "watchdog.model": Row("devices/watchdog@model", ("i6300esb", "i6300esb"), ("i6300esb", "i6300esb")),
+}
+# Chosen when an instance is made: test_firmware.py.
+FIXED = {"firmware.type", "firmware.secure_boot"}
+# The lab's hosts have none: a stopped instance is defined with them.
+DEFINED_ONLY = {
+    "memory_backing.huge_pages": Row("memoryBacking/hugepages/page@size", ("2 MiB", "1 GiB"), ("2048", "1048576"))
+}
+# What is seen of them, and how each is taken away.
+DEVICES = {
+    "balloon": ({"model": "none"}, "devices/memballoon[@model='virtio']"),
+    "graphics": ({"type": "none"}, "devices/graphics"),
+    "panic": ({"model": "none"}, "devices/panic"),
+    "rng": ({"model": "none"}, "devices/rng"),
+    "sound": ({"model": "none"}, "devices/sound"),
+    "tpm": ({"model": "none"}, "devices/tpm"),
+    "video": ({"model": "none"}, "devices/video/model[@type='vga']"),
+    "watchdog": ({"model": "none"}, "devices/watchdog"),
+}
+
+
+def declare(number: int, rows: Mapping[str, Row] = ROWS, *, but: Callable[[str], bool] = lambda _name: False) -> Any:
+    """Return the options of an instance: of every row the first value (0) or the other (1)."""
+    options: dict[str, Any] = {}
+    for name, row in rows.items():
+        if but(name):
+            continue
+        *above, last = name.split(".")
+        inner = options
+        for key in above:
+            inner = inner.setdefault(key, {})
+        inner[last] = row.values[number]
+    return options
+
+
+def look(xml: str, at: str) -> str | None:
+    """Return what a domain says at a place, see `Row`."""
+    root = ET.fromstring(xml)
+    # An `@` in brackets belongs to the path.
+    path, _, attribute = at.rpartition("@") if "@" in at.rpartition("]")[2] else (at, "", "")
+    found = root.find(path.removesuffix("?"))
+    if found is None:
+        return None
+    if attribute:
+        return found.get(attribute)
+    return "yes" if path.endswith("?") else found.text

@@ -1,0 +1,89 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""UEFI with secure boot and a TPM: what they hold stays through changes, a move and a stop; it goes with the volumes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from .instance_rows import look
+from .lab import Lab, Site, wait_until
+
+NAME = "trusted"
+
+
+@pytest.fixture
+def trusted(lab: Lab, cloud: Site) -> Iterator[str]:
+    """An instance that has come as far as its firmware, and its UUID."""
+    before = lab.console(NAME).count("BdsDxe")
+    made = cloud.module(
+        "pextra_vm",
+        name=NAME,
+        node="node1",
+        image="tiny",
+        root={"pool": "shared"},
+        memory="256 MiB",
+        firmware={"type": "efi", "secure_boot": True},
+        tpm={},
+    )
+    wait_until("its firmware speaks", lambda: lab.console(NAME).count("BdsDxe") > before, timeout_s=120)
+    yield made["vm"]["uuid"]
+    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+
+
+def xml(lab: Lab, node: str) -> str:
+    return lab.exec(node, "virsh", "dumpxml", "--inactive", NAME)
+
+
+def variables(lab: Lab, node: str) -> str:
+    """Return a digest of the variables of its firmware."""
+    path = look(xml(lab, node), "os/nvram")
+    assert path is not None
+    return lab.exec(node, "sha256sum", path).split()[0]
+
+
+def tpm_state(lab: Lab, node: str, uuid: str) -> list[str]:
+    found = lab.exec(node, "find", f"/var/lib/libvirt/swtpm/{uuid}", "-type", "f", "-name", "*.permall", check=False)
+    return found.split()
+
+
+def test_it_is_kept_and_goes_along(lab: Lab, cloud: Site, trusted: str) -> None:
+    made = xml(lab, "node1")
+    assert look(made, "os/loader@secure") == "yes"
+    assert look(made, "features/smm@state") == "on"
+    assert "secure" in (look(made, "os/loader") or "").lower() or re.search(r"ms\.fd|snakeoil", made), made
+    (state,) = tpm_state(lab, "node1", trusted)
+    held = variables(lab, "node1")
+
+    refused = cloud.refused_module("pextra_vm", name=NAME, firmware={"secure_boot": False})["msg"]
+    assert "firmware.secure_boot: it is true, and cannot become false" in refused
+    again, changed = cloud.calls(
+        "pextra_vm",
+        {"name": NAME, "firmware": {"type": "efi", "secure_boot": True}, "tpm": {"model": "tpm-crb"}},
+        {"name": NAME, "description": "Trusted"},
+    )
+    assert (again["changed"], changed["changed"]) == (False, True)
+    assert variables(lab, "node1") == held
+
+    cloud.module("pextra_vm", name=NAME, node="node2")
+    assert lab.home(NAME) == "node2"
+    assert variables(lab, "node2") == held
+    assert tpm_state(lab, "node2", trusted) == [state]
+
+    cloud.module("pextra_vm", name=NAME, power="stopped", force_stop=True, stop_timeout_s=1)
+    refused = cloud.refused_module("pextra_vm", name=NAME, node="node1")["msg"]
+    assert "what its firmware and its TPM hold is on node2, and moves only while it runs: start it first" in refused
+    assert variables(lab, "node2") == held
+    cloud.module("pextra_vm", name=NAME, power="running")
+    assert variables(lab, "node2") == held
+    assert tpm_state(lab, "node2", trusted) == [state]
+
+    path = look(xml(lab, "node2"), "os/nvram") or ""
+    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    for node in ("node1", "node2"):
+        left = lab.exec(node, "find", path, f"/var/lib/libvirt/swtpm/{trusted}", check=False)
+        assert left == "", f"left on {node}: {left}"

@@ -1,0 +1,47 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every row of an instance is tried on the lab, and told in docs/instance-options.md."""
+
+from __future__ import annotations
+
+import runpy
+
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
+from guards.project import ROOT
+
+LAB = runpy.run_path(str(ROOT / "tests" / "integration" / "instance_rows.py"))
+
+
+def rows(field: Field, path: str) -> list[str]:
+    if field.table is not None and field.at is None:
+        return [row for key, inner in field.table.items() for row in rows(inner, f"{path}.{key}")]
+    return [path]
+
+
+def test_every_row_has_a_lab_test() -> None:
+    known = {row for kind in KINDS for row in rows(kind.field, kind.option)}
+    assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["DEFINED_ONLY"].keys() == known
+    assert set(LAB["DEVICES"]) == {kind.option for kind in DEVICES}
+    firmware = (ROOT / "tests" / "integration" / "test_firmware.py").read_text(encoding="utf-8")
+    assert [row for row in LAB["FIXED"] if row.partition(".")[2] not in firmware] == []
+
+
+def test_the_values_of_a_lab_test_differ_where_they_can() -> None:
+    fields = {kind.option: kind.field for kind in KINDS}
+    for name, row in LAB["ROWS"].items():
+        option, _, rest = name.partition(".")
+        field = fields[option]
+        for key in rest.split(".") if rest else ():
+            assert field.table is not None
+            field = field.table[key]
+        few = field.choices is not None and len([one for one in field.choices if one != "none"]) < 2
+        assert few or row.values[0] != row.values[1] or name in ("graphics.type", "panic.model"), name
+
+
+def test_the_options_are_told() -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "write_instance_options.py"))
+    for path, text in tool["render_files"]().items():
+        assert path.read_text(encoding="utf-8") == text, "run make options"
