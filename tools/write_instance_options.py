@@ -30,9 +30,9 @@ HEAD = """# Options of an instance
 Written from the tables of options. What each means: `ansible-doc pextra.cloud.pextra_vm`, or
 [the deployment document](deployment.md#pextra_instances).
 
-A call of the module changes only what it names; an element of the document states a whole, and gets what a new instance
-gets where it says nothing. *Nothing* means that the option is not managed then. What stands below a device or an aspect,
-such as `graphics.type`, is what one gets that is named (`graphics: {}`).
+A call of the module changes only what it names; an element of the document states a whole, and gets what a new
+instance gets where it says nothing. *Nothing* means that the option is not managed then. What stands below a device or
+an aspect, such as `graphics.type`, is what one gets that is named (`graphics: {}`).
 
 What waits for the next start is told as `pending`, by every run until then; `allow_restart: true` restarts for it.
 What a running guest is to have at once and does not take, such as a device that it does not let go of, is an error that

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""UEFI with secure boot and a TPM: what they hold stays through changes, a move and a stop; it goes with the volumes."""
+"""UEFI with secure boot and a TPM: what they hold stays through changes, a move and a stop, and is lost as said."""
 
 from __future__ import annotations
 
