@@ -35,7 +35,9 @@ def render_files() -> dict[Path, str]:
 
 def render(folder: str) -> str:
     kind, one, many = LISTS[folder]
-    names = sorted(path.stem for path in (INSTANCE / folder).glob("*.py") if path.stem != "__init__")
+    # Of some devices there are many in an instance: their files have a table, and are named where they are told apart.
+    files = [path for path in (INSTANCE / folder).glob("*.py") if f"\n{one} = " in path.read_text(encoding="utf-8")]
+    names = sorted(path.stem for path in files)
     imports = f"from . import {', '.join(names)}\n" if names else ""
     # One line each, as ruff leaves them.
     members = "".join(f"    {name}.{one},\n" for name in names)

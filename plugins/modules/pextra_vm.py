@@ -156,6 +156,58 @@ options:
           - The name servers.
         type: list
         elements: str
+      model:
+        description:
+          - What the guest sees.
+          - V(virtio) is by far the fastest; the others are for guests without its driver.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - e1000e
+          - rtl8139
+      link:
+        description:
+          - Whether its cable is plugged in.
+          - A new one gets V(true) unless it is given.
+        type: bool
+      mtu:
+        description:
+          - The largest frame, in bytes, which the guest's driver is told.
+          - That of the switch unless given.
+        type: int
+      queues:
+        description:
+          - How many queues it has, of the model V(virtio).
+          - One unless given; more than virtual CPUs are of no use.
+        type: int
+      limits:
+        description:
+          - How much it may take.
+          - In is towards the guest.
+        type: dict
+        suboptions:
+          bandwidth_in:
+            description:
+              - Bytes per second in, such as 10 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          burst_in:
+            description:
+              - How many bytes may come in at once, beyond that.
+              - V(0 MiB) for libvirt's choice.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_out:
+            description:
+              - Bytes per second out; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          burst_out:
+            description:
+              - How many bytes may go out at once, beyond that.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
   cloud_init: &cloud_init
     description:
       - What cloud-init in the guest is told.

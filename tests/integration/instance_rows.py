@@ -61,6 +61,17 @@ ROWS: dict[str, Row] = {
     "watchdog.action": Row("devices/watchdog@action", ("pause", "none"), ("pause", "none")),
     "watchdog.model": Row("devices/watchdog@model", ("i6300esb", "i6300esb"), ("i6300esb", "i6300esb")),
 }
+# Of its one NIC; paths are below it.
+NIC = {
+    "limits.bandwidth_in": Row("bandwidth/inbound@average", ("1 MiB", "2 MiB"), ("1024", "2048")),
+    "limits.bandwidth_out": Row("bandwidth/outbound@average", ("3 MiB", "0 MiB"), ("3072", None)),
+    "limits.burst_in": Row("bandwidth/inbound@burst", ("4 MiB", "5 MiB"), ("4096", "5120")),
+    "limits.burst_out": Row("bandwidth/outbound@burst", ("6 MiB", "0 MiB"), ("6144", None)),
+    "link": Row("link@state", (False, True), ("down", None)),
+    "model": Row("model@type", ("virtio", "rtl8139"), ("virtio", "rtl8139")),
+    "mtu": Row("mtu@size", (1400, 1450), ("1400", "1450")),
+    "queues": Row("driver@queues", (2, 1), ("2", "1")),
+}
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
 # The lab's hosts have none: a stopped instance is defined with them.
@@ -95,7 +106,7 @@ def declare(number: int, rows: Mapping[str, Row] = ROWS, *, but: Callable[[str],
 
 
 def look(xml: str, at: str) -> str | None:
-    """Return what a domain says at a place, see `Row`."""
+    """Return what a domain, or a device, says at a place, see `Row`."""
     root = ET.fromstring(xml)
     # An `@` in brackets belongs to the path.
     path, _, attribute = at.rpartition("@") if "@" in at.rpartition("]")[2] else (at, "", "")

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .instance_rows import DEFINED_ONLY, DEVICES, ROWS, declare, look
+from .instance_rows import DEFINED_ONLY, DEVICES, NIC, ROWS, declare, look
 from .lab import Lab, Site, wait_until
 
 NAME = "rows"
@@ -36,6 +37,11 @@ def definition(lab: Lab) -> str:
 
 def running(lab: Lab) -> str:
     return lab.exec("node1", "virsh", "dumpxml", NAME)
+
+
+def nic_of(xml: str) -> str:
+    (found,) = ET.fromstring(xml).iterfind("devices/interface")
+    return ET.tostring(found, encoding="unicode")
 
 
 def is_at_once(name: str) -> bool:
@@ -81,6 +87,33 @@ def test_every_row_is_set_and_changed(lab: Lab, guest: Site) -> None:
     assert (first["changed"], again["changed"], again["pending"]) == (True, False, [])
     for xml in (definition(lab), running(lab)):
         assert [at for _, at in DEVICES.values() if look(xml, f"{at}?")] == []
+
+
+def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
+    at_once = [name for name in NIC if name == "link" or name.startswith("limits.")]
+    guest.module("pextra_vm", name=NAME, nics=[{"name": "nic0", "port_group": "Production"}])
+    for number in (0, 1):
+        nic = {"name": "nic0", **declare(number, NIC)}
+        first, again = guest.calls("pextra_vm", {"name": NAME, "nics": [nic]}, {"name": NAME, "nics": [nic]})
+        assert (first["changed"], again["changed"]) == (True, False)
+        assert {change["field"] for change in again["pending"]} >= {f"nics.nic0.{name}" for name in ("mtu", "queues")}
+        defined, now = nic_of(definition(lab)), nic_of(running(lab))
+        assert {name: look(defined, row.at) for name, row in NIC.items()} == {
+            name: row.shown[number] for name, row in NIC.items()
+        }
+        assert {name: look(now, NIC[name].at) for name in at_once} == {
+            name: NIC[name].shown[number] for name in at_once
+        }
+        guest.module("pextra_vm", name=NAME, nics=[nic], **RESTART)
+        now = nic_of(running(lab))
+        assert {name: look(now, row.at) for name, row in NIC.items()} == {
+            name: row.shown[number] for name, row in NIC.items()
+        }
+    # A call that names one of them keeps the others.
+    guest.module("pextra_vm", name=NAME, nics=[{"name": "nic0", "link": False}])
+    assert look(nic_of(running(lab)), "link@state") == "down"
+    assert look(nic_of(definition(lab)), "mtu@size") == "1450"
+    assert look(nic_of(running(lab)), "bandwidth/inbound@average") == "2048"
 
 
 def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:

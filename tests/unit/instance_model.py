@@ -518,7 +518,11 @@ class Model:
         live = _live(guest)
         if interface.mac not in [held.mac for held in live.interfaces]:
             raise ImpossibleError(f"{interface.mac} is not there")
-        changed = tuple(interface if held.mac == interface.mac else held for held in live.interfaces)
+        at_once = {key: value for key, value in interface.further.items() if key in ("link", "limits")}
+        changed = tuple(
+            replace(interface, further={**held.further, **at_once}) if held.mac == interface.mac else held
+            for held in live.interfaces
+        )
         guest.live = replace(live, interfaces=changed)
         yield
 

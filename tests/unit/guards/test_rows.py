@@ -8,7 +8,7 @@ from __future__ import annotations
 import runpy
 
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES, nic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
 from guards.project import ROOT
 
@@ -24,6 +24,9 @@ def rows(field: Field, path: str) -> list[str]:
 def test_every_row_has_a_lab_test() -> None:
     known = {row for kind in KINDS for row in rows(kind.field, kind.option)}
     assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["DEFINED_ONLY"].keys() == known
+    assert LAB["NIC"].keys() == {
+        row.partition(".")[2] for row in rows(Field(kind="dict", table=nic.TABLE, help=""), "nic")
+    }
     assert set(LAB["DEVICES"]) == {kind.option for kind in DEVICES}
     firmware = (ROOT / "tests" / "integration" / "test_firmware.py").read_text(encoding="utf-8")
     assert [row for row in LAB["FIXED"] if row.partition(".")[2] not in firmware] == []

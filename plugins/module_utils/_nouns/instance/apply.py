@@ -163,7 +163,9 @@ def _update_nic(cloud: Cloud, work: Work, act: _NicAct) -> None:
     if live is None or config is None:
         raise _changed_by_others(work, mac)
     vlan = find_vlans(hypervisor.network_xml(act.interface.network, work.label), act.interface.port_group)
-    hypervisor.update_device(_uuid(work), move_nic(live, config, vlan), work.label, live=True, config=False)
+    hypervisor.update_device(
+        _uuid(work), move_nic(live, config, vlan, act.interface.further), work.label, live=True, config=False
+    )
 
 
 def _change_nic(cloud: Cloud, work: Work, act: _NicAct) -> Iterator[float]:

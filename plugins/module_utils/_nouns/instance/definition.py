@@ -20,6 +20,8 @@ from ..._model.ids import is_id, uuid_of
 from ..._model.names import is_of_instance, parse_attached
 from ..pool.kinds import DiskKind
 from . import walk
+from .devices import nic
+from .rows import read_rows
 from .size import memory_of_guest, parse_held_back, parse_memory, parse_vcpus
 
 URI = "urn:pextra:instance:1"
@@ -68,6 +70,8 @@ class Interface:
     network: str
     port_group: str
     offload: bool = True
+    # Of all rows of devices/nic.py, what there is, or is to be.
+    further: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +314,7 @@ def _parse_interfaces(devices: ET.Element) -> Iterable[Interface]:
             network=source.get("network", ""),
             port_group=source.get("portgroup", ""),
             offload=not _has_checksums_off(element),
+            further=read_rows(nic.TABLE, element),
         )
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .definition import Interface, find_nics, mac_of_nic
 from .definition_tree import Make, append, find_or_add, maker
+from .devices import nic
+from .rows import create_rows, write_live_rows, write_rows
 
 # What has to be off on a switch with the userspace datapath, on either side (libvirt: Domain XML, NIC driver).
 _OFFLOADS = {
@@ -41,15 +43,17 @@ def plug_nic(xml: str) -> str:
     return ET.tostring(element, encoding="unicode")
 
 
-def move_nic(live: str, config: str, vlan: str | None) -> str:
+def move_nic(live: str, config: str, vlan: str | None, rows: Mapping[str, Any]) -> str:
     """Return a running NIC, `live`, led to the port group that its definition, `config`, names.
 
-    It stays the same port of the switch, with its filters, limits and queues; libvirt refuses everything else. vlan:
+    It stays the same port of the switch, with its filters and queues, and gets its link and its limits; libvirt refuses
+    everything else. rows: what it is to be, by the rows of devices/nic.py. vlan:
     what the port group says of VLANs. libvirt 9 asks for the VLANs of the device alone and forgets the port group's:
     the port would carry the frames of every VLAN.
     """
     element, wanted = ET.fromstring(live), ET.fromstring(config)
     _lead_to(element, wanted.find("source"))
+    write_live_rows(nic.TABLE, element, rows)
     # What runs shows the VLAN of its old port group as its own.
     for old in element.findall("vlan"):
         element.remove(old)
@@ -72,7 +76,7 @@ def _make_interface(interface: Interface, make: Make) -> Any:
     element = make("interface", {"type": "network"})
     append(element, make, "mac", address=interface.mac)
     append(element, make, "source", network=interface.network, portgroup=interface.port_group)
-    append(element, make, "model", type="virtio")
+    write_rows(nic.TABLE, element, interface.further or create_rows(nic.TABLE))
     if not interface.offload:
         _turn_off_checksums(element)
     return element
@@ -106,6 +110,7 @@ def _write_interface(element: Any, interface: Interface) -> None:
     for key, value in (("network", interface.network), ("portgroup", interface.port_group)):
         if source.get(key) != value:
             source.set(key, value)
+    write_rows(nic.TABLE, element, interface.further)
     if not interface.offload:
         _turn_off_checksums(element)
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..._fields.addresses import canonical_mac
 from ..._fields.checks import (
@@ -23,6 +24,7 @@ from ..._fields.checks import (
 from ..._fields.common import MAX_VOLUME_MIB
 from ..._fields.field import REQUIRED, Field
 from .cloud_init_checks import check_password_hash, check_public_key, check_user_data
+from .devices import nic
 
 ROOT = {
     "pool": Field(effect="fixed", kind="str", create=REQUIRED, help="The storage pool of the root volume."),
@@ -112,6 +114,7 @@ NIC = {
         create=(),
         help="The name servers.",
     ),
+    **nic.TABLE,
 }
 USER = {
     "name": Field(effect="next_boot", kind="str", required=True, check=check_name, help="The name of the user."),
@@ -192,6 +195,8 @@ class Nic:
     gateway: str | None = None
     gateway6: str | None = None
     nameservers: tuple[str, ...] | None = None
+    # Of all rows of devices/nic.py.
+    further: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.mac is not None:

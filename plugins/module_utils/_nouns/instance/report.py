@@ -57,6 +57,7 @@ def describe_instance(
                 "vswitch": nic.network,
                 "port_group": nic.port_group,
                 "addresses": list(nics[index].addresses) if index < len(nics) else [],
+                **_plain(nic.further),
             }
             for index, nic in enumerate(model.interfaces)
         ],

@@ -14,6 +14,7 @@ from ..._fields.common import CLUSTER, STATE, parse_spec
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
+from .devices import nic as nic_device
 from .parts import CLOUD_INIT, NIC, ROOT, VOLUME, CloudInit, Nic, Root, User, Volume, name_nics
 
 OPTIONS = walk.OPTIONS
@@ -135,7 +136,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_plain(item) for item in value)
     if is_dataclass(value):
-        return {key.name: _plain(getattr(value, key.name)) for key in fields(value)}
+        own = {key.name: _plain(getattr(value, key.name)) for key in fields(value) if key.name != "further"}
+        return own | dict(getattr(value, "further", {}))
     return value
 
 
@@ -176,6 +178,9 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
             mistakes.append(Mistake(f"{path}.nics[{index}].name", f'"{nic.name}" is the name of another NIC of it'))
         if nic.mac and macs.count(macs[index]) > 1:
             mistakes.append(Mistake(f"{path}.nics[{index}].mac", f'"{nic.mac}" is given twice'))
+        mistakes += [
+            Mistake(f"{path}.nics[{index}].{where}", what) for where, what in nic_device.find_mistakes(nic.further)
+        ]
         if nic.gateway and nic.gateway6 and ":" in nic.gateway:
             problem = f'"{nic.gateway}" is of IPv6, and gateway6 is given as well; write the one of IPv4, or none'
             mistakes.append(Mistake(f"{path}.nics[{index}].gateway", problem))
@@ -254,7 +259,7 @@ def make_vm(**values: Any) -> Vm:
     if values["volumes"] is not None:
         values["volumes"] = tuple(Volume(**_given(volume)) for volume in values["volumes"])
     if values["nics"] is not None:
-        values["nics"] = tuple(Nic(**_given(nic)) for nic in values["nics"])
+        values["nics"] = tuple(_make_part(Nic, nic) for nic in values["nics"])
     if values["cloud_init"] is not None:
         init = dict(values["cloud_init"])
         init["users"] = None if init["users"] is None else tuple(User(**user) for user in init["users"])
@@ -267,6 +272,13 @@ def make_vm(**values: Any) -> Vm:
 def options_of(vm: Vm) -> dict[str, Any]:
     """Return what is wanted of aspects and kinds of device, by option; what is not managed is left out."""
     return {key: value for key in OPTIONS if (value := value_of(vm, key)) is not None}
+
+
+def _make_part(part: type[Nic], values: Mapping[str, Any]) -> Any:
+    """Return a part with what its class has no field for in its `further`."""
+    own = {one.name for one in fields(part)}
+    further = {key: value for key, value in values.items() if key not in own and value is not None}
+    return part(**{key: value for key, value in values.items() if key in own and value is not None}, further=further)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,21 +9,20 @@ It touches what a row claims, and keeps every other element, attribute and comme
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._fields.field import Field, Table, created
+from ..._fields.field import Field, created
 from ..._model.plan import Change
 from .acts import Act, AttachDevice, DetachDevice, UpdateDevice
 from .aspects import ASPECTS
 from .devices import DEVICES
 from .kinds import Aspect, Device, Need, Refusal
+from .rows import Wanted, is_same, iterate_rows, read_field, read_rows, value_at, write_field
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
-
-Wanted = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +42,10 @@ def read(root: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in KINDS:
         if isinstance(kind, Aspect):
-            values = _read_field(kind.field, root)
+            values = read_field(kind.field, root)
         else:
             element = _device(root, kind)
-            values = _read(kind.table, element) if element is not None else None
+            values = read_rows(kind.table, element) if element is not None else None
         if values is not None:
             found[kind.option] = values
     return found
@@ -59,7 +58,7 @@ def edit(root: Any, wanted: Wanted) -> None:
         if values is None:
             continue
         if isinstance(kind, Aspect):
-            _write(kind.option, kind.field, root, values)
+            write_field(kind.option, kind.field, root, values)
         else:
             _edit_device(root, kind, values)
 
@@ -116,27 +115,27 @@ def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
         (".".join(path), value)
         for kind in KINDS
         if wanted.get(kind.option) is not None
-        for path, _field, value in _rows(kind.field, wanted[kind.option], (kind.option,))
+        for path, _field, value in iterate_rows(kind.field, wanted[kind.option], (kind.option,))
         if value is not None
     ]
 
 
 def _compare_aspect(kind: Aspect, config: Wanted, live: Wanted | None, wanted: Any) -> Walked:
     changes, drift, pending, acts = [], [], [], []
-    for path, field, value in _rows(kind.field, wanted, (kind.option,)):
-        name, was = ".".join(path), _at(config, path)
-        runs = value if live is None else was if field.is_expanded else _at(live, path)
+    for path, field, value in iterate_rows(kind.field, wanted, (kind.option,)):
+        name, was = ".".join(path), value_at(config, path)
+        runs = value if live is None else was if field.is_expanded else value_at(live, path)
         act = None
-        if live is not None and kind.act is not None and not _is_same(field, runs, value):
+        if live is not None and kind.act is not None and not is_same(field, runs, value):
             act = kind.act(name, value, live)
-        if not _is_same(field, was, value):
-            is_at_once = act is not None or (field.effect == "live" and (live is None or _is_same(field, runs, value)))
+        if not is_same(field, was, value):
+            is_at_once = act is not None or (field.effect == "live" and (live is None or is_same(field, runs, value)))
             changes.append(Change(name, was, value, "live" if is_at_once else "next_boot"))
-        if _is_same(field, runs, value):
+        if is_same(field, runs, value):
             continue
         if act is not None:
             acts.append(act)
-            drift += [Change(name, runs, value)] if _is_same(field, was, value) else []
+            drift += [Change(name, runs, value)] if is_same(field, was, value) else []
         else:
             pending.append(Change(name, runs, value, "next_boot"))
     return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))
@@ -170,7 +169,7 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
         return (AttachDevice(kind.option, _make(kind, wanted, config=None)),) if "attach" in kind.hot else ()
     if "update" in kind.hot:
         changed = copy.deepcopy(have)
-        _write(kind.option, kind.field, changed, wanted)
+        write_field(kind.option, kind.field, changed, wanted)
         return (UpdateDevice(kind.option, changed),)
     if {"attach", "detach"} <= kind.hot:
         fresh = copy.deepcopy(have)
@@ -178,7 +177,7 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
         for name in ("alias", "address"):
             for old in fresh.findall(name):
                 fresh.remove(old)
-        _write(kind.option, kind.field, fresh, wanted)
+        write_field(kind.option, kind.field, fresh, wanted)
         return (DetachDevice(kind.option, have), AttachDevice(kind.option, fresh))
     return ()
 
@@ -194,18 +193,18 @@ def _differences(kind: Device, have: Wanted | None, wanted: Wanted) -> tuple[Cha
     found = {kind.option: have or {}}
     return tuple(
         Change(".".join(path), was, value, "next_boot")
-        for path, field, value in _rows(kind.field, values, (kind.option,))
-        if not _is_same(field, was := _at(found, path), value)
+        for path, field, value in iterate_rows(kind.field, values, (kind.option,))
+        if not is_same(field, was := value_at(found, path), value)
     )
 
 
 def _edit_device(root: Any, kind: Device, wanted: Wanted) -> None:
     devices, element = root.find("devices"), _device(root, kind)
-    if element is not None and kind.is_wanted(wanted) and kind.is_wanted(_read(kind.table, element)):
-        _write(kind.option, kind.field, element, wanted)
+    if element is not None and kind.is_wanted(wanted) and kind.is_wanted(read_rows(kind.table, element)):
+        write_field(kind.option, kind.field, element, wanted)
         return
     if element is not None:
-        if not kind.is_wanted(wanted) and not kind.is_wanted(_read(kind.table, element)):
+        if not kind.is_wanted(wanted) and not kind.is_wanted(read_rows(kind.table, element)):
             return
         devices.remove(element)
     if not kind.is_wanted(wanted) and not kind.says_none:
@@ -221,11 +220,11 @@ def _make(kind: Device, wanted: Wanted, *, config: Any | None) -> Any:
 
     element = config.makeelement(kind.tag, {}) if config is not None else ET.Element(kind.tag)
     if not kind.is_wanted(wanted):
-        _write(kind.option, kind.field, element, {kind.switch: "none"})
+        write_field(kind.option, kind.field, element, {kind.switch: "none"})
         return element
     for place, value in kind.fixed:
         place.write(element, value)
-    _write(kind.option, kind.field, element, created(kind.table, wanted))
+    write_field(kind.option, kind.field, element, created(kind.table, wanted))
     return element
 
 
@@ -234,47 +233,6 @@ def _device(root: Any, kind: Device) -> Any | None:
     if devices is None:
         return None
     return next((element for element in devices.findall(kind.tag) if kind.claims(element)), None)
-
-
-def _at(values: Wanted, path: Sequence[str]) -> Any:
-    """Return the value at a path; None where nothing is."""
-    found: Any = values
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if found not in ("", ()) else None
-
-
-def _is_same(field: Field, one: Any, other: Any) -> bool:
-    if field.compare == "set" and one is not None and other is not None:
-        return set(one) == set(other)
-    return bool(one == other)
-
-
-def _rows(field: Field, wanted: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Field, Any]]:
-    """Yield (path, row, value) of everything that is wanted, at any depth. An empty text is None: it takes away."""
-    if field.at is not None:
-        yield path, field, (None if wanted in ("", ()) else wanted)
-    elif field.table is not None:
-        for key, inner in field.table.items():
-            if wanted.get(key) is not None:
-                yield from _rows(inner, wanted[key], (*path, key))
-
-
-def _read_field(field: Field, element: Any) -> Any:
-    if field.at is not None:
-        return field.at.read(element)
-    return (_read(field.table, element) or None) if field.table is not None else None
-
-
-def _read(table: Table, element: Any) -> dict[str, Any]:
-    return {key: value for key, field in table.items() if (value := _read_field(field, element)) is not None}
-
-
-def _write(option: str, field: Field, element: Any, values: Any) -> None:
-    """Write what is not there yet: what is written in another way, and is the same, stays as it is."""
-    for _path, row, value in _rows(field, values, (option,)):
-        if row.at is not None and not _is_same(row, row.at.read(element), value):
-            row.at.write(element, value)
 
 
 def unclaimed(field: Field, path: str = "") -> Sequence[str]:

@@ -136,7 +136,7 @@ class DetachNic:
 
 @dataclass(frozen=True)
 class UpdateNic:
-    """To another port group of the same switch."""
+    """To another port group of the same switch, another link or other limits."""
 
     interface: Interface
 

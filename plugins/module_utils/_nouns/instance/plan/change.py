@@ -17,7 +17,7 @@ from .claims import room_of, takes_of, uses_of
 from .context import Context, RefusedError
 from .declared import model_of
 from .differences import find_changes, live_changes, waiting_for_restart
-from .kept import as_far_as_named
+from .kept import as_far_as_named, with_named_rows
 from .live import live_steps, walk_over
 from .move import count_as, move_step, target_of_move
 from .placement import require_suitable, unsuitable_changes, unsuitable_image
@@ -133,7 +133,8 @@ def _plan_power(
     if replaced or not is_active or wanted == "stopped":
         now = "stopped" if replaced else current.power
         return Power(wanted, tuple(power_steps(now, wanted, context)), keeps_running=False)
-    known = waiting_for_restart(current.live, model) if current.live is not None else []
+    live = current.live
+    known = waiting_for_restart(live, with_named_rows(want, live, model)) if live is not None else []
     # A call that does not name it neither tells of it nor restarts for it.
     names_seed = want.cloud_init is not None or want.nics is not None
     waiting = walked.pending + tuple(change for change in known if change.field != "cloud_init" or names_seed)

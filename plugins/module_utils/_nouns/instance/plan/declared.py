@@ -14,8 +14,10 @@ from ...._model.rows import Row
 from ...pool.kinds import root_mode, volume_format
 from ..cloud_init import digest_of
 from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
+from ..devices import nic as nic_device
 from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
+from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
 from .references import (
@@ -188,7 +190,8 @@ def _nics_of(
         _take_addresses([key for key in keys if key not in mine], (instance_id, want.name), context)
         # It is only ever turned off: what a person has turned off stays so.
         offload = network not in userspace and (before is None or before.offload)
-        interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload))
+        further = merge_rows(before.further if before is not None else create_rows(nic_device.TABLE), nic.further)
+        interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further))
     return tuple(labels), tuple(interfaces)
 
 

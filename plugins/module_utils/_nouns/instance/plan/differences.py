@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from ...._model.plan import Change
 from ..definition import Disk, DomainModel, Interface, Labels, VolumeLabel
+from ..devices import nic
+from ..rows import differ_rows
 from .context import RefusedError
 from .references import find_disk, names_of_pools
 from .state import named_nics
@@ -115,6 +117,8 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
                     is_ and f"{is_.port_group} ({is_.network})",
                 )
             )
+        if was is not None and is_ is not None:
+            changes += differ_rows(nic.TABLE, f"nics.{name}", was.further, is_.further)
         if was is not None and is_ is not None and was.offload != is_.offload:
             changes.append(
                 Change(f"nics.{name}.offload", where_it_is(was.offload), where_it_is(is_.offload), "next_boot")

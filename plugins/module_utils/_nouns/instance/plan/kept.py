@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..definition import DomainModel, Interface, VolumeLabel
 from ..parts import Nic, Root, Volume, name_nics
+from ..rows import merge_rows
 from ..spec import Vm
 from .context import RefusedError
 from .state import Domain, named_nics
@@ -61,6 +62,20 @@ def as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
     """Return the model for a running guest, in which what the call does not name is as it runs."""
     if want.nics is None:
         model = replace(model, interfaces=live.interfaces)
+    model = with_named_rows(want, live, model)
     if want.volumes is None:
         model = replace(model, disks=live.disks)
     return model
+
+
+def with_named_rows(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
+    """Return the model for a running guest, in which NICs are as they run, but for what the call names of them."""
+    runs = {one.mac: one.further for one in live.interfaces}
+    named = {nic.name: nic.further for nic in name_nics(want.nics or ())}
+    rows = {
+        one.mac: merge_rows(runs[one.mac], named.get(label.name, {}))
+        for label, one in named_nics(model)
+        if one.mac in runs
+    }
+    interfaces = tuple(replace(one, further=rows.get(one.mac, one.further)) for one in model.interfaces)
+    return replace(model, interfaces=interfaces)

@@ -11,6 +11,8 @@ from ...._model.plan import Step, step_of
 from .. import walk
 from ..definition import DomainModel
 from ..definition_writing import edit_domain
+from ..devices import nic
+from ..rows import differ_rows
 from ..spec import Vm, options_of
 from ..walk import Walked
 from .acts import AttachDisk, AttachNic, DetachDisk, DetachNic, Label, ReplugNic, UpdateNic
@@ -45,6 +47,8 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
         elif place_of(interface) != place_of(old[mac]):
             act = UpdateNic if interface.network == old[mac].network else ReplugNic
             steps.append(step_of(act(interface), f"move the NIC {mac} to {interface.port_group}"))
+        elif any(one.when == "live" for one in differ_rows(nic.TABLE, "", old[mac].further, interface.further)):
+            steps.append(step_of(UpdateNic(interface), f"change the NIC {mac}"))
     attached = {disk.serial: disk for disk in live.disks}
     wanted = {disk.serial: disk for disk in model.disks}
     for serial, disk in attached.items():

@@ -207,7 +207,7 @@ VLAN = '<vlan><tag id="42"/></vlan>'
 def test_a_running_nic_keeps_all_but_its_port_group() -> None:
     live = take_nic(LIVE, "52:00:00:00:00:01")
     assert live is not None
-    moved, before = ET.fromstring(move_nic(live, CONFIG, VLAN)), ET.fromstring(live)
+    moved, before = ET.fromstring(move_nic(live, CONFIG, VLAN, {})), ET.fromstring(live)
     # libvirt shows what it made of the network, and takes the network alone.
     assert moved.get("type") == "network"
     source = moved.find("source")
@@ -222,7 +222,7 @@ def test_a_running_nic_keeps_all_but_its_port_group() -> None:
 def test_a_vlan_of_its_own_stays() -> None:
     live = take_nic(LIVE, "52:00:00:00:00:01")
     tagged = CONFIG.replace("</interface>", '<vlan><tag id="7"/></vlan></interface>')
-    assert [tag.attrib for tag in ET.fromstring(move_nic(live or "", tagged, VLAN)).iter("tag")] == [{"id": "7"}]
+    assert [tag.attrib for tag in ET.fromstring(move_nic(live or "", tagged, VLAN, {})).iter("tag")] == [{"id": "7"}]
 
 
 def test_what_is_plugged_in_is_given_its_place_anew() -> None:
