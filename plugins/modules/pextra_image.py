@@ -102,6 +102,15 @@ options:
     description:
       - One line about it, for people.
     type: str
+  protected: &protected
+    description:
+      - Whether it is protected.
+      - It cannot be removed then, nor its name come to mean another content, and of every content a copy
+        stays.
+      - No other option and no consent changes that before a call has set it to V(false).
+      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - A new one gets V(false) unless it is given.
+    type: bool
   state: &state
     description:
       - Whether it exists.
@@ -134,6 +143,7 @@ options:
       retention: *retention
       cluster: *cluster
       description: *description
+      protected: *protected
       state: *state
   # End of the options of one resource
 seealso:
@@ -310,6 +320,10 @@ image:
       description: One line about it.
       type: str
       sample: Debian 12, generic cloud image
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     copies:
       description: Where it is recorded to be complete.
       type: list

@@ -169,6 +169,16 @@ options:
     description:
       - One line about it, for people.
     type: str
+  protected: &protected
+    description:
+      - Whether it is protected.
+      - It cannot be removed then, nor be taken off a node that has its own data in it, and what failed
+        runs have left in it stays.
+      - Instances and volumes in it have their own protection.
+      - No other option and no consent changes that before a call has set it to V(false).
+      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - A new one gets V(false) unless it is given.
+    type: bool
   state: &state
     description:
       - Whether it exists.
@@ -198,6 +208,7 @@ options:
       cluster: *cluster
       nodes: *nodes
       description: *description
+      protected: *protected
       state: *state
   # End of the options of one resource
 seealso:
@@ -372,6 +383,10 @@ pool:
       description: One line about it.
       type: str
       sample: The disks of the hosts
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     status:
       description:
         - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating)

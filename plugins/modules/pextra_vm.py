@@ -217,6 +217,14 @@ options:
       - Words to group instances by.
     type: list
     elements: str
+  protected: &protected
+    description:
+      - Whether it is protected.
+      - It can neither be removed nor begin again from another image then, and its volumes stay.
+      - No other option and no consent changes that before a call has set it to V(false).
+      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - A new one gets V(false) unless it is given.
+    type: bool
   state: &state
     description:
       - Whether it exists.
@@ -317,6 +325,7 @@ options:
       autostart: *autostart
       power: *power
       tags: *tags
+      protected: *protected
       state: *state
       cpu: *cpu
       description: *description
@@ -536,6 +545,10 @@ vm:
       description: One line about it.
       type: str
       sample: A web server
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     tags:
       description: Its tags.
       type: list

@@ -189,6 +189,14 @@ options:
     description:
       - One line about it, for people.
     type: str
+  protected: &protected
+    description:
+      - Whether it is protected.
+      - It can neither be destroyed nor shrink then.
+      - No other option and no consent changes that before a call has set it to V(false).
+      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - A new one gets V(false) unless it is given.
+    type: bool
   grow_by: &grow_by
     description:
       - 'How much larger than O(size) it is to be: O(size) is then what it has now.'
@@ -228,6 +236,7 @@ options:
       clone_mode: *clone_mode
       import_from: *import_from
       description: *description
+      protected: *protected
       grow_by: *grow_by
       state: *state
   # End of the options of one resource
@@ -476,6 +485,10 @@ volume:
       description: One line about it.
       type: str
       sample: Database
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
 volumes:
   description: The volumes, in the order in which they were given.
   returned: success and partial failure, when many were given

@@ -9,7 +9,7 @@ identifier of its own, after which its volumes are called, and a number: the new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -124,6 +124,23 @@ def merge_images(rows: Iterable[Row]) -> list[Row]:
         declared = replace(row, attributes={**row.attributes, "pools": pools}) if pools else row
         found.append(with_versions(declared, newest, older))
     return found
+
+
+def find_last_copies(
+    images: Iterable[Row], going: Collection[str], nodes: Collection[str]
+) -> Iterator[tuple[Row, list[str]]]:
+    """Yield each image of which a content would lose its last copy, with the keys of those that would go.
+
+    going: the keys of the sites that go. nodes: the identifiers of those there are; what others held is gone already.
+    """
+    for row in images:
+        lost: list[str] = []
+        for version in versions_of(row):
+            left = [key for key in version.copies if (node := key.partition("/")[2]) == "" or node in nodes]
+            if left and all(key in going for key in left):
+                lost += left
+        if lost:
+            yield row, list(dict.fromkeys(lost))
 
 
 def is_version(value: object) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..._model.errors import Problem
+from ..._model.names import instance_in
+from ..._model.protection import explain, is_protected
 from ..._model.rows import Row
 from ..._model.sizes import show_size
 from .definition import VolumeFacts
@@ -131,6 +133,18 @@ class Context:
             name = self.nodes.get(instance.attributes.get(key, ""))
             if name is not None and name in self.have.down:
                 raise FailedError(self.have.down[name])
+
+    def require_unprotected(self, record: Record, what: str) -> None:
+        """Refuse what would destroy data of a volume. One that an instance has had, and that nobody has registered
+        since, is protected with the instance.
+        """
+        if record.protected:
+            raise RefusedError(*explain(what))
+        owner = self.have.by_id.get(instance_in(record.file) or "") if not record.is_registered else None
+        if owner is not None and is_protected(owner):
+            reason, remedy = explain(what)
+            remedy = f"{remedy.rstrip('.')}, on the instance. Or declare the volume, then it is one on its own."
+            raise RefusedError(f"it is of instance {owner.name}: {reason}", remedy)
 
     # Places
 

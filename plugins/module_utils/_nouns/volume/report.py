@@ -87,6 +87,7 @@ def _describe(
         "imported_from": origin.get("import"),
         "linked_clones": sorted(clones),
         "description": record.description,
+        "protected": record.protected,
     }
 
 

@@ -19,6 +19,7 @@ from ..._model.names import (
     parse_kept,
     standalone_volume,
 )
+from ..._model.protection import attribute_of, is_protected
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy
 from .attached import Attachment
@@ -186,6 +187,7 @@ class Record:
     origin: Mapping[str, str] | None = None
     instance: str | None = None
     description: str | None = None
+    protected: bool = False
     unfinished: bool = False
     stored_as: str | None = None
     is_registered: bool = True
@@ -230,6 +232,7 @@ def read_record(row: Row, have: VolumeHave) -> Record:
         origin=kept.get("origin"),
         instance=kept.get("instance"),
         description=kept.get("description"),
+        protected=is_protected(row),
         unfinished=bool(kept.get("unfinished")),
         stored_as=kept.get("file"),
         is_registered=row.id in have.by_id,
@@ -251,6 +254,8 @@ def row_of(record: Record, have: VolumeHave) -> Row:
         "origin": dict(record.origin) if record.origin else None,
         "instance": record.instance,
         "description": record.description or None,
+        # One that is not finished holds nothing: what cannot be made has to be removable.
+        **attribute_of(record.protected and not record.unfinished),
         "unfinished": record.unfinished or None,
         "file": record.stored_as,
     }

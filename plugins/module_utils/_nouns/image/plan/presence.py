@@ -13,6 +13,7 @@ from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id
 from ...._model.plan import Change, Step, work_on
+from ...._model.protection import changes_of, explain, is_protected
 from ...._model.rows import Row, names_of
 from ...._model.sizes import show_size
 from ...._model.source import is_url
@@ -37,14 +38,20 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
         draft.refuse(what, "Set source, and sha256 for a URL.", resource=label)
         return
+    if is_protected(row) and target.is_replaced:
+        draft.refuse(*explain("its name cannot come to mean another content"), resource=label)
+        return
     problems = _find_content_problems(target, have)
     if problems:
         draft.refusals += problems
         return
 
     new = _new_row(target, sha256)
+    departed = (new, ()) if row is None else plan_departures(target, row, new, have, draft)
+    if departed is None:
+        return
+    after, loses = departed
     missing = _plan_uploads(target, new, have, draft)
-    after, loses = (new, ()) if row is None else plan_departures(target, row, new, have, draft)
     steps: list[Step] = []
     data = {
         "row": new,
@@ -70,6 +77,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         for key in ("sha256", "format", "description")
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
+    changes += changes_of(is_protected(row), is_protected(new))
     if row is not None and new.attributes.get("pools") != row.attributes.get("pools"):
         changes.append(Change("pools", names_of(pools_of(row) or (), have.pools), names_of(target.pools, have.pools)))
     if retention_of(row) != target.retention:
@@ -104,7 +112,12 @@ def _new_row(target: Target, sha256: str) -> Row:
     description = want.description
     if description is None and row is not None:
         description = row.attributes.get("description")
-    own: dict[str, Any] = {"description": description, "retention": target.retention or None}
+    protected = is_protected(row) if want.protected is None else want.protected
+    own: dict[str, Any] = {
+        "description": description,
+        "protected": protected or None,
+        "retention": target.retention or None,
+    }
     if row is None or (want.pools is not None and target.pools != (pools_of(row) or frozenset())):
         own["pools"] = sorted(target.pools)
     elif "pools" in row.attributes:

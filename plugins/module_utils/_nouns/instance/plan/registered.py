@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...._model.plan import Step, step_of
+from ...._model.plan import Step, Work, step_of, work_on
+from ...._model.protection import attribute_of, changes_of, is_protected, without_protection
 from ...._model.rows import Row
 from ..definition import DomainModel
 from ..spec import Vm
@@ -24,6 +25,7 @@ def row_attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
         "anti_affinity": model.labels.anti_affinity,
         "memory": model.memory,
         "image": model.labels.image,
+        **attribute_of(model.labels.protected),
     }
     return {key: value for key, value in kept.items() if value is not None}
 
@@ -31,6 +33,16 @@ def row_attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
 def register_step(instance_id: str, want: Vm, context: Context, attributes: Mapping[str, Any]) -> Step:
     row = Row(instance_id, "instance", want.name, context.cluster.id, dict(attributes))
     return step_of(Register(row), "register")
+
+
+def lift_protection(want: Vm, context: Context) -> Work | None:
+    """A node that does not answer cannot be told. It is registered all the same: a dead one can be forgotten then."""
+    row = context.instances.get(want.name)
+    if row is None or want.state == "absent" or want.protected is not False or not is_protected(row):
+        return None
+    bare = without_protection(row)
+    step = step_of(Register(bare), "note that it is not protected")
+    return work_on(bare, [step], changes_of(True, False))
 
 
 def settle_step(instance_id: str, want: Vm, context: Context, attributes: Mapping[str, Any], text: str) -> Step:
