@@ -142,9 +142,11 @@ class Context:
             raise RefusedError(*explain(what))
         owner = self.have.by_id.get(instance_in(record.file) or "") if not record.is_registered else None
         if owner is not None and is_protected(owner):
-            reason, remedy = explain(what)
-            remedy = f"{remedy.rstrip('.')}, on the instance. Or declare the volume, then it is one on its own."
-            raise RefusedError(f"it is of instance {owner.name}: {reason}", remedy)
+            raise RefusedError(
+                f"it is of instance {owner.name}: {explain(what)[0]}",
+                "Set protected: false of the instance in a run of its own first, or declare the volume: then it is one "
+                "on its own.",
+            )
 
     # Places
 
