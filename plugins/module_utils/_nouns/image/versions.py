@@ -126,6 +126,11 @@ def merge_images(rows: Iterable[Row]) -> list[Row]:
     return found
 
 
+def find_copied(images: Iterable[Row], keys: Collection[str]) -> list[str]:
+    """Return the images that have a copy at one of these sites, as works name what they touch."""
+    return [f"image {row.name}" for row in images if any(key in keys for one in versions_of(row) for key in one.copies)]
+
+
 def find_last_copies(
     images: Iterable[Row], going: Collection[str], nodes: Collection[str]
 ) -> Iterator[tuple[Row, list[str]]]:

@@ -24,7 +24,7 @@ from ..._model.plan import (
 from ..._model.protection import explain, is_protected
 from ..._model.rows import AssociationRow, Row
 from ..hierarchy.plan import Hierarchy, find_cluster
-from ..image.versions import find_last_copies
+from ..image.versions import find_copied, find_last_copies
 from .spec import Node
 
 LABEL_NODE = "pextra-node"
@@ -230,7 +230,8 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
         Step("label", "remove its identity", {"labels": held}),
         Step("remove", "leave the cluster", {"id": row.id}),
     ]
-    draft.works.append(work_on(row, steps, [Change("name", want.name, None)], node=want.name))
+    work = work_on(row, steps, [Change("name", want.name, None)], node=want.name)
+    draft.works.append(replace(work, touches=_find_copied(row, have)))
 
 
 def _find_protected(row: Row, have: NodeHave, kinds: Collection[str]) -> list[Problem]:
@@ -251,6 +252,12 @@ def _find_protected(row: Row, have: NodeHave, kinds: Collection[str]) -> list[Pr
         Problem(f"{member.kind} {member.name}: {what}", remedy, resource=f"node {row.name}")
         for member in sorted(found, key=lambda member: (member.kind, member.name))
     ]
+
+
+def _find_copied(row: Row, have: NodeHave) -> tuple[str, ...]:
+    """Return the images that have a copy on this node alone: whoever protects one now has done so before it leaves."""
+    images = [member for member in have.hierarchy.members if member.kind == "image"]
+    return tuple(find_copied(images, {f"{one.resource}/{row.id}" for one in have.pools_on if one.node == row.id}))
 
 
 def _forget(want: Node, row: Row, have: NodeHave) -> Work | list[Problem]:
@@ -280,7 +287,7 @@ def _forget(want: Node, row: Row, have: NodeHave) -> Work | list[Problem]:
         steps=tuple(steps),
         changes=(Change("name", want.name, None),),
         # Their rows change or go, so nobody else may be at them.
-        touches=tuple(f"{member.kind} {member.name}" for member in (*alone, *shared)),
+        touches=(*(f"{member.kind} {member.name}" for member in (*alone, *shared)), *_find_copied(row, have)),
         loses=tuple(sorted(f"{member.kind} {member.name}, which only node {want.name} has" for member in alone)),
     )
 

@@ -478,8 +478,9 @@ def test_a_pool_does_not_take_the_last_copy_of_a_protected_image(
             "image tiny lies in it: it is protected, and the last copy of a content of it would go"
         ]
     assert bool(plan.refusals) is is_kept
-    free = replace(have, images=(image_in(of_pool.POOL, holders),))
-    assert plan_pools([want], free).refusals == ()
+    free = plan_pools([want], replace(have, images=(image_in(of_pool.POOL, holders),)))
+    assert free.refusals == ()
+    assert {key for work in free.effective for key in work.touches} == {"image tiny"}, "who protects it comes before"
 
 
 def test_two_pools_that_go_together_do_not_take_the_last_copies() -> None:
@@ -680,6 +681,8 @@ def test_a_node_that_has_something_protected_does_not_leave(
         (what,) = refused(plan)
         assert what.startswith(f"{members[0].kind} {members[0].name}: it is protected, and only this node has it")
     assert bool(plan.works) is bool(leaves)
+    if plan.works and members[0].kind == "image":
+        assert plan.works[0].touches == ("image tiny",)
     dead = replace(of_node.DEAD, hierarchy=hierarchy, pools_on=(ON_NODE,))
     plan = plan_nodes(want, dead, check_key=of_node.closed, is_dead=True)
     assert bool(refused(plan) if not is_forgotten else plan.refusals) is not is_forgotten
