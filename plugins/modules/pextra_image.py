@@ -104,11 +104,9 @@ options:
     type: str
   protected: &protected
     description:
-      - Whether it is protected.
-      - It cannot be removed then, nor its name come to mean another content, and of every content a copy
-        stays.
-      - No other option and no consent changes that before a call has set it to V(false).
-      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - 'Whether it is protected: it cannot be removed, its name cannot come to mean another content, and
+        of every content a copy stays, whatever else a call says or consents to.'
+      - A call of its own that sets V(false) ends that.
       - A new one gets V(false) unless it is given.
     type: bool
   state: &state
@@ -190,6 +188,11 @@ EXAMPLES = r"""
     source: https://images.example.com/debian-12-genericcloud-amd64-20260101.qcow2
     sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
     retention: 1
+
+- name: Keep an image, and what its name means; a later call has to set false first
+  pextra.cloud.pextra_image:
+    name: debian-12
+    protected: true
 
 - name: Remove an image that no instance uses
   pextra.cloud.pextra_image:

@@ -171,12 +171,10 @@ options:
     type: str
   protected: &protected
     description:
-      - Whether it is protected.
-      - It cannot be removed then, nor be taken off a node that has its own data in it, and what failed
-        runs have left in it stays.
+      - 'Whether it is protected: it cannot be removed, nor taken off a node that has its own data in it,
+        and what failed runs have left in it stays, whatever else a call says or consents to.'
+      - A call of its own that sets V(false) ends that.
       - Instances and volumes in it have their own protection.
-      - No other option and no consent changes that before a call has set it to V(false).
-      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
       - A new one gets V(false) unless it is given.
     type: bool
   state: &state
@@ -254,6 +252,11 @@ EXAMPLES = r"""
       monitors: [192.0.2.1, 192.0.2.2, 192.0.2.3]
       pool: vms
       key: "{{ vault_ceph_key }}"
+
+- name: Keep a pool from being removed; a later call has to set false first
+  pextra.cloud.pextra_pool:
+    name: shared
+    protected: true
 
 - name: Take a pool off all nodes, and keep it configured
   pextra.cloud.pextra_pool:

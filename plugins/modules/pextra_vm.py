@@ -219,10 +219,9 @@ options:
     elements: str
   protected: &protected
     description:
-      - Whether it is protected.
-      - It can neither be removed nor begin again from another image then, and its volumes stay.
-      - No other option and no consent changes that before a call has set it to V(false).
-      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - 'Whether it is protected: it can neither be removed nor begin again from another image, and its
+        volumes stay, whatever else a call says or consents to.'
+      - A call of its own that sets V(false) ends that.
       - A new one gets V(false) unless it is given.
     type: bool
   state: &state
@@ -399,6 +398,16 @@ EXAMPLES = r"""
   pextra.cloud.pextra_vm:
     vms: "{{ instances }}"
     allow_restart: true
+
+- name: Keep an instance from being removed, whatever a later call says
+  pextra.cloud.pextra_vm:
+    name: db
+    protected: true
+
+- name: Let it be removed again, by another call
+  pextra.cloud.pextra_vm:
+    name: db
+    protected: false
 
 - name: Remove an instance and its volumes
   pextra.cloud.pextra_vm:

@@ -191,10 +191,9 @@ options:
     type: str
   protected: &protected
     description:
-      - Whether it is protected.
-      - It can neither be destroyed nor shrink then.
-      - No other option and no consent changes that before a call has set it to V(false).
-      - 'That call destroys nothing yet: what is protected when it begins is so until it ends.'
+      - 'Whether it is protected: it can neither be destroyed nor shrink, whatever else a call says or consents
+        to.'
+      - A call of its own that sets V(false) ends that.
       - A new one gets V(false) unless it is given.
     type: bool
   grow_by: &grow_by
@@ -289,6 +288,11 @@ EXAMPLES = r"""
       - name: appliance
         pool: shared
         import_from: {path: /srv/import/appliance.vmdk, format: vmdk}
+
+- name: Keep a volume from being destroyed; a later call has to set false first
+  pextra.cloud.pextra_volume:
+    name: data
+    protected: true
 
 - name: Destroy one
   pextra.cloud.pextra_volume:

@@ -41,13 +41,13 @@ STATE = Field(
 )
 
 
-def protected(what: str) -> Field:
-    """Return the option of a kind of resource. what: a sentence on what it keeps this one from."""
+def protected(what: str, further: str = "") -> Field:
+    """Return the option of a kind of resource. what: what it keeps this one from, a clause; further: sentences."""
     return Field(
         kind="bool",
         create=False,
-        help=f"Whether it is protected. {what} No other option and no consent changes that before a call has set it to "
-        "V(false). That call destroys nothing yet: what is protected when it begins is so until it ends.",
+        help=f"Whether it is protected: {what}, whatever else a call says or consents to. "
+        f"A call of its own that sets V(false) ends that. {further}".rstrip(),
     )
 
 

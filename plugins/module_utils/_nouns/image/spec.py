@@ -87,7 +87,7 @@ FIELDS = {
     "cluster": CLUSTER,
     "description": DESCRIPTION,
     "protected": protected(
-        "It cannot be removed then, nor its name come to mean another content, and of every content a copy stays."
+        "it cannot be removed, its name cannot come to mean another content, and of every content a copy stays"
     ),
     "state": STATE,
 }

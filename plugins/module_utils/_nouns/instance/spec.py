@@ -76,7 +76,7 @@ FIELDS = {
         create=(),
         help="Words to group instances by.",
     ),
-    "protected": protected("It can neither be removed nor begin again from another image then, and its volumes stay."),
+    "protected": protected("it can neither be removed nor begin again from another image, and its volumes stay"),
     "state": STATE,
     # Aspects and kinds of device, each in a file of its own.
     **OPTIONS,

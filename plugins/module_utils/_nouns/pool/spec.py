@@ -72,8 +72,9 @@ FIELDS = {
     "nodes": NODES,
     "description": DESCRIPTION,
     "protected": protected(
-        "It cannot be removed then, nor be taken off a node that has its own data in it, and what failed runs have "
-        "left in it stays. Instances and volumes in it have their own protection."
+        "it cannot be removed, nor taken off a node that has its own data in it, and what failed runs have left in it "
+        "stays",
+        "Instances and volumes in it have their own protection.",
     ),
     "state": STATE,
 }

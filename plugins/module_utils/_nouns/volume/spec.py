@@ -156,7 +156,7 @@ FIELDS = {
     ),
     "import_from": Field(kind="dict", table=IMPORT, help="The file that it is made from. It only says how it begins."),
     "description": DESCRIPTION,
-    "protected": protected("It can neither be destroyed nor shrink then."),
+    "protected": protected("it can neither be destroyed nor shrink"),
     "grow_by": Field(
         kind="size",
         minimum=1,
