@@ -30,6 +30,8 @@ from .spec import Node
 LABEL_NODE = "pextra-node"
 LABEL_HIERARCHY = "pextra-hierarchy"
 _KINDS = ("organization", "datacenter", "cluster")
+# What a node that leaves would take of something that is protected.
+_OWN = {"pool": "what this node has in it would go", "image": "the last copy of a content of it would go"}
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
 
 
 def _find_protected(row: Row, have: NodeHave, kinds: Collection[str]) -> list[Problem]:
-    """Return a refusal for each thing of these kinds that is protected, and that only this node has."""
+    """Return a refusal for each thing of these kinds that is protected, and that would go with the node."""
     pools = {one.resource for one in have.pools_on if one.node == row.id}
     members = [member for member in have.hierarchy.members if is_protected(member) and member.kind in kinds]
     found = [
@@ -247,11 +249,11 @@ def _find_protected(row: Row, have: NodeHave, kinds: Collection[str]) -> list[Pr
     there = {node.id for node in have.nodes.values()}
     images = [member for member in members if member.kind == "image"]
     found += [image for image, _ in find_last_copies(images, going, there)]
-    what, remedy = explain("only this node has it, or a content of it")
-    return [
-        Problem(f"{member.kind} {member.name}: {what}", remedy, resource=f"node {row.name}")
-        for member in sorted(found, key=lambda member: (member.kind, member.name))
-    ]
+    problems = []
+    for member in sorted(found, key=lambda member: (member.kind, member.name)):
+        what, remedy = explain(_OWN.get(member.kind, "only this node has it"))
+        problems.append(Problem(f"{member.kind} {member.name}: {what}", remedy, resource=f"node {row.name}"))
+    return problems
 
 
 def _find_copied(row: Row, have: NodeHave) -> tuple[str, ...]:

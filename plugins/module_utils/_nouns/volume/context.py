@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..._model.errors import Problem
-from ..._model.names import instance_in
-from ..._model.protection import explain, is_protected
+from ..._model.protection import explain
 from ..._model.rows import Row
 from ..._model.sizes import show_size
 from .definition import VolumeFacts
@@ -21,6 +20,7 @@ from .state import (
     Use,
     User,
     VolumeHave,
+    find_protector,
     find_uses,
     read_record,
 )
@@ -140,8 +140,8 @@ class Context:
         """
         if record.protected:
             raise RefusedError(*explain(what))
-        owner = self.have.by_id.get(instance_in(record.file) or "") if not record.is_registered else None
-        if owner is not None and is_protected(owner):
+        owner = find_protector(record, self.have)
+        if owner is not None:
             raise RefusedError(
                 f"it is of instance {owner.name}: {explain(what)[0]}",
                 "Set protected: false of the instance in a run of its own first, or declare the volume: then it is one "

@@ -239,6 +239,12 @@ def read_record(row: Row, have: VolumeHave) -> Record:
     )
 
 
+def find_protector(record: Record, have: VolumeHave) -> Row | None:
+    """Return the protected instance that has had a volume which nobody has declared since; None if there is none."""
+    owner = have.by_id.get(instance_in(record.file) or "") if not record.is_registered else None
+    return owner if is_protected(owner) else None
+
+
 def row_of(record: Record, have: VolumeHave) -> Row:
     """Return a record as a row of the registry."""
     node = next((row.id for row in have.rows("node", record.cluster) if row.name == record.node), None)

@@ -51,7 +51,8 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     if departed is None:
         return
     after, loses = departed
-    missing = _plan_uploads(target, new, have, draft)
+    uploads = Draft()
+    missing = _plan_uploads(target, new, have, uploads)
     steps: list[Step] = []
     data = {
         "row": new,
@@ -65,12 +66,21 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         data["proof"] = Proof(signature, key, target.key_digest, want.checksums, want.source)
     if (missing or target.is_fresh or target.needs_proof) and sha256 not in have.cached:
         if want.source is None:
-            draft.refuse("its file is needed again, but its source is not given", "Set source.", resource=label)
-            return
-        act = "fetch" if is_url(want.source) else "stage"
-        text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
-        urls = tuple(mirrored(mirror, want.source) for mirror in want.mirrors or () if is_url(mirror))
-        steps.append(Step(act, text, {**data, "urls": (*urls, want.source)}))
+            problem = Problem("its file is needed again, but its source is not given", "Set source.", resource=label)
+            if not is_protected(row) or is_protected(new):
+                draft.refusals.append(problem)
+                return
+            # Its protection ends all the same: what cannot be mended has to be removable.
+            draft.failures.append(problem)
+            uploads, missing = Draft(), []
+        else:
+            act = "fetch" if is_url(want.source) else "stage"
+            text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
+            urls = tuple(mirrored(mirror, want.source) for mirror in want.mirrors or () if is_url(mirror))
+            steps.append(Step(act, text, {**data, "urls": (*urls, want.source)}))
+    draft.works += uploads.works
+    draft.failures += uploads.failures
+    draft.down |= uploads.down
     before = dict(row.attributes) if row else {}
     changes = [
         Change(key, before.get(key), new.attributes.get(key))
