@@ -132,16 +132,17 @@ def find_copied(images: Iterable[Row], keys: Collection[str]) -> list[str]:
 
 
 def find_last_copies(
-    images: Iterable[Row], going: Collection[str], nodes: Collection[str]
+    images: Iterable[Row], going: Collection[str], known: Collection[str]
 ) -> Iterator[tuple[Row, list[str]]]:
     """Yield each image of which a content would lose its last copy, with the keys of those that would go.
 
-    going: the keys of the sites that go. nodes: the identifiers of those there are; what others held is gone already.
+    going: the keys of the sites that go. known: the identifiers of the pools and nodes that there are; what was in, or
+    on, others is gone already.
     """
     for row in images:
         lost: list[str] = []
         for version in versions_of(row):
-            left = [key for key in version.copies if (node := key.partition("/")[2]) == "" or node in nodes]
+            left = [key for key in version.copies if all(part in known for part in key.split("/") if part)]
             if left and all(key in going for key in left):
                 lost += left
         if lost:

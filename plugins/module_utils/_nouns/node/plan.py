@@ -246,9 +246,9 @@ def _find_protected(row: Row, have: NodeHave, kinds: Collection[str]) -> list[Pr
         if member.attributes.get("node") == row.id or (member.id in pools and not member.attributes.get("shared"))
     ]
     going = {f"{pool}/{row.id}" for pool in pools}
-    there = {node.id for node in have.nodes.values()}
+    known = {one.id for one in (*have.nodes.values(), *have.hierarchy.members)}
     images = [member for member in members if member.kind == "image"]
-    found += [image for image, _ in find_last_copies(images, going, there)]
+    found += [image for image, _ in find_last_copies(images, going, known)]
     problems = []
     for member in sorted(found, key=lambda member: (member.kind, member.name)):
         what, remedy = explain(_OWN.get(member.kind, "only this node has it"))

@@ -17,7 +17,7 @@ from ..versions import Version, choose_kept, keep_copies, newest_of, older_of, v
 from .carriers import find_blind, show_lost, worker_or_failure
 from .labelling import plan_labels
 from .report import list_users
-from .state import ImageHave, User, site_of
+from .state import ImageHave, User, is_there, site_of
 from .targets import Target, resolve, retention_of
 
 
@@ -81,12 +81,15 @@ def plan_departures(
 def _refuse_protected(
     row: Row, leaving: Sequence[tuple[Version, str]], lost: Sequence[str], have: ImageHave, draft: Draft
 ) -> bool:
-    """Refuse what an image that is protected must not lose. Copies that are going to be made do not count yet."""
+    """Refuse what an image that is protected must not lose. A copy that is still to be made, or that nobody can see,
+    does not count.
+    """
     problems = [explain(f"this would destroy {'; '.join(lost)}")] if lost else []
     gone = set(leaving)
     for version in versions_of(row):
-        there = [key for key in version.copies if site_of(key, have) is not None]
-        if there and all((version, key) in gone for key in there):
+        staying = [site_of(key, have) for key in version.copies if (version, key) not in gone]
+        is_left = any(site is not None and is_there(version, site, have) for site in staying)
+        if not is_left and any((version, key) in gone for key in version.copies):
             what, remedy = explain(f"the last copy of its version {version.number} would be deleted")
             problems.append((what, f"Leave one of its pools in pools. Or s{remedy[1:]}"))
     for what, remedy in problems:

@@ -34,8 +34,8 @@ def find_protected(targets: Sequence[Target], have: PoolHave) -> Iterator[Proble
             yield Problem(*explain(what), resource=f"pool {row.name}")
         elif leaving and not is_kept:
             going |= dict.fromkeys([f"{row.id}/", *(f"{row.id}/{node}" for node in leaving)], row)
-    there = {node.id for node in have.nodes}
-    for image, keys in find_last_copies([one for one in have.images if is_protected(one)], set(going), there):
+    known = {row.id for row in (*have.nodes, *have.pools)}
+    for image, keys in find_last_copies([one for one in have.images if is_protected(one)], set(going), known):
         for pool in dict.fromkeys(going[key].name for key in keys):
             what, remedy = explain("the last copy of a content of it would go")
             yield Problem(f"image {image.name} lies in it: {what}", remedy, resource=f"pool {pool}")

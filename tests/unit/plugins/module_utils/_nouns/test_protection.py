@@ -595,6 +595,15 @@ def test_what_a_protected_image_allows() -> None:
     assert plan_images([replace(of_image.WANT, protected=True)], have).is_empty
 
 
+def test_a_copy_that_is_not_there_does_not_count_as_the_last_one() -> None:
+    have = of_image.have(IMAGE)
+    nowhere = {key: frozenset[str]() for key in have.volumes if key[1] == of_image.SHARED.id}
+    have = replace(have, volumes={**have.volumes, **nowhere})
+    (what,) = refused(plan_images([replace(of_image.WANT, pools=("shared",))], have))
+    assert "the last copy of its version 1 would be deleted" in what
+    assert plan_images([replace(of_image.WANT, pools=("local",))], have).refusals == ()
+
+
 def test_an_older_version_of_a_protected_image_stays_though_nothing_keeps_it() -> None:
     row = replace(WITH_OLDER, attributes={**WITH_OLDER.attributes, "retention": None})
     assert plan_images([of_image.WANT], of_image.have(row)).is_empty
@@ -680,6 +689,7 @@ NODE_POOL = Row(
     of_node.MTL.id,
     {"type": "directory", "path": "/srv/local", "shared": False, "deleting": False, "protected": True},
 )
+FREE_POOL = replace(NODE_POOL, attributes={**NODE_POOL.attributes, "protected": None})
 ON_NODE = AssociationRow(NODE_POOL.id, of_node.NODE.id, {"enabled": True})
 
 
@@ -692,13 +702,13 @@ def on_node(kind: str, **more: Any) -> Row:
     [
         ((NODE_POOL,), False, False),
         ((replace(NODE_POOL, attributes={**NODE_POOL.attributes, "shared": True}),), True, True),
-        ((replace(NODE_POOL, attributes={**NODE_POOL.attributes, "protected": None}),), True, True),
+        ((FREE_POOL,), True, True),
         ((on_node("instance"),), None, False),
         ((on_node("volume"),), None, False),
         ((on_node("instance", protected=None),), None, True),
         ((on_node("instance", node="node-x"),), True, True),
-        ((image_in(replace(NODE_POOL, scope=of_node.MTL.id), [of_node.NODE], protected=True),), False, False),
-        ((image_in(replace(NODE_POOL, scope=of_node.MTL.id), [of_node.NODE]),), True, True),
+        ((image_in(FREE_POOL, [of_node.NODE], protected=True), FREE_POOL), False, False),
+        ((image_in(FREE_POOL, [of_node.NODE]), FREE_POOL), True, True),
     ],
     ids=["pool", "shared pool", "free pool", "instance", "volume", "free instance", "elsewhere", "image", "free image"],
 )
