@@ -102,6 +102,13 @@ options:
     description:
       - One line about it, for people.
     type: str
+  protected: &protected
+    description:
+      - 'Whether it is protected: it cannot be removed, its name cannot come to mean another content, and
+        of every content a copy stays, whatever else a call says or consents to.'
+      - A call of its own that sets V(false) ends that.
+      - A new one gets V(false) unless it is given.
+    type: bool
   state: &state
     description:
       - Whether it exists.
@@ -134,6 +141,7 @@ options:
       retention: *retention
       cluster: *cluster
       description: *description
+      protected: *protected
       state: *state
   # End of the options of one resource
 seealso:
@@ -180,6 +188,11 @@ EXAMPLES = r"""
     source: https://images.example.com/debian-12-genericcloud-amd64-20260101.qcow2
     sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
     retention: 1
+
+- name: Keep an image, and what its name means; a later call has to set false first
+  pextra.cloud.pextra_image:
+    name: debian-12
+    protected: true
 
 - name: Remove an image that no instance uses
   pextra.cloud.pextra_image:
@@ -310,6 +323,10 @@ image:
       description: One line about it.
       type: str
       sample: Debian 12, generic cloud image
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     copies:
       description: Where it is recorded to be complete.
       type: list

@@ -77,6 +77,10 @@ images:
       description: One line about it.
       type: str
       sample: Debian 12, generic cloud image
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     copies:
       description: Where it is recorded to be complete.
       type: list

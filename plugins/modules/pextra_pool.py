@@ -169,6 +169,14 @@ options:
     description:
       - One line about it, for people.
     type: str
+  protected: &protected
+    description:
+      - 'Whether it is protected: it cannot be removed, nor taken off a node that has its own data in it,
+        and what failed runs have left in it stays, whatever else a call says or consents to.'
+      - A call of its own that sets V(false) ends that.
+      - Instances and volumes in it have their own protection.
+      - A new one gets V(false) unless it is given.
+    type: bool
   state: &state
     description:
       - Whether it exists.
@@ -198,6 +206,7 @@ options:
       cluster: *cluster
       nodes: *nodes
       description: *description
+      protected: *protected
       state: *state
   # End of the options of one resource
 seealso:
@@ -243,6 +252,11 @@ EXAMPLES = r"""
       monitors: [192.0.2.1, 192.0.2.2, 192.0.2.3]
       pool: vms
       key: "{{ vault_ceph_key }}"
+
+- name: Keep a pool from being removed; a later call has to set false first
+  pextra.cloud.pextra_pool:
+    name: shared
+    protected: true
 
 - name: Take a pool off all nodes, and keep it configured
   pextra.cloud.pextra_pool:
@@ -372,6 +386,10 @@ pool:
       description: One line about it.
       type: str
       sample: The disks of the hosts
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     status:
       description:
         - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating)

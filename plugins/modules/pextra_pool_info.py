@@ -65,6 +65,10 @@ pools:
       description: One line about it.
       type: str
       sample: The disks of the hosts
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     status:
       description:
         - V(unassigned) (enabled on no node), V(available) (on all its nodes), V(error), V(propagating)

@@ -269,6 +269,13 @@ options:
       - Words to group instances by.
     type: list
     elements: str
+  protected: &protected
+    description:
+      - 'Whether it is protected: it can neither be removed nor begin again from another image, and its
+        volumes stay, whatever else a call says or consents to.'
+      - A call of its own that sets V(false) ends that.
+      - A new one gets V(false) unless it is given.
+    type: bool
   state: &state
     description:
       - Whether it exists.
@@ -638,6 +645,7 @@ options:
       autostart: *autostart
       power: *power
       tags: *tags
+      protected: *protected
       state: *state
       boot: *boot
       clock: *clock
@@ -737,6 +745,16 @@ EXAMPLES = r"""
   pextra.cloud.pextra_vm:
     vms: "{{ instances }}"
     allow_restart: true
+
+- name: Keep an instance from being removed, whatever a later call says
+  pextra.cloud.pextra_vm:
+    name: db
+    protected: true
+
+- name: Let it be removed again, by another call
+  pextra.cloud.pextra_vm:
+    name: db
+    protected: false
 
 - name: Remove an instance and its volumes
   pextra.cloud.pextra_vm:
@@ -883,6 +901,10 @@ vm:
       description: One line about it.
       type: str
       sample: A web server
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     tags:
       description: Its tags.
       type: list

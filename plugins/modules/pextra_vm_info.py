@@ -83,6 +83,10 @@ vms:
       description: One line about it.
       type: str
       sample: A web server
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
     tags:
       description: Its tags.
       type: list

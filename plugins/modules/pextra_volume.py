@@ -189,6 +189,13 @@ options:
     description:
       - One line about it, for people.
     type: str
+  protected: &protected
+    description:
+      - 'Whether it is protected: it can neither be destroyed nor shrink, whatever else a call says or consents
+        to.'
+      - A call of its own that sets V(false) ends that.
+      - A new one gets V(false) unless it is given.
+    type: bool
   grow_by: &grow_by
     description:
       - 'How much larger than O(size) it is to be: O(size) is then what it has now.'
@@ -228,6 +235,7 @@ options:
       clone_mode: *clone_mode
       import_from: *import_from
       description: *description
+      protected: *protected
       grow_by: *grow_by
       state: *state
   # End of the options of one resource
@@ -280,6 +288,11 @@ EXAMPLES = r"""
       - name: appliance
         pool: shared
         import_from: {path: /srv/import/appliance.vmdk, format: vmdk}
+
+- name: Keep a volume from being destroyed; a later call has to set false first
+  pextra.cloud.pextra_volume:
+    name: data
+    protected: true
 
 - name: Destroy one
   pextra.cloud.pextra_volume:
@@ -476,6 +489,10 @@ volume:
       description: One line about it.
       type: str
       sample: Database
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
 volumes:
   description: The volumes, in the order in which they were given.
   returned: success and partial failure, when many were given

@@ -129,6 +129,10 @@ volumes:
       description: One line about it.
       type: str
       sample: Database
+    protected:
+      description: Whether it is protected from being removed and replaced.
+      type: bool
+      sample: true
 unreachable_nodes:
   description: The nodes that did not answer, and why, as in RV(errors).
   returned: success

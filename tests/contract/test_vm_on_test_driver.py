@@ -126,6 +126,27 @@ def test_the_seed_is_what_the_guest_reads(converge: Module, small_cloud: Cloud) 
     assert b'local-hostname: "www"' in content.getvalue()
 
 
+def test_what_is_protected_stays(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, volumes=[DATA], protected=True)
+    before, (row,) = volumes(small_cloud, "node1"), small_cloud.registry.rows("instance")
+    assert row.attributes["protected"] is True
+    every = {"state": "absent", "force_stop": True, "remove_volumes": True, "confirm": "DESTROY"}
+    for options in (every, {**every, "_ansible_check_mode": True}, {**every, "protected": False}):
+        refused = module(name="web", **options)
+        assert refused["failed"]
+        remedy = "Set protected: false in a run of its own first."
+        assert f"instance web: it is protected, and cannot be removed. {remedy}" in refused["msg"]
+    domain = raw(small_cloud, "node1")
+    assert domain.isActive()
+    assert all('protected="true"' in domain.XMLDesc(flags) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
+    assert volumes(small_cloud, "node1") == before
+    assert not module(**WEB, volumes=[DATA])["changed"], "what a call does not name stays"
+
+    assert converge(name="web", protected=False)["vm"]["protected"] is False
+    assert not any("protected=" in domain.XMLDesc(flags) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
+    assert small_cloud.registry.rows("instance")[0].attributes.get("protected") is None
+
+
 @pytest.mark.parametrize("power", ["running", "paused", "stopped"])
 def test_power(converge: Module, small_cloud: Cloud, power: str) -> None:
     converge(**WEB, power=power)

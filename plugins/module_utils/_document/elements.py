@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from .._fields.common import find_contradictions
 from .._fields.field import (
     Field,
     Table,
@@ -151,6 +152,7 @@ def parse_element(table: Table, element: Written) -> tuple[dict[str, Any] | None
     The values are None where nothing can be judged: it is no mapping, or it is not known whether it is to exist.
     """
     values, mistakes = parse(table, element.value, element.path, whole=True)
+    mistakes += find_contradictions(values, element.path)
     if not mistakes:
         return values, frozenset(), []
     unknown = find_unknown(mistakes, element.path)

@@ -28,6 +28,8 @@ from .._model.errors import (
     RefusedError,
 )
 from .._model.plan import Plan, Step, Work
+from .._model.protection import KINDS as PROTECTED_KINDS
+from .._model.protection import find_destroyed
 from .carrying import Failure, carry_out
 from .defects import as_problem
 from .noun import Options, Resource
@@ -125,6 +127,7 @@ class _Run:
             self._held.require_in_registry()
             if registry.revision() != revision:
                 return False
+            self._require_unprotected(plan)
             self.resource.reserve(self.cloud, plan)
             claims.write(registry, self._held.token, [work.claim for work in plan.effective if work.claim])
             registry.bump_revision()
@@ -156,6 +159,13 @@ class _Run:
             self._record([work for work in plan.effective if id(work) in failed], "failed")
             self.cloud.registry.bump_revision()
         return failures
+
+    def _require_unprotected(self, plan: Plan) -> None:
+        """The planners have refused already, with better words: this is the last look, where nothing can change."""
+        if any(work.destroys for work in plan.effective):
+            problems = find_destroyed(plan.effective, self.cloud.registry.rows(*PROTECTED_KINDS))
+            if problems:
+                raise RefusedError(problems)
 
     def _record(self, works: Sequence[Work], outcome: Outcome) -> None:
         audit.record(self.cloud.registry, _events(works, self._id, self._holder, outcome))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .._model.mistake import Mistake
+from .._model.protection import find_contradiction
 from .checks import check_name, check_plain_text
-from .field import Field, Table, parse
+from .field import Field, Table, join, parse
 
 Spec = TypeVar("Spec")
 
@@ -40,9 +41,26 @@ STATE = Field(
 )
 
 
+def protected(what: str, further: str = "") -> Field:
+    """Return the option of a kind of resource. what: what it keeps this one from, a clause; further: sentences."""
+    return Field(
+        kind="bool",
+        create=False,
+        help=f"Whether it is protected: {what}, whatever else a call says or consents to. "
+        f"A call of its own that sets V(false) ends that. {further}".rstrip(),
+    )
+
+
 def parse_spec(
     table: Table, make: Callable[..., Spec], raw: Mapping[str, Any], path: str
 ) -> tuple[Spec | None, list[Mistake]]:
     """Parse one resource by its table into its dataclass. Returns (spec or None, mistakes)."""
     values, mistakes = parse(table, raw, path)
+    mistakes += find_contradictions(values, path)
     return (None, mistakes) if mistakes else (make(**values), [])
+
+
+def find_contradictions(values: Mapping[str, Any], path: str) -> list[Mistake]:
+    """Return what is wrong with the options that all resources share, as `parse` has normalised them."""
+    problem = find_contradiction(values)
+    return [Mistake(join(path, "protected"), problem)] if problem else []

@@ -103,7 +103,8 @@ def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[st
     if not data["is_fresh"] and data["replaces"] is None:
 
         def change(current: Row) -> Row:
-            own = {key: row.attributes[key] for key in ("description", "retention", "pools") if key in row.attributes}
+            kept = ("description", "protected", "retention", "pools")
+            own = {key: row.attributes[key] for key in kept if key in row.attributes}
             rest = keep_copies(current, lambda _, key: key not in data["gone"])
             return replace(rest, attributes={**rest.attributes, **own, **proven})
 

@@ -14,6 +14,7 @@ from ..._fields.common import (
     MAX_VOLUME_MIB,
     NAME,
     STATE,
+    protected,
 )
 from ..._fields.field import Field
 from ..._model.source import check_mirror, check_source
@@ -85,6 +86,9 @@ FIELDS = {
     ),
     "cluster": CLUSTER,
     "description": DESCRIPTION,
+    "protected": protected(
+        "it cannot be removed, its name cannot come to mean another content, and of every content a copy stays"
+    ),
     "state": STATE,
 }
 
@@ -106,6 +110,7 @@ class Image:
     retention: int | None = None
     cluster: str | None = None
     description: str | None = None
+    protected: bool | None = None
     state: str = "present"
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ identifier of its own, after which its volumes are called, and a number: the new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -124,6 +124,29 @@ def merge_images(rows: Iterable[Row]) -> list[Row]:
         declared = replace(row, attributes={**row.attributes, "pools": pools}) if pools else row
         found.append(with_versions(declared, newest, older))
     return found
+
+
+def find_copied(images: Iterable[Row], keys: Collection[str]) -> list[str]:
+    """Return the images that have a copy at one of these sites, as works name what they touch."""
+    return [f"image {row.name}" for row in images if any(key in keys for one in versions_of(row) for key in one.copies)]
+
+
+def find_last_copies(
+    images: Iterable[Row], going: Collection[str], known: Collection[str]
+) -> Iterator[tuple[Row, list[str]]]:
+    """Yield each image of which a content would lose its last copy, with the keys of those that would go.
+
+    going: the keys of the sites that go. known: the identifiers of the pools and nodes that there are; what was in, or
+    on, others is gone already.
+    """
+    for row in images:
+        lost: list[str] = []
+        for version in versions_of(row):
+            left = [key for key in version.copies if all(part in known for part in key.split("/") if part)]
+            if left and all(key in going for key in left):
+                lost += left
+        if lost:
+            yield row, list(dict.fromkeys(lost))
 
 
 def is_version(value: object) -> bool:

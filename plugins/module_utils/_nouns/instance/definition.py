@@ -104,6 +104,7 @@ class Labels:
     anti_affinity: str | None = None
     seed: str | None = None
     tags: tuple[str, ...] = ()
+    protected: bool = False
     volumes: tuple[VolumeLabel, ...] = ()
     nics: tuple[NicLabel, ...] = ()
 
@@ -203,6 +204,7 @@ def parse_labels(element: Any) -> Labels:
         root_mode=element.get("root_mode"),
         anti_affinity=element.get("anti_affinity"),
         seed=element.get("seed"),
+        protected=element.get("protected") == "true",
         tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
         volumes=tuple(
             VolumeLabel(

@@ -143,6 +143,7 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         ("root_mode", labels.root_mode),
         ("anti_affinity", labels.anti_affinity),
         ("seed", labels.seed),
+        ("protected", "true" if labels.protected else None),
     ):
         if value is not None:
             element.set(key, value)

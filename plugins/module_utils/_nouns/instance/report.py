@@ -10,6 +10,7 @@ from typing import Any
 
 from ..._model.errors import Problem
 from ..._model.ids import uuid_of
+from ..._model.protection import is_protected
 from ..._model.rows import Row
 from .plan.state import Domain
 
@@ -26,6 +27,7 @@ def describe_instance(
         "cluster": named.get(row.scope),
         "organization": named.get(row.attributes.get("organization", "")),
         "node": domain.node if domain else home,
+        "protected": is_protected(row) or (domain is not None and domain.config.labels.protected),
         "power": domain.power if domain else "unknown" if home in down else "undefined",
     }
     if domain is None:

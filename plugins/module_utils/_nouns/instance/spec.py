@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from ..._fields.checks import check_hostname, check_name_or_none, check_tag
-from ..._fields.common import CLUSTER, STATE, parse_spec
+from ..._fields.common import CLUSTER, STATE, parse_spec, protected
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
@@ -89,6 +89,7 @@ FIELDS = {
         create=(),
         help="Words to group instances by.",
     ),
+    "protected": protected("it can neither be removed nor begin again from another image, and its volumes stay"),
     "state": STATE,
     # Aspects and kinds of device, each in a file of its own.
     **OPTIONS,
@@ -115,6 +116,7 @@ class Vm:
     power: str | None = None
     description: str | None = None
     tags: tuple[str, ...] | None = None
+    protected: bool | None = None
     state: str = "present"
     # Of all other aspects and kinds of device, by option.
     further: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,24 +21,31 @@ from ..._model.plan import (
     Work,
     work_on,
 )
-from ..._model.rows import Row
+from ..._model.protection import explain, is_protected
+from ..._model.rows import AssociationRow, Row
 from ..hierarchy.plan import Hierarchy, find_cluster
+from ..image.versions import find_copied, find_last_copies
 from .spec import Node
 
 LABEL_NODE = "pextra-node"
 LABEL_HIERARCHY = "pextra-hierarchy"
 _KINDS = ("organization", "datacenter", "cluster")
+# What a node that leaves would take of something that is protected.
+_OWN = {"pool": "what this node has in it would go", "image": "the last copy of a content of it would go"}
 
 
 @dataclass(frozen=True)
 class NodeHave:
-    """labels are by node name, for the nodes that answer; down says why the others do not."""
+    """labels are by node name, for the nodes that answer; down says why the others do not. pools_on: which pools are on
+    which nodes, read where one is to leave.
+    """
 
     hierarchy: Hierarchy
     nodes: Mapping[str, Row]
     labels: Mapping[str, Mapping[str, str]]
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
+    pools_on: tuple[AssociationRow, ...] = ()
 
 
 def plan_nodes(
@@ -56,10 +63,10 @@ def plan_nodes(
         if want.state == "absent":
             if row is not None and is_dead:
                 forgotten = _forget(want, row, have)
-                if isinstance(forgotten, Problem):
-                    draft.refusals.append(forgotten)
-                else:
+                if isinstance(forgotten, Work):
                     draft.works.append(forgotten)
+                else:
+                    draft.refusals += forgotten
             elif row is not None:
                 _leave(want, row, have, draft)
             continue
@@ -213,6 +220,10 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
             resource=f"node {want.name}",
         )
         return
+    protected = _find_protected(row, have, ("pool", "image"))
+    if protected:
+        draft.refusals += protected
+        return
     if want.name in have.down:
         draft.failures.append(have.down[want.name])
         return
@@ -221,20 +232,48 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
         Step("label", "remove its identity", {"labels": held}),
         Step("remove", "leave the cluster", {"id": row.id}),
     ]
-    draft.works.append(work_on(row, steps, [Change("name", want.name, None)], node=want.name))
+    work = work_on(row, steps, [Change("name", want.name, None)], node=want.name)
+    draft.works.append(replace(work, touches=_find_copied(row, have)))
 
 
-def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
+def _find_protected(row: Row, have: NodeHave, kinds: Collection[str]) -> list[Problem]:
+    """Return a refusal for each thing of these kinds that is protected, and that would go with the node."""
+    pools = {one.resource for one in have.pools_on if one.node == row.id}
+    members = [member for member in have.hierarchy.members if is_protected(member) and member.kind in kinds]
+    found = [
+        member
+        for member in members
+        if member.attributes.get("node") == row.id or (member.id in pools and not member.attributes.get("shared"))
+    ]
+    going = {f"{pool}/{row.id}" for pool in pools}
+    known = {one.id for one in (*have.nodes.values(), *have.hierarchy.members)}
+    images = [member for member in members if member.kind == "image"]
+    found += [image for image, _ in find_last_copies(images, going, known)]
+    problems = []
+    for member in sorted(found, key=lambda member: (member.kind, member.name)):
+        what, remedy = explain(_OWN.get(member.kind, "only this node has it"))
+        problems.append(Problem(f"{member.kind} {member.name}: {what}", remedy, resource=f"node {row.name}"))
+    return problems
+
+
+def _find_copied(row: Row, have: NodeHave) -> tuple[str, ...]:
+    """Return the images that have a copy on this node alone: whoever protects one now has done so before it leaves."""
+    images = [member for member in have.hierarchy.members if member.kind == "image"]
+    return tuple(find_copied(images, {f"{one.resource}/{row.id}" for one in have.pools_on if one.node == row.id}))
+
+
+def _forget(want: Node, row: Row, have: NodeHave) -> Work | list[Problem]:
     """Take a node out that will not come back, with what is registered on it alone.
 
     What lies in shared storage pools stays there: volumes of its instances are then volumes that an instance has left.
     """
     if want.name not in have.down:
-        return Problem(
-            "it answers, so it has not died",
-            "Let it leave without dead: then it is asked what it holds, and takes its identity off.",
-            resource=f"node {want.name}",
-        )
+        what = "it answers, so it has not died"
+        remedy = "Let it leave without dead: then it is asked what it holds, and takes its identity off."
+        return [Problem(what, remedy, resource=f"node {want.name}")]
+    protected = _find_protected(row, have, ("pool", "image", "instance", "volume"))
+    if protected:
+        return protected
     alone = [member for member in have.hierarchy.members if member.attributes.get("node") == row.id]
     shared = [member for member in have.hierarchy.members if row.id in (member.attributes.get("nodes") or ())]
     steps = [
@@ -250,7 +289,7 @@ def _forget(want: Node, row: Row, have: NodeHave) -> Work | Problem:
         steps=tuple(steps),
         changes=(Change("name", want.name, None),),
         # Their rows change or go, so nobody else may be at them.
-        touches=tuple(f"{member.kind} {member.name}" for member in (*alone, *shared)),
+        touches=(*(f"{member.kind} {member.name}" for member in (*alone, *shared)), *_find_copied(row, have)),
         loses=tuple(sorted(f"{member.kind} {member.name}, which only node {want.name} has" for member in alone)),
     )
 

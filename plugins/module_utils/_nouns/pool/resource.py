@@ -56,12 +56,13 @@ class PoolResource:
 
     def read(self, cloud: Cloud, wants: Sequence[Pool], options: Options) -> PoolHave:
         """One query for all rows; per node one call for its pools, one for its labels."""
-        rows = cloud.registry.rows("cluster", "node", "pool")
+        rows = cloud.registry.rows("cluster", "node", "pool", "image")
         have = PoolHave(
             tuple(row for row in rows if row.kind == "cluster"),
             tuple(row for row in rows if row.kind == "node"),
             tuple(row for row in rows if row.kind == "pool"),
             tuple(cloud.registry.associations("pool")),
+            images=tuple(row for row in rows if row.kind == "image"),
         )
         leaving = find_leaving(wants, have)
         has_credentials = any((want.iscsi or {}).get("password") or (want.rbd or {}).get("key") for want in wants)

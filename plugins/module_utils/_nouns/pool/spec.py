@@ -18,6 +18,7 @@ from ..._fields.common import (
     NODES,
     STATE,
     parse_spec,
+    protected,
 )
 from ..._fields.field import (
     REQUIRED,
@@ -70,6 +71,11 @@ FIELDS = {
     "cluster": CLUSTER,
     "nodes": NODES,
     "description": DESCRIPTION,
+    "protected": protected(
+        "it cannot be removed, nor taken off a node that has its own data in it, and what failed runs have left in it "
+        "stays",
+        "Instances and volumes in it have their own protection.",
+    ),
     "state": STATE,
 }
 
@@ -88,6 +94,7 @@ class Pool:
     cluster: str | None = None
     nodes: tuple[str, ...] | None = None
     description: str | None = None
+    protected: bool | None = None
     state: str = "present"
 
     @property

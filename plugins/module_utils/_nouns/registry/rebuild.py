@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..._model.bridge import BridgeRecord
 from ..._model.names import parse_attached
+from ..._model.protection import attribute_of, is_protected, with_protection
 from ..._model.rows import AssociationRow, Row
 from ..image.plan.labels import images_from_labels
 from ..image.versions import merge_images
@@ -39,13 +40,14 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
     """Return every row and association that the nodes speak of, each identifier as it was.
 
     A node without our labels has never joined, and contributes nothing. Where nodes differ, the first one that
-    speaks of a resource is believed, but for images, whose copies add up.
+    speaks of a resource is believed, but for images, whose copies add up; and what is protected on any is protected.
     """
     rows: dict[str, Row] = {}
     associations: dict[tuple[str, str], AssociationRow] = {}
     bridges: list[tuple[Row, BridgeRecord]] = []
     images: list[Row] = []
     holders: dict[str, str] = {}
+    protected: set[tuple[str, str, str]] = set()
     for carried in nodes:
         above = rows_from_labels(carried.labels)
         node = next((row for row in above if row.kind == "node"), None)
@@ -54,28 +56,38 @@ def rebuild_registry(nodes: Iterable[Carried]) -> Rebuilt:
         for row in above:
             rows.setdefault(row.id, row)
         pools, enabled = pools_from_labels(carried.labels, node_id=node.id, cluster_id=node.scope)
-        for row in pools:
-            rows.setdefault(row.id, row)
         for association in enabled:
             associations[association.resource, association.node] = association
-        images += images_from_labels(carried.labels, cluster_id=node.scope)
-        for row in volumes_from_labels(carried.labels, cluster_id=node.scope):
+        found = images_from_labels(carried.labels, cluster_id=node.scope)
+        images += found
+        instances = [model for model in carried.instances if model.labels.cluster == node.scope]
+        own = [
+            *pools,
+            *volumes_from_labels(carried.labels, cluster_id=node.scope),
+            *(_instance_row(model, node) for model in instances),
+        ]
+        for row in own:
             rows.setdefault(row.id, row)
+        protected |= {_place_of(row) for row in (*own, *found) if is_protected(row)}
         bridges += [(node, bridge) for bridge in carried.bridges]
-        for model in carried.instances:
-            if model.labels.cluster == node.scope:
-                rows.setdefault(model.labels.id, _instance_row(model, node))
-                for disk in model.attached:
-                    standalone = parse_attached(disk.volume, model.uuid)
-                    if standalone is not None:
-                        holders.setdefault(standalone.id, model.labels.id)
+        for model in instances:
+            for disk in model.attached:
+                standalone = parse_attached(disk.volume, model.uuid)
+                if standalone is not None:
+                    holders.setdefault(standalone.id, model.labels.id)
     for row in (*merge_images(images), *networks_from_labels(bridges)):
         rows.setdefault(row.id, row)
     for volume_id, instance_id in holders.items():
         if volume_id in rows:
             volume = rows[volume_id]
             rows[volume_id] = replace(volume, attributes={**volume.attributes, "instance": instance_id})
-    return Rebuilt(tuple(rows.values()), tuple(associations.values()))
+    marked = (with_protection(row) if _place_of(row) in protected else row for row in rows.values())
+    return Rebuilt(tuple(marked), tuple(associations.values()))
+
+
+def _place_of(row: Row) -> tuple[str, str, str]:
+    """Return what a row is told by, also an image, whose identifier is that of its content."""
+    return row.kind, row.scope, row.name
 
 
 def _instance_row(model: DomainModel, node: Row) -> Row:
@@ -85,6 +97,7 @@ def _instance_row(model: DomainModel, node: Row) -> Row:
         "anti_affinity": model.labels.anti_affinity,
         "memory": model.memory,
         "image": model.labels.image,
+        **attribute_of(model.labels.protected),
     }
     attributes = {key: value for key, value in kept.items() if value is not None}
     return Row(model.labels.id, "instance", model.name, node.scope, attributes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..._model.plan import Change, Step, Work
+from ..._model.protection import changes_of
 from ..._model.sizes import show_size
 from .attachment import Attaching, plan_attachment
 from .context import Context, RefusedError, require_sound
@@ -105,6 +106,7 @@ def _settings_of(want: Volume, record: Record) -> Record:
         discard=want.discard or record.discard,
         limits=limits,
         description=want.description if want.description is not None else record.description,
+        protected=record.protected if want.protected is None else want.protected,
     )
 
 
@@ -114,6 +116,7 @@ def _compare(before: Record, after: Record) -> list[Change]:
         for key in ("cache", "discard", "description")
         if (getattr(before, key) or None) != (getattr(after, key) or None)
     ]
+    changes += changes_of(before.protected, after.protected)
     for key in vars(before.limits):
         was, is_ = getattr(before.limits, key), getattr(after.limits, key)
         if was != is_:
@@ -162,6 +165,7 @@ def _plan_size(
     running = next((use for use in attaching.stays if use.live is not None), None)
     changes = [Change("size", now, wanted)]
     if wanted * MIB < facts.capacity:
+        context.require_unprotected(record, f"cannot shrink from {show_size(now)} to {show_size(wanted)}")
         if running is not None:
             raise RefusedError(
                 f"it is in use by instance {running.user.name}, which runs, and cannot shrink from {show_size(now)} to "

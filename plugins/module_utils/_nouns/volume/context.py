@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..._model.errors import Problem
+from ..._model.protection import explain
 from ..._model.rows import Row
 from ..._model.sizes import show_size
 from .definition import VolumeFacts
@@ -19,6 +20,7 @@ from .state import (
     Use,
     User,
     VolumeHave,
+    find_protector,
     find_uses,
     read_record,
 )
@@ -131,6 +133,20 @@ class Context:
             name = self.nodes.get(instance.attributes.get(key, ""))
             if name is not None and name in self.have.down:
                 raise FailedError(self.have.down[name])
+
+    def require_unprotected(self, record: Record, what: str) -> None:
+        """Refuse what would destroy data of a volume. One that an instance has had, and that nobody has registered
+        since, is protected with the instance.
+        """
+        if record.protected:
+            raise RefusedError(*explain(what))
+        owner = find_protector(record, self.have)
+        if owner is not None:
+            raise RefusedError(
+                f"it is of instance {owner.name}: {explain(what)[0]}",
+                "Set protected: false of the instance in a run of its own first, or declare the volume: then it is one "
+                "on its own.",
+            )
 
     # Places
 

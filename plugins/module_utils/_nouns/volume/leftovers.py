@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..._model.errors import Problem
 from ..._model.names import parse_standalone
 from ..._model.plan import Change, Step, Work
+from ..._model.protection import explain, is_protected
 from ..._model.rows import Row
 from ..._model.sizes import show_size
 from .places import is_shared
@@ -104,6 +105,10 @@ def plan_purge(have: VolumeHave, wanted: Collection[tuple[str, str]]) -> tuple[l
     for left in find_leftovers(have):
         if left.record is not None and (left.record.cluster, left.record.name) in wanted:
             continue
+        protection = _find_protection(left, have)
+        if protection is not None:
+            problems.append(protection)
+            continue
         if left.doubt is not None:
             problems.append(
                 Problem(
@@ -133,6 +138,18 @@ def plan_purge(have: VolumeHave, wanted: Collection[tuple[str, str]]) -> tuple[l
         )
     works += _forget_begun(have.rows("volume"), have, wanted, done)
     return works, problems
+
+
+def _find_protection(left: Leftover, have: VolumeHave) -> Problem | None:
+    """Return why a leftover stays: its storage pool is protected, or the volume that has its identifier is."""
+    label = f"volume {left.name}"
+    if is_protected(left.shelf.pool):
+        reason, remedy = explain(f"{left.file} cannot be removed")
+        return Problem(f"it lies in storage pool {left.shelf.pool.name}: {reason}", remedy, resource=label)
+    row = have.by_id.get(left.id)
+    if is_protected(row):
+        return Problem(*explain(f"{left.file}, which has its identifier, cannot be removed"), resource=label)
+    return None
 
 
 def _forget_begun(

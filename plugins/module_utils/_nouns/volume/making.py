@@ -89,6 +89,7 @@ def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
         limits=merge_limits(Limits(), want.limits),
         origin=_find_origin(want, source),
         description=want.description,
+        protected=bool(want.protected),
         unfinished=True,
     )
     steps = _plan_steps(record, through, want, source, file, context)

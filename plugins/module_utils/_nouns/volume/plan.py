@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..._model.errors import Problem
-from ..._model.plan import Change, Plan, Step, Work
+from ..._model.plan import Change, Plan, Step, Work, work_on
+from ..._model.protection import changes_of, is_protected, without_protection
 from ..._model.sizes import show_size
 from ..hierarchy.plan import find_cluster
 from .attachment import plan_attachment
@@ -66,6 +67,9 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
             refusals[index] = Problem(refused.what, refused.remedy, resource=label)
         except FailedError as error:
             failures[index] = replace(error.problem, resource=label)
+            lifted = _lift_protection(want, clusters[index])
+            if lifted is not None:
+                stages[0][index] = lifted
     ordered = [_in_order(stage) for stage in stages]
     problems = list(_in_order(failures))
     if purge:
@@ -138,6 +142,15 @@ def _plan_one(want: Volume, context: Context) -> Work:
     return plan_change(want, record, context)
 
 
+def _lift_protection(want: Volume, context: Context) -> Work | None:
+    """A node that does not answer cannot be told. It is registered all the same: a dead one can be forgotten then."""
+    row = next((row for row in context.have.rows("volume", context.cluster.id) if row.name == want.name), None)
+    if row is None or want.state == "absent" or want.protected is not False or not is_protected(row):
+        return None
+    bare = without_protection(row)
+    return work_on(bare, [Step("settle", "note that it is not protected", {"row": bare})], changes_of(True, False))
+
+
 def _require_nobody_else(record: Record, context: Context) -> None:
     """A domain that is not ours may have it by hand, or the instance whose volume it was has it again."""
     if record.file in context.have.all_mentioned and record.id not in context.uses:
@@ -193,6 +206,7 @@ def _plan_absence(want: Volume, record: Record | None, context: Context) -> Work
     """A volume can be destroyed when nobody has it, with consent. One that was never finished holds nothing."""
     if record is None:
         return Work(kind="volume", name=want.name)
+    context.require_unprotected(record, "cannot be destroyed")
     uses = context.uses.get(record.id, [])
     if uses:
         raise RefusedError(

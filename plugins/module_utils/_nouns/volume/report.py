@@ -16,6 +16,7 @@ from .state import (
     Record,
     Use,
     VolumeHave,
+    find_protector,
     find_uses,
     mib,
     read_record,
@@ -87,6 +88,7 @@ def _describe(
         "imported_from": origin.get("import"),
         "linked_clones": sorted(clones),
         "description": record.description,
+        "protected": record.protected or find_protector(record, have) is not None,
     }
 
 

@@ -17,6 +17,7 @@ from ..._fields.common import (
     NAME,
     STATE,
     parse_spec,
+    protected,
 )
 from ..._fields.field import Field, Table, join
 from ..._model.ids import is_id
@@ -155,6 +156,7 @@ FIELDS = {
     ),
     "import_from": Field(kind="dict", table=IMPORT, help="The file that it is made from. It only says how it begins."),
     "description": DESCRIPTION,
+    "protected": protected("it can neither be destroyed nor shrink"),
     "grow_by": Field(
         kind="size",
         minimum=1,
@@ -212,6 +214,7 @@ class Volume:
     clone_mode: str | None = None
     import_from: Import | None = None
     description: str | None = None
+    protected: bool | None = None
     grow_by: int | None = None
     state: str = "present"
 

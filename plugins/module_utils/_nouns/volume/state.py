@@ -19,6 +19,7 @@ from ..._model.names import (
     parse_kept,
     standalone_volume,
 )
+from ..._model.protection import attribute_of, is_protected
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy
 from .attached import Attachment
@@ -186,6 +187,7 @@ class Record:
     origin: Mapping[str, str] | None = None
     instance: str | None = None
     description: str | None = None
+    protected: bool = False
     unfinished: bool = False
     stored_as: str | None = None
     is_registered: bool = True
@@ -230,10 +232,17 @@ def read_record(row: Row, have: VolumeHave) -> Record:
         origin=kept.get("origin"),
         instance=kept.get("instance"),
         description=kept.get("description"),
+        protected=is_protected(row),
         unfinished=bool(kept.get("unfinished")),
         stored_as=kept.get("file"),
         is_registered=row.id in have.by_id,
     )
+
+
+def find_protector(record: Record, have: VolumeHave) -> Row | None:
+    """Return the protected instance that has had a volume which nobody has declared since; None if there is none."""
+    owner = have.by_id.get(instance_in(record.file) or "") if not record.is_registered else None
+    return owner if is_protected(owner) else None
 
 
 def row_of(record: Record, have: VolumeHave) -> Row:
@@ -251,6 +260,8 @@ def row_of(record: Record, have: VolumeHave) -> Row:
         "origin": dict(record.origin) if record.origin else None,
         "instance": record.instance,
         "description": record.description or None,
+        # One that is not finished holds nothing: what cannot be made has to be removable.
+        **attribute_of(record.protected and not record.unfinished),
         "unfinished": record.unfinished or None,
         "file": record.stored_as,
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -61,8 +61,18 @@ class ModelResource(VmResource):
 class Run:
     """A run that stops before its n-th call until it is let go on."""
 
-    def __init__(self, url: str, model: Model, lock: threading.Lock, want: Vm, *, held_at: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: Model,
+        lock: threading.Lock,
+        want: Vm,
+        *,
+        held_at: int | None = None,
+        consent: Mapping[str, bool] | None = None,
+    ) -> None:
         self._url, self._model, self._lock, self._want, self._held_at = url, model, lock, want, held_at
+        self._options = Options(consent or {})
         self.calls = 0
         self.error: PextraError | None = None
         self.problems: tuple[object, ...] = ()
@@ -110,7 +120,8 @@ class Run:
             try:
                 with Cloud(registry) as cloud:
                     resource = ModelResource(self._model, self._lock, self._before_call)
-                    result = converge(cloud, resource, [self._want], Options({}), Terms(self._want.name, 20.0))
+                    terms = Terms(self._want.name, 20.0, confirm="DESTROY")
+                    result = converge(cloud, resource, [self._want], self._options, terms)
                     self.problems = result.problems
             except PextraError as error:
                 self.error = error
@@ -278,6 +289,87 @@ def test_never_both(scenario: str, registry_url: str, waiting: threading.Event) 
         assert (slow.problems, quick.problems) == ((), ()), held_at
         check(model)
     assert held_at > 10
+
+
+@pytest.mark.parametrize("is_removed_by", ["the slow run", "the quick run"])
+def test_protecting_and_removing_never_both(registry_url: str, waiting: threading.Event, is_removed_by: str) -> None:
+    """Whoever decides first: the other is refused, or makes a new one. What is protected has its data."""
+    kept, goes = vm("web-1", root=ROOT, protected=True), Vm(name="web-1", state="absent")
+    consent = {"force_stop": True, "remove_volumes": True}
+    with Registry(registry_url, create=True) as registry:
+        fill(registry, Model.fresh())
+    seen: set[str] = set()
+    for held_at in range(1000):
+        model, lock = Model.fresh(), threading.Lock()
+        model.converge(replace(kept, protected=None, cloud_init=None))
+        before = _data_of(model)
+        with Registry(registry_url) as registry:
+            registry.remove([row.id for row in registry.rows("instance")])
+            registry.put(list(model.rows.values()))
+        waiting.clear()
+        first, second = (goes, kept) if is_removed_by == "the slow run" else (kept, goes)
+        slow = Run(registry_url, model, lock, first, held_at=held_at, consent=consent)
+        quick = Run(registry_url, model, lock, second, consent=consent)
+        slow.start()
+        assert slow.is_held.wait(30)
+        if slow.calls <= held_at:  # it has fewer calls
+            slow.wait()
+            break
+        quick.start()
+        while not quick.is_done() and not waiting.is_set():
+            time.sleep(0.001)
+        slow.go_on.set()
+        slow.wait()
+        quick.wait()
+        removing, protecting = (slow, quick) if first is goes else (quick, slow)
+        assert protecting.error is None, held_at
+        assert (slow.problems, quick.problems) == ((), ()), held_at
+        ((_, config),) = _guests(model)
+        assert config.labels.protected, held_at
+        with Registry(registry_url) as registry:
+            assert [row.attributes.get("protected") for row in registry.rows("instance")] == [True]
+        if removing.error is not None:
+            assert isinstance(removing.error, RefusedError), held_at
+            assert "it is protected, and cannot be removed" in str(removing.error)
+            assert _data_of(model) == before, held_at
+        else:
+            assert _data_of(model).keys().isdisjoint(before), held_at
+        seen.add("removed first" if removing.error is None else "protected first")
+    assert seen == {"removed first", "protected first"}
+
+
+def _data_of(model: Model) -> dict[str, str]:
+    """Return the content of each volume of instances in the shared pool."""
+    return {name: volume.content for name, volume in model.volumes("node1", "shared").items()}
+
+
+def test_what_a_planner_overlooks_the_engine_refuses(registry_url: str) -> None:
+    """In the transaction that decides, before anything is written."""
+    model, lock = Model.fresh(), threading.Lock()
+    model.converge(vm("web-1", root=ROOT))
+    (row,) = model.rows.values()
+    protected = replace(row, attributes={**row.attributes, "protected": True})
+
+    class Forgetful(ModelResource):
+        def read(self, cloud: Cloud, wants: Sequence[Vm], options: Options) -> VmHave:
+            have = super().read(cloud, wants, options)
+            members = tuple(row if one.id == row.id else one for one in have.hierarchy.members)
+            return replace(have, hierarchy=replace(have.hierarchy, members=members))
+
+    with Registry(registry_url, create=True) as registry:
+        fill(registry, Model.fresh())
+        registry.put([protected])
+        before, revision = _data_of(model), registry.revision()
+        with Cloud(registry) as cloud:
+            options, terms = Options({"force_stop": True, "remove_volumes": True}), Terms("x", 20.0, "DESTROY")
+            with pytest.raises(
+                RefusedError, match=r"instance web-1: it is protected, and this would do: .*Set protected"
+            ):
+                converge(
+                    cloud, Forgetful(model, lock, lambda: None), [Vm(name="web-1", state="absent")], options, terms
+                )
+        assert (registry.rows("instance"), registry.revision()) == ([protected], revision)
+        assert _data_of(model) == before
 
 
 def test_no_record_of_a_copy_is_lost(registry_url: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ...._model.draft import Draft
 from ...._model.plan import Change, Step, Work, work_on
+from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ...pool.kinds import KINDS
 from ..spec import Image
@@ -16,7 +17,7 @@ from ..versions import Version, choose_kept, keep_copies, newest_of, older_of, v
 from .carriers import find_blind, show_lost, worker_or_failure
 from .labelling import plan_labels
 from .report import list_users
-from .state import ImageHave, User, site_of
+from .state import ImageHave, User, is_there, site_of
 from .targets import Target, resolve, retention_of
 
 
@@ -41,11 +42,14 @@ def find_losing(wants: Sequence[Image], have: ImageHave) -> list[Version]:
     return losing
 
 
-def plan_departures(target: Target, row: Row, new: Row, have: ImageHave, draft: Draft) -> tuple[Row, tuple[str, ...]]:
+def plan_departures(
+    target: Target, row: Row, new: Row, have: ImageHave, draft: Draft
+) -> tuple[Row, tuple[str, ...]] | None:
     """Plan to delete copies that are not wanted where they are, and versions that nothing needs.
 
-    Returns the row without them, and what would be lost that was to be kept. What a new content displaces can go: that
-    is what was declared. What goes because `retention` was lowered was kept on purpose.
+    Returns the row without them, and what would be lost that was to be kept; None if it is refused. What a new content
+    displaces can go: that is what was declared. What goes because `retention` was lowered was kept on purpose. Of an
+    image that is protected every version stays, somewhere.
     """
     wanted = {site.key for site in target.sites}
     newest, older = newest_of(new), older_of(new)
@@ -57,19 +61,40 @@ def plan_departures(target: Target, row: Row, new: Row, have: ImageHave, draft: 
     _, was_kept = choose_kept(older, retention_of(row), is_needed)
     leaving: list[tuple[Version, str]] = []
     for version in (newest, *older):
-        is_kept = version.id in (newest.id, *needed, *kept)
+        is_kept = version.id in (newest.id, *needed, *kept) or is_protected(row)
         for key in version.copies:
             if is_kept and (key in wanted or site_of(key, have) is None):
                 continue
             if not is_kept or not _is_needed_at(row, version, key, have, draft):
                 leaving.append((version, key))
+    lost = tuple(show_lost(new, version) for version in older if version.id in was_kept - kept)
+    if is_protected(row) and _refuse_protected(row, leaving, lost, have, draft):
+        return None
     for version in older:
         if version.id in needed:  # a node that may use it, and cannot be asked
             _note_blind(version, have, draft)
-    lost = tuple(show_lost(new, version) for version in older if version.id in was_kept - kept)
     _plan_deletions(new, leaving, have, draft, draft.last)
     gone = {(version.id, key) for version, key in leaving}
     return keep_copies(new, lambda version, key: (version.id, key) not in gone), lost
+
+
+def _refuse_protected(
+    row: Row, leaving: Sequence[tuple[Version, str]], lost: Sequence[str], have: ImageHave, draft: Draft
+) -> bool:
+    """Refuse what an image that is protected must not lose. A copy that is still to be made, or that nobody can see,
+    does not count.
+    """
+    problems = [explain(f"this would destroy {'; '.join(lost)}")] if lost else []
+    gone = set(leaving)
+    for version in versions_of(row):
+        staying = [site_of(key, have) for key in version.copies if (version, key) not in gone]
+        is_left = any(site is not None and is_there(version, site, have) for site in staying)
+        if not is_left and any((version, key) in gone for key in version.copies):
+            what, remedy = explain(f"the last copy of its version {version.number} would be deleted")
+            problems.append((what, f"Leave one of its pools in pools. Or s{remedy[1:]}"))
+    for what, remedy in problems:
+        draft.refuse(what, remedy, resource=f"image {row.name}")
+    return bool(problems)
 
 
 def _note_blind(version: Version, have: ImageHave, draft: Draft) -> None:
@@ -132,6 +157,9 @@ def _plan_deletions(
 def plan_absent(target: Target, have: ImageHave, draft: Draft) -> None:
     row = target.row
     if row is None:
+        return
+    if is_protected(row):
+        draft.refuse(*explain("cannot be removed"), resource=f"image {row.name}")
         return
     used = [user for version in versions_of(row) for user in have.users.get(version.id, ())]
     nodes = {node.id: node.name for node in have.nodes}

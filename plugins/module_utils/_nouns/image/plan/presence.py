@@ -13,6 +13,7 @@ from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id
 from ...._model.plan import Change, Step, work_on
+from ...._model.protection import changes_of, explain, is_protected
 from ...._model.rows import Row, names_of
 from ...._model.sizes import show_size
 from ...._model.source import is_url
@@ -37,14 +38,21 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
         draft.refuse(what, "Set source, and sha256 for a URL.", resource=label)
         return
+    if is_protected(row) and target.is_replaced:
+        draft.refuse(*explain("its name cannot come to mean another content"), resource=label)
+        return
     problems = _find_content_problems(target, have)
     if problems:
         draft.refusals += problems
         return
 
     new = _new_row(target, sha256)
-    missing = _plan_uploads(target, new, have, draft)
-    after, loses = (new, ()) if row is None else plan_departures(target, row, new, have, draft)
+    departed = (new, ()) if row is None else plan_departures(target, row, new, have, draft)
+    if departed is None:
+        return
+    after, loses = departed
+    uploads = Draft()
+    missing = _plan_uploads(target, new, have, uploads)
     steps: list[Step] = []
     data = {
         "row": new,
@@ -58,18 +66,28 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         data["proof"] = Proof(signature, key, target.key_digest, want.checksums, want.source)
     if (missing or target.is_fresh or target.needs_proof) and sha256 not in have.cached:
         if want.source is None:
-            draft.refuse("its file is needed again, but its source is not given", "Set source.", resource=label)
-            return
-        act = "fetch" if is_url(want.source) else "stage"
-        text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
-        urls = tuple(mirrored(mirror, want.source) for mirror in want.mirrors or () if is_url(mirror))
-        steps.append(Step(act, text, {**data, "urls": (*urls, want.source)}))
+            problem = Problem("its file is needed again, but its source is not given", "Set source.", resource=label)
+            if not is_protected(row) or is_protected(new):
+                draft.refusals.append(problem)
+                return
+            # Its protection ends all the same: what cannot be mended has to be removable.
+            draft.failures.append(problem)
+            uploads, missing = Draft(), []
+        else:
+            act = "fetch" if is_url(want.source) else "stage"
+            text = FETCH_TEXT if act == "fetch" else STAGE_TEXT
+            urls = tuple(mirrored(mirror, want.source) for mirror in want.mirrors or () if is_url(mirror))
+            steps.append(Step(act, text, {**data, "urls": (*urls, want.source)}))
+    draft.works += uploads.works
+    draft.failures += uploads.failures
+    draft.down |= uploads.down
     before = dict(row.attributes) if row else {}
     changes = [
         Change(key, before.get(key), new.attributes.get(key))
         for key in ("sha256", "format", "description")
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
+    changes += changes_of(is_protected(row), is_protected(new))
     if row is not None and new.attributes.get("pools") != row.attributes.get("pools"):
         changes.append(Change("pools", names_of(pools_of(row) or (), have.pools), names_of(target.pools, have.pools)))
     if retention_of(row) != target.retention:
@@ -104,7 +122,12 @@ def _new_row(target: Target, sha256: str) -> Row:
     description = want.description
     if description is None and row is not None:
         description = row.attributes.get("description")
-    own: dict[str, Any] = {"description": description, "retention": target.retention or None}
+    protected = is_protected(row) if want.protected is None else want.protected
+    own: dict[str, Any] = {
+        "description": description,
+        "protected": protected or None,
+        "retention": target.retention or None,
+    }
     if row is None or (want.pools is not None and target.pools != (pools_of(row) or frozenset())):
         own["pools"] = sorted(target.pools)
     elif "pools" in row.attributes:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._model.names import instance_in, is_of_instance
+from ...._model.protection import is_protected
 from ...._model.rows import Row, name_of
 from ...hierarchy.plan import find_all
 from ..versions import Version, newest_of, older_of, versions_of
@@ -34,6 +35,7 @@ def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
         "virtual_size": newest.virtual_size,
         "size": newest.size,
         "description": row.attributes.get("description"),
+        "protected": is_protected(row),
         "signed_by": newest.signed_by,
         "retention": retention_of(row),
         "copies": _describe_copies(newest, have),

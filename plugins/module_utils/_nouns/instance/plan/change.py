@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...._model.plan import Change, Step, Work, step_of
+from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ..definition import DomainModel
 from ..spec import Vm
@@ -36,6 +37,9 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     changes = [*walked.changes, *find_changes(current.config, model)]
     autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)
+    if replaced and (is_protected(row) or current.config.labels.protected):
+        what = f"beginning again from image {model.labels.image} would destroy its root volume"
+        raise RefusedError(*explain(what))
     target = target_of_move(want, current, model, context)
     here = context.have.nodes[current.node]
     require_volumes(current, here, context, but_root=replaced)

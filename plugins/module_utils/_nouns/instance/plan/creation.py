@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...._model.claims import Room
 from ...._model.plan import Change, Step, Work, step_of
+from ...._model.protection import is_protected
 from ...._model.rows import Row
 from .. import walk
 from ..spec import Vm, options_of
@@ -27,7 +28,9 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
     settled = row_attributes(state.row.id, model)
-    attributes = settled if power == "stopped" else settled | {"power": power}
+    # It is protected once it is complete: what cannot be made has to be removable.
+    begun = settled if is_protected(row) else {key: value for key, value in settled.items() if key != "protected"}
+    attributes = begun if power == "stopped" else begun | {"power": power}
     again, here = begin_again(row, model, state, context)
     made = volume_steps(want, model, here, context)
     filling = [step.data["volume"] for step in made if is_filled(step)]
@@ -50,13 +53,15 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
     # What a killed run has left, or one before whose definition is gone.
     steps += stale_seeds(want, instance_id, [model], state, context)
     if attributes != settled:
-        steps.append(settle_step(instance_id, want, context, settled, f"note that it is {power}"))
+        note = f"note that it is {power}{' and protected' if model.labels.protected else ''}"
+        steps.append(settle_step(instance_id, want, context, settled, note))
     changes = [
         Change("node", None, node),
         *(Change(path, None, value) for path, value in walk.list_values(options_of(want))),
         *(change_of_volume(None, volume) for volume in model.labels.volumes),
         *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in named_nics(model)),
         Change("power", None, power),
+        *([Change("protected", None, True)] if model.labels.protected else []),
     ]
     return Work(
         kind="instance",

@@ -91,6 +91,7 @@ def model_of(
         if want.anti_affinity is None
         else want.anti_affinity or None,
         seed=digest,
+        protected=want.protected if want.protected is not None else was is not None and was.protected,
         tags=want.tags if want.tags is not None else was.tags if was else (),
         volumes=tuple(volumes),
         nics=nics,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...._model.plan import Change
+from ...._model.protection import changes_of
 from ..definition import Disk, DomainModel, Interface, Labels, VolumeLabel
 from ..devices import nic
 from ..rows import differ_rows
@@ -23,6 +24,7 @@ def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
     for name in ("organization", "anti_affinity", "tags", "addresses"):
         if getattr(old, name) != getattr(new, name):
             changes.append(Change(name, getattr(old, name) or None, getattr(new, name) or None))
+    changes += changes_of(old.protected, new.protected)
     if (old.root is None) != (new.root is None):
         raise RefusedError(
             "it has no root volume, and cannot get one" if old.root is None else "it cannot lose its root volume",

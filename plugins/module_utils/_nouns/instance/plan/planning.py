@@ -12,6 +12,7 @@ from typing import TypeVar
 from ...._model.errors import Problem
 from ...._model.ids import new_id, uuid_of
 from ...._model.plan import Plan, Work
+from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ...hierarchy.plan import find_cluster
 from ..spec import Vm, complete_new, find_missing
@@ -22,6 +23,7 @@ from .creation import plan_creation
 from .kept import with_kept_parts
 from .placement import choose_home
 from .references import find_root_pool, find_volume_pool
+from .registered import lift_protection
 from .state import Consent, Domain, VmHave
 
 Item = TypeVar("Item")
@@ -58,6 +60,9 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
             refusals[index] = Problem(refused.what, refused.remedy, resource=label)
         except FailedError as error:
             failures[index] = replace(error.problem, resource=label)
+            lifted = lift_protection(wants[index], clusters[index])
+            if lifted is not None:
+                works[index] = lifted
     return Plan(works=_in_order(works), refusals=_in_order(refusals), failures=_in_order(failures))
 
 
@@ -73,6 +78,12 @@ def _plan_one(want: Vm, context: Context) -> Work:
     row = context.instances.get(want.name)
     domains = list(context.by_name.get(want.name, ()))
     instance_id = row.id if row else domains[0].config.labels.id if domains else new_id("instance")
+    was_protected = is_protected(row) or any(domain.config.labels.protected for domain in domains)
+    if was_protected and want.state == "absent":
+        raise RefusedError(*explain("cannot be removed"))
+    if was_protected and want.protected is None:
+        # One of registry and definition may have lost it, by hand or with a run that was killed.
+        want = replace(want, protected=True)
     for odd in context.have.odd:
         if odd.uuid == uuid_of(instance_id):
             # It is the instance itself, and making it once more would run two guests on one volume.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...._model.draft import Draft
 from ...._model.errors import Problem
@@ -14,6 +15,7 @@ from ...._model.ids import uuid_of
 from ...._model.plan import Change, Step, work_on
 from ...._model.rows import AssociationRow, Row
 from ...hierarchy.plan import find
+from ...image.versions import find_copied
 from ..kinds import KINDS
 from ..propagation import Situation, plan_rounds
 from ..source import IN_LIBVIRT
@@ -100,7 +102,9 @@ def plan_leaving(
             for act in acts
         ]
         change = Change("status", association.attributes.get("status"), None)
-        draft.works.append(work_on(row, steps, [change], node=node.name))
+        # Whoever protects an image now has done so before its copies go.
+        touched = find_copied(have.images, {f"{row.id}/", f"{row.id}/{association.node}"}) if not keeps_files else []
+        draft.works.append(replace(work_on(row, steps, [change], node=node.name), touches=tuple(touched)))
     return marked, dropped
 
 

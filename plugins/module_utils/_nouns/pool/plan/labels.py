@@ -25,7 +25,7 @@ LABELLED = ("type", "path", "shared", "source", "description")
 
 def labels_of_pool(name: str, pool_id: str, attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return what every enabled node carries about a pool."""
-    kept = {key: attributes[key] for key in LABELLED if attributes.get(key) is not None}
+    kept = {key: attributes[key] for key in (*LABELLED, "protected") if attributes.get(key) is not None}
     return {f"{LABEL}{name}": json.dumps({"id": pool_id, **kept}, sort_keys=True)}
 
 

@@ -13,6 +13,7 @@ from ..spec import Pool
 from .conflicts import find_path_conflicts
 from .departure import plan_absent
 from .presence import plan_present
+from .protection import find_protected
 from .state import PoolHave
 from .targets import Target, resolve
 
@@ -28,7 +29,12 @@ def plan_pools(wants: Sequence[Pool], have: PoolHave) -> Plan:
         else:
             draft.refusals += target
     draft.refusals += find_path_conflicts(targets, have)
+    kept = list(find_protected(targets, have))
+    draft.refusals += kept
+    protected = {problem.resource for problem in kept}
     for target in targets:
+        if f"pool {target.want.name}" in protected:
+            continue
         if target.want.state == "absent":
             plan_absent(target, have, draft)
         else:

@@ -12,6 +12,7 @@ from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.ids import new_id, uuid_of
 from ...._model.plan import Change, Step, work_on
+from ...._model.protection import attribute_of, changes_of, is_protected
 from ...._model.rows import AssociationRow, Row, names_of
 from ..definition import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
 from ..propagation import Situation, plan_rounds
@@ -46,6 +47,7 @@ def plan_present(target: Target, have: PoolHave, draft: Draft) -> None:
         **({"source": target.source} if target.source is not None else {}),
         "description": want.description if want.description is not None else before.get("description"),
         "deleting": False,
+        **attribute_of(is_protected(row) if want.protected is None else want.protected),
     }
     new = Row(row.id if row else new_id("pool"), "pool", want.name, target.cluster.id, after)
     known = {association.node: association for association in associations_of(new, have)}
@@ -90,6 +92,7 @@ def _plan_registration(
         for key in LABELLED
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
+    changes += changes_of(bool(before.get("protected")), is_protected(new))
     enabled = {id_ for id_, one in known.items() if one.attributes.get("enabled")}
     off = {one.node for one in associations if not one.attributes["enabled"]}
     on = {one.node for one in associations if one.attributes["enabled"]}

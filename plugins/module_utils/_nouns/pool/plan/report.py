@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from ...._model.errors import Problem
+from ...._model.protection import is_protected
 from ...._model.rows import AssociationRow, Row, name_of
 from ...hierarchy.plan import find, find_all
 from ..spec import NETWORKED
@@ -55,6 +56,7 @@ def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
         "path": row.attributes["path"],
         "shared": row.attributes["shared"],
         "description": row.attributes.get("description"),
+        "protected": is_protected(row),
         "status": _pool_status(row, [node["status"] for node in nodes]),
         "capacity": sum(node["capacity"] for node in counted),
         "allocation": sum(node["allocation"] for node in counted),

@@ -54,6 +54,7 @@ class PoolHave:
     bad_sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
     # The digests of the keys of Ceph that the coordinator keeps, by the pool's identifier.
     kept_keys: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[Row, ...] = ()
 
 
 def associations_of(row: Row, have: PoolHave) -> list[AssociationRow]:

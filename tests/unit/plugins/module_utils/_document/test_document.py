@@ -39,6 +39,7 @@ def test_what_is_left_out_is_filled_in() -> None:
         "shared": False,
         "cluster": "mtl-1",
         "nodes": ["node1", "node2", "node3"],
+        "protected": False,
         "state": "present",
     }
     assert document["vswitches"][0]["nodes"] == ["node1", "node2", "node3"]
@@ -75,6 +76,7 @@ def test_what_is_left_out_is_filled_in() -> None:
             "autostart": True,
             "power": "running",
             "tags": [],
+            "protected": False,
             "state": "present",
         }
     ]

@@ -723,3 +723,42 @@ def test_one_mac_on_two_instances_of_one_name() -> None:
         )
     )
     assert found == ['pextra_instances[1] (web).nics[0].mac: "02:00:00:00:00:0a" is the MAC address of web too']
+
+
+PROTECTED_AND_ABSENT: dict[str, tuple[dict[str, Any], str]] = {
+    "instance": ({"pextra_instances": [instance("db", protected=True, state="absent")]}, "pextra_instances[0] (db)"),
+    "instances of a count": (
+        {"pextra_instances": [instance("web", count=2, protected=True, state="absent")]},
+        "pextra_instances[0] (web)",
+    ),
+    "pool": (
+        {"pextra_pools": [{"name": "local"}, {"name": "old", "protected": True, "state": "absent"}]},
+        "pextra_pools[1] (old)",
+    ),
+    "image": (
+        {"pextra_images": [*VARIABLES["pextra_images"], {"name": "old", "protected": True, "state": "absent"}]},
+        "pextra_images[1] (old)",
+    ),
+    "volume": (
+        {"pextra_volumes": [{"name": "data", "protected": True, "state": "absent"}]},
+        "pextra_volumes[0] (data)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROTECTED_AND_ABSENT)
+def test_what_is_protected_cannot_be_absent(case: str) -> None:
+    variables, path = PROTECTED_AND_ABSENT[case]
+    (found,) = told(read(variables))
+    assert found == (
+        f"{path}.protected: is true, and state is absent: what is protected stays; write protected: false with "
+        "state: present, run it, then write state: absent"
+    )
+
+
+def test_a_document_states_whether_it_is_protected() -> None:
+    volumes = [{"name": "a", "pool": "local", "size": "1 GiB", "protected": True}, {"name": "b", "state": "absent"}]
+    deployment = read({"pextra_volumes": volumes, "pextra_instances": [instance("db")]})
+    assert told(deployment) == []
+    assert [one["protected"] for one in deployment.document["volumes"]] == [True, False]
+    assert [one["protected"] for one in deployment.document["instances"]] == [False]

@@ -160,7 +160,7 @@ CASES = {
         pool.FIELDS,
         pool.Pool,
         lambda want: plan_pools([want], of_pool.converged(on=of_pool.NODES[:2])),
-        {"nodes": (["node1"], "nodes"), "description": ("x", "description")},
+        {"nodes": (["node1"], "nodes"), "description": ("x", "description"), "protected": (True, "protected")},
     ),
     "image": Case(
         "tiny",
@@ -170,6 +170,7 @@ CASES = {
         {
             "pools": (["local", "shared"], "pools"),
             "retention": (3, "retention"),
+            "protected": (True, "protected"),
             "description": ("x", "description"),
         },
     ),
@@ -185,6 +186,7 @@ CASES = {
             "limits": ({"iops": 0}, "limits.iops"),
             "description": ("x", "description"),
             "attached_to": ("", "attached_to"),
+            "protected": (True, "protected"),
         },
     ),
 }
