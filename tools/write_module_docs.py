@@ -159,13 +159,16 @@ def render_values(name: str, kind: str) -> str:
 
 
 def _read_noun(name: str, replace: tuple[str, str] = ("", "")) -> Any:
-    """Return what is told of a noun; of an instance its aspects and kinds of device as well, from their rows."""
+    """Return what is told of a noun; of an instance its aspects and its devices as well, from their rows."""
     told = _read(name, replace)
     if name == "vm":
+        from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import nic
         from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import OPTIONS
 
         further = {key: _document_value(field) for key, field in OPTIONS.items() if key not in told["contains"]}
         told["contains"] |= further
+        nics = told["contains"]["nics"]["contains"]
+        nics |= {key: _document_value(field) for key, field in nic.TABLE.items()}
     return told
 
 
@@ -176,8 +179,16 @@ def _document_value(field: Any) -> dict[str, Any]:
     entry["type"] = "int" if field.kind == "size" else field.kind
     if field.table is not None:
         entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
+    elif field.element is not None:
+        entry["elements"] = field.element.kind
+        sample = _document_value(field.element).get("sample")
+        if sample is not None:
+            entry["sample"] = [sample]
     else:
         entry["sample"] = field.made if field.made is not None else (field.choices or (field.minimum,))[0]
+        # A word that is free has no example of its own.
+        if entry["sample"] is None:
+            del entry["sample"]
     return entry
 
 

@@ -141,6 +141,51 @@ vms:
           elements: str
           sample:
             - 172.20.0.11/24
+        model:
+          description: What the guest sees.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        link:
+          description: Whether its cable is plugged in.
+          returned: when the definition says something of it
+          type: bool
+          sample: true
+        mtu:
+          description: The largest frame, in bytes, which the guest's driver is told.
+          returned: when the definition says something of it
+          type: int
+          sample: 576
+        queues:
+          description: How many queues it has, of the model V(virtio).
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        limits:
+          description: How much it may take.
+          returned: when the definition says something of it
+          type: dict
+          contains:
+            bandwidth_in:
+              description: Bytes per second in, such as 10 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            burst_in:
+              description: How many bytes may come in at once, beyond that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_out:
+              description: Bytes per second out; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            burst_out:
+              description: How many bytes may go out at once, beyond that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
     boot:
       description: How the firmware begins.
       returned: when the definition says something of it
@@ -177,17 +222,16 @@ vms:
             usable.'
           returned: when the definition says something of it
           type: str
-          sample: null
         require:
           description: Features that it has beside those of its model.
           returned: when the definition says something of it
           type: list
-          sample: []
+          elements: str
         disable:
           description: Features of its model that it does not have.
           returned: when the definition says something of it
           type: list
-          sample: []
+          elements: str
         topology:
           description: How its vCPUs are laid out.
           returned: when the definition says something of it
@@ -259,12 +303,16 @@ vms:
           description: The threads of its virtual CPUs.
           returned: when the definition says something of it
           type: list
-          sample: []
+          elements: int
+          sample:
+            - 0
         emulator:
           description: The threads of QEMU's own work, such as its disks.
           returned: when the definition says something of it
           type: list
-          sample: []
+          elements: int
+          sample:
+            - 0
     vcpus_max:
       description: How many virtual CPUs it can have without a restart.
       returned: when the definition says something of it
