@@ -128,6 +128,12 @@ class VmResource:
             rows = [row for row in rows if (row.scope, row.name) in known]
             order = {key: index for index, key in enumerate(known)}
             rows.sort(key=lambda row: order[row.scope, row.name])
-        nodes = [row for row in have.hierarchy.members if row.kind == "node"]
-        named = {row.id: row.name for row in (*have.hierarchy.clusters, *have.hierarchy.organizations, *nodes)}
-        return [describe_instance(row, by_name.get((row.scope, row.name)), have.down, named) for row in rows]
+        hierarchy = have.hierarchy
+        nodes = [row for row in hierarchy.members if row.kind == "node"]
+        named = {row.id: row.name for row in (*hierarchy.clusters, *hierarchy.organizations, *nodes)}
+        datacenters = {row.id: row.name for row in hierarchy.datacenters}
+        above = {row.id: datacenters.get(row.attributes.get("datacenter", "")) for row in hierarchy.clusters}
+        return [
+            describe_instance(row, by_name.get((row.scope, row.name)), have.down, named, above.get(row.scope))
+            for row in rows
+        ]
