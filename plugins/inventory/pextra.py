@@ -202,7 +202,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
     Problem,
     UnreachableError,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import shown, suggest
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import printable, shown, suggest
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.answer import Answer, read_answer
 from ansible_collections.pextra.cloud.plugins.plugin_utils.inventory_hosts import (
     EVERYONE,
@@ -222,6 +222,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.inventory_program imp
 )
 
 _FILES = ("pextra.yml", "pextra.yaml")
+_SHOWN_WARNINGS = 20
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]  # ansible has no types
@@ -248,8 +249,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return
         except PextraError as error:
             raise AnsibleParserError(describe(error.problems)) from error
-        for text in (*(str(problem) for problem in answer.unreachable), *answer.warnings):
-            self.display.warning(text)
+        warnings = [*(str(problem) for problem in answer.unreachable), *answer.warnings]
+        for text in warnings[:_SHOWN_WARNINGS]:
+            self.display.warning(printable(text))
+        if len(warnings) > _SHOWN_WARNINGS:
+            self.display.warning(f"{len(warnings) - _SHOWN_WARNINGS} more warnings of {path} are not shown")
         self._fill(answer, prefixes)
 
     def _refuse_unknown(self, config: Any) -> None:
@@ -317,6 +321,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             for variable, value in variables_of(instance, reach).items():
                 self.inventory.set_variable(name, variable, value)
             self._set_composite_vars(compose, self.inventory.get_host(name).get_vars(), name, strict=strict)
+        # Ansible takes a name for a group's before it takes it for a host's. None of these is called as a host is.
+        for name, _ in hosts if groups else ():
+            known = self.inventory.get_host(name).get_vars()
+            self._add_host_to_composed_groups(groups, known, name, strict=strict, fetch_hostvars=False)
         called: dict[str, str] = {}
         made: dict[str, str] = {}
         self.inventory.add_group(EVERYONE)
@@ -326,10 +334,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 if wanted not in called:
                     called[wanted] = self._add_group(wanted, made)
                 self.inventory.add_host(name, group=called[wanted])
-            if groups or keyed_groups:
-                variables = self.inventory.get_host(name).get_vars()
-                self._add_host_to_composed_groups(groups, variables, name, strict=strict, fetch_hostvars=False)
-                self._add_host_to_keyed_groups(keyed_groups, variables, name, strict=strict, fetch_hostvars=False)
+            if keyed_groups:
+                known = self.inventory.get_host(name).get_vars()
+                self._add_host_to_keyed_groups(keyed_groups, known, name, strict=strict, fetch_hostvars=False)
 
     def _taken(self, groups: dict[str, Any]) -> Callable[[str, str], bool]:
         """Return what tells whether a host must not be called so: other hosts would become it, or a group."""

@@ -186,8 +186,10 @@ def _collect(process: Any, coordinator: Coordinator, timeout_s: int) -> tuple[by
 
 def _explain_missing(coordinator: Coordinator, name: str, error: OSError) -> PextraError:
     what = f"{name} cannot be run here: {error.strerror}"
-    if name == coordinator.ssh_executable and not coordinator.is_local:
+    if not coordinator.is_local:
         return _fail(coordinator, what, "Install OpenSSH's client (openssh-client), or name it in ssh_executable.")
+    if coordinator.become:
+        return _fail(coordinator, what, "Install sudo, or be root and set become: false.")
     return _fail(coordinator, what, _where_it_is(coordinator))
 
 
@@ -203,11 +205,12 @@ def _explain(coordinator: Coordinator, code: int, errors: bytes) -> PextraError:
     if code == _SSH_FAILED and not coordinator.is_local:
         problem = Problem(f"ssh cannot log in: {said}", _how_to_log_in(coordinator, text), coordinator.host)
         return UnreachableError([problem])
+    # sudo fails with 1, also where it finds no program.
+    if code in (_NOT_RUN, _NOT_FOUND) or ("sudo:" in text and "command not found" in text):
+        return _fail(coordinator, f"its program cannot be run: {said}", _where_it_is(coordinator))
     if "sudo:" in text:
         remedy = f"Allow exactly this command, see {PAGE}: {shlex.join(coordinator.program_command)}"
         return _fail(coordinator, f"sudo refuses: {said}", remedy)
-    if code in (_NOT_RUN, _NOT_FOUND):
-        return _fail(coordinator, f"its program cannot be run: {said}", _where_it_is(coordinator))
     how = f"was ended by signal {-code}" if code < 0 else f"failed with {code}"
     # The program says itself what to do.
     return _fail(coordinator, f"its program {how}: {said}")

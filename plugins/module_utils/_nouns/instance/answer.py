@@ -20,7 +20,7 @@ from ..._model.mistake import shown
 
 # Raised with every change of the tables. A controller reads the answers of its own version of the collection alone.
 FORMAT = 1
-# Of the whole text: some 20,000 instances.
+# Of the whole text. An instance takes half a KiB, with long texts and many NICs a few.
 MAX_BYTES = 32 * 1024**2
 _SHOWN_MISTAKES = 3
 _UPDATE = "Run site.yml --tags coordinator with the collection that asks, so that both are of one version."

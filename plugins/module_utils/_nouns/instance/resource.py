@@ -46,10 +46,11 @@ class VmResource:
             found = [find_cluster(want.cluster, hierarchy.clusters) for want in wants]
             clusters = {row.id for row in found if isinstance(row, Row)}
         rows = {row.name: row for row in hierarchy.members if row.kind == "node" and row.scope in clusters}
+        # To tell of instances no volume is looked at: of pools libvirt tells nothing while it waits for a server.
         pools = {
             row.name: row.attributes["type"]
             for row in hierarchy.members
-            if row.kind == "pool" and row.scope in clusters
+            if wants and row.kind == "pool" and row.scope in clusters
         }
         odd: list[Odd] = []
         # What only NICs ask for costs a connection to every node.

@@ -301,6 +301,23 @@ def test_a_guest_does_not_become_the_controller_or_a_group(source: Source, tmp_p
     assert "pextra_id" not in inventory.get_host("localhost").vars
 
 
+def test_a_tag_that_is_called_as_a_guest_takes_nobody_along(source: Source) -> None:
+    """Of a group and a host of one name, Ansible would put the group into another group."""
+    source.answers(text_of([told(0, "web", tags=["db"]), told(1, "db", tags=[], memory=64)]))
+    keyed = [{"key": "pextra_tags", "separator": ""}]
+    inventory = source.load(groups={"small": "pextra_memory < 128"}, keyed_groups=keyed)
+    assert names(inventory, "small") == ["db"]
+    assert names(inventory, "pextra_instances") == ["web", "db"]
+
+
+def test_warnings_are_printable_and_not_too_many(source: Source, warnings: list[str]) -> None:
+    source.answers(text_of([told(0, "web")], (), [f"{number} \x1b[2J" for number in range(30)]))
+    assert names(source.load()) == ["web"]
+    assert warnings[:2] == ["0 \\x1b[2J", "1 \\x1b[2J"]
+    assert len(warnings) == 21
+    assert warnings[20].startswith("10 more warnings of ")
+
+
 def test_two_files_on_one_cloud_give_each_host_once(source: Source, tmp_path: Path) -> None:
     source.answers(text_of([told(0, "web"), told(1, "db")]))
     source.load(group_prefixes={"tag": "first_"})

@@ -145,6 +145,11 @@ def test_ssh_is_given_the_command_as_one_word(script: Script, tmp_path: Path) ->
             ],
         ),
         ("echo 'sh: not found' >&2; exit 127", PextraError, ["cannot be run: sh: not found", "the first one"]),
+        (
+            f"echo 'sudo: {PROGRAM}: command not found' >&2; exit 1",
+            PextraError,
+            ["its program cannot be run: sudo: ", "Name that one"],
+        ),
         ("exit 126", PextraError, ["cannot be run: it said nothing"]),
         ("echo 'pextra-coordinator: no' >&2; exit 1", PextraError, ["failed with 1: pextra-coordinator: no"]),
         ("kill -9 $$", PextraError, ["was ended by signal 9"]),
@@ -175,6 +180,7 @@ def test_the_local_program_is_no_coordinator_that_does_not_answer(script: Script
     ("coordinator", "text"),
     [
         (Coordinator(host="node1", ssh_executable="/nonexistent/ssh"), "Install OpenSSH's client"),
+        (Coordinator(host="node1", ssh_executable="/nonexistent/ssh", become=True), "Install OpenSSH's client"),
         (Coordinator(host="localhost", program="/nonexistent/it"), "site.yml --tags coordinator installs"),
     ],
 )
@@ -183,6 +189,12 @@ def test_without_the_program(coordinator: Coordinator, text: str) -> None:
         ask(coordinator, 30)
     assert "No such file or directory" in str(caught.value)
     assert text in str(caught.value)
+
+
+def test_without_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PextraError, match="sudo cannot be run here: .* Install sudo, or be root and set become: false"):
+        ask(Coordinator(host="localhost", become=True), 30)
 
 
 def is_alive(path: Path) -> bool:
