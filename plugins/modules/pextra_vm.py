@@ -868,6 +868,10 @@ vm:
       description: The cluster.
       type: str
       sample: mtl-1
+    datacenter:
+      description: The datacenter of the cluster.
+      type: str
+      sample: Montreal
     organization:
       description: The organization that owns it.
       type: str

@@ -50,6 +50,10 @@ vms:
       description: The cluster.
       type: str
       sample: mtl-1
+    datacenter:
+      description: The datacenter of the cluster.
+      type: str
+      sample: Montreal
     organization:
       description: The organization that owns it.
       type: str

@@ -17,7 +17,7 @@ from tests.integration.lab import INVENTORY, Lab, Site, wait_until
 
 COORDINATORS = ("node1", "node2")
 DATABASE_HOST, DATABASE_ADDRESS = "node3", "10.91.0.13"
-PROGRAM = "python3 -B /usr/local/lib/pextra/pextra-propagation /etc/pextra/propagation.json"
+PROGRAM = "/usr/local/lib/pextra/pextra-coordinator propagate"
 # Starts the job with the next but two second of the clock, which the containers have in common.
 AT_ONCE = f"""
 rm -f /tmp/at-once
@@ -142,11 +142,11 @@ def test_of_two_at_once_one_acts(both: Site, lab: Lab) -> None:
 
 
 def test_the_password_is_nowhere_to_be_seen(both: Site, lab: Lab) -> None:
-    settings = lab.exec("node1", "cat", "/etc/pextra/propagation.json")
+    settings = lab.exec("node1", "cat", "/etc/pextra/coordinator.json")
     password = settings.split("pextra:")[1].split("@")[0]
     assert len(password) == 32
     for node in COORDINATORS:
-        assert lab.sh(node, "stat -c '%a %U' /etc/pextra/propagation.json").strip() == "600 root"
+        assert lab.sh(node, "stat -c '%a %U' /etc/pextra/coordinator.json").strip() == "600 root"
         seen = "cat >/run/pextra-secret; journalctl --no-pager | grep -cFf /run/pextra-secret; rm /run/pextra-secret"
         assert lab.exec(node, "sh", "-c", f"umask 077; {seen}", stdin=password).strip() == "0"
     assert password not in both.run("-vvv", "--tags", "coordinator").output

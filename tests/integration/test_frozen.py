@@ -22,7 +22,7 @@ from .lab import Lab, Site, wait_until
 
 # What a frozen daemon may add to everything that is run one after the other.
 BOUND_S = 30.0
-PROGRAM = "python3 -B /usr/local/lib/pextra/pextra-propagation /etc/pextra/propagation.json"
+PROGRAM = "/usr/local/lib/pextra/pextra-coordinator propagate"
 VMS = {"image": "tiny", "memory": "128 MiB", "root": {"pool": "local"}, "nics": [], "power": "stopped"}
 
 

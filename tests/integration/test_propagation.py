@@ -17,7 +17,7 @@ import pytest
 from tests.integration.lab import Lab, Site, wait_until
 
 INTERVAL_S = 2
-PROGRAM = "python3 -B /usr/local/lib/pextra/pextra-propagation /etc/pextra/propagation.json"
+PROGRAM = "/usr/local/lib/pextra/pextra-coordinator propagate"
 EXPIRE = (
     "import sqlite3; registry = sqlite3.connect('/var/lib/pextra/registry.db'); "
     "registry.execute('UPDATE pextra_lease SET expires = 0'); registry.commit()"

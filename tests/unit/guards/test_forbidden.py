@@ -29,8 +29,12 @@ FORBIDDEN: list[tuple[str, tuple[str, ...], str, set[str]]] = [
         r"\bsubprocess\b",
         PLUGINS,
         "modules use run_command",
-        # Asked for in the middle of applying a plan, layers below the module that has run_command.
-        {"plugins/module_utils/_doors/host/signatures.py"},
+        {
+            # Asked for in the middle of applying a plan, layers below the module that has run_command.
+            "plugins/module_utils/_doors/host/signatures.py",
+            # On the controller, for an inventory: there is no module, nor anything else that runs programs.
+            "plugins/plugin_utils/inventory_program.py",
+        },
     ),
     (r"\bmodule_utils\.(six|_text|common\._collections_compat)\b", PLUGINS, "gone from ansible-core", set()),
     (r"\bignore_errors\b", ANSIBLE, "an error is handled or it is one", set()),

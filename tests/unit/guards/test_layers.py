@@ -77,7 +77,12 @@ LAYERS: dict[str, set[str]] = {
     },
     "_propagation_job": {
         *PURE,
-        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.defects", "_engine.noun", "_nouns (acting)"},
+        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_nouns (acting)"},
+    },
+    "_inventory": {*PURE, "_cloud", "_doors.registry", "_engine.noun", "_nouns (acting)"},
+    "_coordinator": {
+        *{"_doors.registry", "_engine.collector", "_engine.defects"},
+        *{"_inventory", "_model", "_propagation_job"},
     },
 }
 # Library: the only layers that may import it.

@@ -99,8 +99,9 @@ def read_node(
     """Read one node: its size, networks, volumes of our pools, instances, foreign domains by name, and vSwitches with
     the datapath in user space.
 
-    pools: their types, by name. odd: is given the domains that bear our metadata and are not as ours are. has_nics:
-    whether any that is wanted names its NICs, for which alone the vSwitches are looked at.
+    pools: their types, by name; without any no pool is asked for. odd: is given the domains that bear our metadata and
+    are not as ours are. has_nics: whether any that is wanted names its NICs, for which alone the vSwitches are looked
+    at.
 
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
@@ -108,7 +109,7 @@ def read_node(
     networks = hypervisor.active_networks()
     volumes: dict[str, frozenset[str]] = {}
     sizes: dict[str, Mapping[str, int]] = {}
-    for pool in hypervisor.pools():
+    for pool in hypervisor.pools() if pools else ():
         if pool.name in pools and pool.active:
             volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
     ours: list[Domain] = []

@@ -16,15 +16,22 @@ from .plan.state import Domain
 
 
 def describe_instance(
-    row: Row, domain: Domain | None, down: Mapping[str, Problem], named: Mapping[str, str]
+    row: Row,
+    domain: Domain | None,
+    down: Mapping[str, Problem],
+    named: Mapping[str, str],
+    datacenter: str | None = None,
 ) -> dict[str, Any]:
-    """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes."""
+    """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes.
+    datacenter: the name of the cluster's.
+    """
     home = named.get(row.attributes.get("node", ""))
     item: dict[str, Any] = {
         "id": row.id,
         "name": row.name,
         "uuid": uuid_of(row.id),
         "cluster": named.get(row.scope),
+        "datacenter": datacenter,
         "organization": named.get(row.attributes.get("organization", "")),
         "node": domain.node if domain else home,
         "protected": is_protected(row) or (domain is not None and domain.config.labels.protected),

@@ -46,10 +46,11 @@ class VmResource:
             found = [find_cluster(want.cluster, hierarchy.clusters) for want in wants]
             clusters = {row.id for row in found if isinstance(row, Row)}
         rows = {row.name: row for row in hierarchy.members if row.kind == "node" and row.scope in clusters}
+        # To tell of instances no volume is looked at: of pools libvirt tells nothing while it waits for a server.
         pools = {
             row.name: row.attributes["type"]
             for row in hierarchy.members
-            if row.kind == "pool" and row.scope in clusters
+            if wants and row.kind == "pool" and row.scope in clusters
         }
         odd: list[Odd] = []
         # What only NICs ask for costs a connection to every node.
@@ -129,6 +130,12 @@ class VmResource:
             rows = [row for row in rows if (row.scope, row.name) in known]
             order = {key: index for index, key in enumerate(known)}
             rows.sort(key=lambda row: order[row.scope, row.name])
-        nodes = [row for row in have.hierarchy.members if row.kind == "node"]
-        named = {row.id: row.name for row in (*have.hierarchy.clusters, *have.hierarchy.organizations, *nodes)}
-        return [describe_instance(row, by_name.get((row.scope, row.name)), have.down, named) for row in rows]
+        hierarchy = have.hierarchy
+        nodes = [row for row in hierarchy.members if row.kind == "node"]
+        named = {row.id: row.name for row in (*hierarchy.clusters, *hierarchy.organizations, *nodes)}
+        datacenters = {row.id: row.name for row in hierarchy.datacenters}
+        above = {row.id: datacenters.get(row.attributes.get("datacenter", "")) for row in hierarchy.clusters}
+        return [
+            describe_instance(row, by_name.get((row.scope, row.name)), have.down, named, above.get(row.scope))
+            for row in rows
+        ]

@@ -1,17 +1,18 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The coordinators' job as one file: the modules' own code, zipped, which Python runs as it is."""
+"""The coordinators' program as one file: the modules' own code, zipped, which Python runs as it is."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: propagation_program
-short_description: Build the program of the coordinators' propagation job
+name: coordinator_program
+short_description: Build the program of the coordinators
 version_added: 0.2.0
 author: The pextra.cloud founders (@pextra)
 description:
-  - Packs the code that plans and applies storage pools, which the modules use as well, into one file that Python runs.
+  - Packs the modules' own code into one file that Python runs. It is the job that propagates storage pools, and what
+    the inventory plugin P(pextra.cloud.pextra#inventory) asks.
   - Of the same collection it is the same to the byte.
   - The file is in Ansible's own temporary directory, and goes with it.
 options:
@@ -22,8 +23,8 @@ options:
 EXAMPLES = r"""
 - name: Install the program
   ansible.builtin.copy:
-    src: "{{ lookup('pextra.cloud.propagation_program').path }}"
-    dest: /usr/local/lib/pextra/pextra-propagation
+    src: "{{ lookup('pextra.cloud.coordinator_program').path }}"
+    dest: /usr/local/lib/pextra/pextra-coordinator
     mode: "0755"
 """
 
@@ -46,7 +47,7 @@ from ansible.plugins.lookup import LookupBase
 
 _MODULE_UTILS = Path(__file__).parent.parent / "module_utils"
 _PACKAGE = "pextra_cloud"
-_MAIN = f"from {_PACKAGE}._propagation_job import run\n\nrun()\n"
+_MAIN = f"from {_PACKAGE}._coordinator import run\n\nrun()\n"
 # The earliest time that a zip file can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -57,7 +58,8 @@ def build_program(sources: Path = _MODULE_UTILS) -> bytes:
     for path in sorted(sources.rglob("*.py")):
         members[f"{_PACKAGE}/{path.relative_to(sources).as_posix()}"] = path.read_bytes()
     buffer = io.BytesIO()
-    buffer.write(b"#!/usr/bin/python3\n")
+    # Isolated: root runs it, for others through sudo, and neither environment nor directory may lend it code.
+    buffer.write(b"#!/usr/bin/python3 -IB\n")
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(members.items()):
             member = zipfile.ZipInfo(name, _TIME)
@@ -72,7 +74,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # ansible has no types
         del terms, variables, kwargs
         program = build_program()
         digest = hashlib.sha256(program).hexdigest()
-        path = os.path.join(constants.DEFAULT_LOCAL_TMP, f"pextra-propagation-{digest}")
+        path = os.path.join(constants.DEFAULT_LOCAL_TMP, f"pextra-coordinator-{digest}")
         if not os.path.exists(path):
             beside = f"{path}.{os.getpid()}"
             with open(beside, "xb") as file:
