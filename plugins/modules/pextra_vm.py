@@ -81,6 +81,80 @@ options:
         choices:
           - overlay
           - copy
+      cache:
+        description:
+          - The cache mode.
+          - V(unsafe) loses data when the node does.
+          - A new one gets V(none) unless it is given.
+        type: str
+        choices:
+          - none
+          - writeback
+          - writethrough
+          - directsync
+          - unsafe
+      discard:
+        description:
+          - Whether blocks that the guest discards become free.
+          - A new one gets V(unmap) unless it is given.
+        type: str
+        choices:
+          - unmap
+          - ignore
+      io:
+        description:
+          - How QEMU reads and writes.
+          - V(native) needs the cache modes V(none) or V(directsync).
+          - As QEMU chooses unless given.
+        type: str
+        choices:
+          - threads
+          - native
+          - io_uring
+      detect_zeroes:
+        description:
+          - 'Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free what had it.'
+          - A new one gets V(off) unless it is given.
+        type: str
+        choices:
+          - 'off'
+          - 'on'
+          - unmap
+      limits:
+        description:
+          - Limits of its input and output.
+        type: dict
+        suboptions:
+          iops:
+            description:
+              - Operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_read:
+            description:
+              - Read operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_write:
+            description:
+              - Write operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
+            type: int
+          bandwidth:
+            description:
+              - Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_read:
+            description:
+              - Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_write:
+            description:
+              - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
   volumes: &volumes
     description:
       - Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those
@@ -112,6 +186,80 @@ options:
             vol-list) names it.
           - It is used with what is on it, and is never deleted.
         type: str
+      cache:
+        description:
+          - The cache mode.
+          - V(unsafe) loses data when the node does.
+          - A new one gets V(none) unless it is given.
+        type: str
+        choices:
+          - none
+          - writeback
+          - writethrough
+          - directsync
+          - unsafe
+      discard:
+        description:
+          - Whether blocks that the guest discards become free.
+          - A new one gets V(unmap) unless it is given.
+        type: str
+        choices:
+          - unmap
+          - ignore
+      io:
+        description:
+          - How QEMU reads and writes.
+          - V(native) needs the cache modes V(none) or V(directsync).
+          - As QEMU chooses unless given.
+        type: str
+        choices:
+          - threads
+          - native
+          - io_uring
+      detect_zeroes:
+        description:
+          - 'Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free what had it.'
+          - A new one gets V(off) unless it is given.
+        type: str
+        choices:
+          - 'off'
+          - 'on'
+          - unmap
+      limits:
+        description:
+          - Limits of its input and output.
+        type: dict
+        suboptions:
+          iops:
+            description:
+              - Operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_read:
+            description:
+              - Read operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_write:
+            description:
+              - Write operations per second; V(0) for no limit.
+              - A new one gets V(0) unless it is given.
+            type: int
+          bandwidth:
+            description:
+              - Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_read:
+            description:
+              - Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_write:
+            description:
+              - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
   nics: &nics
     description:
       - The NICs, in order; 32 at most.
@@ -936,6 +1084,62 @@ vm:
           description: The unit of the iSCSI target; none for any other volume.
           type: str
           sample: unit:0:0:1
+        cache:
+          description: The cache mode.
+          returned: when the definition says something of it
+          type: str
+          sample: none
+        discard:
+          description: Whether blocks that the guest discards become free.
+          returned: when the definition says something of it
+          type: str
+          sample: unmap
+        io:
+          description: How QEMU reads and writes.
+          returned: when the definition says something of it
+          type: str
+          sample: threads
+        detect_zeroes:
+          description: 'Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free
+            what had it.'
+          returned: when the definition says something of it
+          type: str
+          sample: 'off'
+        limits:
+          description: Limits of its input and output.
+          returned: when the definition says something of it
+          type: dict
+          contains:
+            iops:
+              description: Operations per second; V(0) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_read:
+              description: Read operations per second; V(0) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_write:
+              description: Write operations per second; V(0) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth:
+              description: Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_read:
+              description: Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_write:
+              description: Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
     nics:
       description: Its NICs.
       type: list

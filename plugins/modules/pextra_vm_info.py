@@ -118,6 +118,62 @@ vms:
           description: The unit of the iSCSI target; none for any other volume.
           type: str
           sample: unit:0:0:1
+        cache:
+          description: The cache mode.
+          returned: when the definition says something of it
+          type: str
+          sample: none
+        discard:
+          description: Whether blocks that the guest discards become free.
+          returned: when the definition says something of it
+          type: str
+          sample: unmap
+        io:
+          description: How QEMU reads and writes.
+          returned: when the definition says something of it
+          type: str
+          sample: threads
+        detect_zeroes:
+          description: 'Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free
+            what had it.'
+          returned: when the definition says something of it
+          type: str
+          sample: 'off'
+        limits:
+          description: Limits of its input and output.
+          returned: when the definition says something of it
+          type: dict
+          contains:
+            iops:
+              description: Operations per second; V(0) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_read:
+              description: Read operations per second; V(0) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_write:
+              description: Write operations per second; V(0) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth:
+              description: Bytes read and written per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_read:
+              description: Bytes read per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_write:
+              description: Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
     nics:
       description: Its NICs.
       type: list

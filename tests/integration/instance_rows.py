@@ -72,6 +72,19 @@ NIC = {
     "mtu": Row("mtu@size", (1400, 1450), ("1400", "1450")),
     "queues": Row("driver@queues", (2, 1), ("2", "1")),
 }
+# Of a disk; paths are below it. Limits of both directions, and of each, exclude one another.
+DISK = {
+    "cache": Row("driver@cache", ("writeback", "none"), ("writeback", "none")),
+    "detect_zeroes": Row("driver@detect_zeroes", ("unmap", "off"), ("unmap", "off")),
+    "discard": Row("driver@discard", ("ignore", "unmap"), ("ignore", "unmap")),
+    "io": Row("driver@io", ("threads", "native"), ("threads", "native")),
+    "limits.bandwidth": Row("iotune/total_bytes_sec", ("5 MiB", "0 MiB"), (str(5 * 1024**2), None)),
+    "limits.bandwidth_read": Row("iotune/read_bytes_sec", ("0 MiB", "6 MiB"), (None, str(6 * 1024**2))),
+    "limits.bandwidth_write": Row("iotune/write_bytes_sec", ("0 MiB", "7 MiB"), (None, str(7 * 1024**2))),
+    "limits.iops": Row("iotune/total_iops_sec", (100, 0), ("100", None)),
+    "limits.iops_read": Row("iotune/read_iops_sec", (0, 200), (None, "200")),
+    "limits.iops_write": Row("iotune/write_iops_sec", (0, 300), (None, "300")),
+}
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
 # The lab's hosts have none: a stopped instance is defined with them.

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from .instance_rows import DEFINED_ONLY, DEVICES, NIC, ROWS, declare, look
+from .instance_rows import DEFINED_ONLY, DEVICES, DISK, NIC, ROWS, Row, declare, look
 from .lab import Lab, Site, wait_until
 
 NAME = "rows"
 RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 2}
 # What a running guest gets at once.
-AT_ONCE = ("description", "rng.", "vcpus", "watchdog.")
+AT_ONCE = ("description", "rng.", "vcpus")
 
 
 @pytest.fixture
@@ -42,6 +42,19 @@ def running(lab: Lab) -> str:
 def nic_of(xml: str) -> str:
     (found,) = ET.fromstring(xml).iterfind("devices/interface")
     return ET.tostring(found, encoding="unicode")
+
+
+def disk_of(xml: str, name: str) -> str:
+    (found,) = (one for one in ET.fromstring(xml).iterfind("devices/disk") if one.findtext("serial") == name)
+    return ET.tostring(found, encoding="unicode")
+
+
+def shown(rows: dict[str, Row], number: int) -> dict[str, str | None]:
+    return {name: row.shown[number] for name, row in rows.items()}
+
+
+def seen(rows: dict[str, Row], xml: str) -> dict[str, str | None]:
+    return {name: look(xml, row.at) for name, row in rows.items()}
 
 
 def is_at_once(name: str) -> bool:
@@ -90,30 +103,48 @@ def test_every_row_is_set_and_changed(lab: Lab, guest: Site) -> None:
 
 
 def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
-    at_once = [name for name in NIC if name == "link" or name.startswith("limits.")]
+    at_once = {name: row for name, row in NIC.items() if name == "link" or name.startswith("limits.")}
     guest.module("pextra_vm", name=NAME, nics=[{"name": "nic0", "port_group": "Production"}])
     for number in (0, 1):
         nic = {"name": "nic0", **declare(number, NIC)}
-        first, again = guest.calls("pextra_vm", {"name": NAME, "nics": [nic]}, {"name": NAME, "nics": [nic]})
+        call = {"name": NAME, "nics": [nic]}
+        first, again = guest.calls("pextra_vm", call, call)
         assert (first["changed"], again["changed"]) == (True, False)
-        assert {change["field"] for change in again["pending"]} >= {f"nics.nic0.{name}" for name in ("mtu", "queues")}
-        defined, now = nic_of(definition(lab)), nic_of(running(lab))
-        assert {name: look(defined, row.at) for name, row in NIC.items()} == {
-            name: row.shown[number] for name, row in NIC.items()
-        }
-        assert {name: look(now, NIC[name].at) for name in at_once} == {
-            name: NIC[name].shown[number] for name in at_once
-        }
-        guest.module("pextra_vm", name=NAME, nics=[nic], **RESTART)
-        now = nic_of(running(lab))
-        assert {name: look(now, row.at) for name, row in NIC.items()} == {
-            name: row.shown[number] for name, row in NIC.items()
-        }
+        assert {change["field"] for change in again["pending"]} >= {"nics.nic0.mtu", "nics.nic0.queues"}
+        assert seen(NIC, nic_of(definition(lab))) == shown(NIC, number)
+        assert seen(at_once, nic_of(running(lab))) == shown(at_once, number)
+        guest.module("pextra_vm", **call, **RESTART)
+        assert seen(NIC, nic_of(running(lab))) == shown(NIC, number)
     # A call that names one of them keeps the others.
     guest.module("pextra_vm", name=NAME, nics=[{"name": "nic0", "link": False}])
-    assert look(nic_of(running(lab)), "link@state") == "down"
-    assert look(nic_of(definition(lab)), "mtu@size") == "1450"
-    assert look(nic_of(running(lab)), "bandwidth/inbound@average") == "2048"
+    for xml in (nic_of(running(lab)), nic_of(definition(lab))):
+        assert seen(NIC, xml) == {**shown(NIC, 1), "link": "down"}
+
+
+def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:
+    at_once = {name: row for name, row in DISK.items() if name.startswith("limits.")}
+    new = {"name": "data", "pool": "local", "size": "8 MiB"}
+    guest.module("pextra_vm", name=NAME, volumes=[new])
+    for number in (0, 1):
+        rows = declare(number, DISK)
+        call = {"name": NAME, "root": rows, "volumes": [{"name": "data", **rows}]}
+        first, again = guest.calls("pextra_vm", call, call)
+        assert (first["changed"], again["changed"]) == (True, False)
+        assert {change["field"] for change in again["pending"]} >= {"root.cache", "volumes.data.cache"}
+        for name in ("root", "data"):
+            assert seen(DISK, disk_of(definition(lab), name)) == shown(DISK, number)
+            assert seen(at_once, disk_of(running(lab), name)) == shown(at_once, number)
+        boots = lab.console(NAME).count("pextra-guest: ready")
+        guest.module("pextra_vm", **call, **RESTART)
+        for name in ("root", "data"):
+            assert seen(DISK, disk_of(running(lab), name)) == shown(DISK, number)
+        wait_until("it boots from it", lambda n=boots: lab.console(NAME).count("ready") > n, timeout_s=90)
+    # A new one is plugged in as it is declared.
+    more = [{"name": "data"}, {**new, "name": "more", **declare(1, DISK)}]
+    first, again = guest.calls("pextra_vm", {"name": NAME, "volumes": more}, {"name": NAME, "volumes": more})
+    assert (first["changed"], again["changed"], again["pending"]) == (True, False, [])
+    for xml in (running(lab), definition(lab)):
+        assert seen(DISK, disk_of(xml, "more")) == seen(DISK, disk_of(xml, "data")) == shown(DISK, 1)
 
 
 def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:

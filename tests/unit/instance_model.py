@@ -578,6 +578,20 @@ class Model:
         guest.live = replace(live, disks=tuple(held for held in live.disks if held != disk))
         yield
 
+    def _limit_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, wanted = self._active(work), data["disk"]
+        live = _live(guest)
+        if wanted.target not in [disk.target for disk in live.disks]:
+            raise ImpossibleError(f"{wanted.target} is not there")
+        disks = tuple(
+            replace(disk, further={**disk.further, "limits": wanted.further["limits"]})
+            if disk.target == wanted.target
+            else disk
+            for disk in live.disks
+        )
+        guest.live = replace(live, disks=disks)
+        yield
+
     def _label(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         guest = self._active(work)
         guest.live = replace(_live(guest), labels=data["labels"])

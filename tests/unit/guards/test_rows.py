@@ -8,7 +8,7 @@ from __future__ import annotations
 import runpy
 
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES, nic
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES, disk, nic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
 from guards.project import ROOT
 
@@ -24,6 +24,9 @@ def rows(field: Field, path: str) -> list[str]:
 def test_every_row_has_a_lab_test() -> None:
     known = {row for kind in KINDS for row in rows(kind.field, kind.option)}
     assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["DEFINED_ONLY"].keys() == known
+    assert LAB["DISK"].keys() == {
+        row.partition(".")[2] for row in rows(Field(kind="dict", table=disk.TABLE, help=""), "disk")
+    }
     assert LAB["NIC"].keys() == {
         row.partition(".")[2] for row in rows(Field(kind="dict", table=nic.TABLE, help=""), "nic")
     }

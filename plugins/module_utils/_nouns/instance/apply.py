@@ -25,6 +25,7 @@ from .definition import URI
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
 from .definition_writing import edit_domain, render_domain, render_labels
+from .devices.disk import tuning_of
 from .plan import acts
 from .volume_making import make_volume, write_small_volume
 
@@ -71,6 +72,9 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
             return _change_nic(cloud, work, act)
         case acts.AttachDisk() | acts.DetachDisk():
             return _change_disk(cloud, work, act)
+        case acts.LimitDisk():
+            tuning = tuning_of(act.disk.further.get("limits") or {})
+            _node(cloud, work).limit_disk(_uuid(work), act.disk.target, tuning, work.label, live=True, config=False)
         case acts.Label():
             _label(cloud, work, act)
         case acts.Move():

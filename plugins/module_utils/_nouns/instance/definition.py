@@ -20,7 +20,7 @@ from ..._model.ids import is_id, uuid_of
 from ..._model.names import is_of_instance, parse_attached
 from ..pool.kinds import DiskKind
 from . import walk
-from .devices import nic
+from .devices import disk, nic
 from .rows import read_rows
 from .size import memory_of_guest, parse_held_back, parse_memory, parse_vcpus
 
@@ -51,6 +51,8 @@ class Disk:
     read_only: bool = False
     kind: DiskKind = "file"
     ceph: Ceph | None = None
+    # Of all rows of devices/disk.py, what there is, or is to be; nothing of a disk of which they are not managed.
+    further: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def volume(self) -> str:
@@ -255,6 +257,7 @@ def parse_disk(element: Any) -> Disk | None:
         read_only=element.find("readonly") is not None,
         kind=kind,
         ceph=_parse_ceph(element, source) if kind == "rbd" else None,
+        further=read_rows(disk.TABLE, element),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from .definition import DISK_TYPES, Disk, DomainModel, Labels, is_own_disk, parse_disk
 from .definition_tree import Make, append, find_or_add, maker, set_text
+from .devices.disk import TABLE
+from .rows import write_rows
 
 
 def render_disk(disk: Disk) -> str:
@@ -26,6 +28,7 @@ def make_disk(disk: Disk, make: Make) -> Any:
     if disk.read_only:
         append(element, make, "readonly")
     append(element, make, "serial").text = disk.serial
+    write_rows(TABLE, element, disk.further)
     return element
 
 
@@ -67,6 +70,7 @@ def set_disks(devices: Any, model: DomainModel, old: Labels | None) -> None:
             del wanted[found.serial]
             if found != disk:
                 _write_disk(element, found)
+            write_rows(TABLE, element, found.further)
         elif is_ours:
             devices.remove(element)
     for missing in wanted.values():

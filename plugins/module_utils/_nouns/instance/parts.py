@@ -24,7 +24,7 @@ from ..._fields.checks import (
 from ..._fields.common import MAX_VOLUME_MIB
 from ..._fields.field import REQUIRED, Field
 from .cloud_init_checks import check_password_hash, check_public_key, check_user_data
-from .devices import nic
+from .devices import disk, nic
 
 ROOT = {
     "pool": Field(effect="fixed", kind="str", create=REQUIRED, help="The storage pool of the root volume."),
@@ -42,6 +42,7 @@ ROOT = {
         help="V(overlay) shares the image's blocks until they are written; V(copy) is independent of the image. "
         "V(overlay) unless given, and V(copy) in pools of the types V(lvm) and V(zfs), where nothing else is possible.",
     ),
+    **disk.TABLE,
 }
 VOLUME = {
     "name": Field(
@@ -68,6 +69,7 @@ VOLUME = {
         help="A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh vol-list) "
         "names it. It is used with what is on it, and is never deleted.",
     ),
+    **disk.TABLE,
 }
 NIC = {
     "name": Field(
@@ -168,6 +170,8 @@ class Root:
     pool: str = ""
     size: int | None = None
     mode: str | None = None
+    # Of all rows of devices/disk.py.
+    further: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +182,8 @@ class Volume:
     pool: str = ""
     size: int | None = None
     unit: str | None = None
+    # Of all rows of devices/disk.py.
+    further: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.unit is not None:

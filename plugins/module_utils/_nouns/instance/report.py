@@ -41,6 +41,7 @@ def describe_instance(
         return item
     model = domain.config
     nics = model.labels.nics
+    rows = {disk.serial: disk.further for disk in model.disks}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
     item |= {key: _plain(value) for key, value in model.further.items()}
     return item | {
@@ -56,6 +57,7 @@ def describe_instance(
                 "pool": volume.pool,
                 "size": volume.size if volume.unit is None else None,
                 "unit": volume.unit,
+                **_plain(rows.get(volume.name, {})),
             }
             for volume in model.labels.volumes
         ],

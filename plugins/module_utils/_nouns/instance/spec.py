@@ -14,6 +14,7 @@ from ..._fields.common import CLUSTER, STATE, parse_spec, protected
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
+from .devices import disk as disk_device
 from .devices import nic as nic_device
 from .parts import CLOUD_INIT, NIC, ROOT, VOLUME, CloudInit, Nic, Root, User, Volume, name_nics
 
@@ -170,6 +171,12 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
             (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
         ):
             mistakes.append(Mistake(f"{here}.unit", f'"{volume.unit}" is taken by another volume of it'))
+    disks: list[tuple[str, Root | Volume]] = [(join(path, "root"), vm.root)] if vm.root is not None else []
+    disks += [
+        (element_path(f"{path}.volumes", index, {"name": volume.name}), volume) for index, volume in enumerate(volumes)
+    ]
+    for here, disk in disks:
+        mistakes += [Mistake(join(here, where), what) for where, what in disk_device.find_mistakes(disk.further)]
     mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
     said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
@@ -257,9 +264,9 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
 def make_vm(**values: Any) -> Vm:
     """Return the spec of the values that `parse` has normalised by FIELDS."""
     if values["root"] is not None:
-        values["root"] = Root(**_given(values["root"]))
+        values["root"] = _make_part(Root, values["root"])
     if values["volumes"] is not None:
-        values["volumes"] = tuple(Volume(**_given(volume)) for volume in values["volumes"])
+        values["volumes"] = tuple(_make_part(Volume, volume) for volume in values["volumes"])
     if values["nics"] is not None:
         values["nics"] = tuple(_make_part(Nic, nic) for nic in values["nics"])
     if values["cloud_init"] is not None:
@@ -276,12 +283,8 @@ def options_of(vm: Vm) -> dict[str, Any]:
     return {key: value for key in OPTIONS if (value := value_of(vm, key)) is not None}
 
 
-def _make_part(part: type[Nic], values: Mapping[str, Any]) -> Any:
+def _make_part(part: type[Root | Volume | Nic], values: Mapping[str, Any]) -> Any:
     """Return a part with what its class has no field for in its `further`."""
     own = {one.name for one in fields(part)}
     further = {key: value for key, value in values.items() if key not in own and value is not None}
     return part(**{key: value for key, value in values.items() if key in own and value is not None}, further=further)
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}

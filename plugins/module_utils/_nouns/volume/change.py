@@ -10,11 +10,12 @@ from dataclasses import replace
 from ..._model.plan import Change, Step, Work
 from ..._model.protection import changes_of
 from ..._model.sizes import show_size
+from ..instance.devices.disk import find_limit_mistakes
 from .attachment import Attaching, plan_attachment
 from .context import Context, RefusedError, require_sound
 from .definition import VolumeFacts
 from .places import kind_of
-from .spec import Volume, find_limit_mistakes, merge_limits
+from .spec import Volume, merge_limits
 from .state import MIB, Record, mib, row_of
 from .steps import label_steps, settle
 
@@ -98,7 +99,7 @@ def _require_same_origin(want: Volume, record: Record) -> None:
 
 def _settings_of(want: Volume, record: Record) -> Record:
     limits = merge_limits(record.limits, want.limits)
-    for key, problem in find_limit_mistakes(limits).items():
+    for key, problem in find_limit_mistakes(vars(limits)).items():
         raise RefusedError(f"its {key}, with what it has already, {problem}", "Name both.")
     return replace(
         record,

@@ -23,12 +23,11 @@ from ..._fields.field import Field, Table, join
 from ..._model.ids import is_id
 from ..._model.mistake import Mistake
 from ..._model.sizes import show_size
+from ..instance.devices.disk import LIMITS, find_limit_mistakes
 
 # Formats of files that volumes are imported from and exported to. It is stated, never probed.
 FILE_FORMATS = ("qcow2", "raw", "vmdk", "vdi")
 MAX_IMPORT_MIB = 16 * 1024**2
-# QEMU limits no bandwidth beyond 10**15 bytes per second.
-_MAX_BANDWIDTH_MIB = 10**15 // 1024**2
 
 
 def check_reference(value: str) -> str | None:
@@ -40,34 +39,6 @@ def check_holder(value: str) -> str | None:
     """An instance, or the empty text for none."""
     return check_reference(value) if value else None
 
-
-_LIMITS = {
-    "iops": "Operations",
-    "iops_read": "Read operations",
-    "iops_write": "Write operations",
-}
-_BANDWIDTHS = {
-    "bandwidth": "Bytes read and written",
-    "bandwidth_read": "Bytes read",
-    "bandwidth_write": "Bytes written",
-}
-
-LIMITS = {
-    **{
-        name: Field(kind="int", create=0, minimum=0, maximum=10**9, help=f"{what} per second; V(0) for no limit.")
-        for name, what in _LIMITS.items()
-    },
-    **{
-        name: Field(
-            kind="size",
-            create=0,
-            minimum=0,
-            maximum=_MAX_BANDWIDTH_MIB,
-            help=f"{what} per second, such as 100 MiB; V(0 MiB) for no limit.",
-        )
-        for name, what in _BANDWIDTHS.items()
-    },
-}
 
 IMPORT = {
     "path": Field(kind="str", required=True, check=check_absolute_path, help="A file on the coordinator's disk."),
@@ -266,16 +237,7 @@ def find_mistakes_within(volume: Volume, path: str) -> list[Mistake]:
     if volume.clone_mode == "linked" and volume.provisioning == "thick":
         wrong("provisioning", "a linked clone is thin; leave out provisioning, or set clone_mode: full")
     if volume.limits is not None:
-        mistakes += [Mistake(join(path, key), problem) for key, problem in find_limit_mistakes(volume.limits).items()]
+        mistakes += [
+            Mistake(join(path, key), problem) for key, problem in find_limit_mistakes(vars(volume.limits)).items()
+        ]
     return mistakes
-
-
-def find_limit_mistakes(limits: Limits) -> dict[str, str]:
-    """Return what is wrong with limits, by the option."""
-    problems = {}
-    for total in ("iops", "bandwidth"):
-        parts = [f"{total}_read", f"{total}_write"]
-        if getattr(limits, total) and any(getattr(limits, part) for part in parts):
-            problem = f"cannot be together with {' and '.join(parts)}; give the one or the others"
-            problems[f"limits.{total}"] = f"{problem}, and 0 for those that are no more to be"
-    return problems

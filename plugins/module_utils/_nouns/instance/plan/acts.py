@@ -159,6 +159,13 @@ class DetachDisk:
 
 
 @dataclass(frozen=True)
+class LimitDisk:
+    """As the disk's `further` says."""
+
+    disk: Disk
+
+
+@dataclass(frozen=True)
 class Label:
     labels: Labels
 
@@ -206,6 +213,7 @@ Act = (
     | ReplugNic
     | AttachDisk
     | DetachDisk
+    | LimitDisk
     | Label
     | Move
     | Plug

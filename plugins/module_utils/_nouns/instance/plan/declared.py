@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from ...._model.claims import key_of_mac, keys_of_addresses
 from ...._model.ids import mac_of, uuid_of
@@ -15,6 +17,7 @@ from ...pool.kinds import root_mode, volume_format
 from ..cloud_init import digest_of
 from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
 from ..devices import nic as nic_device
+from ..devices.disk import TABLE as DISK
 from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
@@ -52,7 +55,9 @@ def model_of(
         label = VolumeLabel(name="root", pool=pool.name, size=_root_size(want.root, want, image, current, context))
         volumes.append(label)
         name = root_volume(want.name, instance_id, volume_format(pool.attributes["type"]))
-        disks.append(disk_of(pool, checked_name(name, pool), target="vda", serial="root"))
+        found_root = find_disk("root", current) if current is not None else None
+        disk = disk_of(pool, checked_name(name, pool), target="vda", serial="root")
+        disks.append(_with_rows(disk, found_root, want.root.further))
     elif current is not None:
         _keep_disks(current, disks, volumes, is_root=True)
     if want.volumes is not None:
@@ -147,6 +152,7 @@ def _add_volumes(
     for volume in wanted:
         pool = find_volume_pool(volume, context)
         target = targets[volume.name]
+        before = find_disk(volume.name, found.config) if found is not None else None
         volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit))
         if volume.unit is not None:
             _take_unit(volume.unit, pool, (instance_id, want.name), context)
@@ -155,10 +161,17 @@ def _add_volumes(
                 raise RefusedError(
                     f"its volumes {first} and {volume.name} are one unit of one target", "Leave one of them out."
                 )
-            disks.append(disk_of(pool, volume.unit, target=target, serial=volume.name))
+            disk = disk_of(pool, volume.unit, target=target, serial=volume.name)
+            disks.append(_with_rows(disk, before, volume.further))
             continue
         name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
-        disks.append(disk_of(pool, checked_name(name, pool), target=target, serial=volume.name))
+        disk = disk_of(pool, checked_name(name, pool), target=target, serial=volume.name)
+        disks.append(_with_rows(disk, before, volume.further))
+
+
+def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Disk:
+    """Return a disk with what it is beside its volume: as it was, where nothing is named."""
+    return replace(disk, further=merge_rows(before.further if before is not None else create_rows(DISK), named))
 
 
 def _nics_of(

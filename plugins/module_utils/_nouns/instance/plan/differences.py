@@ -11,6 +11,7 @@ from ...._model.plan import Change
 from ...._model.protection import changes_of
 from ..definition import Disk, DomainModel, Interface, Labels, VolumeLabel
 from ..devices import nic
+from ..devices.disk import TABLE as DISK
 from ..rows import differ_rows
 from .context import RefusedError
 from .references import find_disk, names_of_pools
@@ -53,11 +54,27 @@ def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
     same = names_of_pools(before) & names_of_pools(after) | (
         {"seed"} if before.labels.seed == after.labels.seed else set()
     )
-    return [
+    changes = [
         Change(f"disks.{disk.serial}", _show_disk(find_disk(disk.serial, before)), _show_disk(disk), "next_boot")
         for disk in after.disks
         if disk.serial in same and disk != find_disk(disk.serial, before)
     ]
+    return changes + [change for _, change in differ_disks(before, after)]
+
+
+def differ_disks(before: DomainModel, after: DomainModel) -> list[tuple[Disk, Change]]:
+    """Return how disks that are there differ in what they are beside their volumes, each with how it is to be."""
+    return [
+        (disk, change)
+        for disk in after.disks
+        if (old := find_disk(disk.serial, before)) is not None
+        for change in differ_rows(DISK, path_of(disk.serial), old.further, disk.further)
+    ]
+
+
+def path_of(serial: str) -> str:
+    """Return where a disk stands in what is declared."""
+    return "root" if serial == "root" else f"volumes.{serial}"
 
 
 def _show_disk(disk: Disk | None) -> str | None:
@@ -142,6 +159,7 @@ def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
     if find_disk("seed", live) != find_disk("seed", model):
         waiting.append(Change("cloud_init", "as at the last start", "as declared", "next_boot"))
     waiting += [change for change in _compare_interfaces(live, model) if change.when == "next_boot"]
+    waiting += [change for _, change in differ_disks(live, model) if change.when == "next_boot"]
     waiting += [
         Change(f"disks.{disk.serial}", _show_disk(old), _show_disk(disk), "next_boot")
         for disk in model.disks
@@ -160,6 +178,9 @@ def live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change])
     fields = {change.field for change in known}
     changes = [
         change for change in _compare_interfaces(live, model) if change.field not in fields and change.when == "live"
+    ]
+    changes += [
+        change for _, change in differ_disks(live, model) if change.field not in fields and change.when == "live"
     ]
     attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
     for serial in sorted(attached ^ wanted):

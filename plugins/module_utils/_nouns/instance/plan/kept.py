@@ -69,13 +69,15 @@ def as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
 
 
 def with_named_rows(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
-    """Return the model for a running guest, in which NICs are as they run, but for what the call names of them."""
-    runs = {one.mac: one.further for one in live.interfaces}
+    """Return the model for a running guest, in which NICs and disks are as they run, but for what the call names."""
     named = {nic.name: nic.further for nic in name_nics(want.nics or ())}
-    rows = {
-        one.mac: merge_rows(runs[one.mac], named.get(label.name, {}))
-        for label, one in named_nics(model)
-        if one.mac in runs
-    }
-    interfaces = tuple(replace(one, further=rows.get(one.mac, one.further)) for one in model.interfaces)
-    return replace(model, interfaces=interfaces)
+    names = {one.mac: label.name for label, one in named_nics(model)}
+    nics = {one.mac: merge_rows(one.further, named.get(names.get(one.mac), {})) for one in live.interfaces}
+    told = {volume.name: volume.further for volume in want.volumes or ()}
+    told |= {"root": want.root.further} if want.root is not None else {}
+    disks = {disk.serial: merge_rows(disk.further, told.get(disk.serial, {})) for disk in live.disks}
+    return replace(
+        model,
+        interfaces=tuple(replace(one, further=nics.get(one.mac, one.further)) for one in model.interfaces),
+        disks=tuple(replace(disk, further=disks.get(disk.serial, disk.further)) for disk in model.disks),
+    )

@@ -15,9 +15,9 @@ from ..devices import nic
 from ..rows import differ_rows
 from ..spec import Vm, options_of
 from ..walk import Walked
-from .acts import AttachDisk, AttachNic, DetachDisk, DetachNic, Label, ReplugNic, UpdateNic
+from .acts import AttachDisk, AttachNic, DetachDisk, DetachNic, Label, LimitDisk, ReplugNic, UpdateNic
 from .context import RefusedError
-from .differences import place_of
+from .differences import differ_disks, place_of
 from .state import Domain
 
 
@@ -57,6 +57,8 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     for serial, disk in wanted.items():
         if serial not in attached and serial not in ("root", "seed"):
             steps.append(step_of(AttachDisk(disk), f"attach volume {serial}"))
+    limited = {disk.serial: disk for disk, change in differ_disks(live, model) if change.when == "live"}
+    steps += [step_of(LimitDisk(disk), f"limit volume {serial}") for serial, disk in limited.items()]
     if live.labels != model.labels:
         steps.append(step_of(Label(model.labels), "write its labels"))
     return steps

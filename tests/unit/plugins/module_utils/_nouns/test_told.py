@@ -16,7 +16,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import 
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import nic
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import disk, nic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
@@ -61,7 +61,8 @@ def instances() -> Any:
     model = instance_model.Model.fresh()
     rows = {key: made(field, key) for key, field in nic.TABLE.items()}
     one = Nic(name="nic0", port_group="Production", addresses=("172.20.0.11/24",), further=rows)
-    root, further = Root(pool="local", size=1024), {kind.option: made(kind.field) for kind in KINDS}
+    disks = {key: made(field, key) for key, field in disk.TABLE.items()}
+    root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}
     model.converge(Vm(name="web", image="tiny", root=root, nics=(one,), tags=("front",), further=further))
     return model.have
 

@@ -1,0 +1,127 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a disk is, beside its volume (libvirt: Domain XML, hard drives).
+
+An instance has many: definition_disks.py tells them from one another, by their serials. Volumes that live on their own
+have the same limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...._fields.field import Field
+from ..places import Attribute, Text
+
+# QEMU limits no bandwidth beyond 10**15 bytes per second.
+_MAX_BANDWIDTH_MIB = 10**15 // 1024**2
+
+
+class Tuning:
+    """A limit, by libvirt's word, in units of so many of libvirt's; 0 is none."""
+
+    def __init__(self, word: str, unit: int = 1) -> None:
+        self.word, self.unit = word, unit
+        self.text = Text(f"iotune/{word}", "int")
+
+    def read(self, element: Any) -> Any:
+        number = self.text.read(element)
+        if not isinstance(number, int):
+            return number or 0
+        # What is no whole number of units was written by hand: told from every limit that can be wanted.
+        return number // self.unit if number % self.unit == 0 else f"{number / self.unit:g}"
+
+    def write(self, element: Any, value: Any) -> None:
+        self.text.write(element, value * self.unit if value else None)
+
+
+def _operations(word: str, what: str) -> Field:
+    text = f"{what} per second; V(0) for no limit."
+    return Field(kind="int", create=0, minimum=0, maximum=10**9, at=Tuning(word), effect="live", help=text)
+
+
+def _bandwidth(word: str, what: str) -> Field:
+    return Field(
+        kind="size",
+        create=0,
+        minimum=0,
+        maximum=_MAX_BANDWIDTH_MIB,
+        at=Tuning(word, 1024**2),
+        effect="live",
+        help=f"{what} per second, such as 100 MiB; V(0 MiB) for no limit.",
+    )
+
+
+LIMITS = {
+    "iops": _operations("total_iops_sec", "Operations"),
+    "iops_read": _operations("read_iops_sec", "Read operations"),
+    "iops_write": _operations("write_iops_sec", "Write operations"),
+    "bandwidth": _bandwidth("total_bytes_sec", "Bytes read and written"),
+    "bandwidth_read": _bandwidth("read_bytes_sec", "Bytes read"),
+    "bandwidth_write": _bandwidth("write_bytes_sec", "Bytes written"),
+}
+TABLE = {
+    "cache": Field(
+        kind="str",
+        choices=("none", "writeback", "writethrough", "directsync", "unsafe"),
+        create="none",
+        at=Attribute("driver", "cache"),
+        effect="next_boot",
+        help="The cache mode. V(unsafe) loses data when the node does.",
+    ),
+    "discard": Field(
+        kind="str",
+        choices=("unmap", "ignore"),
+        create="unmap",
+        at=Attribute("driver", "discard"),
+        effect="next_boot",
+        help="Whether blocks that the guest discards become free.",
+    ),
+    "io": Field(
+        kind="str",
+        choices=("threads", "native", "io_uring"),
+        at=Attribute("driver", "io"),
+        effect="next_boot",
+        help="How QEMU reads and writes. V(native) needs the cache modes V(none) or V(directsync). As QEMU chooses "
+        "unless given.",
+    ),
+    "detect_zeroes": Field(
+        kind="str",
+        choices=("off", "on", "unmap"),
+        create="off",
+        at=Attribute("driver", "detect_zeroes"),
+        effect="next_boot",
+        help="Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free what had it.",
+    ),
+    "limits": Field(kind="dict", table=LIMITS, help="Limits of its input and output."),
+}
+
+
+def tuning_of(limits: Mapping[str, Any]) -> dict[str, int]:
+    """Return limits in libvirt's words and units; 0 is no limit."""
+    places = {name: field.at for name, field in LIMITS.items()}
+    return {
+        place.word: limits[name] * place.unit
+        for name, place in places.items()
+        if isinstance(place, Tuning) and isinstance(limits.get(name), int)
+    }
+
+
+def find_mistakes(disk: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return pairs of a path and what is wrong there."""
+    mistakes = list(find_limit_mistakes(disk.get("limits") or {}).items())
+    if disk.get("io") == "native" and disk.get("cache") not in (None, "none", "directsync"):
+        mistakes.append(("io", f"native needs the cache modes none or directsync, and it is {disk['cache']}"))
+    return mistakes
+
+
+def find_limit_mistakes(limits: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with limits, by the option."""
+    problems = {}
+    for total in ("iops", "bandwidth"):
+        if limits.get(total) and any(limits.get(f"{total}_{part}") for part in ("read", "write")):
+            problem = f"cannot be together with {total}_read and {total}_write; give the one or the others"
+            problems[f"limits.{total}"] = f"{problem}, and 0 for those that are no more to be"
+    return problems
