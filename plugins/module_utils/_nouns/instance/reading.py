@@ -18,16 +18,17 @@ from ..._model.rows import Row
 from ..pool.blocks import read_blocks
 from .cloud_init import Seed, parse_seed
 from .definition import URI, parse_domain
-from .foreign import memory_of
+from .foreign import size_of_foreign
+from .placement import Size
 from .plan.state import Domain, Odd, VmHave
 from .spec import Vm, names_part_of_seed
 from .volume_making import read_names
 
 
 class Foreign(NamedTuple):
-    """A virtual machine that is not ours. memory is MiB, of the node's that it takes or would take."""
+    """A virtual machine that is not ours. size: what it takes of its node, or would take."""
 
-    memory: int
+    size: Size
     runs: bool
 
 
@@ -91,7 +92,7 @@ def read_node(
     for record in cloud.domains(node):
         domain = _domain_of(node, record, odd)
         if domain is None:
-            foreign[record.name] = Foreign(memory_of(record.live or record.config), record.live is not None)
+            foreign[record.name] = Foreign(size_of_foreign(record.live or record.config), record.live is not None)
         else:
             ours.append(domain)
     userspace: frozenset[str] = frozenset()

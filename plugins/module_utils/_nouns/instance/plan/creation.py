@@ -27,7 +27,8 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
     settled = row_attributes(state.row.id, model)
-    attributes = settled if power == "stopped" else settled | {"power": power}
+    # While it is not defined, only its row tells other runs what it will use.
+    attributes = settled if power == "stopped" else settled | {"power": power, "vcpus": model.vcpus}
     again, here = begin_again(row, model, state, context)
     made = volume_steps(want, model, here, context)
     filling = [step.data["volume"] for step in made if is_filled(step)]
@@ -67,5 +68,5 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         changes=tuple(changes),
         uses=uses_of(model, (node,), context),
         takes=takes_of(model, context),
-        room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity),
+        room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity, model.vcpus),
     )
