@@ -12,6 +12,7 @@ version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - A cluster is a set of nodes that share storage pools, networks and instances.
+  - How many virtual CPUs may run on its nodes is a rule of the cluster.
   - A node joins a cluster with a clustering key, which is signed, expires, and is shown once.
 extends_documentation_fragment:
   - pextra.cloud.common
@@ -41,6 +42,21 @@ options:
       - The datacenter it stands in, by name or identifier.
       - With a single one it need not be given.
     type: str
+  vcpus_per_thread: &vcpus_per_thread
+    description:
+      - How many virtual CPUs may run on a node for each of its threads.
+      - It may be a fraction, such as 1.5.
+      - 'What would take a node beyond this is refused: an instance that is made, started, grows or moves
+        there.'
+      - What runs already goes on.
+      - A new one gets V(4) unless it is given.
+    type: float
+  vcpus_per_thread_warn: &vcpus_per_thread_warn
+    description:
+      - How many virtual CPUs may run on a node for each of its threads without a warning.
+      - At most O(vcpus_per_thread).
+      - A new one gets V(3) unless it is given.
+    type: float
   state: &state
     description:
       - Whether it exists.
@@ -64,6 +80,8 @@ options:
       former_name: *former_name
       description: *description
       datacenter: *datacenter
+      vcpus_per_thread: *vcpus_per_thread
+      vcpus_per_thread_warn: *vcpus_per_thread_warn
       state: *state
   # End of the options of one resource
   issue_key:
@@ -94,6 +112,12 @@ EXAMPLES = r"""
     key_lifetime: 30
   register: cluster
   no_log: true
+
+- name: Run at most two virtual CPUs for each thread of a node, and warn above one and a half
+  pextra.cloud.pextra_cluster:
+    name: mtl-1
+    vcpus_per_thread: 2
+    vcpus_per_thread_warn: 1.5
 
 - name: Give it another name
   pextra.cloud.pextra_cluster:
@@ -204,6 +228,14 @@ cluster:
       description: The datacenter that it stands in.
       type: str
       sample: Montreal
+    vcpus_per_thread:
+      description: How many virtual CPUs may run on a node for each of its threads.
+      type: float
+      sample: 4.0
+    vcpus_per_thread_warn:
+      description: How many may run there without a warning.
+      type: float
+      sample: 3.0
     nodes:
       description: Its nodes.
       type: list

@@ -49,6 +49,14 @@ clusters:
       description: The datacenter that it stands in.
       type: str
       sample: Montreal
+    vcpus_per_thread:
+      description: How many virtual CPUs may run on a node for each of its threads.
+      type: float
+      sample: 4.0
+    vcpus_per_thread_warn:
+      description: How many may run there without a warning.
+      type: float
+      sample: 3.0
     nodes:
       description: Its nodes.
       type: list

@@ -13,7 +13,10 @@ author: The pextra.cloud founders (@pextra)
 description:
   - An instance is a virtual machine on one of the nodes of a cluster.
   - A new instance is placed on the node with most free memory that has its storage pools and port groups,
-    unless it names its node.
+    and room for its virtual CPUs, unless it names its node.
+  - What is made, started, grows or moves to run there is refused where the node has no room for its memory, or
+    where more virtual CPUs would run than the O(pextra.cloud.pextra_cluster#module:vcpus_per_thread) of its cluster
+    allows. What runs already and does not grow is never refused.
   - Changes are made while it runs where that is possible (NICs, further volumes, sizes, description, tags).
   - Memory, CPUs and cloud-init take effect at the next start, which O(allow_restart) allows now.
     Until then they are reported in RV(pending).

@@ -9,6 +9,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import libvirt
@@ -266,6 +267,39 @@ def test_foreign_machines_are_not_touched(converge: Module, module: Module, smal
     assert raw(small_cloud, "node1").XMLDesc() == before
 
 
+def let_run(cloud: Cloud, ratio: float) -> None:
+    """Set how many virtual CPUs the cluster allows for each thread."""
+    (row,) = cloud.registry.rows("cluster")
+    ratios = {"vcpus_per_thread": ratio, "vcpus_per_thread_warn": 1.0}
+    cloud.registry.put([replace(row, attributes={**row.attributes, **ratios})])
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_node_runs_so_many_virtual_cpus_for_each_thread(
+    module: Module, converge: Module, small_cloud: Cloud, check: bool
+) -> None:
+    """It has 4 threads. Those of a machine that is not ours count while it runs."""
+    theirs = "<domain type='test'><name>{}</name><memory>1024</memory><vcpu>{}</vcpu><os><type>hvm</type></os></domain>"
+    connection = small_cloud.hypervisor("node1")._connection
+    connection.defineXML(theirs.format("off", 16))
+    connection.createXML(theirs.format("on", 11))
+    converge(**WEB, vcpus=4, power="stopped")
+    before = raw(small_cloud, "node1").XMLDesc()
+    let_run(small_cloud, 3.5)
+    refused = module(name="web", power="running", _ansible_check_mode=check)
+    assert refused["failed"]
+    assert "node1 has no room for it: it has 11 virtual CPUs in use of the 14 for its 4 threads" in refused["msg"]
+    assert "(vcpus_per_thread is 3.5), 4 more needed" in refused["msg"]
+    assert "raise vcpus_per_thread of cluster mtl-1" in refused["msg"]
+    assert raw(small_cloud, "node1").XMLDesc() == before
+    let_run(small_cloud, 3.75)
+    result = module(name="web", power="running", _ansible_check_mode=check)
+    assert result["changed"]
+    (warning,) = result["warnings"]
+    assert "node1: 15 virtual CPUs are to run on its 4 threads, more than 1 for each" in str(warning)
+    assert bool(raw(small_cloud, "node1").isActive()) is not check
+
+
 def test_the_others_are_finished(module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """One volume cannot be made."""
     vms = [numbered(n) | {"node": f"node{n % 2 + 1}"} for n in range(4)]
@@ -417,6 +451,18 @@ def test_an_instance_that_was_renamed_by_hand_is_said(module: Module, converge: 
     assert "it is registered as web" in result["msg"]
     assert "virsh domrename other web" in result["msg"]
     assert raw(small_cloud, "node1", "other").XMLDesc() == xml.replace("<name>web</name>", "<name>other</name>")
+
+
+def test_an_instance_that_was_renamed_by_hand_takes_its_room(
+    module: Module, converge: Module, small_cloud: Cloud
+) -> None:
+    converge(**WEB, power="stopped", vcpus=4)
+    xml = raw(small_cloud, "node1").XMLDesc()
+    raw(small_cloud, "node1").undefine()
+    connection = small_cloud.hypervisor("node1")._connection
+    connection.defineXML(xml.replace("<name>web</name>", "<name>other</name>")).create()
+    let_run(small_cloud, 1.0)
+    assert "it has 4 virtual CPUs in use of the 4 for its 4 threads" in module(**numbered(1))["msg"]
 
 
 def test_a_domain_that_cannot_be_understood_stands_in_nobodys_way(

@@ -39,7 +39,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
     edit_domain,
     render_domain,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import Capacity
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import NOTHING, Capacity, Size
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import (
     Consent,
@@ -161,6 +161,8 @@ class Node:
     pools: dict[str, dict[str, Volume]] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
+    # What those that are not ours use.
+    foreign_size: Size = NOTHING
     userspace: set[str] = field(default_factory=set)
 
 
@@ -176,6 +178,7 @@ class Model:
     down: dict[str, Problem] = field(default_factory=dict)
     made: int = 0
     seeds: dict[str, Seed] = field(default_factory=dict)
+    cluster: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Model:
@@ -204,22 +207,22 @@ class Model:
             if row.name in self.down:
                 continue
             node = self.nodes[row.name]
-            capacity = Capacity(node.memory)
+            capacity = Capacity(node.memory, threads=node.threads)
+            capacity.take(node.foreign_size, runs=True)
             for uuid, guest in node.guests.items():
                 config = guest.config
-                domains.setdefault(uuid, []).append(
-                    Domain(
-                        row.name,
-                        config,
-                        guest.live,
-                        guest.power,
-                        guest.autostart,
-                        guest.persistent,
-                        guest.xml,
-                        guest.live_xml,
-                    )
+                domain = Domain(
+                    row.name,
+                    config,
+                    guest.live,
+                    guest.power,
+                    guest.autostart,
+                    guest.persistent,
+                    guest.xml,
+                    guest.live_xml,
                 )
-                capacity.take(config.memory, runs=guest.power != "stopped")
+                domains.setdefault(uuid, []).append(domain)
+                capacity.take(domain.size, runs=domain.runs)
                 if config.labels.anti_affinity:
                     capacity.groups.add(config.labels.anti_affinity)
             volumes = {pool: frozenset(names) for pool, names in node.pools.items()}
@@ -236,13 +239,12 @@ class Model:
                 volumes,
                 sizes,
                 frozenset(node.userspace),
-                node.threads,
                 node.architecture,
             )
         foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
         hierarchy = Hierarchy(
             organizations=(ROOT_ORGANIZATION, OTHER_ORGANIZATION),
-            clusters=(CLUSTER,),
+            clusters=(replace(CLUSTER, attributes=self.cluster),),
             members=(*self.members, *self.rows.values()),
         )
         return VmHave(hierarchy, states, domains, foreign, dict(self.down), self.seeds)

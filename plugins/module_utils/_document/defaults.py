@@ -18,7 +18,7 @@ from .._model.ids import is_id
 from .._model.mistake import Mistake
 from .._model.nouns import IN_CLUSTER
 from .._model.source import is_url
-from .._nouns.cluster.spec import Cluster
+from .._nouns.cluster.spec import Cluster, find_mistakes_within
 from .._nouns.datacenter.spec import Datacenter
 from .._nouns.image.spec import Image
 from .._nouns.instance.spec import Vm
@@ -80,6 +80,7 @@ def complete_clusters(
             spec = replace(spec, datacenter=spec.datacenter or index.single_datacenter)
             path = f"{element.path}.datacenter"
             mistakes += index.find_mistakes("datacenter", spec.datacenter, path)
+            mistakes += find_mistakes_within(spec, element.path)
             if (
                 spec.datacenter is None
                 and "datacenter" not in index.unreadable

@@ -72,8 +72,8 @@ class Field:
     default: Any = None
     create: Any = None
     choices: tuple[str, ...] | None = None
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     element: Field | None = None
     table: Mapping[str, Field] | None = None
     unique: bool = False
@@ -228,11 +228,11 @@ def describe_allowed(field: Field) -> str:
         return f"one of {', '.join(field.choices)}"
     words = _WORDS[field.kind]
     if field.kind == "size" and field.minimum is not None and field.maximum is not None:
-        return f"{words}, from {show_size(field.minimum)} to {show_size(field.maximum)}"
+        return f"{words}, from {show_size(int(field.minimum))} to {show_size(int(field.maximum))}"
     if field.minimum is not None and field.maximum is not None:
         return f"{words} from {field.minimum} to {field.maximum}"
     if field.minimum is not None:
-        least = show_size(field.minimum) if field.kind == "size" else field.minimum
+        least = show_size(int(field.minimum)) if field.kind == "size" else field.minimum
         return f"{words}, at least {least}"
     return words
 
@@ -244,6 +244,8 @@ def show_made(field: Field) -> str | None:
         return None
     if field.kind == "size":
         return show_size(int(value))
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value).lower() if field.kind == "bool" else str(value)
 
 

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 class Room(NamedTuple):
     """Room on a node, by its identifier. memory is MiB; runs tells whether it is used, or only promised; group is the
-    anti-affinity group of which the node then holds one.
+    anti-affinity group of which the node then holds one; vcpus counts virtual CPUs.
     """
 
     node: str
     memory: int
     runs: bool
     group: str | None = None
+    vcpus: int = 0
 
 
 class Claim(NamedTuple):

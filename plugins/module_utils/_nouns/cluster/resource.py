@@ -20,7 +20,7 @@ from ..._model.rows import name_of
 from ..hierarchy.plan import Hierarchy, plan_clusters
 from ..hierarchy.reading import apply_to_registry, read_hierarchy
 from .clustering_key import issue_key
-from .spec import FIELDS, Cluster
+from .spec import FIELDS, Cluster, find_mistakes_within, ratios_of
 
 
 class ClusterResource:
@@ -32,7 +32,8 @@ class ClusterResource:
         self._issued: dict[str, str] = {}
 
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Cluster | None, list[Mistake]]:
-        return parse_spec(FIELDS, Cluster, raw, path)
+        cluster, mistakes = parse_spec(FIELDS, Cluster, raw, path)
+        return cluster, mistakes + (find_mistakes_within(cluster, path) if cluster is not None else [])
 
     def read(self, cloud: Cloud, wants: Sequence[Cluster], options: Options) -> Hierarchy:
         return read_hierarchy(cloud)
@@ -71,11 +72,14 @@ class ClusterResource:
         for row in have.clusters:
             if wants and row.name not in names:
                 continue
+            ratios = ratios_of(row.attributes)
             item = {
                 "id": row.id,
                 "name": row.name,
                 "description": row.attributes.get("description"),
                 "datacenter": name_of(row.attributes["datacenter"], have.datacenters),
+                "vcpus_per_thread": ratios.vcpus_per_thread,
+                "vcpus_per_thread_warn": ratios.vcpus_per_thread_warn,
                 "nodes": [member.name for member in have.members if member.kind == "node" and member.scope == row.id],
             }
             if row.name in self._issued:

@@ -92,6 +92,9 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
 
 def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[], str]) -> Plan:
     """secret makes the secret that signs a new cluster's clustering keys."""
+    # Every module imports this one, and the tables of clusters are needed for clusters alone.
+    from ..cluster.spec import complete_cluster, find_mistakes_within, ratios_of
+
     draft = Draft()
     for want in wants:
         row = _find_own(want, have.clusters)
@@ -105,7 +108,17 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
             what = f"there is no datacenter {want.datacenter}" if want.datacenter else "it must name its datacenter"
             draft.refuse(what, resource=f"cluster {want.name}")
             continue
-        attributes = {"description": want.description, "datacenter": datacenter.id}
+        known = row.attributes if row is not None else {}
+        complete = complete_cluster(want, known)
+        mistakes = find_mistakes_within(complete, "")
+        if mistakes:
+            draft.refuse(f"{mistakes[0].path}: {mistakes[0].problem}", resource=f"cluster {want.name}")
+            continue
+        attributes: dict[str, Any] = {"description": want.description, "datacenter": datacenter.id}
+        # One that an older version registered says none, and has those of a new one.
+        before = ratios_of(known)._asdict() if row is not None else {}
+        ratios = ratios_of(vars(complete))._asdict()
+        attributes |= {key: value for key, value in ratios.items() if value != before.get(key)}
         if row is None or not row.attributes.get("secret"):
             attributes["secret"] = secret()
         draft.works.append(_put("cluster", want.name, row, attributes, {"datacenter": datacenter.name}))

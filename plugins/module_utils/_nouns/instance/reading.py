@@ -20,7 +20,8 @@ from ..pool.blocks import read_blocks
 from .abilities import parse_abilities
 from .cloud_init import Seed, parse_seed
 from .definition import URI, parse_domain
-from .foreign import memory_of
+from .foreign import size_of_foreign
+from .placement import Size
 from .plan.state import Domain, Odd, VmHave
 from .spec import Vm, names_part_of_seed, options_of
 from .volume_making import read_names
@@ -42,7 +43,7 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     def read(node: str) -> frozenset[str] | None:
         state = have.nodes[node]
         found = cloud.hypervisor(node).capabilities(state.virt_type)
-        return parse_abilities(*found, state.threads or 0) if found is not None else None
+        return parse_abilities(*found, state.capacity.threads or 0) if found is not None else None
 
     found = cloud.on_each(have.nodes, read)
     nodes = {name: replace(state, abilities=found.get(name)) for name, state in have.nodes.items()}
@@ -50,9 +51,9 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
 
 
 class Foreign(NamedTuple):
-    """A virtual machine that is not ours. memory is MiB, of the node's that it takes or would take."""
+    """A virtual machine that is not ours. size: what it takes of its node, or would take."""
 
-    memory: int
+    size: Size
     runs: bool
 
 
@@ -117,7 +118,7 @@ def read_node(
     for record in cloud.domains(node):
         domain = _domain_of(node, record, odd)
         if domain is None:
-            foreign[record.name] = Foreign(memory_of(record.live or record.config), record.live is not None)
+            foreign[record.name] = Foreign(size_of_foreign(record.live or record.config), record.live is not None)
         else:
             ours.append(domain)
     userspace: frozenset[str] = frozenset()

@@ -61,15 +61,15 @@ class VmResource:
         domains: dict[str, list[Domain]] = {}
         foreign: dict[str, frozenset[str]] = {}
         for name, (host, networks, volumes, sizes, ours, others, userspace) in read.items():
-            capacity = Capacity(host.memory, cloud.nodes[name].reserved_of(host.memory))
+            capacity = Capacity(host.memory, cloud.nodes[name].reserved_of(host.memory), threads=host.cores)
             for other in others.values():
-                capacity.take(other.memory, runs=other.runs)
+                capacity.take(other.size, runs=other.runs)
             renamed = {domain.config.name for domain in ours if not has_its_name(domain, named, odd)}
             for domain in ours:
+                capacity.take(domain.size, runs=domain.runs)
                 if domain.config.name in renamed:
                     continue
                 domains.setdefault(domain.config.uuid, []).append(domain)
-                capacity.take(domain.config.memory, runs=domain.power != "stopped")
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
             foreign[name] = frozenset(others) | renamed
@@ -81,7 +81,6 @@ class VmResource:
                 volumes,
                 sizes,
                 userspace,
-                host.cores,
                 host.architecture,
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
@@ -100,7 +99,7 @@ class VmResource:
         if options["stop_timeout_s"] is not None:
             consent = replace(consent, stop_timeout_s=int(options["stop_timeout_s"]))
         plan = plan_vms(wants, have, consent)
-        return replace(plan, warnings=have.warnings)
+        return replace(plan, warnings=(*have.warnings, *plan.warnings))
 
     def reserve(self, cloud: Cloud, plan: Plan) -> None:
         """Register all new instances, with their nodes, before one is made: a killed run's choices stand."""

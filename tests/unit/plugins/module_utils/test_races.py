@@ -27,6 +27,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import St
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.reading import read_hierarchy
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.copies import record_copy
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import Size
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import VmHave
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
@@ -151,7 +152,7 @@ def fill(registry: Registry, model: Model) -> None:
 
 
 def vm(name: str, **more: Any) -> Vm:
-    return Vm(name=name, vcpus=1, memory=more.pop("memory", 256), **more)
+    return Vm(name=name, vcpus=more.pop("vcpus", 1), memory=more.pop("memory", 256), **more)
 
 
 def nic(mac: str) -> Nic:
@@ -164,10 +165,40 @@ def one_node(model: Model) -> None:
         model.nodes[node].networks.clear()
 
 
-def memory_fits(model: Model) -> None:
+def crowded(model: Model) -> None:
+    """Room for three virtual CPUs and 1000 MiB on the first node, and on no other."""
+    for name, node in model.nodes.items():
+        node.threads = 4
+        node.foreign_size = Size(node.memory - 1000, 13) if name == "node1" else Size(node.memory, 16)
+
+
+def both_are_off(model: Model) -> None:
+    model.converge(*(vm(name, vcpus=2, root=ROOT, node="node1", power="stopped") for name in ("web-1", "web-2")))
+    crowded(model)
+
+
+def both_run(model: Model) -> None:
+    model.converge(*(vm(name, root=ROOT, node="node1", power="running") for name in ("web-1", "web-2")))
+    crowded(model)
+    node = model.nodes["node1"]
+    node.foreign_size = Size(node.memory - 1000, 12)
+
+
+def one_runs_elsewhere(model: Model) -> None:
+    model.converge(
+        vm("web-1", vcpus=2, root=ROOT, node="node2", power="running"),
+        vm("web-2", vcpus=2, root=ROOT, node="node1", power="stopped"),
+    )
+    crowded(model)
+    model.nodes["node2"].foreign_size = Size(0, 14)
+
+
+def room_suffices(model: Model) -> None:
     for node in model.nodes.values():
-        running = [guest for guest in node.guests.values() if guest.power != "stopped"]
-        assert sum(guest.config.memory for guest in running) <= node.memory
+        running = [guest.config for guest in node.guests.values() if guest.power != "stopped"]
+        assert sum(config.memory for config in running) + node.foreign_size.memory <= node.memory
+        if node.threads is not None:
+            assert sum(config.vcpus for config in running) + node.foreign_size.vcpus <= 4 * node.threads
 
 
 def no_group_twice(model: Model) -> None:
@@ -211,16 +242,59 @@ SCENARIOS: dict[str, tuple[Callable[[Model], object], Vm, Vm, Callable[[Model], 
         one_node,
         vm("web-1", memory=5000, nics=NIC, root=ROOT),
         vm("web-2", memory=5000, nics=(nic("52:54:00:00:00:03"),), root=ROOT),
-        memory_fits,
+        room_suffices,
         1,
     ),
     "memory of the node that both name": (
         lambda _: None,
         vm("web-1", memory=5000, root=ROOT, node="node1"),
         vm("web-2", memory=5000, root=ROOT, node="node1"),
-        memory_fits,
+        room_suffices,
         1,
     ),
+    "virtual CPUs": (
+        crowded,
+        vm("web-1", vcpus=2, root=ROOT),
+        vm("web-2", vcpus=2, root=ROOT),
+        room_suffices,
+        1,
+    ),
+    "virtual CPUs of the node that both name": (
+        crowded,
+        vm("web-1", vcpus=2, root=ROOT, node="node1"),
+        vm("web-2", vcpus=2, root=ROOT, node="node1"),
+        room_suffices,
+        1,
+    ),
+    "virtual CPUs, to be started": (
+        both_are_off,
+        Vm(name="web-1", power="running"),
+        Vm(name="web-2", power="running"),
+        room_suffices,
+        1,
+    ),
+    "virtual CPUs, to grow": (
+        both_run,
+        Vm(name="web-1", vcpus=3),
+        Vm(name="web-2", vcpus=3),
+        room_suffices,
+        1,
+    ),
+    "virtual CPUs, to move and to be started": (
+        one_runs_elsewhere,
+        Vm(name="web-1", node="node1"),
+        Vm(name="web-2", power="running"),
+        room_suffices,
+        1,
+    ),
+    "memory, to be started": (
+        both_are_off,
+        Vm(name="web-1", power="running", vcpus=1, memory=600),
+        Vm(name="web-2", power="running", vcpus=1, memory=600),
+        room_suffices,
+        1,
+    ),
+    "memory, to grow": (both_run, Vm(name="web-1", memory=600), Vm(name="web-2", memory=600), room_suffices, 1),
     "anti-affinity": (
         lambda _: None,
         vm("web-1", anti_affinity="web", root=ROOT),

@@ -11,6 +11,7 @@ from ...._model.plan import Change, Step, Work, step_of
 from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ..definition import DomainModel
+from ..placement import NOTHING
 from ..spec import Vm
 from ..walk import Walked
 from .acts import Autostart, Define, Plug
@@ -25,8 +26,9 @@ from .placement import require_suitable, unsuitable_changes, unsuitable_image
 from .power import power_steps, stop_steps
 from .references import find_pinned, names_of_pools
 from .registered import register_step, row_attributes, settle_step
+from .room import require_room
 from .seed import needs_seed, seed_step, stale_seeds
-from .state import Domain
+from .state import Domain, size_of
 from .volumes import growth_steps, replace_root, require_volumes, volume_steps
 
 
@@ -40,18 +42,23 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     if replaced and (is_protected(row) or current.config.labels.protected):
         what = f"beginning again from image {model.labels.image} would destroy its root volume"
         raise RefusedError(*explain(what))
-    target = target_of_move(want, current, model, context)
+    power = _plan_power(want, row, current, model, context, replaced, walked)
+    size = size_of(model)
+    if power.keeps_running and current.live is not None:
+        size = size.or_more(size_of(current.live))
+    needed = size if power.wanted != "stopped" else NOTHING
+    target = target_of_move(want, current, model, needed, context)
     here = context.have.nodes[current.node]
     require_volumes(current, here, context, but_root=replaced)
     if target is None:
         lacking = unsuitable_changes(want, current, model, here, replaced)
         lacking += unsuitable_image(want, here, context) if replaced else []
         require_suitable(lacking, current.node)
+        require_room(current.node, current.size if current.runs else NOTHING, needed, context)
     elif replaced:
         raise RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
 
-    power = _plan_power(want, row, current, model, context, replaced, walked)
-    count_as(model, current, target or current.node, power.wanted, context)
+    count_as(model, current, target or current.node, size, runs=power.wanted != "stopped", context=context)
     settled = row_attributes(context.have.nodes[target or current.node].row.id, model)
     attributes = settled | ({"power": power.wanted} if want.power is None and power.steps else {})
     if target is not None:
@@ -113,7 +120,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         work,
         uses=uses_of(model, (current.node, *([target] if target else [])), context),
         takes=takes_of(model, context),
-        room=room_of(model, current, power.wanted, context.have.nodes[target or current.node]),
+        room=room_of(model, size, current, power.wanted, context.have.nodes[target or current.node]),
     )
 
 

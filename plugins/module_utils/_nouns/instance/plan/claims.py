@@ -9,14 +9,15 @@ from collections.abc import Sequence
 
 from ...._model.claims import Room
 from ..definition import DomainModel
+from ..placement import Size
 from .context import Context, keys_of_nics, unit_of
 from .state import Domain, NodeState
 
 
-def room_of(model: DomainModel, current: Domain, power: str, there: NodeState) -> Room:
+def room_of(model: DomainModel, size: Size, current: Domain, power: str, there: NodeState) -> Room:
     """Return the room that it takes where it is to be. Until it has restarted it has what it had."""
-    runs = power != "stopped" or current.power != "stopped"
-    return Room(there.row.id, max(model.memory, current.config.memory), runs, model.labels.anti_affinity)
+    memory, vcpus = size.or_more(current.size)
+    return Room(there.row.id, memory, power != "stopped" or current.runs, model.labels.anti_affinity, vcpus)
 
 
 def uses_of(model: DomainModel, nodes: Sequence[str], context: Context) -> tuple[str, ...]:

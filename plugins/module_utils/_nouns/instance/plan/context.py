@@ -13,9 +13,10 @@ from ...._model.claims import Claim, key_of_mac, key_of_unit, keys_of_addresses
 from ...._model.errors import Problem
 from ...._model.ids import uuid_of
 from ...._model.rows import Row
+from ...cluster.spec import ratios_of
 from ...pool.source import target_of
 from ..definition import DomainModel
-from ..placement import Capacity
+from ..placement import NOTHING, Capacity, Size
 from .state import Consent, Domain, VmHave, named_nics
 
 
@@ -60,6 +61,8 @@ class Context:
     def of(cls, cluster: Row, have: VmHave, consent: Consent, planned: frozenset[str]) -> Context:
         """planned are the names of the instances of the call."""
         context = cls(cluster, have, consent, {name: copy.deepcopy(node.capacity) for name, node in have.nodes.items()})
+        for capacity in context.capacities.values():
+            capacity.per_thread, capacity.per_thread_warn = ratios_of(cluster.attributes)
         for kind, table in (
             ("pool", context.pools),
             ("port_group", context.port_groups),
@@ -103,16 +106,16 @@ class Context:
         if room is None or node not in self.capacities:
             return
         row = self.instances.get(claim.resource)
-        seen = [domain for domain in self.have.domains.get(uuid_of(claim.resource), ()) if domain.node == node]
-        if seen:
-            memory, runs = max(domain.config.memory for domain in seen), any(one.power != "stopped" for one in seen)
+        domains = self.have.domains.get(uuid_of(claim.resource), ())
+        seen = next((domain for domain in domains if domain.node == node), None)
+        size, runs = NOTHING, False
+        if seen is not None:
+            size, runs = seen.size, seen.runs
         elif (
             row is not None and row.name not in self.by_name and self.nodes.get(row.attributes.get("node", "")) == node
         ):
-            memory, runs = row.attributes.get("memory", 0), row.attributes.get("power") not in (None, "stopped")
-        else:
-            memory, runs = 0, False
-        self.capacities[node].add(room, memory if runs else 0, memory)
+            size, runs = registered_size(row), is_to_run(row)
+        self.capacities[node].add(room, size if runs else NOTHING, size)
 
     def reserve(self, row: Row, sign: int) -> None:
         """Count (1), or no more (-1), an instance that has its node and is not defined there yet, or not any more."""
@@ -120,9 +123,19 @@ class Context:
         if node not in self.capacities or row.name in self.by_name:
             return
         capacity, group = self.capacities[node], row.attributes.get("anti_affinity")
-        capacity.take(sign * row.attributes.get("memory", 0), runs=row.attributes.get("power") not in (None, "stopped"))
+        (capacity.take if sign > 0 else capacity.give_back)(registered_size(row), runs=is_to_run(row))
         if group is not None:
             (capacity.groups.add if sign > 0 else capacity.groups.discard)(group)
+
+
+def registered_size(row: Row) -> Size:
+    """Return what an instance takes that is registered and not defined. Virtual CPUs stand there while it is made."""
+    return Size(row.attributes.get("memory", 0), row.attributes.get("vcpus", 0))
+
+
+def is_to_run(row: Row) -> bool:
+    """Tell whether a run is about to start the instance, or was when it was killed."""
+    return row.attributes.get("power") not in (None, "stopped")
 
 
 def node_name(reference: str | None, context: Context) -> str | None:

@@ -30,7 +30,8 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
     settled = row_attributes(state.row.id, model)
     # It is protected once it is complete: what cannot be made has to be removable.
     begun = settled if is_protected(row) else {key: value for key, value in settled.items() if key != "protected"}
-    attributes = begun if power == "stopped" else begun | {"power": power}
+    # While it is not defined, only its row tells other runs what it will use.
+    attributes = begun if power == "stopped" else begun | {"power": power, "vcpus": model.vcpus}
     again, here = begin_again(row, model, state, context)
     made = volume_steps(want, model, here, context)
     filling = [step.data["volume"] for step in made if is_filled(step)]
@@ -72,5 +73,5 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         changes=tuple(changes),
         uses=uses_of(model, (node,), context),
         takes=takes_of(model, context),
-        room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity),
+        room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity, model.vcpus),
     )

@@ -11,16 +11,18 @@ from ...pool.kinds import volume_place
 from ...volume.attached import parse_attachments
 from ..definition import Disk, DomainModel
 from ..definition_writing import convert_domain
+from ..placement import NOTHING, Size
 from ..spec import Vm
 from .acts import Move
 from .context import Context, FailedError, RefusedError
 from .placement import find_obstacles
 from .references import find_pinned, find_pool, pools_of
+from .room import find_lacks, remedy_for
 from .state import Domain
 
 
-def target_of_move(want: Vm, current: Domain, model: DomainModel, context: Context) -> str | None:
-    """Return the node that the instance must move to, or None. Refuses what cannot move."""
+def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, context: Context) -> str | None:
+    """Return the node that the instance must move to, or None. Refuses what cannot move. needed: what it will use."""
     if want.node is None:
         return None
     target = find_pinned(want.node, context)
@@ -43,16 +45,15 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, context: Conte
     if here.virt_type != there.virt_type and current.power != "stopped":
         problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
     capacity = context.capacities[target]
-    runs = (want.power or current.power) != "stopped"
-    if runs and capacity.free < model.memory:
-        problems.append(f"{target} has {capacity.free} MiB of memory free, {model.memory} needed")
+    lacks = find_lacks(capacity, NOTHING, needed)
+    problems += [f"{target} has {lack.what}" for lack in lacks]
     if model.labels.anti_affinity in capacity.groups:
         problems.append(f"{target} holds another instance of anti-affinity {model.labels.anti_affinity}")
     if problems:
-        raise RefusedError(
-            f"it cannot move from {current.node} to {target}: {'; '.join(problems)}",
-            f"Set node: {current.node}, or mend what stands in the way.",
-        )
+        remedy = f"Set node: {current.node}, or mend what stands in the way."
+        if len(problems) == len(lacks):
+            remedy = remedy_for(lacks, context)
+        raise RefusedError(f"it cannot move from {current.node} to {target}: {'; '.join(problems)}", remedy)
     return target
 
 
@@ -90,11 +91,11 @@ def _pool_of(disk: Disk, context: Context) -> Row | None:
     )
 
 
-def count_as(model: DomainModel, current: Domain, node: str, power: str, context: Context) -> None:
+def count_as(model: DomainModel, current: Domain, node: str, size: Size, *, runs: bool, context: Context) -> None:
     """Count an instance as it will be, instead of as it is."""
     before, after = context.capacities[current.node], context.capacities[node]
-    before.take(-current.config.memory, runs=current.power != "stopped")
-    after.take(model.memory, runs=power != "stopped")
+    before.give_back(current.size, runs=current.runs)
+    after.take(size, runs=runs)
     if node != current.node and current.config.labels.anti_affinity is not None:
         before.groups.discard(current.config.labels.anti_affinity)
     if model.labels.anti_affinity is not None:

@@ -13,10 +13,10 @@ from ...._model.rows import Row
 from ...image.plan.state import site_key
 from ..abilities import find_lacking, needs_of
 from ..definition import DomainModel
-from ..placement import choose_node
+from ..placement import NOTHING, Size, choose_node
 from ..spec import Vm
 from ..walk import list_needs
-from .context import Context, FailedError, RefusedError, node_name
+from .context import Context, FailedError, RefusedError, is_to_run, node_name, registered_size
 from .references import (
     copy_of,
     find_image,
@@ -28,38 +28,44 @@ from .references import (
     networks_of,
     pools_of,
 )
+from .room import find_lacks, remedy_for, require_room
 from .state import Domain, NodeState
 
 
 def choose_home(want: Vm, row: Row | None, context: Context) -> str:
     """Return the node for an instance that is defined nowhere. A killed run's choice stands."""
     home = chosen = node_name(row.attributes.get("node"), context) if row else None
-    if row is not None:
-        context.reserve(row, -1)
+    size = Size(want.memory or 0, want.vcpus or 0)
+    needed = size if want.power != "stopped" else NOTHING
     if want.node is not None:
         chosen = find_pinned(want.node, context)
+    if chosen is not None and chosen in context.have.down:
+        raise FailedError(context.have.down[chosen])
+    if row is not None and chosen is not None and chosen == home:
+        # What a killed run was about to start has its room.
+        require_room(home, registered_size(row) if is_to_run(row) else NOTHING, needed, context)
+    if row is not None:
+        context.reserve(row, -1)
     if chosen is not None:
-        if chosen in context.have.down:
-            raise FailedError(context.have.down[chosen])
         if chosen != home:
             problems = _held_back(want, row, home, context)
             if want.anti_affinity in context.capacities[chosen].groups:
                 problems.append(f"it holds another instance of anti-affinity {want.anti_affinity}")
-            if want.power != "stopped" and context.capacities[chosen].free < (want.memory or 0):
-                problems.append(f"it has {context.capacities[chosen].free} MiB of memory free, {want.memory} needed")
+            lacks = find_lacks(context.capacities[chosen], NOTHING, needed)
+            problems += [f"it has {lack.what}" for lack in lacks]
             if problems:
-                raise RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}")
+                remedy = remedy_for(lacks, context) if lacks else ""
+                raise RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}", remedy)
         require_suitable(find_obstacles(want, chosen, context), chosen)
         node = chosen
     else:
         reasons, candidates = _find_candidates(want, context)
-        needed = (want.memory or 0) if want.power != "stopped" else 0
-        found = choose_node(candidates, context.capacities, memory=needed, anti_affinity=want.anti_affinity or None)
+        found = choose_node(candidates, context.capacities, size=needed, anti_affinity=want.anti_affinity or None)
         if found is None:
-            raise RefusedError(_why_nowhere(want, reasons, context))
+            raise RefusedError(*_why_nowhere(want, needed, reasons, context))
         node = found
     capacity = context.capacities[node]
-    capacity.take(want.memory or 0, runs=want.power != "stopped")
+    capacity.take(size, runs=want.power != "stopped")
     if want.anti_affinity:
         capacity.groups.add(want.anti_affinity)
     return node
@@ -95,18 +101,30 @@ def _held_back(want: Vm, row: Row | None, home: str | None, context: Context) ->
     ]
 
 
-def _why_nowhere(want: Vm, reasons: Mapping[str, Sequence[str]], context: Context) -> str:
+def _why_nowhere(want: Vm, needed: Size, reasons: Mapping[str, Sequence[str]], context: Context) -> tuple[str, str]:
+    """Return why no node can take it, and what to do."""
     parts = []
+    lacking = []
     for name, problems in sorted(reasons.items()):
-        capacity = context.capacities[name]
+        lacks = find_lacks(context.capacities[name], NOTHING, needed)
         if problems:
             parts.append(f"{name}: {'; '.join(problems)}")
-        elif capacity.free < (want.memory or 0):
-            parts.append(f"{name}: {capacity.free} MiB of memory free, {want.memory} needed")
+        elif lacks:
+            parts.append(f"{name}: {' and '.join(lack.what for lack in lacks)}")
+            lacking.append(lacks)
         else:
             parts.append(f"{name}: holds another instance of anti-affinity {want.anti_affinity}")
     parts += [f"{name}: does not answer" for name in sorted(context.have.down) if name in context.nodes]
-    return f"no node can take it ({', '.join(parts) or 'the cluster has none'})"
+    remedy = ""
+    if lacking:
+        raised = any(all(lack.is_of_vcpus for lack in lacks) for lacks in lacking)
+        ways = (
+            f", add a node, or raise vcpus_per_thread of cluster {context.cluster.name}"
+            if raised
+            else ", or add a node"
+        )
+        remedy = f"Stop an instance{ways}."
+    return f"no node can take it ({', '.join(parts) or 'the cluster has none'})", remedy
 
 
 def require_suitable(problems: Sequence[str], node: str) -> None:
@@ -149,9 +167,10 @@ def _wrong_architecture(state: NodeState) -> list[str]:
 
 def _too_many_vcpus(vcpus: int, state: NodeState) -> list[str]:
     """An instance has no more virtual CPUs than its node has threads: they would only wait for each other."""
-    if state.threads is None or vcpus <= state.threads:
+    threads = state.capacity.threads
+    if threads is None or vcpus <= threads:
         return []
-    return [f"it has {state.threads} threads, and {vcpus} virtual CPUs are too many for it"]
+    return [f"it has {threads} threads, and {vcpus} virtual CPUs are too many for it"]
 
 
 def unsuitable_image(want: Vm, here: NodeState, context: Context) -> list[str]:

@@ -24,6 +24,7 @@ from .kept import with_kept_parts
 from .placement import choose_home
 from .references import find_root_pool, find_volume_pool
 from .registered import lift_protection
+from .room import warn_of_crowds
 from .state import Consent, Domain, VmHave
 
 Item = TypeVar("Item")
@@ -51,8 +52,7 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
         if cluster.id not in contexts:
             contexts[cluster.id] = Context.of(cluster, have, consent, planned)
         clusters[index] = contexts[cluster.id]
-    # Those whose node is settled come first: the others are placed around them.
-    for index in sorted(clusters, key=lambda index: _is_free(wants[index], clusters[index])):
+    for index in sorted(clusters, key=lambda index: _turn_of(wants[index], clusters[index])):
         label = f"instance {wants[index].name}"
         try:
             works[index] = _plan_one(wants[index], clusters[index])
@@ -63,11 +63,19 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
             lifted = lift_protection(wants[index], clusters[index])
             if lifted is not None:
                 works[index] = lifted
-    return Plan(works=_in_order(works), refusals=_in_order(refusals), failures=_in_order(failures))
+    return Plan(
+        works=_in_order(works),
+        refusals=_in_order(refusals),
+        failures=_in_order(failures),
+        warnings=tuple(warning for context in contexts.values() for warning in warn_of_crowds(context)),
+    )
 
 
-def _is_free(want: Vm, context: Context) -> bool:
-    return want.node is None and want.name not in context.by_name and want.name not in context.instances
+def _turn_of(want: Vm, context: Context) -> int:
+    """Those that stop come first, for they make room; then those whose node is settled: the others go around them."""
+    if want.power == "stopped" and want.name in context.by_name:
+        return 0
+    return 2 if want.node is None and want.name not in context.by_name and want.name not in context.instances else 1
 
 
 def _in_order(found: Mapping[int, Item]) -> tuple[Item, ...]:

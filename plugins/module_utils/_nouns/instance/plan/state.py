@@ -14,7 +14,7 @@ from ...._model.rows import Row
 from ...hierarchy.plan import Hierarchy
 from ..cloud_init import Seed
 from ..definition import DomainModel, Interface, NicLabel
-from ..placement import Capacity
+from ..placement import Capacity, Size
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,27 @@ class Domain:
     xml: str = field(repr=False, default="")
     live_xml: str | None = field(repr=False, default=None)
 
+    @property
+    def runs(self) -> bool:
+        return self.power != "stopped"
+
+    @property
+    def size(self) -> Size:
+        """What it takes of its node. Until it has restarted it has what it was started with."""
+        size = size_of(self.config)
+        return size.or_more(size_of(self.live)) if self.live is not None else size
+
+
+def size_of(model: DomainModel) -> Size:
+    return Size(model.memory, model.vcpus)
+
 
 @dataclass(frozen=True)
 class NodeState:
     """A node that answers. volumes: names by pool, for the pools that are active there.
 
     sizes: in bytes, by pool and volume, read only of pools in which libvirt cannot make a volume larger.
-    threads: how many of its processors can run at once, None if it does not tell. architecture: as libvirt calls it.
+    architecture: as libvirt calls it.
     """
 
     row: Row
@@ -47,7 +61,6 @@ class NodeState:
     sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # vSwitches with the datapath in user space, which hands on what has no checksum yet.
     userspace: frozenset[str] = frozenset()
-    threads: int | None = None
     architecture: str = "x86_64"
     # As abilities.py has them; None where nothing that is wanted depends on them.
     abilities: frozenset[str] | None = None

@@ -24,7 +24,8 @@ def test_what_is_left_out_is_filled_in() -> None:
     assert document["deployment_name"] == "pextra"
     assert document["organizations"] == [{"name": "acme", "state": "present"}]
     assert document["datacenters"] == [{"name": "Montreal", "organization": "acme", "state": "present"}]
-    assert document["clusters"] == [{"name": "mtl-1", "datacenter": "Montreal", "state": "present"}]
+    ratios = {"vcpus_per_thread": 4.0, "vcpus_per_thread_warn": 3.0}
+    assert document["clusters"] == [{"name": "mtl-1", "datacenter": "Montreal", **ratios, "state": "present"}]
     assert document["nodes"][0] == {
         "name": "node1",
         "address": "10.91.0.11",
@@ -252,6 +253,27 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         ['pextra_instances[0] (db).memory: "1e3" is not a size'],
     ),
     ("a wrong deployment name", {"pextra_deployment_name": "a,CN=b"}, ['pextra_deployment_name: "a,CN=b" is not a']),
+    (
+        "a warning above the refusal",
+        {"pextra_clusters": [{"name": "mtl-1", "vcpus_per_thread": 2.5, "vcpus_per_thread_warn": 2.6}]},
+        [
+            "pextra_clusters[0] (mtl-1).vcpus_per_thread_warn: 2.6 is more than vcpus_per_thread, which is 2.5; write "
+            "2.5 or less"
+        ],
+    ),
+    (
+        "the warning of a new one above the refusal",
+        {"pextra_clusters": [{"name": "mtl-1", "vcpus_per_thread": 2}]},
+        ["pextra_clusters[0] (mtl-1).vcpus_per_thread_warn: 3 is more than vcpus_per_thread, which is 2; write 2"],
+    ),
+    (
+        "a ratio that is none",
+        {"pextra_clusters": [{"name": "mtl-1", "vcpus_per_thread": 0, "vcpus_per_thread_warn": 101}]},
+        [
+            "pextra_clusters[0] (mtl-1).vcpus_per_thread: 0.0 is out of range; allowed is 0.1 to 100",
+            "pextra_clusters[0] (mtl-1).vcpus_per_thread_warn: 101.0 is out of range; allowed is 0.1 to 100",
+        ],
+    ),
     ("no cluster at all", {"pextra_clusters": []}, ["pextra_clusters: is empty"]),
     (
         "a count of nothing",

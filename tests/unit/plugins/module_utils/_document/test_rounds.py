@@ -36,7 +36,10 @@ VARIABLES: dict[str, Any] = {
     "pextra_deployment_name": "lab",
     "pextra_organizations": [{"name": "acme", "description": "first"}, {"name": "beta"}],
     "pextra_datacenters": [{"name": "Montreal", "organization": "acme"}, {"name": "Quebec"}],
-    "pextra_clusters": [{"name": "mtl-1", "datacenter": "Montreal"}, {"name": "mtl-2", "datacenter": "Quebec"}],
+    "pextra_clusters": [
+        {"name": "mtl-1", "datacenter": "Montreal", "vcpus_per_thread": 5.5, "vcpus_per_thread_warn": 5},
+        {"name": "mtl-2", "datacenter": "Quebec"},
+    ],
     "pextra_pools": [
         {"name": "local", "cluster": "mtl-1", "path": "/srv/local", "nodes": ["node1", "node2"], "type": "directory"},
         {"name": "shared", "cluster": "mtl-1", "path": "/srv/shared", "shared": True},

@@ -122,7 +122,12 @@ CASES = {
         cluster.FIELDS,
         cluster.Cluster,
         lambda want: plan_clusters([want], TWO_OF_ALL, of_hierarchy.secret),
-        {"description": ("x", "description"), "datacenter": ("Montreal", "datacenter")},
+        {
+            "description": ("x", "description"),
+            "datacenter": ("Montreal", "datacenter"),
+            "vcpus_per_thread": (8, "vcpus_per_thread"),
+            "vcpus_per_thread_warn": (2.5, "vcpus_per_thread_warn"),
+        },
     ),
     "node": Case(
         "node1",

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import is_id
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.spec import Cluster
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.spec import Datacenter
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import (
@@ -30,6 +31,7 @@ UMBRELLA = Row("org-2", "organization", "umbrella", "", {})
 MONTREAL = Row("dc-1", "datacenter", "Montreal", "", {"organization": "org-1", "latitude": 45.5, "longitude": -73.6})
 MTL = Row("cls-1", "cluster", "mtl-1", "", {"datacenter": "dc-1", "secret": "hush"})
 NODE = Row("node-1", "node", "node1", "cls-1", {"address": "10.91.0.11"})
+DEFAULT_RATIOS = {"vcpus_per_thread": 4.0, "vcpus_per_thread_warn": 3.0}
 ALL = Hierarchy((ACME, UMBRELLA), (MONTREAL,), (MTL,), (NODE,))
 
 
@@ -179,8 +181,13 @@ def test_datacenters_refused() -> None:
 def test_a_new_cluster(given: str | None) -> None:
     plan = plan_clusters([Cluster(name="mtl-2", datacenter=given)], ALL, secret)
     (row,) = rows(plan)
-    assert row.attributes == {"datacenter": "dc-1", "secret": "fresh"}
-    assert changes(plan) == [("name", None, "mtl-2"), ("datacenter", None, "Montreal")]
+    assert row.attributes == {"datacenter": "dc-1", "secret": "fresh", **DEFAULT_RATIOS}
+    assert changes(plan) == [
+        ("name", None, "mtl-2"),
+        ("datacenter", None, "Montreal"),
+        ("vcpus_per_thread", None, 4.0),
+        ("vcpus_per_thread_warn", None, 3.0),
+    ]
     assert plan_clusters([Cluster(name="mtl-2")], apply(plan, ALL), secret).is_empty
 
 
@@ -196,6 +203,69 @@ def test_a_cluster_without_a_secret_gets_one() -> None:
     plan = plan_clusters([Cluster(name="mtl-1")], bare, secret)
     assert rows(plan)[0].attributes["secret"] == "fresh"
     assert changes(plan) == []
+
+
+def test_what_an_older_version_registered_is_as_a_new_one() -> None:
+    assert plan_clusters([Cluster(name="mtl-1", **DEFAULT_RATIOS)], ALL, secret).is_empty
+    ratios = {"vcpus_per_thread": 2.0, "vcpus_per_thread_warn": 1.5}
+    plan = plan_clusters([Cluster(name="mtl-1", **ratios)], ALL, secret)
+    assert changes(plan) == [("vcpus_per_thread", None, 2.0), ("vcpus_per_thread_warn", None, 1.5)]
+    have = apply(plan, ALL)
+    assert have.clusters[0].attributes == {**MTL.attributes, **ratios}
+    # What a call does not name stays.
+    assert plan_clusters([Cluster(name="mtl-1")], have, secret).is_empty
+    plan = plan_clusters([Cluster(name="mtl-1", vcpus_per_thread=8.0)], have, secret)
+    assert changes(plan) == [("vcpus_per_thread", 2.0, 8.0)]
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "refused"),
+    [
+        ({"vcpus_per_thread": 2.0, "vcpus_per_thread_warn": 2.0}, {}, None),
+        ({"vcpus_per_thread": 3.0}, {}, None),
+        ({"vcpus_per_thread": 2.5}, {}, ("3", "2.5")),
+        ({"vcpus_per_thread_warn": 4.5}, {}, ("4.5", "4")),
+        ({"vcpus_per_thread_warn": 4.5}, {"vcpus_per_thread": 8.0}, None),
+        ({"vcpus_per_thread": 5.0}, {"vcpus_per_thread": 8.0, "vcpus_per_thread_warn": 6.0}, ("6", "5")),
+    ],
+)
+@pytest.mark.parametrize("name", ["mtl-1", "new"])
+def test_a_warning_comes_before_the_refusal(
+    name: str, given: dict[str, float], known: dict[str, float], refused: tuple[str, str] | None
+) -> None:
+    """Whether a call names both, or one of them is registered, or a new one's."""
+    if name == "new":
+        given = {**known, **given}
+    have = replace(ALL, clusters=(replace(MTL, attributes={**MTL.attributes, **known}),))
+    plan = plan_clusters([Cluster(name=name, **given)], have, secret)
+    what = [
+        (
+            f"cluster {name}",
+            f"vcpus_per_thread_warn: {warn} is more than vcpus_per_thread, which is {most}; write {most} or less",
+        )
+        for warn, most in ([refused] if refused else [])
+    ]
+    assert refusals(plan) == what
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        ({"vcpus_per_thread": 1.5, "vcpus_per_thread_warn": "1.5"}, None),
+        ({"vcpus_per_thread": 2}, None),  # what the warning is depends on what is registered
+        ({"vcpus_per_thread": 2, "vcpus_per_thread_warn": 2.5}, "2.5 is more than vcpus_per_thread, which is 2; "),
+        ({"vcpus_per_thread": 0}, "0.0 is out of range; allowed is 0.1 to 100"),
+        ({"vcpus_per_thread": "four"}, '"four" is not a number'),
+    ],
+)
+def test_ratios_of_a_call(raw: dict[str, Any], problem: str | None) -> None:
+    _, mistakes = ClusterResource().parse({"name": "mtl-1", **raw}, "clusters[0]")
+    assert [mistake.problem.startswith(problem or "?") for mistake in mistakes] == [True] * bool(problem)
+
+
+def test_ratios_told() -> None:
+    (told,) = ClusterResource().describe((), ALL)
+    assert {key: told[key] for key in DEFAULT_RATIOS} == DEFAULT_RATIOS
 
 
 def test_clusters_refused() -> None:

@@ -23,7 +23,8 @@ from volume_model import Model as VolumeModel
 
 ORGANIZATION = Row(new_id("organization"), "organization", "acme", "", {"root": True})
 DATACENTER = Row(new_id("datacenter"), "datacenter", "Montreal", "", {"organization": ORGANIZATION.id})
-MTL = Row(new_id("cluster"), "cluster", "mtl-1", "", {"datacenter": DATACENTER.id, "secret": "hush"})
+RATIOS = {"vcpus_per_thread": 2.5, "vcpus_per_thread_warn": 1.5}
+MTL = Row(new_id("cluster"), "cluster", "mtl-1", "", {"datacenter": DATACENTER.id, "secret": "hush", **RATIOS})
 HIERARCHY = Hierarchy((ORGANIZATION,), (DATACENTER,), (MTL,))
 POOL = Row(
     new_id("pool"),
@@ -60,7 +61,7 @@ def test_everything_once() -> None:
     assert len(found) == len(rebuilt.rows) == 7
     for row in (*nodes, ORGANIZATION, DATACENTER, POOL):
         assert found[row.id] == row
-    assert found[MTL.id].attributes == {"datacenter": DATACENTER.id}
+    assert found[MTL.id].attributes == {"datacenter": DATACENTER.id, **RATIOS}
     assert found[IMAGE.id].attributes["copies"] == ["a/1", "b/2"]
     assert [(row.resource, row.node) for row in rebuilt.associations] == [(POOL.id, row.id) for row in nodes]
     assert {row.attributes["status"] for row in rebuilt.associations} == {"available"}
