@@ -12,6 +12,7 @@ from ..parts import Nic, Root, Volume, name_nics
 from ..rows import merge_rows
 from ..spec import Vm
 from .context import RefusedError
+from .references import find_disk
 from .state import Domain, named_nics
 
 
@@ -64,7 +65,9 @@ def as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
         model = replace(model, interfaces=live.interfaces)
     model = with_named_rows(want, live, model)
     if want.volumes is None:
-        model = replace(model, disks=live.disks)
+        root = find_disk("root", model) if want.root is not None else None
+        disks = tuple(root if disk.serial == "root" and root is not None else disk for disk in live.disks)
+        model = replace(model, disks=disks)
     return model
 
 

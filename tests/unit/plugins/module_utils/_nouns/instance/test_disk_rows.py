@@ -1,0 +1,105 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a disk is: its limits change while the guest runs, the rest at its next start, and nothing that is not named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, find_mistakes_within
+from instance_model import Model, acts, whole
+
+ROOT, DATA = Root(pool="local", size=1024), Volume(name="data", pool="local", size=64)
+WEB = whole(name="web", node="node1", root=ROOT, volumes=(DATA,))
+
+
+@pytest.fixture
+def model() -> Model:
+    model = Model.fresh()
+    model.converge(WEB)
+    return model
+
+
+def root(**further: Any) -> Vm:
+    return Vm(name="web", root=Root(further=further))
+
+
+def data(**further: Any) -> Vm:
+    return Vm(name="web", volumes=(Volume(name="data", further=further),))
+
+
+def rows(model: Model, *, live: bool = False) -> dict[str, Any]:
+    """Return what its disks are, by their serials, but for the seed."""
+    guest = model.guest("web")[1]
+    found = guest.live if live else guest.config
+    assert found is not None
+    return {disk.serial: disk.further for disk in found.disks if disk.serial != "seed"}
+
+
+@pytest.mark.parametrize(
+    ("call", "serial", "done", "pending"),
+    [
+        (root(limits={"iops": 100}), "root", ["define", "limit_disk"], []),
+        (data(limits={"bandwidth_read": 5}), "data", ["define", "limit_disk"], []),
+        (root(cache="writeback"), "root", ["define"], ["root.cache"]),
+        (data(io="threads", limits={"iops": 7}), "data", ["define", "limit_disk"], ["volumes.data.io"]),
+        (data(cache="none", discard="unmap", limits={"iops": 0}), "data", [], []),
+    ],
+)
+def test_a_row_changes_alone(model: Model, call: Vm, serial: str, done: list[str], pending: list[str]) -> None:
+    before = rows(model)
+    plan = model.call(call)
+    assert acts(plan) == done
+    assert [change.field for work in plan.works for change in work.pending] == pending
+    model.apply(plan)
+    named = call.root.further if call.root is not None else (call.volumes or ())[0].further
+    for name, after in rows(model).items():
+        unnamed = {key: value for key, value in after.items() if name != serial or key not in named}
+        assert unnamed == {key: before[name][key] for key in unnamed}
+    limits = named.get("limits", {})
+    assert rows(model, live=True)[serial]["limits"] == {**before[serial]["limits"], **limits}
+    again = model.call(call)
+    assert acts(again) == []
+    assert [change.field for work in again.works for change in work.pending] == pending
+
+
+def test_new_disks_have_them() -> None:
+    model = Model.fresh()
+    limited = replace(DATA, further={"limits": {"bandwidth": 5}, "detect_zeroes": "unmap"})
+    model.converge(replace(WEB, root=replace(ROOT, further={"cache": "writeback"}), volumes=(limited,)))
+    found = rows(model, live=True)
+    assert (found["root"]["cache"], found["root"]["detect_zeroes"]) == ("writeback", "off")
+    assert (found["data"]["cache"], found["data"]["detect_zeroes"]) == ("none", "unmap")
+    assert found["data"]["limits"]["bandwidth"] == 5
+    assert "<total_bytes_sec>5242880</total_bytes_sec>" in model.guest("web")[1].xml
+
+
+def test_a_limit_made_by_hand_is_told_and_mended(model: Model) -> None:
+    """What is no whole number of MiB is no limit that can be declared."""
+    guest = model.guest("web")[1]
+    serial = "<serial>data</serial>"
+    guest.xml = guest.xml.replace(serial, f"{serial}<iotune><total_bytes_sec>1500</total_bytes_sec></iotune>")
+    assert rows(model)["data"]["limits"]["bandwidth"] not in (0, 1)
+    assert model.call(data(cache="none")).is_empty, "a call that does not name it leaves it"
+    plan = model.call(data(limits={"bandwidth": 0}))
+    assert [change.field for work in plan.works for change in work.changes] == ["volumes.data.limits.bandwidth"]
+
+
+@pytest.mark.parametrize(
+    ("further", "mistake"),
+    [
+        ({"io": "native", "cache": "writeback"}, "io: native needs the cache modes none or directsync"),
+        ({"limits": {"iops": 5, "iops_read": 1}}, "limits.iops: cannot be together with iops_read and iops_write"),
+    ],
+)
+def test_what_cannot_be_is_told(further: dict[str, Any], mistake: str) -> None:
+    wrong = replace(WEB, root=replace(ROOT, further=further), volumes=(replace(DATA, further=further),))
+    found = [str(one) for one in find_mistakes_within(wrong, "vms[0]")]
+    assert [text.partition(";")[0].partition(", and")[0] for text in found] == [
+        f"vms[0].root.{mistake}",
+        f"vms[0].volumes[0] (data).{mistake}",
+    ]
