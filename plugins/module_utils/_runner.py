@@ -23,7 +23,7 @@ from ._engine.collector import spare_collector
 from ._engine.defects import as_problem
 from ._engine.diff import render_diff
 from ._engine.own_host import HostResult, HostWork, converge_on_host
-from ._fields.argspec import CHANGING, info_arguments, resource_arguments
+from ._fields.argspec import CHANGING, act_arguments, info_arguments, resource_arguments
 from ._fields.field import Table
 from ._model.errors import (
     ConsentError,
@@ -75,10 +75,18 @@ class _QuietModule(RegistryModule):
 
 
 def run(
-    load: Callable[[], type[Any]], *, table: Table, plural: str, extra: dict[str, dict[str, Any]] | None = None
+    load: Callable[[], type[Any]],
+    *,
+    table: Table,
+    plural: str,
+    extra: dict[str, dict[str, Any]] | None = None,
+    is_act: bool = False,
 ) -> None:
-    """Be the module that makes a noun as declared. `load` imports the noun's Resource, which needs libraries."""
-    module = _QuietModule(**resource_arguments(table, plural, extra))
+    """Be the module that makes a noun as declared. `load` imports the noun's Resource, which needs libraries.
+
+    is_act: it does one thing to all whose names are given, and declares nothing.
+    """
+    module = _QuietModule(**(act_arguments(table) if is_act else resource_arguments(table, plural, extra)))
     resource = _load(module, load, _CHANGES)
     try:
         with as_problem():
@@ -353,7 +361,9 @@ def _finish(
             for change in work.pending
         ],
     }
-    if module.params[plural] is not None:
+    if plural not in module.params:
+        result[plural] = described
+    elif module.params[plural] is not None:
         result[plural] = described
         # Ansible would repeat every option of every element, given or not, for -vvv: of a thousand, a megabyte.
         names = [element["name"] for element in module.params[plural]]

@@ -63,6 +63,10 @@ vms:
         V(unknown) if its node does not answer.
       type: str
       sample: running
+    saved:
+      description: Whether it is stopped, and goes on from what was saved of its memory when it is started.
+      type: bool
+      sample: false
     vcpus:
       description: The number of virtual CPUs.
       type: int

@@ -46,6 +46,12 @@ def resource_arguments(table: Table, plural: str, extra: dict[str, dict[str, Any
     }
 
 
+def act_arguments(table: Table) -> dict[str, Any]:
+    """Return the keyword arguments of AnsibleModule for a module that does the same to one or several by `name`."""
+    names = {"type": "list", "elements": "str", "required": True}
+    return {"argument_spec": {**options_of(table), "name": names, **CHANGING}, "supports_check_mode": True}
+
+
 def info_arguments(extra: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the keyword arguments of AnsibleModule for an _info module."""
     return {

@@ -72,6 +72,9 @@ def find_mistakes(module: str, given: dict[str, Any], validated: dict[str, Any])
     if module.endswith("_info") or not hasattr(imported, "_load"):
         return []
     resource = imported._load()()
-    single = [{name: validated.get(name) for name in resource.table}] if "name" in given else []
+    # What does one thing to several takes their names as a list.
+    names = validated["name"] if isinstance(given.get("name"), str | list) and "name" in validated else []
+    names = names if isinstance(names, list) else [names]
+    single = [{key: validated.get(key) for key in resource.table} | {"name": name} for name in names]
     elements = [*single, *(validated.get(resource.plural) or ())]
     return [str(mistake) for element in elements for mistake in resource.parse(element, "")[1]]

@@ -23,6 +23,7 @@ ACTING = {
     "blocks",
     "content",
     "looking",
+    "finding",
     "copies",
     "volume_making",
     "source_test",

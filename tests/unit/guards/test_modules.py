@@ -42,6 +42,7 @@ WITHOUT_TWIN = {
     "pextra_ceph_osd_leave": "an act: what is left after it cannot be asked",
     "pextra_ceph_osd_discard": "an act: what is left after it cannot be asked",
     "pextra_ceph_pool": "returns how Ceph is, also in check mode; `ceph` itself tells the rest",
+    "pextra_vm_power": "an act; how an instance is, pextra_vm_info tells",
     "pextra_volume_export": "an act; what it acts on is read by pextra_volume_info",
 }
 # Module: why there is no module that changes.

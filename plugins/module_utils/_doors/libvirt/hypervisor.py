@@ -10,9 +10,10 @@ from .host import Hosts
 from .migration import Migrations
 from .networks import Networks
 from .pools import Pools
+from .power import Powers
 from .secrets import Secrets
 from .streams import Streams
 
 
-class Hypervisor(Hosts, Devices, Migrations, Pools, Streams, Secrets, Networks):
+class Hypervisor(Hosts, Powers, Devices, Migrations, Pools, Streams, Secrets, Networks):
     """An open connection to one node's libvirt. Open it with `connect`."""

@@ -35,6 +35,7 @@ def describe_instance(
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
     item |= model.further
     return item | {
+        "saved": domain.saved,
         "vcpus": model.vcpus,
         "memory": model.memory,
         "image": model.labels.image,
