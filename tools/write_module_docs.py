@@ -52,6 +52,7 @@ NOUNS = {
     "vswitch": Noun("vswitch", "vswitches", "vSwitches"),
     "port_group": Noun("port_group", "port_groups", "port groups"),
     "vm": Noun("instance", "vms", "instances"),
+    "vm_console": Noun("vm_console", "vms", "instances", is_act=True),
     "vm_power": Noun("vm_power", "vms", "instances", is_act=True),
     "volume": Noun("volume", "volumes", "volumes"),
     "volume_export": Noun("volume_export", "exports", "exports", one="export"),
