@@ -54,6 +54,7 @@ NOUNS = {
     "vm": Noun("instance", "vms", "instances"),
     "vm_console": Noun("vm_console", "vms", "instances", is_act=True),
     "vm_power": Noun("vm_power", "vms", "instances", is_act=True),
+    "vm_screenshot": Noun("vm_screenshot", "vms", "instances", is_act=True),
     "volume": Noun("volume", "volumes", "volumes"),
     "volume_export": Noun("volume_export", "exports", "exports", one="export"),
 }

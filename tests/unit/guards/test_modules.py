@@ -44,6 +44,7 @@ WITHOUT_TWIN = {
     "pextra_ceph_pool": "returns how Ceph is, also in check mode; `ceph` itself tells the rest",
     "pextra_vm_console": "only reads, and returns what it read",
     "pextra_vm_power": "an act; how an instance is, pextra_vm_info tells",
+    "pextra_vm_screenshot": "an act; how an instance is, pextra_vm_info tells",
     "pextra_volume_export": "an act; what it acts on is read by pextra_volume_info",
 }
 # Module: why there is no module that changes.

@@ -11,9 +11,10 @@ from .migration import Migrations
 from .networks import Networks
 from .pools import Pools
 from .power import Powers
+from .screens import Screens
 from .secrets import Secrets
 from .streams import Streams
 
 
-class Hypervisor(Hosts, Powers, Devices, Migrations, Pools, Streams, Secrets, Networks):
+class Hypervisor(Hosts, Powers, Screens, Devices, Migrations, Pools, Streams, Secrets, Networks):
     """An open connection to one node's libvirt. Open it with `connect`."""
