@@ -53,6 +53,7 @@ NOUNS = {
     "port_group": Noun("port_group", "port_groups", "port groups"),
     "vm": Noun("instance", "vms", "instances"),
     "vm_console": Noun("vm_console", "vms", "instances", is_act=True),
+    "vm_guest": Noun("vm_guest", "vms", "instances", is_act=True),
     "vm_power": Noun("vm_power", "vms", "instances", is_act=True),
     "vm_screenshot": Noun("vm_screenshot", "vms", "instances", is_act=True),
     "volume": Noun("volume", "volumes", "volumes"),

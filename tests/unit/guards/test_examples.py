@@ -20,7 +20,10 @@ COLLECTION = "pextra.cloud."
 # What stands in place of a template, whose value only a run knows: by the type of the option, and by the template where
 # not any text will do.
 SAMPLES = {"str": "sample", "int": 1, "bool": True, "list": [], "dict": {}}
-SAMPLES_OF = {"{{ vault_ceph_key }}": base64.b64encode(bytes(28)).decode()}
+SAMPLES_OF = {
+    "{{ vault_ceph_key }}": base64.b64encode(bytes(28)).decode(),
+    "{{ vault_ann_hash }}": "$6$saltsalt$" + "h" * 86,
+}
 
 
 def find_calls() -> Iterator[tuple[str, str, dict[str, Any]]]:

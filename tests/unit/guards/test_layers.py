@@ -84,6 +84,7 @@ LAYERS: dict[str, set[str]] = {
 # Library: the only layers that may import it.
 DOORS = {
     "libvirt": {"_doors.libvirt"},
+    "libvirt_qemu": {"_doors.libvirt"},
     "peewee": {"_doors.registry"},
     "playhouse": {"_doors.registry"},
     "psycopg2": {"_doors.registry"},

@@ -50,7 +50,7 @@ _NOT_FOUND = {
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # What libvirt says of a guest in which no agent answers.
-_NO_AGENT = {libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED}
+NO_AGENT = {libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED}
 
 
 class Connection:
@@ -147,7 +147,7 @@ class Connection:
     def _remedy(self, error: libvirt.libvirtError) -> str:
         if errno_of(error) in _FULL:
             return "The disk is full: free space, or use another storage pool."
-        if error.get_error_code() in _NO_AGENT:
+        if error.get_error_code() in NO_AGENT:
             return "qemu-guest-agent has to run in the guest; while a guest boots or hangs, it does not answer."
         if not self._connection.isAlive():
             return "The connection broke: check the node, then run again."
