@@ -59,8 +59,8 @@ vms:
       type: str
       sample: node1
     power:
-      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
-        V(unknown) if its node does not answer.
+      description: V(running), also if it is suspended to memory, V(stopped) or V(paused); V(undefined)
+        if it is registered and on no node, V(unknown) if its node does not answer.
       type: str
       sample: running
     saved:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import power
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import apply
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vm_power.resource import PowerResource
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info, pextra_vm_power
 
@@ -163,13 +167,13 @@ def test_a_killed_restart_is_finished(module: Module, small_cloud: Cloud, monkey
     killed: list[str] = []
     real = PowerResource.apply
 
-    def apply(self: PowerResource, cloud: Cloud, work: Any, step: Any) -> Any:
+    def apply_or_die(self: PowerResource, cloud: Cloud, work: Any, step: Any) -> Any:
         if step.act not in killed:
             killed.append(step.act)
             raise KeyboardInterrupt
         return real(self, cloud, work, step)
 
-    monkeypatch.setattr(PowerResource, "apply", apply)
+    monkeypatch.setattr(PowerResource, "apply", apply_or_die)
     for _ in range(10):
         try:
             result = module(name="web-1", action="restart")
@@ -179,3 +183,43 @@ def test_a_killed_restart_is_finished(module: Module, small_cloud: Cloud, monkey
     assert killed == ["register", "stop", "start", "settle"]
     assert powers(result) == {"web-1": "running"}
     assert all("power" not in row.attributes for row in small_cloud.registry.rows("instance"))
+
+
+def test_a_guest_that_does_not_stop_goes_on(
+    module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that ignores its power button: nothing of the restart is left, and by force it is restarted."""
+    monkeypatch.setattr(Hypervisor, "request_shutdown", lambda *_: None)
+    before = raw(small_cloud).ID()
+    result = module(name=["web-1", "web-2"], action="restart", stop_timeout_s=1)
+    assert "web-1: the guest did not stop within 1 s" in result["msg"]
+    assert (raw(small_cloud).ID(), powers(result)) == (before, {"web-1": "running", "web-2": "running"})
+    assert all("power" not in row.attributes for row in small_cloud.registry.rows("instance"))
+    result = module(name="web-1", action="restart", stop_timeout_s=1, force_stop=True)
+    assert not result.get("failed"), result["msg"]
+    assert raw(small_cloud).ID() > before
+
+
+def test_sleep_and_wake(module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test driver sleeps by pausing, and only a moment after it was told to, as guests do."""
+    monkeypatch.setitem(power._STATES, libvirt.VIR_DOMAIN_PAUSED, "asleep")
+    timers: list[threading.Timer] = []
+
+    def soon(call: Callable[[], object]) -> None:
+        timers.append(threading.Timer(0.4, call))
+        timers[-1].start()
+
+    monkeypatch.setattr(Hypervisor, "put_to_sleep", lambda self, uuid, _: soon(self._domain(uuid).suspend))
+    monkeypatch.setattr(Hypervisor, "wake_up", lambda self, uuid, _: soon(self._domain(uuid).resume))
+    result = module(name="web-1", action="suspend_to_memory")
+    assert not result.get("failed"), result["msg"]
+    assert powers(result) == {"web-1": "asleep"}
+    assert raw(small_cloud).state()[0] == libvirt.VIR_DOMAIN_PAUSED
+    assert module(name="web-1", action="suspend_to_memory")["changed"] is False
+    assert "suspended to memory" in module(name="web-1", action="save")["msg"]
+    assert powers(module(name="web-1", action="resume")) == {"web-1": "running"}
+    monkeypatch.setattr(apply, "_SLEEP_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(Hypervisor, "put_to_sleep", lambda *_: None)
+    assert "the guest did not fall asleep within 0.3 s" in module(name="web-1", action="suspend_to_memory")["msg"]
+    for timer in timers:
+        timer.join()

@@ -10,11 +10,12 @@ from typing import Any
 
 from ..._cloud import Cloud
 from ..._engine.noun import Options
+from ..._model.errors import PextraError
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..instance.apply import apply
 from ..instance.finding import read_whereabouts
-from ..instance.plan.acts import Register
+from ..instance.plan.acts import Register, Settle, Stop
 from ..instance.whereabouts import Whereabouts, describe_whereabouts
 from .plan import plan_power_acts
 from .spec import FIELDS, PowerAct, parse_power_act
@@ -49,7 +50,14 @@ class PowerResource:
         cloud.registry.put([act.row for act in found if isinstance(act, Register)])
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float]:
-        yield from apply(cloud, work, step) or ()
+        try:
+            yield from apply(cloud, work, step) or ()
+        except PextraError:
+            settle = work.steps[-1].does
+            if isinstance(step.does, Stop) and isinstance(settle, Settle):
+                # The guest goes on, and nothing is to be finished by whoever comes next.
+                cloud.registry.put([settle.row])
+            raise
         if step is work.steps[-1] and work.id is not None and not self._is_seen_afterwards:
             self._done.add(work.id)
 
