@@ -37,13 +37,13 @@ def test_a_guest_without_an_agent(lab: Lab, cloud: Site) -> None:
 def test_guests_that_say_nothing_are_told(lab: Lab, cloud: Site) -> None:
     """One is stopped, one has no agent, and the QEMU of another is frozen."""
     node = lab.home("db")
-    lab.sh(node, "pkill -STOP -f guest=db,")
+    lab.sh(node, "pkill -STOP -f guest=[d]b,")
     try:
         begun = time.monotonic()
         found = {vm["name"]: vm for vm in cloud.module(INFO, names=["archive", "db", NAME])["vms"]}
         assert time.monotonic() - begun < 25
     finally:
-        lab.sh(node, "pkill -CONT -f guest=db,")
+        lab.sh(node, "pkill -CONT -f guest=[d]b,")
     assert {name: vm["answers"] for name, vm in found.items()} == {"archive": False, "db": False, NAME: False}
     assert found["archive"]["why"] == "it is stopped"
     assert "guest agent" in found[NAME]["why"].lower()

@@ -87,7 +87,8 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps += power.steps
     # Also after a move where they were seen: what has moved is in shared pools.
     used = [model, *([current.live] if power.keeps_running and current.live is not None else [])]
-    stale = stale_seeds(want, instance_id, used, here, context)
+    # What a saved one goes on with may be an older one, which its definition does not name any more.
+    stale = stale_seeds(want, instance_id, used, here, context) if not current.saved else []
     steps += stale
     changes += [Change("cloud_init.old_seeds", len(stale), 0)] if stale else []
     if attributes != settled:

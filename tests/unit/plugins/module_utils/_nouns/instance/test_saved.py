@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Root, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.report import describe_instance
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from instance_model import Model, acts, whole
@@ -61,6 +63,18 @@ def test_what_it_would_not_have_is_refused(model: Model, want: Vm, field: str) -
     assert refusal.what.startswith("it is saved, and would go on as it was saved, without the change of")
     assert field in refusal.what
     assert "discard_saved" in refusal.remedy
+
+
+def test_the_seed_that_it_goes_on_with_stays() -> None:
+    """It was saved while it ran with an older one than its definition names."""
+    model = Model.fresh()
+    model.converge(WEB)
+    seeds = {name for name in model.volumes("node1", "shared") if ".seed-" in name}
+    model.converge(replace(WEB, cloud_init=CloudInit(hostname="other", users=())))
+    _, guest = model.guest("web")
+    guest.saved, guest.live, guest.live_xml, guest.power = guest.live, None, None, "stopped"
+    assert model.call(Vm(name="web")).is_empty
+    assert seeds < {name for name in model.volumes("node1", "shared") if ".seed-" in name}
 
 
 def test_its_memory_is_lost_with_consent_only(model: Model) -> None:
