@@ -28,6 +28,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hyperv
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_guest, pextra_vm_guest_info
+from guards.project import returned
 
 Module = Callable[..., dict[str, Any]]
 HASH = "$6$saltsalt$" + "h" * 86
@@ -113,6 +114,7 @@ def test_a_program_runs_in_several_guests(module: Module, guest: Agent, small_cl
     assert (
         told(result, "rc", "signal", "stdout", "stderr", "truncated") == [(0, None, "text\nred", "oops\n", False)] * 2
     )
+    assert result["vms"][0].keys() == returned("pextra_vm_guest")["vms"]["contains"].keys()
     events = audit.read(small_cloud.registry, names=["web-1"])
     assert (events[0]["what"], events[0]["outcome"]) == ("run /bin/sh in the guest", "done")
     assert guest.asked.count("guest-exec") == 2
@@ -182,6 +184,10 @@ def test_what_guests_say_of_themselves(module: Module, small_cloud: Cloud) -> No
     result = module(pextra_vm_guest_info.main)
     assert result["changed"] is False
     first, second = result["vms"]
+    documented = returned("pextra_vm_guest_info")["vms"]["contains"]
+    assert [vm.keys() for vm in result["vms"]] == [documented.keys()] * 2
+    assert first["interfaces"] == []
+    assert first["file_systems"][0].keys() == documented["file_systems"]["contains"].keys()
     assert (first["name"], first["node"], first["power"], first["answers"], first["why"]) == (
         *("web-1", "node1", "running"),
         *(True, None),

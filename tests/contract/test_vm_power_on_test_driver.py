@@ -22,6 +22,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import apply
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vm_power.resource import PowerResource
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info, pextra_vm_power
+from guards.project import returned
 
 Result = dict[str, Any]
 Module = Callable[..., Result]
@@ -61,6 +62,7 @@ def test_a_restart_stops_and_starts(module: Module, small_cloud: Cloud) -> None:
     result = module(name=["web-1", "web-2"], action="restart")
     assert result["changed"]
     assert powers(result) == {"web-1": "running", "web-2": "running"}
+    assert [vm.keys() for vm in result["vms"]] == [returned("pextra_vm_power")["vms"]["contains"].keys()] * 2
     assert result["actions"] == [
         f"instance web-{n} on node{n}: register, stop, start, note that it runs" for n in (1, 2)
     ]

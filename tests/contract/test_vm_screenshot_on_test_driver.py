@@ -17,6 +17,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_screenshot
+from guards.project import returned
 
 Module = Callable[..., dict[str, Any]]
 SCREEN = Path("/usr/share/libvirt/test-screenshot.png")
@@ -54,6 +55,7 @@ def test_a_picture_is_a_file_of_roots(module: Module, tmp_path: Path) -> None:
         assert not result.get("failed"), result["msg"]
         assert result["changed"]
         (vm,) = result["vms"]
+        assert vm.keys() == returned("pextra_vm_screenshot")["vms"]["contains"].keys()
         assert (vm["path"], vm["width"], vm["height"]) == (f"{tmp_path}/web.png", 1120, 832)
         assert Path(vm["path"]).read_bytes() == SCREEN.read_bytes()
         assert stat.S_IMODE(Path(vm["path"]).stat().st_mode) == 0o600

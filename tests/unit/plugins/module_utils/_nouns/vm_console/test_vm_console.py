@@ -26,6 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vm_console imp
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vm_console.spec import ConsoleLook, parse_looks
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vm_console.text import tell
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm_console
+from guards.project import returned
 
 # The newest first.
 PARTS = [Part(30, 100), Part(20, 2000), Part(10, 2000)]
@@ -161,6 +162,7 @@ def test_several_at_once(module: Module, tmp_path: Path) -> None:
         (tmp_path / f"{name}.log").write_text(f"this is \x1b[1m{name}\n")
     result = module(name=["b", "a"])
     assert [(one["name"], one["text"]) for one in result["vms"]] == [("b", "this is b\n"), ("a", "this is a\n")]
+    assert result["vms"][0].keys() == returned("pextra_vm_console")["vms"]["contains"].keys()
     result = module(name=["a", "c"])
     assert result["failed"]
     assert result["msg"].startswith("instance c: this host has no log of its console.")
