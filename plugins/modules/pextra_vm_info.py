@@ -63,10 +63,14 @@ vms:
       type: str
       sample: node1
     power:
-      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
-        V(unknown) if its node does not answer.
+      description: V(running), also if it is suspended to memory, V(stopped) or V(paused); V(undefined)
+        if it is registered and on no node, V(unknown) if its node does not answer.
       type: str
       sample: running
+    saved:
+      description: Whether it is stopped, and goes on from what was saved of its memory when it is started.
+      type: bool
+      sample: false
     vcpus:
       description: The number of virtual CPUs.
       type: int
