@@ -109,6 +109,6 @@ def find_mistakes(nic: Any) -> list[tuple[str, str]]:
         for side in ("in", "out")
         if limits.get(f"burst_{side}") and not limits.get(f"bandwidth_{side}")
     ]
-    if nic.get("queues") not in (None, 1) and nic.get("model") not in (None, "virtio"):
+    if nic.get("queues") is not None and nic.get("model") not in (None, "virtio"):
         mistakes.append(("queues", f"are of the model virtio, and it is {nic['model']}; leave them out"))
     return mistakes
