@@ -177,6 +177,9 @@ class _Further(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __repr__(self) -> str:
+        return repr(self._values)
+
 
 @functools.lru_cache(maxsize=2**15)
 def parse_domain(xml: str) -> DomainModel | None:
