@@ -332,7 +332,8 @@ options:
       queues:
         description:
           - How many queues it has, of the model V(virtio).
-          - One unless given; more than virtual CPUs are of no use.
+          - More than virtual CPUs are of no use.
+          - A new one gets V(1) unless it is given.
         type: int
       limits:
         description:

@@ -70,7 +70,7 @@ NIC = {
     # The others have no queues.
     "model": Row("model@type", ("virtio", "virtio"), ("virtio", "virtio")),
     "mtu": Row("mtu@size", (1400, 1450), ("1400", "1450")),
-    "queues": Row("driver@queues", (2, 1), ("2", "1")),
+    "queues": Row("driver@queues", (2, 1), ("2", None)),
 }
 # Of a disk; paths are below it. Limits of both directions, and of each, exclude one another.
 DISK = {

@@ -47,6 +47,7 @@ def tpm_state(lab: Lab, node: str, uuid: str) -> list[str]:
     return found.split()
 
 
+@pytest.mark.long
 def test_it_is_kept_and_goes_along(lab: Lab, cloud: Site, trusted: str) -> None:
     made = lab.exec("node1", "virsh", "dumpxml", NAME)
     assert look(made, "os/nvram") == NVRAM
