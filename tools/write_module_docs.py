@@ -201,14 +201,11 @@ def _document_value(field: Any) -> dict[str, Any]:
         entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
     elif field.element is not None:
         entry["elements"] = field.element.kind
-        sample = _document_value(field.element).get("sample")
-        if sample is not None:
-            entry["sample"] = [sample]
+        entry["sample"] = [_document_value(field.element)["sample"]]
     else:
-        entry["sample"] = field.made if field.made is not None else (field.choices or (field.minimum,))[0]
-        # A word that is free has no example of its own.
-        if entry["sample"] is None:
-            del entry["sample"]
+        entry["sample"] = field.sample or (
+            field.made if field.made is not None else (field.choices or (field.minimum,))[0]
+        )
     return entry
 
 

@@ -1258,16 +1258,21 @@ vm:
             usable.'
           returned: when the definition says something of it
           type: str
+          sample: Nehalem
         require:
           description: Features that it has beside those of its model.
           returned: when the definition says something of it
           type: list
           elements: str
+          sample:
+            - aes
         disable:
           description: Features of its model that it does not have.
           returned: when the definition says something of it
           type: list
           elements: str
+          sample:
+            - aes
         topology:
           description: How its vCPUs are laid out.
           returned: when the definition says something of it
