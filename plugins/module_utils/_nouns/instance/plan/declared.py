@@ -207,12 +207,12 @@ def _nics_of(
             network, port_group = vswitch_of(nic, context), find_port_group(nic, context).name
         keys = keys_of_addresses(network_of(network, port_group, context), addresses)
         _take_addresses([key for key in keys if key not in mine], (instance_id, want.name), context)
-        # It is only ever turned off: what a person has turned off stays so.
-        offload = network not in userspace and (before is None or before.offload)
         further = merge_rows(before.further if before is not None else create_rows(nic_device.TABLE), nic.further)
         # Queues that are there go with a model that has none.
         for where, what in nic_device.find_mistakes({**further, "queues": nic.further.get("queues")}):
             raise RefusedError(f"its nics.{name}.{where}, with what it has already, {what}", "Name both.")
+        # It is only ever turned off: what a person has turned off stays so. Of other models QEMU does it all itself.
+        offload = (network not in userspace and (before is None or before.offload)) or further["model"] != "virtio"
         interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further))
     return tuple(labels), tuple(interfaces)
 
