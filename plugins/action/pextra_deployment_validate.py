@@ -22,7 +22,12 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
-from ansible_collections.pextra.cloud.plugins.module_utils._document.document import Inventory, read_deployment
+from ansible_collections.pextra.cloud.plugins.module_utils._document.document import (
+    Deployment,
+    Inventory,
+    read_deployment,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._document.effective import render_effective
 from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import (
     COORDINATORS,
     GROUP,
@@ -42,10 +47,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._document.role_variab
 from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST, ROLE_VARIABLES
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent, Unreadable, make_plain
-from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown, suggest
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 
 INDEX = "pextra_index"
+PROFILES = "pextra_profiles"
 # What Ansible itself gives is as long as the inventory is, and to look at a part of it templates all of that.
 _OF_ANSIBLE = frozenset({"groups", "hostvars", "play_hosts", "vars"})
 
@@ -57,7 +63,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS: frozenset[str] = frozenset()
+    _VALID_ARGS = frozenset({"explain"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -83,7 +89,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         }
         hosts = _read_hosts(raw_hosts, templars)
         mistakes = _find_misplaced(variables, raw_hosts)
-        elements = _Elements(variables.get(VARIABLE), templar)
+        elements = _Elements(VARIABLE, variables.get(VARIABLE), templar)
+        profiles = variables.get(PROFILES)
+        # Most give every instance the same.
+        vary = profiles is not None and not isinstance(profiles, Unreadable) and templar.is_template(profiles)
+        explain = self._task.args.get("explain")
         deployment = read_deployment(
             Inventory(
                 variables=values,
@@ -100,6 +110,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
                 registry_url=_template(variables.get("pextra_registry_url"), templar),
                 instances=elements.length,
                 render_instance=elements.render,
+                render_profile=_Elements(PROFILES, profiles, templar).render if vary else None,
+                explain=None if explain is None else str(explain),
                 directory=_find_directory(variables, raw_hosts),
             ),
             _check_file,
@@ -124,9 +136,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
             return result
         result["document"] = deployment.document
         result["summary"] = deployment.summary
+        if explain is not None:
+            result["effective"] = _explain(str(explain), deployment)
         # The document holds user data and password hashes. Registered, it is whole; on screens and in logs it is not.
         result["_ansible_no_log"] = True
         return result
+
+
+def _explain(name: str, deployment: Deployment) -> list[dict[str, Any]]:
+    """Return, and show, where each value of an instance comes from. Secrets are not among them."""
+    if not deployment.effective:
+        names = [str(one["name"]) for one in deployment.document["instances"]]
+        raise AnsibleActionFail(f"{shown(name)} is no instance of the deployment.{suggest(name, names)}")
+    for path, values in deployment.effective.items():
+        for line in (path, *render_effective(values)):
+            Display().display(line)
+    return [
+        {"instance": path, "values": [value._asdict() for value in values]}
+        for path, values in deployment.effective.items()
+    ]
 
 
 def _place(mistake: Mistake, positions: Positions) -> Mistake:
@@ -146,9 +174,10 @@ def _require_netaddr() -> None:
 
 
 class _Elements:
-    """The elements of pextra_instances, each templated anew for every replica, with its number in pextra_index."""
+    """The elements of a list, each templated anew for every replica of an instance, with its number in pextra_index."""
 
-    def __init__(self, raw: object, templar: Templar) -> None:
+    def __init__(self, variable: str, raw: object, templar: Templar) -> None:
+        self._variable = variable
         self._templar = templar
         self._raw = raw
         self._whole: tuple[int, Any] | None = None
@@ -159,7 +188,7 @@ class _Elements:
             self.length = 0
             return
         if isinstance(raw, Unreadable):
-            self.mistakes = [Mistake(VARIABLE, raw.problem)]
+            self.mistakes = [Mistake(variable, raw.problem)]
             return
         if isinstance(raw, str):
             # The list is itself the result of a template.
@@ -168,10 +197,10 @@ class _Elements:
         else:
             value = raw
         if isinstance(value, Unreadable):
-            self.mistakes = [Mistake(VARIABLE, value.problem)]
+            self.mistakes = [Mistake(variable, value.problem)]
             return
         if isinstance(value, Mapping | str) or not hasattr(value, "__len__"):
-            self.mistakes = [Mistake(VARIABLE, f"{shown(make_plain(value))} is not a list")]
+            self.mistakes = [Mistake(variable, f"{shown(make_plain(value))} is not a list")]
             return
         self.length = len(value)
 
@@ -180,7 +209,7 @@ class _Elements:
         if isinstance(self._raw, str):
             value = self._render_whole(number)
             if not isinstance(value, list) or index >= len(value):
-                return None, [Mistake(VARIABLE, f"its length must not depend on {INDEX}")]
+                return None, [Mistake(self._variable, f"its length must not depend on {INDEX}")]
             return value[index], []
         self._templar.available_variables[INDEX] = number
         return _template(self._raw[index], self._templar), []  # type: ignore[index]

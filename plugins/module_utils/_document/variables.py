@@ -28,10 +28,14 @@ from .._nouns.vswitch import spec as vswitch
 
 MAX_COUNT = 10_000
 
-FLAVOR: Table = {
+# What a machine is. A flavor's description is its own.
+FLAVOR: Table = {"name": NAME, **vm.OPTIONS, "description": DESCRIPTION}
+
+# What an instance has for itself: what it is called, where it is, what it begins from, and whether it may go.
+_OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "image", "protected", "state")
+PROFILE: Table = {
     "name": NAME,
-    "vcpus": vm.FIELDS["vcpus"],
-    "memory": vm.FIELDS["memory"],
+    **{key: field for key, field in vm.FIELDS.items() if key not in _OF_ONE_INSTANCE},
     "description": DESCRIPTION,
 }
 
@@ -44,8 +48,13 @@ INSTANCE: Table = {
         help="How many of it there are, named C(<name>-1), C(<name>-2) and so on. In its values C(pextra_index) is "
         "the number of each.",
     ),
-    "flavor": Field(
-        kind="str", help="The flavor whose O(vcpus) and O(memory) it takes, where it does not give its own."
+    "flavor": Field(kind="str", help="The flavor that it takes what its machine is from, where nothing else says it."),
+    "profiles": Field(
+        kind="list",
+        element=Field(kind="str", help="A profile, by name."),
+        unique=True,
+        help="The profiles that it takes what it does not say itself from. A later one is stronger than an earlier "
+        "one, and each is stronger than the flavor.",
     ),
 }
 
@@ -101,7 +110,13 @@ DOCUMENT: Table = {
         help="Where the file of every image that has a URL is looked for first, unless it has mirrors of its own.",
     ),
     "pextra_flavors": _list_of(
-        FLAVOR, "A flavor.", "Sizes of instances under a name. They exist in this document only."
+        FLAVOR, "A flavor.", "What machines are, under a name: size, CPU, devices. They exist in this document only."
+    ),
+    "pextra_profiles": _list_of(
+        PROFILE,
+        "A profile.",
+        "What instances have in common, under a name: devices, networks, storage, cloud-init and more. They exist in "
+        "this document only.",
     ),
     "pextra_instances": _list_of(INSTANCE, "An instance, or several alike.", "The instances."),
     "pextra_volumes": _list_of(

@@ -271,7 +271,7 @@ def render(table: Table, values: object) -> dict[str, Any]:
     for key, field in table.items():
         value = value_of(values, key)
         if value is not None:
-            rendered[key] = _render_value(field, value)
+            rendered[key] = render_value(field, value)
     return rendered
 
 
@@ -282,11 +282,11 @@ def value_of(values: object, key: str) -> Any:
     return getattr(values, key) if hasattr(values, key) else getattr(values, "further", {}).get(key)
 
 
-def _render_value(field: Field, value: Any) -> Any:
+def render_value(field: Field, value: Any) -> Any:
     if field.kind == "size":
         return show_size(value)
     if field.kind == "list":
-        return [_render_value(field.element, item) if field.element else item for item in value]
+        return [render_value(field.element, item) if field.element else item for item in value]
     if field.kind == "dict" and field.table is not None:
         return render(field.table, value)
     return value
