@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 _SHOWN = 80
-_FEW = 32
+_FEW = 64
 _COMPARED = 3
 _TELLING = 3
 
