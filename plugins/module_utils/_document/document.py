@@ -147,7 +147,9 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     judged += find_source_mistakes(elements.images, check_file)
     found, warnings = find_rule_mistakes(elements, cluster_nodes, clients)
     # What is wrong by itself has been told; that it then does not fit to others is no news.
-    mistakes += settle(drop_follow_ups(derived + judged + found, wrong + instances.unsaid), instances.origins)
+    known = wrong + instances.unsaid
+    mistakes += drop_follow_ups(derived + judged, known)
+    mistakes += settle(drop_follow_ups(found, known), instances.origins)
 
     deployment_name, found = read_value(
         DOCUMENT["pextra_deployment_name"],

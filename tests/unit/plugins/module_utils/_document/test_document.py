@@ -62,7 +62,13 @@ def test_what_is_left_out_is_filled_in() -> None:
             "vcpus": 1,
             "memory": "512 MiB",
             "image": "tiny",
-            "root": {"pool": "local", "size": "1 GiB"},
+            "root": {
+                "pool": "local",
+                "size": "1 GiB",
+                "cache": "none",
+                "discard": "unmap",
+                "detect_zeroes": "off",
+            },
             "volumes": [],
             "nics": [
                 {
@@ -71,6 +77,8 @@ def test_what_is_left_out_is_filled_in() -> None:
                     "gateway": "",
                     "gateway6": "",
                     "nameservers": [],
+                    "model": "virtio",
+                    "link": True,
                 }
             ],
             "cloud_init": {"hostname": "", "users": []},

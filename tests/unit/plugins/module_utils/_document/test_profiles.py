@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._document.effective import HIDDEN, render_effective
 from ansible_collections.pextra.cloud.plugins.module_utils._document.layers import merge
 from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import FLAVOR, INSTANCE, PROFILE
@@ -250,8 +251,8 @@ def test_a_profile_in_several_instances_numbers_each() -> None:
             document(instance("db", profiles=["web"], nics=[{"name": "two", "port_group": "Nowhere"}]))
             | {"pextra_profiles": [{"name": "web", "nics": [{"name": "one", "port_group": "DMZ"}]}]},
             [
-                'pextra_instances[0] (db).nics[0] (two).port_group: "Nowhere" is not a port group. Declared: Production, '
-                "DMZ."
+                'pextra_instances[0] (db).nics[0] (two).port_group: "Nowhere" is not a port group. Declared: '
+                "Production, DMZ."
             ],
             id="a list of one's own is counted as it is written",
         ),
@@ -317,7 +318,7 @@ def test_where_values_come_from() -> None:
         "cpu.require": (["aes"], "instance"),
         "cpu.disable": ([], "default"),
         "tags": (["web"], "profile web"),
-        "nics[0].name": ("front", "profile web"),
+        "nics[0].name": ("front", "instance"),
         "nics[0].port_group": ("DMZ", "profile web"),
         "nics[0].mtu": (9000, "instance"),
         "nics[0].gateway": ("", "default"),
@@ -329,7 +330,10 @@ def test_where_values_come_from() -> None:
     assert {key: found.get(key) for key in expected} == expected
     assert HASH not in str(values)
     lines = render_effective(values)
-    assert 'cpu.model: "Haswell"' in next(line for line in lines if line.endswith("# profile ops"))
+    model = next(line for line in lines if line.startswith("cpu.model"))
+    assert model.split() == ["cpu.model:", '"Haswell"', "#", "profile", "ops"]
+    # All of it is YAML.
+    assert yaml.safe_load("\n".join(lines))["cpu.require"] == ["aes"]
     # What is told is what is handed on.
     assert found["memory"][0] == deployment.document["instances"][0]["memory"]
 
