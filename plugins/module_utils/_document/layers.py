@@ -139,11 +139,11 @@ class Layers:
             words += [("profile", f"profiles[{place}]", name)] if isinstance(name, str) else []
         if not words:
             return (), {}
-        for kind, place, word in words:
+        for kind, where, word in words:
             known = self._known[kind]
-            wrong = find_reference_mistake(known, word, f"{path}.{place}") if known is not None else None
+            wrong = find_reference_mistake(known, word, f"{path}.{where}") if known is not None else None
             self.mistakes += [wrong] if wrong else []
-        layers = tuple(self._get(kind, word, number or 1) for kind, _place, word in words)
+        layers = tuple(self._get(kind, word, number or 1) for kind, _where, word in words)
         # Thousands of instances are of a few kinds.
         key = tuple(layer.source for layer in layers), number or 1 if self._render else 1
         if key not in self._merged:
