@@ -9,9 +9,11 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .._fields.checks import check_interface, check_name
 from .._fields.common import DESCRIPTION, NAME
-from .._fields.field import Field, Table
+from .._fields.field import REQUIRED, Field, Table
 from .._nouns.ceph import spec as ceph
 from .._nouns.cluster import spec as cluster
 from .._nouns.datacenter import spec as datacenter
@@ -28,6 +30,22 @@ from .._nouns.vswitch import spec as vswitch
 
 MAX_COUNT = 10_000
 
+
+def leave_open(table: Table) -> Table:
+    """Return a table of which no key has to be said in one place: what an instance needs, any of its layers can say."""
+    return {key: _leave_field_open(field) for key, field in table.items()}
+
+
+def _leave_field_open(field: Field) -> Field:
+    if field.create is REQUIRED:
+        return replace(field, create=None, help=f"{field.help} An instance needs it.")
+    if field.table is not None:
+        return replace(field, table=leave_open(field.table))
+    if field.element is not None and field.element.table is not None:
+        return replace(field, element=_leave_field_open(field.element))
+    return field
+
+
 # What a machine is. A flavor's description is its own.
 FLAVOR: Table = {"name": NAME, **vm.OPTIONS, "description": DESCRIPTION}
 
@@ -35,7 +53,7 @@ FLAVOR: Table = {"name": NAME, **vm.OPTIONS, "description": DESCRIPTION}
 _OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "image", "protected", "state")
 PROFILE: Table = {
     "name": NAME,
-    **{key: field for key, field in vm.FIELDS.items() if key not in _OF_ONE_INSTANCE},
+    **leave_open({key: field for key, field in vm.FIELDS.items() if key not in _OF_ONE_INSTANCE}),
     "description": DESCRIPTION,
 }
 

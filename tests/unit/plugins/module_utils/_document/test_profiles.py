@@ -11,11 +11,13 @@ import pytest
 import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._document.effective import HIDDEN, render_effective
 from ansible_collections.pextra.cloud.plugins.module_utils._document.layers import merge
+from ansible_collections.pextra.cloud.plugins.module_utils._document.schema import build_schema
 from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import FLAVOR, INSTANCE, PROFILE
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
 from deployment_document import VARIABLES, instance, read, told
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 HASH = "$6$aaaaaaaa$" + "b" * 86
 
@@ -352,3 +354,21 @@ def test_each_of_several_is_told() -> None:
     values = {one.path: (one.value, one.source) for one in found["pextra_instances[0] (web-2)"]}
     assert values["description"] == ("number 2", "instance")
     assert values["vcpus"] == (2, "profile p")
+
+
+@pytest.mark.parametrize(
+    ("document", "is_right"),
+    [
+        ({"pextra_profiles": [{"name": "web", "root": {"size": "1 GiB"}, "nics": [{"name": "front"}]}]}, True),
+        ({"pextra_profiles": [{"name": "web", "volumes": [{"size": "1 GiB"}]}]}, False),
+        ({"pextra_profiles": [{"name": "web", "node": "node1"}]}, False),
+        ({"pextra_flavors": [{"name": "big", "cpu": {"model": "Haswell"}}]}, True),
+        ({"pextra_instances": [{"name": "db", "profiles": ["web"], "nics": [{"name": "front"}]}]}, True),
+        ({"pextra_instances": [{"name": "db", "profiles": ["web"], "root": {"mode": "copy"}}]}, True),
+        ({"pextra_instances": [{"name": "db", "nics": [{"name": "front"}]}]}, False),
+        ({"pextra_instances": [{"name": "db", "root": {"mode": "copy"}}]}, False),
+        ({"pextra_instances": [{"name": "db", "volumes": [{"name": "data", "size": "1 GiB"}]}]}, False),
+    ],
+)
+def test_an_editor_asks_for_what_nobody_else_can_say(document: dict[str, Any], is_right: bool) -> None:
+    assert Draft202012Validator(build_schema()).is_valid(document) is is_right
