@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .._fields.field import created, element_path, parse_value
+from .._fields.field import created, element_path, find_missing_rows, parse_value
 from .._model.mistake import Mistake, shown
 from .._nouns.instance.spec import FIELDS, Vm, find_missing, find_mistakes_within, make_vm
 from .effective import OWN, Effective, list_effective, settle
@@ -87,6 +87,7 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
         if values is None:
             continue
         follow_ups: list[Mistake] = []
+        missing: list[Mistake] = []
         if taken:
             own = Layer(OWN, path, values)
             origins[path] = (*taken, own)
@@ -94,12 +95,15 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
             follow_ups = [Mistake(f"{path}.{key}", "is wrong in what it takes it from") for key in not_known]
             unknown |= not_known
             said = merge(INSTANCE, base, values)
+            missing = find_missing_rows(FIELDS, said, path)
             values = created(FIELDS, said)
             # What is not known is not what a new one gets either.
             values |= {key: None for key in unknown & FIELDS.keys() if said.get(key) is None}
         spec = make_vm(**{key: values[key] for key in FIELDS})
         within = [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
-        mistakes += settle(drop_follow_ups(within, wrong + follow_ups), origins)
+        missing = drop_follow_ups(missing, wrong + follow_ups)
+        within = missing + drop_follow_ups(within, wrong + follow_ups + missing)
+        mistakes += settle(within, origins)
         unsaid += follow_ups
         declared.append(Declared(path, spec, unknown))
     return Instances(declared=tuple(declared), mistakes=mistakes, origins=origins, unsaid=unsaid)

@@ -47,7 +47,7 @@ def _leave_field_open(field: Field) -> Field:
 
 
 # What a machine is. A flavor's description is its own.
-FLAVOR: Table = {"name": NAME, **vm.OPTIONS, "description": DESCRIPTION}
+FLAVOR: Table = {"name": NAME, **leave_open(vm.OPTIONS), "description": DESCRIPTION}
 
 # What an instance has for itself: what it is called, where it is, what it begins from, and whether it may go.
 _OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "image", "protected", "state")

@@ -261,12 +261,34 @@ def test_a_profile_in_several_instances_numbers_each() -> None:
         pytest.param(
             document(instance("db", profiles=["web"]), profiles=[{"name": "web", "volumes": [{"name": "data"}]}]),
             [
-                "pextra_instances[0] (db).volumes[0] (data).pool: is missing; write the storage pool of the volume "
-                "(volumes: profile web)",
+                "pextra_instances[0] (db).volumes[0] (data).pool: is missing; write a text: The storage pool of the "
+                "volume. (volumes: profile web)",
                 "pextra_instances[0] (db).volumes[0] (data).size: is missing; write the size of the volume, or the "
                 "unit of a pool of type iscsi (volumes: profile web)",
             ],
             id="what nobody says",
+        ),
+        pytest.param(
+            document(
+                instance("db", profiles=["web"], nics=[{"name": "front"}]),
+                instance("ok", nics=[], profiles=["web"]),
+                profiles=[{"name": "web", "nics": [{"name": "back", "mtu": 9000}]}],
+            ),
+            [
+                "pextra_instances[0] (db).nics[0] (back).port_group: is missing; write a text: The port group it "
+                "attaches to. (nics: profile web, instance)",
+                "pextra_instances[0] (db).nics[1] (front).port_group: is missing; write a text: The port group it "
+                "attaches to. (nics: profile web, instance)",
+            ],
+            id="a NIC that nobody finishes",
+        ),
+        pytest.param(
+            document(
+                instance("db", profiles=["wbe"], nics=[{"name": "front"}], vcpus_max=1),
+                profiles=[{"name": "web", "nics": [{"name": "front", "port_group": "DMZ"}]}],
+            ),
+            ['pextra_instances[0] (db).profiles[0]: "wbe" is not a profile. Did you mean "web"?'],
+            id="of an unknown profile nothing follows",
         ),
         pytest.param(
             document(instance("db", flavor="big"), flavors=[{"name": "big", "memory": "900 GiB"}]),
