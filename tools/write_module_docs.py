@@ -30,13 +30,15 @@ DISK_SETS = ROOT / "plugins" / "doc_fragments" / "disk_sets.py"
 
 class Noun(NamedTuple):
     """spec: the module of its table; many: the option for many, and the value that tells of them; one: the value that
-    tells of one, if that is not the noun; words: what many are called.
+    tells of one, if that is not the noun; words: what many are called. is_act: it does one thing to all whose names are
+    given, and tells of all of them.
     """
 
     spec: str
     many: str
     words: str
     one: str = ""
+    is_act: bool = False
 
 
 # By the noun in the modules' names.
@@ -50,6 +52,10 @@ NOUNS = {
     "vswitch": Noun("vswitch", "vswitches", "vSwitches"),
     "port_group": Noun("port_group", "port_groups", "port groups"),
     "vm": Noun("instance", "vms", "instances"),
+    "vm_console": Noun("vm_console", "vms", "instances", is_act=True),
+    "vm_guest": Noun("vm_guest", "vms", "instances", is_act=True),
+    "vm_power": Noun("vm_power", "vms", "instances", is_act=True),
+    "vm_screenshot": Noun("vm_screenshot", "vms", "instances", is_act=True),
     "volume": Noun("volume", "volumes", "volumes"),
     "volume_export": Noun("volume_export", "exports", "exports", one="export"),
 }
@@ -103,6 +109,9 @@ def render_options(name: str) -> str:
     each = _document(spec.FIELDS)
     if noun is None:
         return _dump(each)
+    if noun.is_act:
+        names = {"description": each["name"]["description"], "type": "list", "elements": "str", "required": True}
+        return _dump({**each, "name": names})
     # What is the same for one and in the list of many is one object here, and an anchor and its alias in the text.
     single = {key: _not_required(entry) for key, entry in each.items()}
     single["name"]["description"].append(f"Exactly one of O(name) and O({noun.many}) is needed.")
@@ -142,6 +151,15 @@ def render_values(name: str, kind: str) -> str:
         return _dump({noun.many: found, **values})
     told = _read_noun(noun_name)
     contains = {**told["contains"], **told.get("changing", {})}
+    if noun.is_act:
+        values[noun.many] = {
+            "description": told["description"],
+            "returned": "success and partial failure",
+            "type": "list",
+            "elements": "dict",
+            "contains": contains,
+        }
+        return _dump(values)
     values[one] = {
         "description": told["description"],
         "returned": "success and partial failure, unless many were given",
@@ -183,14 +201,11 @@ def _document_value(field: Any) -> dict[str, Any]:
         entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
     elif field.element is not None:
         entry["elements"] = field.element.kind
-        sample = _document_value(field.element).get("sample")
-        if sample is not None:
-            entry["sample"] = [sample]
+        entry["sample"] = [_document_value(field.element)["sample"]]
     else:
-        entry["sample"] = field.made if field.made is not None else (field.choices or (field.minimum,))[0]
-        # A word that is free has no example of its own.
-        if entry["sample"] is None:
-            del entry["sample"]
+        entry["sample"] = field.sample or (
+            field.made if field.made is not None else (field.choices or (field.minimum,))[0]
+        )
     return entry
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,8 +23,9 @@ from ._engine.collector import spare_collector
 from ._engine.defects import as_problem
 from ._engine.diff import render_diff
 from ._engine.own_host import HostResult, HostWork, converge_on_host
-from ._fields.argspec import CHANGING, info_arguments, resource_arguments
+from ._fields.argspec import CHANGING, act_arguments, info_arguments, resource_arguments
 from ._fields.field import Table
+from ._fields.secrets import secrets_in
 from ._model.errors import (
     ConsentError,
     InvalidInputError,
@@ -75,10 +76,18 @@ class _QuietModule(RegistryModule):
 
 
 def run(
-    load: Callable[[], type[Any]], *, table: Table, plural: str, extra: dict[str, dict[str, Any]] | None = None
+    load: Callable[[], type[Any]],
+    *,
+    table: Table,
+    plural: str,
+    extra: dict[str, dict[str, Any]] | None = None,
+    is_act: bool = False,
 ) -> None:
-    """Be the module that makes a noun as declared. `load` imports the noun's Resource, which needs libraries."""
-    module = _QuietModule(**resource_arguments(table, plural, extra))
+    """Be the module that makes a noun as declared. `load` imports the noun's Resource, which needs libraries.
+
+    is_act: it does one thing to all whose names are given, and declares nothing.
+    """
+    module = _QuietModule(**(act_arguments(table) if is_act else resource_arguments(table, plural, extra)))
     resource = _load(module, load, _CHANGES)
     try:
         with as_problem():
@@ -98,7 +107,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
     module = _QuietModule(argument_spec={**lists, **CHANGING, **more}, supports_check_mode=True)
     elements = {name: module.params[name] or [] for name in tables}
     for name, table in tables.items():
-        module.no_log_values.update(secret for raw in elements[name] for secret in _secrets(table, raw))
+        module.no_log_values.update(secret for raw in elements[name] for secret in secrets_in(table, raw))
     given = {name: [str(raw.get("name")) for raw in raws] for name, raws in elements.items()}
     invocation = {"invocation": {"module_args": {**module.params, **given}}}
     try:
@@ -144,21 +153,6 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
     if outcome.problems:
         fail(module, outcome.problems, tree="\n".join(tree), **result)
     module.exit_json(tree="\n".join(tree), **result)
-
-
-def _secrets(table: Table, raw: object) -> Iterator[str]:
-    """Yield what an element holds of options that are secret."""
-    if not isinstance(raw, Mapping):
-        return
-    for name, field in table.items():
-        value = raw.get(name)
-        if field.no_log and value is not None:
-            yield str(value)
-        elif field.table is not None:
-            yield from _secrets(field.table, value)
-        elif field.element is not None and field.element.table is not None and isinstance(value, list):
-            for item in value:
-                yield from _secrets(field.element.table, item)
 
 
 def run_info(
@@ -212,6 +206,22 @@ def run_on_host(arguments: Mapping[str, Any], make: Callable[[AnsibleModule], Ho
         _fail_on_host(module, begin, error)
         raise
     _exit_on_host(module, begin.partition(":")[0], result)
+
+
+def run_look(
+    arguments: Mapping[str, Any], look: Callable[..., tuple[list[dict[str, Any]], Sequence[Problem]]], *, plural: str
+) -> None:
+    """Be a module that looks at something of its own host, and changes nothing. look: takes the options, and whether to
+    wait for what they name: in a check it may not come, as nothing else is done either.
+    """
+    module = AnsibleModule(dict(arguments), supports_check_mode=True)
+    try:
+        found, problems = look(module.params, waits=not module.check_mode)
+    except PextraError as error:
+        fail(module, error.problems)
+    if problems:
+        fail(module, problems, **{plural: found})
+    module.exit_json(changed=False, **{plural: found})
 
 
 def run_registry(arguments: Mapping[str, Any], load: Callable[[], Callable[..., Any]]) -> None:
@@ -353,7 +363,9 @@ def _finish(
             for change in work.pending
         ],
     }
-    if module.params[plural] is not None:
+    if plural not in module.params:
+        result[plural] = described
+    elif module.params[plural] is not None:
         result[plural] = described
         # Ansible would repeat every option of every element, given or not, for -vvv: of a thousand, a megabyte.
         names = [element["name"] for element in module.params[plural]]

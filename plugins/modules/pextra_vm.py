@@ -20,6 +20,8 @@ description:
   - Changes are made while it runs where that is possible (NICs, further volumes, sizes, description, tags).
   - Memory, CPUs and cloud-init take effect at the next start, which O(allow_restart) allows now.
     Until then they are reported in RV(pending).
+  - One that was saved (M(pextra.cloud.pextra_vm_power)) goes on with O(power=running) or O(power=paused). Until then it
+    is V(stopped), and its definition, its volumes and its node cannot be changed.
   - Changing O(node) moves it, live if it runs, provided that its storage pools are shared.
   - Another image destroys the root volume, so it needs O(confirm=DESTROY), and a stopped instance or O(force_stop).
 extends_documentation_fragment:
@@ -330,7 +332,8 @@ options:
       queues:
         description:
           - How many queues it has, of the model V(virtio).
-          - One unless given; more than virtual CPUs are of no use.
+          - More than virtual CPUs are of no use.
+          - A new one gets V(1) unless it is given.
         type: int
       limits:
         description:
@@ -1032,10 +1035,14 @@ vm:
       type: str
       sample: node1
     power:
-      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
-        V(unknown) if its node does not answer.
+      description: V(running), also if it is suspended to memory, V(stopped) or V(paused); V(undefined)
+        if it is registered and on no node, V(unknown) if its node does not answer.
       type: str
       sample: running
+    saved:
+      description: Whether it is stopped, and goes on from what was saved of its memory when it is started.
+      type: bool
+      sample: false
     vcpus:
       description: The number of virtual CPUs.
       type: int
@@ -1251,16 +1258,21 @@ vm:
             usable.'
           returned: when the definition says something of it
           type: str
+          sample: Nehalem
         require:
           description: Features that it has beside those of its model.
           returned: when the definition says something of it
           type: list
           elements: str
+          sample:
+            - aes
         disable:
           description: Features of its model that it does not have.
           returned: when the definition says something of it
           type: list
           elements: str
+          sample:
+            - aes
         topology:
           description: How its vCPUs are laid out.
           returned: when the definition says something of it

@@ -63,10 +63,14 @@ vms:
       type: str
       sample: node1
     power:
-      description: V(running), V(stopped) or V(paused); V(undefined) if it is registered and on no node,
-        V(unknown) if its node does not answer.
+      description: V(running), also if it is suspended to memory, V(stopped) or V(paused); V(undefined)
+        if it is registered and on no node, V(unknown) if its node does not answer.
       type: str
       sample: running
+    saved:
+      description: Whether it is stopped, and goes on from what was saved of its memory when it is started.
+      type: bool
+      sample: false
     vcpus:
       description: The number of virtual CPUs.
       type: int
@@ -282,16 +286,21 @@ vms:
             usable.'
           returned: when the definition says something of it
           type: str
+          sample: Nehalem
         require:
           description: Features that it has beside those of its model.
           returned: when the definition says something of it
           type: list
           elements: str
+          sample:
+            - aes
         disable:
           description: Features of its model that it does not have.
           returned: when the definition says something of it
           type: list
           elements: str
+          sample:
+            - aes
         topology:
           description: How its vCPUs are laid out.
           returned: when the definition says something of it

@@ -368,7 +368,7 @@ def test_a_thousand(driver: Hypervisor, calls: Any) -> None:
         driver.start_domain(model.uuid, "web")
     calls.clear()
     records = driver.domains()
-    assert calls.remote == {"virConnectListAllDomains": 5, "virDomainGetXMLDesc": 1010}
+    assert calls.remote == {"virConnectListAllDomains": 6, "virDomainGetXMLDesc": 1010}
     found = {record.name: parse_domain(record.config) for record in records}
     assert found == {model.name: model for model in models}
     assert sum(record.power == "running" for record in records) == 10

@@ -30,7 +30,7 @@ ROWS: dict[str, Row] = {
     "balloon.free_page_reporting": Row("devices/memballoon@freePageReporting", (True, False), ("on", "off")),
     "balloon.model": Row("devices/memballoon@model", ("virtio", "virtio"), ("virtio", "virtio")),
     "balloon.stats_period_s": Row("devices/memballoon/stats@period", (5, 10), ("5", "10")),
-    "boot.menu": Row("os/bootmenu@enable", (True, False), ("yes", "no")),
+    "boot.menu": Row("os/bootmenu@enable", (True, True), ("yes", "yes")),
     "boot.menu_timeout_ms": Row("os/bootmenu@timeout", (100, 200), ("100", "200")),
     "clock.offset": Row("clock@offset", ("localtime", "utc"), ("localtime", "utc")),
     "cpu.disable": Row("cpu/feature[@policy='disable']@name", (["sse4.2"], []), ("sse4.2", None)),
@@ -40,11 +40,11 @@ ROWS: dict[str, Row] = {
     "cpu.topology.sockets": Row("cpu/topology@sockets", (2, 1), ("2", "1")),
     "cpu.topology.threads": Row("cpu/topology@threads", (1, 3), ("1", "3")),
     "description": Row("description", ("Rows", "Rows, changed"), ("Rows", "Rows, changed")),
-    "graphics.type": Row("devices/graphics@type", ("vnc", "vnc"), ("vnc", "vnc")),
+    "graphics.type": Row("devices/graphics@type", ("vnc", "spice"), ("vnc", "spice")),
     "memory": Row("memory", ("128 MiB", "160 MiB"), (str(128 * 1024), str(160 * 1024))),
     "memory_backing.access": Row("memoryBacking/access@mode", ("shared", "private"), ("shared", "private")),
     "memory_backing.unmerged": Row("memoryBacking/nosharepages?", (True, False), ("yes", None)),
-    "panic.model": Row("devices/panic@model", ("isa", "isa"), ("isa", "isa")),
+    "panic.model": Row("devices/panic@model", ("isa", "hyperv"), ("isa", "hyperv")),
     "pinning.emulator": Row("cputune/emulatorpin@cpuset", ([0], [1]), ("0", "1")),
     "pinning.vcpus": Row("vcpu@cpuset", ([0], [0, 1]), ("0", "0-1")),
     "rng.model": Row("devices/rng@model", ("virtio", "virtio"), ("virtio", "virtio")),
@@ -67,9 +67,10 @@ NIC = {
     "limits.burst_in": Row("bandwidth/inbound@burst", ("4 MiB", "5 MiB"), ("4096", "5120")),
     "limits.burst_out": Row("bandwidth/outbound@burst", ("6 MiB", "0 MiB"), ("6144", None)),
     "link": Row("link@state", (False, True), ("down", None)),
-    "model": Row("model@type", ("virtio", "rtl8139"), ("virtio", "rtl8139")),
+    # The others have no queues.
+    "model": Row("model@type", ("virtio", "virtio"), ("virtio", "virtio")),
     "mtu": Row("mtu@size", (1400, 1450), ("1400", "1450")),
-    "queues": Row("driver@queues", (2, 1), ("2", "1")),
+    "queues": Row("driver@queues", (2, 1), ("2", None)),
 }
 # Of a disk; paths are below it. Limits of both directions, and of each, exclude one another.
 DISK = {

@@ -95,11 +95,12 @@ def test_every_row_is_set_and_changed(lab: Lab, guest: Site) -> None:
         assert (quiet["changed"], quiet["pending"]) == (False, [])
         require(running(lab), number, [*at_once, *later])
         wait_until("it boots with all of it", lambda n=boots: lab.console(NAME).count("ready") > n, timeout_s=90)
-    gone = {"name": NAME, **{name: value for name, (value, _) in DEVICES.items()}}
+    gone = {"name": NAME, "boot": {"menu": False}, **{name: value for name, (value, _) in DEVICES.items()}}
     first, again = guest.calls("pextra_vm", {**gone, **RESTART}, gone)
     assert (first["changed"], again["changed"], again["pending"]) == (True, False, [])
     for xml in (definition(lab), running(lab)):
         assert [at for _, at in DEVICES.values() if look(xml, f"{at}?")] == []
+        assert look(xml, "os/bootmenu@enable") == "no"
 
 
 def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
@@ -115,10 +116,14 @@ def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
         assert seen(at_once, nic_of(running(lab))) == shown(at_once, number)
         guest.module("pextra_vm", **call, **RESTART)
         assert seen(NIC, nic_of(running(lab))) == shown(NIC, number)
+    other = [{"name": "nic0", "model": "rtl8139"}]
+    first, again = guest.calls("pextra_vm", {"name": NAME, "nics": other, **RESTART}, {"name": NAME, "nics": other})
+    assert (first["changed"], again["changed"], again["pending"]) == (True, False, [])
+    assert look(nic_of(running(lab)), "model@type") == "rtl8139"
     # A call that names one of them keeps the others.
     guest.module("pextra_vm", name=NAME, nics=[{"name": "nic0", "link": False}])
     for xml in (nic_of(running(lab)), nic_of(definition(lab))):
-        assert seen(NIC, xml) == {**shown(NIC, 1), "link": "down"}
+        assert seen(NIC, xml) == {**shown(NIC, 1), "link": "down", "model": "rtl8139"}
 
 
 def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:

@@ -143,6 +143,8 @@ class Guest:
     power: str = "stopped"
     autostart: bool = False
     persistent: bool = True
+    # What was saved of its memory goes with these devices.
+    saved: DomainModel | None = None
 
     @property
     def config(self) -> DomainModel:
@@ -220,6 +222,7 @@ class Model:
                     guest.persistent,
                     guest.xml,
                     guest.live_xml,
+                    saved=guest.saved is not None,
                 )
                 domains.setdefault(uuid, []).append(domain)
                 capacity.take(domain.size, runs=domain.runs)
@@ -464,6 +467,9 @@ class Model:
             volume_place(row.attributes["type"], row.name, row.attributes, ""): name for name, row in POOLS.items()
         }
         config = guest.config
+        if guest.saved is not None and guest.saved != config:
+            raise ImpossibleError("it goes on with devices that are not its own any more")
+        guest.saved = None
         for disk in config.disks:
             volume = node.pools.get(places[disk.path.removesuffix(disk.volume)], {}).get(disk.volume)
             if volume is None or volume.content in UNFINISHED:

@@ -75,6 +75,7 @@ class Guest:
     row: Row
     node: str
     power: str = "running"
+    saved: bool = False
     config: ET.Element = field(default_factory=lambda: ET.fromstring("<domain><devices/></domain>"))
     live: ET.Element = field(default_factory=lambda: ET.fromstring("<domain><devices/></domain>"))
 
@@ -92,6 +93,7 @@ class Guest:
             live=parse_attachments(live) if is_active else None,
             targets=frozenset({"vda", "vdz", *(one.disk.target for one in attachments)}),
             xml=config,
+            saved=self.saved,
         )
 
     def parts(self, data: Mapping[str, Any], live: bool, config: bool) -> list[ET.Element]:

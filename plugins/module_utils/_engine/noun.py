@@ -62,10 +62,13 @@ class Resource(Protocol, Generic[Spec, Have]):
 
 def parse_all(resource: Resource[Any, Any], params: Mapping[str, Any]) -> list[Any]:
     """Return the specs of the options of a call: of the one resource, or of the many by the plural. Raises
-    InvalidInputError for all mistakes at once.
+    InvalidInputError for all mistakes at once. Of a module that does one thing to several, `name` is a list.
     """
-    many = params[resource.plural]
-    if many is not None:
+    many = params.get(resource.plural)
+    if isinstance(params["name"], list):
+        shared = {name: params[name] for name in resource.table}
+        raws = [(f"name[{index}] ({name})", {**shared, "name": name}) for index, name in enumerate(params["name"])]
+    elif many is not None:
         raws = [(f"{resource.plural}[{index}] ({raw.get('name')})", raw) for index, raw in enumerate(many)]
     else:
         raws = [("", {name: params[name] for name in resource.table})]

@@ -46,6 +46,17 @@ def resource_arguments(table: Table, plural: str, extra: dict[str, dict[str, Any
     }
 
 
+def act_arguments(table: Table) -> dict[str, Any]:
+    """Return the keyword arguments of AnsibleModule for a module that does the same to one or several by `name`."""
+    names = {"type": "list", "elements": "str", "required": True}
+    return {"argument_spec": {**options_of(table), "name": names, **CHANGING}, "supports_check_mode": True}
+
+
+def look_arguments(table: Table) -> dict[str, Any]:
+    """Return the argument spec of a module that looks at one or several by `name`, on its own host."""
+    return {**options_of(table), "name": {"type": "list", "elements": "str", "required": True}}
+
+
 def info_arguments(extra: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the keyword arguments of AnsibleModule for an _info module."""
     return {

@@ -220,6 +220,7 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_unit: rf"^{_UNIT.pattern}$",
     check_plain_text: r"^[^<>\u0000-\u001f\u007f]{0,255}$",
     check_tag: rf"^{_NAME.pattern}$",
+    check_word: rf"^{_WORD.pattern}$",
     check_absolute_path: r"^(/[^/]+)+$",
     check_sha256: rf"^{_SHA256.pattern}$",
     check_mac: rf"^({_MAC.pattern})$",

@@ -63,7 +63,8 @@ class Field:
     it, normalised, or REQUIRED; it is never compared with one that exists. A field has one of the two at most.
     at: its place in the definition, for options of which nothing else need be known. effect: when a difference of it
     takes effect. compare: how it is told from what there is. is_expanded: a running guest's definition says it in other
-    words, so that only what is to become of it tells whether it has it.
+    words, so that only what is to become of it tells whether it has it. sample: an example of what is told back, where
+    neither choices nor numbers give one.
     """
 
     kind: Kind
@@ -83,6 +84,7 @@ class Field:
     effect: Effect | None = None
     compare: Compare = "value"
     is_expanded: bool = False
+    sample: str | None = None
 
     @property
     def made(self) -> Any:

@@ -1,8 +1,8 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of volumes in storage pools. Each holds the identifier of what it belongs to, so that nothing that is not ours
-can be taken for ours, and a person still recognises the instance.
+"""Names of volumes in storage pools, and of consoles' logs. A volume's holds the identifier of what it belongs to, so
+that nothing that is not ours can be taken for ours, and a person still recognises the instance.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ import re
 from dataclasses import dataclass
 
 from .ids import uuid_of
+
+
+def console_log(instance: str) -> str:
+    """Return the file on an instance's node that its serial console is written to."""
+    return f"/var/log/pextra/console/{instance}.log"
 
 
 def image_volume(image_id: str, image_format: str) -> str:

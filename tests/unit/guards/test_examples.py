@@ -20,7 +20,10 @@ COLLECTION = "pextra.cloud."
 # What stands in place of a template, whose value only a run knows: by the type of the option, and by the template where
 # not any text will do.
 SAMPLES = {"str": "sample", "int": 1, "bool": True, "list": [], "dict": {}}
-SAMPLES_OF = {"{{ vault_ceph_key }}": base64.b64encode(bytes(28)).decode()}
+SAMPLES_OF = {
+    "{{ vault_ceph_key }}": base64.b64encode(bytes(28)).decode(),
+    "{{ vault_ann_hash }}": "$6$saltsalt$" + "h" * 86,
+}
 
 
 def find_calls() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -72,6 +75,9 @@ def find_mistakes(module: str, given: dict[str, Any], validated: dict[str, Any])
     if module.endswith("_info") or not hasattr(imported, "_load"):
         return []
     resource = imported._load()()
-    single = [{name: validated.get(name) for name in resource.table}] if "name" in given else []
+    # What does one thing to several takes their names as a list.
+    names = validated["name"] if isinstance(given.get("name"), str | list) and "name" in validated else []
+    names = names if isinstance(names, list) else [names]
+    single = [{key: validated.get(key) for key in resource.table} | {"name": name} for name in names]
     elements = [*single, *(validated.get(resource.plural) or ())]
     return [str(mistake) for element in elements for mistake in resource.parse(element, "")[1]]

@@ -23,6 +23,7 @@ ACTING = {
     "blocks",
     "content",
     "looking",
+    "finding",
     "copies",
     "volume_making",
     "source_test",
@@ -88,6 +89,7 @@ LAYERS: dict[str, set[str]] = {
 # Library: the only layers that may import it.
 DOORS = {
     "libvirt": {"_doors.libvirt"},
+    "libvirt_qemu": {"_doors.libvirt"},
     "peewee": {"_doors.registry"},
     "playhouse": {"_doors.registry"},
     "psycopg2": {"_doors.registry"},

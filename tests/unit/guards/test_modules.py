@@ -43,6 +43,9 @@ WITHOUT_TWIN = {
     "pextra_ceph_osd_leave": "an act: what is left after it cannot be asked",
     "pextra_ceph_osd_discard": "an act: what is left after it cannot be asked",
     "pextra_ceph_pool": "returns how Ceph is, also in check mode; `ceph` itself tells the rest",
+    "pextra_vm_console": "only reads, and returns what it read",
+    "pextra_vm_power": "an act; how an instance is, pextra_vm_info tells",
+    "pextra_vm_screenshot": "an act; how an instance is, pextra_vm_info tells",
     "pextra_volume_export": "an act; what it acts on is read by pextra_volume_info",
 }
 # Module: why there is no module that changes.
@@ -61,6 +64,7 @@ OUTSIDE_THE_GROUP = {
     "pextra_ceph_pool": "asks Ceph's monitors, before there is a registry",
     "pextra_deployment_validate": "runs on the controller, and asks nobody",
     "pextra_run_report": "runs on the controller, and asks nobody",
+    "pextra_vm_console": "runs on each host, as its file is, and asks nobody",
 }
 ATTRIBUTES = {"check_mode", "diff_mode", "idempotent", "action_group"}
 COMPARED = ("type", "elements", "required", "default", "choices")
@@ -185,6 +189,7 @@ DECIDES = {
     "registry": "_nouns.registry.rebuild",
     "run_report": "_run_report",
     "units": "_nouns.unit.plan",
+    "vm_console": "_nouns.vm_console.text",
 }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from ..._model.errors import (
     UnreachableError,
 )
 from .. import hung_nodes, tls
-from ..bounded import TooLateError, bounded
+from ..bounded import TooLateError, begin, bounded
 from .faults import errno_of
 from .watch import (
     ANSWER_S,
@@ -37,6 +38,7 @@ _DAEMON = "libvirtd"
 # What libvirt answers from what it knows. It waits itself for 30 s for a guest that something else is done with.
 _CALL_LIMIT_S = 45.0
 _CLOSE_LIMIT_S = 2.0
+_POLL_EVERY_S = 0.25
 Result = TypeVar("Result")
 _NOT_FOUND = {
     libvirt.VIR_ERR_NO_DOMAIN,
@@ -47,6 +49,8 @@ _NOT_FOUND = {
     libvirt.VIR_ERR_NO_SECRET,
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# What libvirt says of a guest in which no agent answers.
+NO_AGENT = {libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED}
 
 
 class Connection:
@@ -143,6 +147,8 @@ class Connection:
     def _remedy(self, error: libvirt.libvirtError) -> str:
         if errno_of(error) in _FULL:
             return "The disk is full: free space, or use another storage pool."
+        if error.get_error_code() in NO_AGENT:
+            return "qemu-guest-agent has to run in the guest; while a guest boots or hangs, it does not answer."
         if not self._connection.isAlive():
             return "The connection broke: check the node, then run again."
         return ""
@@ -168,6 +174,19 @@ class Connection:
             if pool:
                 self._late_pools[pool] = late
             raise HypervisorError([late]) from error
+
+    def _meanwhile(self, call: Callable[[], Result], limit_s: float, late: Problem) -> Generator[float, None, Result]:
+        """As `_slowly`, for what takes long: yields how many seconds to wait before it is looked at again, instead of
+        waiting.
+        """
+        outcome = begin(call, PextraError, libvirt.libvirtError)
+        deadline = time.monotonic() + limit_s
+        while not outcome.done():
+            if time.monotonic() >= deadline:
+                self._left_alone += 1
+                raise HypervisorError([late])
+            yield _POLL_EVERY_S
+        return outcome.result()
 
     def _refuse_late(self, pool: str) -> None:
         if pool in self._late_pools:

@@ -32,7 +32,10 @@ _POWER: dict[int, Power] = {
 
 
 class DomainRecord(NamedTuple):
-    """A domain as it is. `config` is the persistent XML, `live` that of the running guest (None when stopped)."""
+    """A domain as it is. `config` is the persistent XML, `live` that of the running guest (None when stopped).
+
+    saved: what it had in memory lies on the node's disk, and its next start goes on from there.
+    """
 
     name: str
     uuid: str
@@ -41,13 +44,14 @@ class DomainRecord(NamedTuple):
     persistent: bool
     config: str
     live: str | None
+    saved: bool = False
 
 
 class Domains(Connection):
     """What is asked and done of domains."""
 
     def domains(self) -> list[DomainRecord]:
-        """Read all domains: five list calls, and one call per domain and kind of XML."""
+        """Read all domains: six list calls, and one call per domain and kind of XML."""
         with self._errors("list instances") as call:
             autostarted = {
                 domain.UUIDString()
@@ -64,16 +68,20 @@ class Domains(Connection):
                 domain.UUIDString()
                 for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
             }
+            saved = {
+                domain.UUIDString()
+                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
+            }
             records = []
             for domain in self._connection.listAllDomains():
                 call.go_on()
-                record = self._read_domain(domain, active, autostarted, transient)
+                record = self._read_domain(domain, active, autostarted, transient, saved)
                 if record is not None:
                     records.append(record)
             return records
 
     def _read_domain(
-        self, domain: Any, active: dict[str, Power], autostarted: set[str], transient: set[str]
+        self, domain: Any, active: dict[str, Power], autostarted: set[str], transient: set[str], saved: set[str]
     ) -> DomainRecord | None:
         uuid = domain.UUIDString()
         try:
@@ -84,7 +92,10 @@ class Domains(Connection):
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # gone since it was listed
                 return None
             raise
-        return DomainRecord(domain.name(), uuid, power, uuid in autostarted, uuid not in transient, config, live)
+        return DomainRecord(
+            *(domain.name(), uuid, power, uuid in autostarted, uuid not in transient, config, live),
+            saved=uuid in saved and power == "stopped",
+        )
 
     def live_domain_xml(self) -> list[str]:
         """Read the live XML of the running and paused domains only."""

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from .agent import Agents
 from .devices import Devices
 from .host import Hosts
 from .migration import Migrations
 from .networks import Networks
 from .pools import Pools
+from .screens import Screens
 from .secrets import Secrets
 from .streams import Streams
 
 
-class Hypervisor(Hosts, Devices, Migrations, Pools, Streams, Secrets, Networks):
+class Hypervisor(Hosts, Agents, Screens, Devices, Migrations, Pools, Streams, Secrets, Networks):
     """An open connection to one node's libvirt. Open it with `connect`."""

@@ -31,6 +31,7 @@ from .volume_making import make_volume, write_small_volume
 
 _MIB = 1024**2
 _POLL_EVERY_S = 0.25
+_SLEEP_TIMEOUT_S = 60
 _NicAct = acts.AttachNic | acts.DetachNic | acts.UpdateNic | acts.ReplugNic
 
 
@@ -61,13 +62,23 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
         case acts.Autostart():
             _node(cloud, work).set_autostart(_uuid(work), act.autostart, work.label)
         case acts.Start():
-            _node(cloud, work).start_domain(_uuid(work), work.label, paused=act.paused)
+            _start(cloud, work, act)
         case acts.Resume():
             _resume(cloud, work, act)
         case acts.Suspend():
             _node(cloud, work).suspend_domain(_uuid(work), work.label)
         case acts.Stop():
             return _stop(cloud, work, act)
+        case acts.Reset():
+            _node(cloud, work).reset_domain(_uuid(work), work.label)
+        case acts.InjectNmi():
+            _node(cloud, work).inject_nmi(_uuid(work), work.label)
+        case acts.Sleep() | acts.Wake():
+            return _sleep_or_wake(cloud, work, act)
+        case acts.Save():
+            return _node(cloud, work).save_domain(_uuid(work), work.label)
+        case acts.DiscardSaved():
+            _node(cloud, work).discard_saved(_uuid(work), work.label)
         case acts.AttachNic() | acts.DetachNic() | acts.UpdateNic() | acts.ReplugNic():
             return _change_nic(cloud, work, act)
         case acts.AttachDisk() | acts.DetachDisk():
@@ -106,6 +117,14 @@ def _define(cloud: Cloud, work: Work, act: acts.Define) -> None:
     _node(cloud, work).define_domain(xml, work.label)
 
 
+def _start(cloud: Cloud, work: Work, act: acts.Start) -> None:
+    hypervisor = _node(cloud, work)
+    hypervisor.start_domain(_uuid(work), work.label, paused=act.paused)
+    # One that was paused when it was saved by hand is paused again.
+    if act.saved and not act.paused and hypervisor.power_of(_uuid(work), work.label) == "paused":
+        hypervisor.resume_domain(_uuid(work), work.label)
+
+
 def _resume(cloud: Cloud, work: Work, act: acts.Resume) -> None:
     # One that cannot go on (its storage is gone) can still be switched off.
     with contextlib.suppress(HypervisorError) if act.may_fail else contextlib.nullcontext():
@@ -140,6 +159,18 @@ def _stop(cloud: Cloud, work: Work, act: acts.Stop) -> Iterator[float]:
             pressed = now
             with contextlib.suppress(NotFoundError):
                 hypervisor.request_shutdown(_uuid(work), work.label)
+        yield _POLL_EVERY_S
+
+
+def _sleep_or_wake(cloud: Cloud, work: Work, act: acts.Sleep | acts.Wake) -> Iterator[float]:
+    hypervisor, is_sleep = _node(cloud, work), isinstance(act, acts.Sleep)
+    (hypervisor.put_to_sleep if is_sleep else hypervisor.wake_up)(_uuid(work), work.label)
+    deadline = time.monotonic() + _SLEEP_TIMEOUT_S
+    while (hypervisor.state_of(_uuid(work), work.label) == "asleep") is not is_sleep:
+        if time.monotonic() >= deadline:
+            what = f"the guest did not {'fall asleep' if is_sleep else 'wake up'} within {_SLEEP_TIMEOUT_S} s"
+            remedy = "Look at its console: its drivers may refuse. A restart with force_stop: true ends it."
+            raise HypervisorError([Problem(what, remedy, work.node, f"instance {work.name}")])
         yield _POLL_EVERY_S
 
 

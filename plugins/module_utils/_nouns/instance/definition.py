@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import functools
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ..._fields.addresses import canonical_mac
 from ..._model.ids import is_id, uuid_of
@@ -149,12 +150,35 @@ class DomainModel:
             "vcpus": self.vcpus,
             "description": self.description or "",
         }
-        return {**self.further, **typed}
+        return ChainMap(typed, cast("dict[str, Any]", self.further))  # which is read alone
 
     @property
     def targets(self) -> frozenset[str]:
         """The device names of all disks."""
         return self.other_targets | {disk.target for disk in self.disks}
+
+
+class _Further(Mapping[str, Any]):
+    """What a definition says of aspects and devices, read when it is asked for: of most instances it never is."""
+
+    def __init__(self, xml: str) -> None:
+        self._xml = xml
+
+    @functools.cached_property
+    def _values(self) -> Mapping[str, Any]:
+        return walk.read(ET.fromstring(self._xml))
+
+    def __getitem__(self, option: str) -> Any:
+        return self._values[option]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
 
 
 @functools.lru_cache(maxsize=2**15)
@@ -187,7 +211,7 @@ def parse_domain(xml: str) -> DomainModel | None:
         memory=parse_memory(root.find("memory")),
         held_back=parse_held_back(root),
         vcpus=parse_vcpus(root),
-        further=walk.read(root),
+        further=_Further(xml),
         disks=ours,
         interfaces=tuple(_parse_interfaces(devices)),
         description=root.findtext("description"),

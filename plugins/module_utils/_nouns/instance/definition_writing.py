@@ -12,13 +12,13 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
+from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
 from .definition_disks import set_disks
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
 
-CONSOLE_DIRECTORY = "/var/log/pextra/console"
 # Every PCIe device needs a root port of its own, and ports cannot be added while the guest runs.
 _SPARE_PCIE_PORTS = 4
 _FIXED_PCIE_DEVICES = 4  # memory balloon, RNG, serial for the agent, USB
@@ -51,7 +51,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
         add(devices, "controller", type="pci", model="pcie-root-port")
     add(devices, "controller", type="usb", model="none")
     serial = add(devices, "serial", type="pty")
-    add(serial, "log", file=f"{CONSOLE_DIRECTORY}/{model.name}.log", append="on")
+    add(serial, "log", file=console_log(model.name), append="on")
     channel = add(devices, "channel", type="unix")
     add(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
     # By it a guest tells that its kernel has crashed; nothing would restart it otherwise.

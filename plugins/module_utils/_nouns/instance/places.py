@@ -108,7 +108,12 @@ class CpuSet:
 
 
 def _find(element: Any, path: str) -> Any:
-    return element.find(path) if path else element
+    # Step by step: longer paths are walked in Python, and a cloud has thousands of definitions.
+    for name in path.split("/") if path else ():
+        if element is None:
+            return None
+        element = element.find(name)
+    return element
 
 
 def _make(element: Any, path: str) -> Any:

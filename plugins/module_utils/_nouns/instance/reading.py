@@ -145,7 +145,10 @@ def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None
             )
             odd.append(Odd(node, record.name, record.uuid, what, "Find out what it is for; it is left alone."))
         return None
-    return Domain(node, config, live, record.power, record.autostart, record.persistent, record.config, record.live)
+    return Domain(
+        *(node, config, live, record.power, record.autostart, record.persistent, record.config, record.live),
+        saved=record.saved,
+    )
 
 
 def has_its_name(domain: Domain, named: Mapping[str, str], odd: list[Odd]) -> bool:

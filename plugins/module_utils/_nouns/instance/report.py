@@ -45,6 +45,7 @@ def describe_instance(
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
     item |= {key: _plain(value) for key, value in model.further.items()}
     return item | {
+        "saved": domain.saved,
         "vcpus": model.vcpus,
         "memory": model.memory,
         "image": model.labels.image,

@@ -28,7 +28,8 @@ def write_live_rows(table: Table, element: Any, wanted: Wanted) -> None:
 
 def create_rows(table: Table) -> dict[str, Any]:
     """Return what a new device is of which nothing is said."""
-    return created(table, {key: {} for key, field in table.items() if field.table is not None})
+    made = created(table, {key: {} for key, field in table.items() if field.table is not None})
+    return {key: value for key, value in made.items() if value is not None}
 
 
 def differ_rows(table: Table, path: str, before: Wanted, after: Wanted) -> list[Change]:

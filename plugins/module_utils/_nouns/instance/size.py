@@ -68,7 +68,8 @@ def write_vcpus_max(root: Any, most: int) -> None:
 
 def parse_pages(root: Any) -> int:
     """Return the size of the huge pages in MiB; 0 for none."""
-    pages = root.find("memoryBacking/hugepages")
+    backing = root.find("memoryBacking")
+    pages = backing.find("hugepages") if backing is not None else None
     if pages is None:
         return 0
     sizes = {_page_kib(page) for page in pages.findall("page")}

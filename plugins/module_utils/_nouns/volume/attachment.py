@@ -71,6 +71,7 @@ def plan_attachment(wanted: str | None, record: Record, context: Context) -> Att
 
 def _detach(use: Use, plan: Attaching) -> None:
     user = use.user
+    _require_unsaved(user)
     if use.live is not None and user.power == "paused":
         raise RefusedError(
             f"instance {user.name} is paused, and its guest cannot let go of the volume",
@@ -104,6 +105,7 @@ def _attach(user: User, record: Record, plan: Attaching, context: Context) -> No
             f"storage pool {record.pool.name} is not available on {user.node}, where instance {user.name} is",
             "Run the storage stage of site.yml, which says why.",
         )
+    _require_unsaved(user)
     taken = context.taken.setdefault(user.id, set())
     target = next((name for name in TARGETS if name not in taken), None)
     if target is None:
@@ -112,6 +114,16 @@ def _attach(user: User, record: Record, plan: Attaching, context: Context) -> No
     data = {"attachment": _wanted(record, target), "live": user.power != "stopped", "config": True}
     plan.after.append(_step("attach", f"attach it to {user.name} as {target}", user, data))
     _touch(user, plan)
+
+
+def _require_unsaved(user: User) -> None:
+    """It goes on with the disks that it had when it was saved."""
+    if user.saved:
+        raise RefusedError(
+            f"instance {user.name} is saved, and goes on with the volumes that it had then",
+            "Let it go on first (pextra_vm_power with action: resume), or give what was saved of its memory up "
+            "(action: discard_saved).",
+        )
 
 
 def _keep(use: Use, record: Record, plan: Attaching) -> None:

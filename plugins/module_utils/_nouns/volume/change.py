@@ -165,6 +165,12 @@ def _plan_size(
     is_thick = record.provisioning == "thick"
     running = next((use for use in attaching.stays if use.live is not None), None)
     changes = [Change("size", now, wanted)]
+    saved = next((use.user.name for use in attaching.stays if use.user.saved), None)
+    if saved is not None:
+        raise RefusedError(
+            f"it is in use by instance {saved}, which is saved and goes on with it as it was",
+            "Let the instance go on first (pextra_vm_power with action: resume).",
+        )
     if wanted * MIB < facts.capacity:
         context.require_unprotected(record, f"cannot shrink from {show_size(now)} to {show_size(wanted)}")
         if running is not None:

@@ -132,6 +132,7 @@ def _user_of(node: str, record: DomainRecord) -> User | None:
         live=parse_attachments(record.live) if record.live is not None else None,
         targets=model.targets | (live.targets if live is not None else frozenset()),
         xml=record.config,
+        saved=record.saved,
     )
 
 

@@ -47,7 +47,8 @@ class Shelf:
 
 @dataclass(frozen=True)
 class User:
-    """An instance on a node, with its volumes that live on their own. live: None when it is stopped.
+    """An instance on a node, with its volumes that live on their own. live: None when it is stopped. saved: it goes on
+    from what was saved of its memory.
 
     targets: the device names that are taken, in the definition or in the running guest.
     """
@@ -61,6 +62,7 @@ class User:
     live: tuple[Attachment, ...] | None = None
     targets: frozenset[str] = frozenset()
     xml: str = field(repr=False, default="")
+    saved: bool = False
 
 
 @dataclass(frozen=True)

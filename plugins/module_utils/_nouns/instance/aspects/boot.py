@@ -5,9 +5,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from ...._fields.field import Field
-from ..kinds import Aspect
+from ..kinds import Aspect, Refusal
 from ..places import Attribute
+
+_MENU = Attribute("os/bootmenu", "enable", "yes_no")
+_TIMEOUT = Attribute("os/bootmenu", "timeout", "int")
+
+
+def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
+    """libvirt forgets how long a menu waits that is not shown."""
+    if _MENU.read(after) or _TIMEOUT.read(after) in (None, _TIMEOUT.read(before)):
+        return ()
+    return (Refusal("boot.menu_timeout_ms", "it has no menu", "Set boot.menu: true as well."),)
+
+
+def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    boot = values.get("boot") or {}
+    if boot.get("menu_timeout_ms") is None or boot.get("menu") is not False:
+        return ()
+    return (("boot.menu_timeout_ms", "is of the menu, and menu is false; write menu: true, or leave it out"),)
+
 
 ASPECT = Aspect(
     option="boot",
@@ -16,7 +37,7 @@ ASPECT = Aspect(
         "menu": Field(
             kind="bool",
             create=False,
-            at=Attribute("os/bootmenu", "enable", "yes_no"),
+            at=_MENU,
             effect="next_boot",
             help="Whether it offers a menu of what to boot from.",
         ),
@@ -24,9 +45,11 @@ ASPECT = Aspect(
             kind="int",
             minimum=0,
             maximum=65535,
-            at=Attribute("os/bootmenu", "timeout", "int"),
+            at=_TIMEOUT,
             effect="next_boot",
             help="How long the menu waits, in milliseconds. As the firmware has it unless given.",
         ),
     },
+    refuse=_refuse,
+    find_mistakes=_find_mistakes,
 )

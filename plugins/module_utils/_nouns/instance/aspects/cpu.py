@@ -86,7 +86,9 @@ def _cpu(root: Any) -> Any:
 
 
 def _features(policy: str, text: str) -> Field:
-    feature = Field(kind="str", check=check_word, help="A feature, as C(virsh cpu-models) and libvirt call it.")
+    feature = Field(
+        kind="str", check=check_word, sample="aes", help="A feature, as C(virsh cpu-models) and libvirt call it."
+    )
     return Field(
         kind="list",
         element=feature,
@@ -141,6 +143,7 @@ ASPECT = Aspect(
         "model": Field(
             kind="str",
             check=check_word,
+            sample="Nehalem",
             at=_Model(),
             effect="next_boot",
             is_expanded=True,

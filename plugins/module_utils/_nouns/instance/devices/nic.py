@@ -34,6 +34,18 @@ class _Link:
         link.set("state", "down")
 
 
+class _Queues:
+    """One is what libvirt does not write down."""
+
+    attribute = Attribute("driver", "queues", "int")
+
+    def read(self, element: Any) -> Any:
+        return self.attribute.read(element) or 1
+
+    def write(self, element: Any, value: Any) -> None:
+        self.attribute.write(element, value if value != 1 else None)
+
+
 class _MiB:
     """A number of KiB, as MiB; 0 is none. What is no whole number of them was written by hand."""
 
@@ -80,11 +92,12 @@ TABLE = {
     ),
     "queues": Field(
         kind="int",
+        create=1,
         minimum=1,
         maximum=256,
-        at=Attribute("driver", "queues", "int"),
+        at=_Queues(),
         effect="next_boot",
-        help="How many queues it has, of the model V(virtio). One unless given; more than virtual CPUs are of no use.",
+        help="How many queues it has, of the model V(virtio). More than virtual CPUs are of no use.",
     ),
     "limits": Field(
         kind="dict",

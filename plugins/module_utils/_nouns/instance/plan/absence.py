@@ -51,7 +51,12 @@ def plan_absence(
                     f"it is {current.power}; only a stopped instance can be removed",
                     "Set power: stopped first, or force_stop: true.",
                 )
-            steps += stop_steps(current.power, context)
+            steps += stop_steps(current.power, context.consent)
+        elif current.saved and not context.consent.force_stop:
+            raise RefusedError(
+                "it is saved, and what was saved of its memory would be lost",
+                "Set force_stop: true, as for an instance that runs.",
+            )
         goes = context.consent.remove_volumes
         steps.append(step_of(Undefine(current.node, current.config.uuid, goes), "remove its definition"))
         loses += _state_of(current) if goes else []

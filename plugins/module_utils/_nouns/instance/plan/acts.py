@@ -101,7 +101,10 @@ class Autostart:
 
 @dataclass(frozen=True)
 class Start:
+    """saved: it goes on from what was saved of its memory, however it was when it was saved."""
+
     paused: bool
+    saved: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,36 @@ class Stop:
 
     timeout_s: float
     is_forced: bool
+
+
+@dataclass(frozen=True)
+class Reset:
+    """As its reset button does."""
+
+
+@dataclass(frozen=True)
+class InjectNmi:
+    """It has no more to say."""
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Its agent suspends it to memory (S3)."""
+
+
+@dataclass(frozen=True)
+class Wake:
+    """From there."""
+
+
+@dataclass(frozen=True)
+class Save:
+    """Its memory goes to the node's disk."""
+
+
+@dataclass(frozen=True)
+class DiscardSaved:
+    """What was saved of its memory."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +240,12 @@ Act = (
     | Resume
     | Suspend
     | Stop
+    | Reset
+    | InjectNmi
+    | Sleep
+    | Wake
+    | Save
+    | DiscardSaved
     | AttachNic
     | DetachNic
     | UpdateNic

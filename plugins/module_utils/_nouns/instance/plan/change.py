@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...._model.plan import Change, Step, Work, step_of
@@ -50,6 +51,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     target = target_of_move(want, current, model, needed, context)
     here = context.have.nodes[current.node]
     require_volumes(current, here, context, but_root=replaced)
+    _require_unsaved(current, changes, target)
     if target is None:
         lacking = unsuitable_changes(want, current, model, here, replaced)
         lacking += unsuitable_image(want, here, context) if replaced else []
@@ -96,7 +98,8 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps += power.steps
     # Also after a move where they were seen: what has moved is in shared pools.
     used = [model, *([current.live] if power.keeps_running and current.live is not None else [])]
-    stale = stale_seeds(want, instance_id, used, here, context)
+    # What a saved one goes on with may be an older one, which its definition does not name any more.
+    stale = stale_seeds(want, instance_id, used, here, context) if not current.saved else []
     steps += stale
     changes += [Change("cloud_init.old_seeds", len(stale), 0)] if stale else []
     if attributes != settled:
@@ -124,6 +127,19 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     )
 
 
+def _require_unsaved(current: Domain, changes: Sequence[Change], target: str | None) -> None:
+    """What was saved of a guest's memory goes with the devices that it had: libvirt starts it with the definition of
+    then, and disks that are somebody else's by now would be written as if nothing had happened.
+    """
+    differs = [change.field for change in changes] + (["node"] if target is not None else [])
+    if current.saved and differs:
+        raise RefusedError(
+            f"it is saved, and would go on as it was saved, without the change of {', '.join(dict.fromkeys(differs))}",
+            "Let it go on first (power: running alone, or pextra_vm_power with action: resume), or give what was saved "
+            "of its memory up (action: discard_saved).",
+        )
+
+
 @dataclass(frozen=True)
 class Power:
     """What becomes of the power state. changes take effect by a restart; pending ones wait for one."""
@@ -143,13 +159,15 @@ def _plan_power(
     is_active = current.power != "stopped"
     if replaced or not is_active or wanted == "stopped":
         now = "stopped" if replaced else current.power
-        return Power(wanted, tuple(power_steps(now, wanted, context)), keeps_running=False)
+        return Power(wanted, tuple(power_steps(now, wanted, context.consent, saved=current.saved)), keeps_running=False)
     live = current.live
     known = waiting_for_restart(live, with_named_rows(want, live, model)) if live is not None else []
     # A call that does not name it neither tells of it nor restarts for it.
     names_seed = want.cloud_init is not None or want.nics is not None
     waiting = walked.pending + tuple(change for change in known if change.field != "cloud_init" or names_seed)
     if waiting and context.consent.allow_restart:
-        steps = [*stop_steps(current.power, context), *power_steps("stopped", wanted, context)]
+        steps = [*stop_steps(current.power, context.consent), *power_steps("stopped", wanted, context.consent)]
         return Power(wanted, tuple(steps), keeps_running=False, changes=waiting)
-    return Power(wanted, tuple(power_steps(current.power, wanted, context)), keeps_running=True, pending=waiting)
+    return Power(
+        wanted, tuple(power_steps(current.power, wanted, context.consent)), keeps_running=True, pending=waiting
+    )

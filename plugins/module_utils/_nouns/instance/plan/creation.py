@@ -50,7 +50,7 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
     steps.append(step_of(Define(model, None, state.virt_type), "define"))
     if want.autostart:
         steps.append(step_of(Autostart(autostart=True), "let it start with its node"))
-    steps += power_steps("stopped", power, context)
+    steps += power_steps("stopped", power, context.consent)
     # What a killed run has left, or one before whose definition is gone.
     steps += stale_seeds(want, instance_id, [model], state, context)
     if attributes != settled:

@@ -18,6 +18,7 @@ from ..cloud_init import digest_of
 from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
 from ..devices import nic as nic_device
 from ..devices.disk import TABLE as DISK
+from ..devices.disk import find_mistakes as find_disk_mistakes
 from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
@@ -33,6 +34,7 @@ from .references import (
     find_volume_pool,
     image_name,
     image_size_mib,
+    path_of,
     vswitch_of,
 )
 from .seed import seed_files
@@ -171,7 +173,10 @@ def _add_volumes(
 
 def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Disk:
     """Return a disk with what it is beside its volume: as it was, where nothing is named."""
-    return replace(disk, further=merge_rows(before.further if before is not None else create_rows(DISK), named))
+    further = merge_rows(before.further if before is not None else create_rows(DISK), named)
+    for where, what in find_disk_mistakes(further) if named else ():
+        raise RefusedError(f"its {path_of(disk.serial)}.{where}, with what it has already, {what}", "Name both.")
+    return replace(disk, further=further)
 
 
 def _nics_of(
@@ -205,6 +210,9 @@ def _nics_of(
         # It is only ever turned off: what a person has turned off stays so.
         offload = network not in userspace and (before is None or before.offload)
         further = merge_rows(before.further if before is not None else create_rows(nic_device.TABLE), nic.further)
+        # Queues that are there go with a model that has none.
+        for where, what in nic_device.find_mistakes({**further, "queues": nic.further.get("queues")}):
+            raise RefusedError(f"its nics.{name}.{where}, with what it has already, {what}", "Name both.")
         interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further))
     return tuple(labels), tuple(interfaces)
 

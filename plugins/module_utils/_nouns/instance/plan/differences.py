@@ -14,7 +14,7 @@ from ..devices import nic
 from ..devices.disk import TABLE as DISK
 from ..rows import differ_rows
 from .context import RefusedError
-from .references import find_disk, names_of_pools
+from .references import find_disk, names_of_pools, path_of
 from .state import named_nics
 
 
@@ -70,11 +70,6 @@ def differ_disks(before: DomainModel, after: DomainModel) -> list[tuple[Disk, Ch
         if (old := find_disk(disk.serial, before)) is not None
         for change in differ_rows(DISK, path_of(disk.serial), old.further, disk.further)
     ]
-
-
-def path_of(serial: str) -> str:
-    """Return where a disk stands in what is declared."""
-    return "root" if serial == "root" else f"volumes.{serial}"
 
 
 def _show_disk(disk: Disk | None) -> str | None:

@@ -201,8 +201,10 @@ def unsuitable_changes(want: Vm, current: Domain, model: DomainModel, here: Node
     ]
     if model.vcpus > current.config.vcpus:
         problems += _too_many_vcpus(model.vcpus, here)
-    has = list_needs(current.config.options)
-    problems += find_lacking([need for need in needs_of(want, None) if need not in has], here.abilities)
+    needs = needs_of(want, None)
+    if needs:
+        has = list_needs(current.config.options)
+        problems += find_lacking([need for need in needs if need not in has], here.abilities)
     attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
     problems += [
         f"port group {nic.port_group} needs {nic.network}, which is not there"

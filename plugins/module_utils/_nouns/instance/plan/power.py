@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from ...._model.plan import Step, step_of
 from .acts import Resume, Start, Stop, Suspend
-from .context import Context
+from .state import Consent
 
 
-def power_steps(now: str, wanted: str, context: Context) -> list[Step]:
+def power_steps(now: str, wanted: str, consent: Consent, *, saved: bool = False) -> list[Step]:
+    """saved: it is stopped, and what was saved of its memory is what it goes on from."""
     if now == wanted:
         return []
     if wanted == "stopped":
-        return stop_steps(now, context)
+        return stop_steps(now, consent)
     if now == "stopped":
-        return [step_of(Start(paused=wanted == "paused"), "start" if wanted == "running" else "start paused")]
+        text = "start" if wanted == "running" else "start paused"
+        return [step_of(Start(wanted == "paused", saved), f"{text} from what was saved" if saved else text)]
     return [step_of(Resume(), "resume") if wanted == "running" else step_of(Suspend(), "pause")]
 
 
-def stop_steps(now: str, context: Context) -> list[Step]:
+def stop_steps(now: str, consent: Consent) -> list[Step]:
     """The guest is asked first, and has its time. Only then is its power cut, where the call allows that."""
-    is_forced, timeout_s = context.consent.force_stop, context.consent.stop_timeout_s
+    is_forced, timeout_s = consent.force_stop, consent.stop_timeout_s
     text = f"stop, by force after {timeout_s} s" if is_forced else "stop"
     stop = step_of(Stop(timeout_s, is_forced), text)
     # A paused guest does not feel its power button.

@@ -158,5 +158,10 @@ def names_of_pools(model: DomainModel) -> frozenset[str]:
     return frozenset(label.name for label in model.labels.volumes)
 
 
+def path_of(serial: str) -> str:
+    """Return where a disk stands in what is declared."""
+    return "root" if serial == "root" else f"volumes.{serial}"
+
+
 def find_disk(serial: str, model: DomainModel) -> Disk | None:
     return next((disk for disk in model.disks if disk.serial == serial), None)

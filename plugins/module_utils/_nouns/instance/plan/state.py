@@ -29,6 +29,8 @@ class Domain:
     persistent: bool
     xml: str = field(repr=False, default="")
     live_xml: str | None = field(repr=False, default=None)
+    # It is stopped, and what was saved of its memory is what its next start goes on from.
+    saved: bool = False
 
     @property
     def runs(self) -> bool:

@@ -166,7 +166,7 @@ def replace_root(
                 f"beginning again from image {model.labels.image} needs it stopped",
                 "Set power: stopped first, or force_stop: true.",
             )
-        steps += stop_steps(current.power, context)
+        steps += stop_steps(current.power, context.consent)
     names = here.volumes.get(label.pool, frozenset())
     if disk.volume in names:
         old = current.config.labels.image

@@ -79,6 +79,7 @@ def test_what_is_left_out_is_filled_in() -> None:
                     "nameservers": [],
                     "model": "virtio",
                     "link": True,
+                    "queues": 1,
                 }
             ],
             "cloud_init": {"hostname": "", "users": []},

@@ -403,6 +403,18 @@ def test_a_bad_file_is_told(model: Model) -> None:
     assert str(plan.refusals[0]) == "volume data: /srv/disk.vmdk cannot be imported: it names a parent. Convert it."
 
 
+def test_a_saved_instance_goes_on_with_what_it_had(model: Model) -> None:
+    model.add_guest("saved", "node1", power="stopped")
+    model.converge(replace(DATA, attached_to="saved"), replace(DATA, name="free"))
+    model.guests["saved"].saved = True
+    assert model.plan(replace(DATA, attached_to="saved")).is_empty
+    for want in (replace(DATA, attached_to=""), replace(DATA, attached_to="web")):
+        assert "instance saved is saved, and goes on with the volumes" in refusal(model, want)
+    assert "instance saved is saved" in refusal(model, replace(DATA, name="free", attached_to="saved"))
+    for size in (512, 2048):
+        assert "in use by instance saved, which is saved" in refusal(model, replace(DATA, size=size))
+
+
 def test_a_paused_guest_cannot_let_go(model: Model) -> None:
     model.converge(replace(DATA, attached_to="web"))
     model.guests["web"].power = "paused"

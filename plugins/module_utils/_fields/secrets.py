@@ -1,0 +1,25 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of given options is secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .field import Table
+
+
+def secrets_in(table: Table, raw: object) -> Iterator[str]:
+    """Yield what an element holds of options that are secret."""
+    if not isinstance(raw, Mapping):
+        return
+    for name, field in table.items():
+        value = raw.get(name)
+        if field.no_log and value is not None:
+            yield str(value)
+        elif field.table is not None:
+            yield from secrets_in(field.table, value)
+        elif field.element is not None and field.element.table is not None and isinstance(value, list):
+            for item in value:
+                yield from secrets_in(field.element.table, item)
