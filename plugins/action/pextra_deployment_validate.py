@@ -52,6 +52,8 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Posi
 from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
 
 PROFILES = "pextra_profiles"
+# How many names are told where none is like the one that was given.
+_LISTED = 8
 # What Ansible itself gives is as long as the inventory is, and to look at a part of it templates all of that.
 _OF_ANSIBLE = frozenset({"groups", "hostvars", "play_hosts", "vars"})
 
@@ -149,7 +151,8 @@ def _explain(name: str, deployment: Deployment) -> list[dict[str, Any]]:
     """Return, and show, where each value of an instance comes from. Secrets are not among them."""
     if not deployment.effective:
         names = [str(one["name"]) for one in deployment.document["instances"]]
-        raise AnsibleActionFail(f"{shown(name)} is no instance of the deployment.{suggest(name, names)}")
+        advice = suggest(name, names) or f" Declared: {', '.join(names[:_LISTED]) or 'none'}."
+        raise AnsibleActionFail(f"{shown(name)} is no instance of the deployment.{advice}")
     for path, values in deployment.effective.items():
         for line in (path, *render_effective(values)):
             Display().display(line)
