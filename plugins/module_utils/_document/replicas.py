@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .._fields.field import created, element_path, find_missing_rows, parse_value
 from .._model.mistake import Mistake, shown
@@ -89,7 +90,7 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
         follow_ups: list[Mistake] = []
         missing: list[Mistake] = []
         if taken:
-            own = Layer(OWN, path, values)
+            own = _make_own_layer(replica.written, values)
             origins[path] = (*taken, own)
             not_known = list_unsaid(taken, values)
             follow_ups = [Mistake(f"{path}.{key}", "is wrong in what it takes it from") for key in not_known]
@@ -109,6 +110,11 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
     return Instances(declared=tuple(declared), mistakes=mistakes, origins=origins, unsaid=unsaid)
 
 
+def _make_own_layer(written: Written, values: Mapping[str, Any]) -> Layer:
+    """Return what an instance says itself, without what belongs to every element (`state`)."""
+    return Layer(OWN, written.path, {key: value for key, value in values.items() if key in written.value})
+
+
 def explain(
     name: str | None,
     complete: Sequence[Declared[Vm]],
@@ -121,7 +127,7 @@ def explain(
     for element in complete:
         if element.spec.name == name:
             values, _unknown, _mistakes = parse_element(INSTANCE, written[element.path], whole=False)
-            layers = origins.get(element.path) or (Layer(OWN, element.path, values or {}),)
+            layers = origins.get(element.path) or (_make_own_layer(written[element.path], values or {}),)
             effective[element.path] = list_effective(element.spec, layers)
     return effective
 

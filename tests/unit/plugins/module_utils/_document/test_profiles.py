@@ -336,6 +336,7 @@ def test_where_values_come_from() -> None:
         "name": ("db", "instance"),
         "cluster": ("mtl-1", "default"),
         "power": ("running", "default"),
+        "state": ("present", "default"),
         "vcpus": (1, "default"),
         "memory": ("2 GiB", "flavor big"),
         "cpu.model": ("Haswell", "profile ops"),
