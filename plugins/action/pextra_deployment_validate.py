@@ -18,11 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
-from ansible_collections.pextra.cloud.plugins.module_utils._document.document import Inventory, read_deployment
+from ansible_collections.pextra.cloud.plugins.module_utils._document.document import (
+    Deployment,
+    Inventory,
+    read_deployment,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._document.effective import render_effective
 from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import (
     COORDINATORS,
     GROUP,
@@ -41,11 +46,14 @@ from ansible_collections.pextra.cloud.plugins.module_utils._document.role_variab
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST, ROLE_VARIABLES
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
-from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent, Unreadable, make_plain
-from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent, Unreadable
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown, suggest
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
+from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
 
-INDEX = "pextra_index"
+PROFILES = "pextra_profiles"
+# How many names are told where none is like the one that was given.
+_LISTED = 8
 # What Ansible itself gives is as long as the inventory is, and to look at a part of it templates all of that.
 _OF_ANSIBLE = frozenset({"groups", "hostvars", "play_hosts", "vars"})
 
@@ -57,7 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS: frozenset[str] = frozenset()
+    _VALID_ARGS = frozenset({"explain"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -74,7 +82,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         # A templar of our own: its variables change with every replica of an instance.
         templar = Templar(loader=self._loader, variables={**variables, INDEX: 1})
         values = {
-            name: _template(variables[name], templar) for name in DOCUMENT if name in variables and name != VARIABLE
+            name: render_template(variables[name], templar)
+            for name in DOCUMENT
+            if name in variables and name != VARIABLE
         }
         # Not by hostvars, which templates all that a host has to give one variable of it.
         templars = {
@@ -83,7 +93,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         }
         hosts = _read_hosts(raw_hosts, templars)
         mistakes = _find_misplaced(variables, raw_hosts)
-        elements = _Elements(variables.get(VARIABLE), templar)
+        elements = RenderedList(VARIABLE, variables.get(VARIABLE), templar)
+        profiles = variables.get(PROFILES)
+        # Most give every instance the same.
+        vary = profiles is not None and not isinstance(profiles, Unreadable) and templar.is_template(profiles)
+        explain = self._task.args.get("explain")
         deployment = read_deployment(
             Inventory(
                 variables=values,
@@ -97,9 +111,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
                 ),
                 hosts=hosts,
                 coordinators=[str(name) for name in groups.get(COORDINATORS, ())],
-                registry_url=_template(variables.get("pextra_registry_url"), templar),
+                registry_url=render_template(variables.get("pextra_registry_url"), templar),
                 instances=elements.length,
                 render_instance=elements.render,
+                render_profile=RenderedList(PROFILES, profiles, templar).render if vary else None,
+                explain=None if explain is None else str(explain),
                 directory=_find_directory(variables, raw_hosts),
             ),
             _check_file,
@@ -124,9 +140,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
             return result
         result["document"] = deployment.document
         result["summary"] = deployment.summary
+        if explain is not None:
+            result["effective"] = _explain(str(explain), deployment)
         # The document holds user data and password hashes. Registered, it is whole; on screens and in logs it is not.
         result["_ansible_no_log"] = True
         return result
+
+
+def _explain(name: str, deployment: Deployment) -> list[dict[str, Any]]:
+    """Return, and show, where each value of an instance comes from. Secrets are not among them."""
+    if not deployment.effective:
+        names = [str(one["name"]) for one in deployment.document["instances"]]
+        advice = suggest(name, names) or f" Declared: {', '.join(names[:_LISTED]) or 'none'}."
+        raise AnsibleActionFail(f"{shown(name)} is no instance of the deployment.{advice}")
+    for path, values in deployment.effective.items():
+        for line in (path, *render_effective(values)):
+            Display().display(line)
+    return [
+        {"instance": path, "values": [value._asdict() for value in values]}
+        for path, values in deployment.effective.items()
+    ]
 
 
 def _place(mistake: Mistake, positions: Positions) -> Mistake:
@@ -143,53 +176,6 @@ def _require_netaddr() -> None:
             f"Nothing was done. Install it there: {sys.executable} -m pip install netaddr "
             "(or apt-get install python3-netaddr, for Debian's Ansible)."
         ) from error
-
-
-class _Elements:
-    """The elements of pextra_instances, each templated anew for every replica, with its number in pextra_index."""
-
-    def __init__(self, raw: object, templar: Templar) -> None:
-        self._templar = templar
-        self._raw = raw
-        self._whole: tuple[int, Any] | None = None
-        self.mistakes: list[Mistake] = []
-        # None where there is no list.
-        self.length: int | None = None
-        if raw is None:
-            self.length = 0
-            return
-        if isinstance(raw, Unreadable):
-            self.mistakes = [Mistake(VARIABLE, raw.problem)]
-            return
-        if isinstance(raw, str):
-            # The list is itself the result of a template.
-            value = self._render_whole(1)
-            value = [] if value is None else value
-        else:
-            value = raw
-        if isinstance(value, Unreadable):
-            self.mistakes = [Mistake(VARIABLE, value.problem)]
-            return
-        if isinstance(value, Mapping | str) or not hasattr(value, "__len__"):
-            self.mistakes = [Mistake(VARIABLE, f"{shown(make_plain(value))} is not a list")]
-            return
-        self.length = len(value)
-
-    def render(self, index: int, number: int) -> tuple[Any, list[Mistake]]:
-        """Return the plain value of element `index` for replica `number`."""
-        if isinstance(self._raw, str):
-            value = self._render_whole(number)
-            if not isinstance(value, list) or index >= len(value):
-                return None, [Mistake(VARIABLE, f"its length must not depend on {INDEX}")]
-            return value[index], []
-        self._templar.available_variables[INDEX] = number
-        return _template(self._raw[index], self._templar), []  # type: ignore[index]
-
-    def _render_whole(self, number: int) -> Any:
-        if self._whole is None or self._whole[0] != number:
-            self._templar.available_variables[INDEX] = number
-            self._whole = (number, _template(self._raw, self._templar))
-        return self._whole[1]
 
 
 def _bounded(variables: Mapping[str, Any], extent: Extent, left_out: dict[str, str]) -> dict[str, Any]:
@@ -223,7 +209,7 @@ def _blame(mistake: Mistake, left_out: Mapping[str, str]) -> Mistake:
 def _read_hosts(raw_hosts: Mapping[str, Mapping[str, Any]], templars: Mapping[str, Templar]) -> list[InventoryHost]:
     hosts: list[InventoryHost] = []
     for name, raw in raw_hosts.items():
-        values = {variable: _template(raw.get(variable), templars[name]) for variable in (*HOST, "ansible_host")}
+        values = {variable: render_template(raw.get(variable), templars[name]) for variable in (*HOST, "ansible_host")}
         facts = raw.get("ansible_facts") or {}
         address = values.get("pextra_address") or values.get("ansible_host")
         default = facts.get("default_ipv4") or {}
@@ -264,11 +250,11 @@ def _find_role_mistakes(
     """Judge what the inventory gives to roles. What has no value before facts are gathered is left to the roles."""
     known = {**_read_argument_specs(), **ROLE_VARIABLES}
     table = {name: field for name, field in known.items() if field.kind != "raw"}
-    given = {name: _template(variables[name], templar) for name in table if name in variables}
+    given = {name: render_template(variables[name], templar) for name in table if name in variables}
     mistakes = find_role_mistakes(table, _readable(given))
     for host, raw in raw_hosts.items():
         own = {
-            name: _template(raw[name], templars[host])
+            name: render_template(raw[name], templars[host])
             for name in table
             if name in raw and not _is_same(raw[name], variables.get(name))
         }
@@ -293,25 +279,6 @@ def _read_argument_specs() -> dict[str, Field]:
 
 def _is_same(one: object, other: object) -> bool:
     return one is other or one == other
-
-
-def _template(raw: object, templar: Templar) -> Any:
-    """Template a value as a whole. Only if that fails, one by one, so that the others are there."""
-    if isinstance(raw, Unreadable):
-        return raw
-    try:
-        return make_plain(templar.template(raw))
-    except AnsibleError as error:
-        if isinstance(raw, Mapping):
-            return {str(key): _template(item, templar) for key, item in raw.items()}
-        if isinstance(raw, list | tuple):
-            return [_template(item, templar) for item in raw]
-        return Unreadable(_describe(error))
-
-
-def _describe(error: AnsibleError) -> str:
-    reason = " ".join(str(getattr(error, "message", error)).split())
-    return f"its template fails: {reason}"
 
 
 def _find_directory(variables: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> str:

@@ -40,7 +40,12 @@ seealso:
   - module: pextra.cloud.pextra_vm
 extends_documentation_fragment:
   - pextra.cloud.attributes.controller
-options: {}
+options:
+  explain:
+    description:
+      - The name of an instance of which to tell, on the screen and in the result, where each of its values comes from.
+    type: str
+    version_added: 0.2.0
 """
 
 EXAMPLES = r"""
@@ -49,6 +54,12 @@ EXAMPLES = r"""
   run_once: true
   delegate_to: localhost
   register: pextra_deployment
+
+- name: Tell where the values of an instance come from
+  pextra.cloud.pextra_deployment_validate:
+    explain: web-1
+  run_once: true
+  delegate_to: localhost
 
 - name: Hand its instances to the module that makes them
   pextra.cloud.pextra_vm:
@@ -91,7 +102,7 @@ document:
   description:
     - The document, complete. What was left out because it is the default, single or derived is there.
     - Each list is what the list option of the module of that resource takes. A count has become that many instances,
-      and a flavor the values it stands for.
+      and flavors and profiles the values that they stand for.
   returned: success
   type: dict
   contains:
@@ -183,6 +194,34 @@ document:
           power: running
           tags: [frontend]
           state: present
+effective:
+  description:
+    - Every value of each instance of the name O(explain), with where it comes from; each cluster may have one.
+  returned: success, with O(explain)
+  type: list
+  elements: dict
+  contains:
+    instance:
+      description: The path of the instance.
+      type: str
+      sample: pextra_instances[0] (web-1)
+    values:
+      description: Its values.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The path of the value, below the instance.
+          type: str
+          sample: cpu.model
+        value:
+          description: The value. A secret is shown as V((secret\)).
+          type: raw
+          sample: host-model
+        source:
+          description: V(default), V(instance), or the flavor or profile that it comes from.
+          type: str
+          sample: profile web
 summary:
   description: How many of each are to be present.
   returned: success

@@ -58,12 +58,15 @@ def read(
     variables: Mapping[str, Any] | None = None,
     hosts: Mapping[str, Mapping[str, Any]] | None = None,
     coordinators: tuple[str, ...] = ("node1",),
+    explain: str | None = None,
 ) -> Deployment:
     """Read the document with some variables changed. A variable that is None is not given."""
     merged = {**copy.deepcopy(VARIABLES), **(variables or {})}
     elements = merged.pop("pextra_instances", None)
     elements = [] if elements is None else elements
     mistakes = [] if isinstance(elements, list) else [Mistake("pextra_instances", "is not a list")]
+    profiles = merged.get("pextra_profiles")
+    merged["pextra_profiles"] = substitute(profiles, 1)
     given = {**HOSTS} if hosts is None else hosts
     deployment = read_deployment(
         Inventory(
@@ -80,6 +83,8 @@ def read(
             coordinators=coordinators,
             instances=None if mistakes else len(elements),
             render_instance=lambda index, number: (substitute(elements[index], number), []),
+            render_profile=(lambda index, number: (substitute(profiles[index], number), [])) if profiles else None,
+            explain=explain,
             directory="/site",
         ),
         lambda path: None if path in FILES else f'"{path}" does not exist on the controller',

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._fields.references import collect
+from .._fields.references import ALL_WORDS, collect
 from .._model.mistake import Mistake
-from .._model.nouns import IN_CLUSTER, NOUNS, WORDS
+from .._model.nouns import IN_CLUSTER, NOUNS
 from .._nouns.cluster import spec as cluster
 from .._nouns.datacenter import spec as datacenter
 from .._nouns.image import spec as image
@@ -35,11 +35,13 @@ from .defaults import (
     complete_volumes,
     complete_vswitches,
 )
+from .effective import Effective, settle
 from .elements import Elements, Written, drop_follow_ups, find_duplicates, parse_elements, read_list, read_value
 from .hosts import InventoryHost, find_coordinator_mistakes, read_hosts
 from .judging import find_empty_nodes, find_rule_mistakes
+from .layers import Layer, Layers, Render
 from .names import find_unknown_variables
-from .replicas import Render, Replica, expand, fold, parse_flavors, parse_instances
+from .replicas import Replica, expand, explain, fold, parse_instances
 from .report import sort_mistakes
 from .result import render_document, render_nothing, summarize
 from .rules.ceph import derive_sources, read_ceph, render_ceph
@@ -50,9 +52,10 @@ from .variables import DOCUMENT
 DEFAULTS = {"pextra_organizations": "root", "pextra_datacenters": "default", "pextra_clusters": "default"}
 DEFAULT_POOL = "local"
 DEFAULT_NAME = "pextra"
-# Nodes are hosts, instances are counted out first, and flavors exist in the document alone.
+# Nodes are hosts, instances are counted out first, and flavors and profiles exist in the document alone.
 _LISTS = {noun.kind: noun.variable for noun in NOUNS if noun.kind not in ("node", "instance")} | {
-    "flavor": "pextra_flavors"
+    "flavor": "pextra_flavors",
+    "profile": "pextra_profiles",
 }
 _Lists = Mapping[str, Sequence[Written]]
 
@@ -64,6 +67,8 @@ class Inventory:
     variables: the variables of the deployment, templated and plain, except pextra_instances: its `instances` elements
     come through `render_instance` one by one, for each replica of a count anew; None where there is no list of them.
     names: every variable that begins with `pextra_`, of the deployment and of the hosts.
+    render_profile: likewise gives an element of pextra_profiles for a number, None where none depends on it.
+    explain: the name of the instances of which is to be told where each value comes from.
     registry_url: of pextra_registry_url. directory: what files of images are relative to.
     """
 
@@ -74,17 +79,23 @@ class Inventory:
     registry_url: object = None
     instances: int | None = 0
     render_instance: Render = render_nothing
+    render_profile: Render | None = None
+    explain: str | None = None
     directory: str = "/"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """document and summary are plain JSON types, and empty where there are mistakes."""
+    """document and summary are plain JSON types, and empty where there are mistakes.
+
+    effective: the values of the instances that were asked for, by the path of each.
+    """
 
     document: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
     warnings: tuple[Mistake, ...] = ()
+    effective: Mapping[str, list[Effective]] = field(default_factory=dict)
 
 
 def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
@@ -117,18 +128,28 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
         for name in (clusters if are_nodes_known else ())
     }
     index = replace(_make_index(lists, replicas, cluster_nodes, single), unreadable=unreadable)
-    parsed, wrong = _parse(lists, replicas, index)
+    layers = Layers(
+        lists,
+        {kind: None if kind in unreadable else index.known[kind] for kind in ("flavor", "profile")},
+        inventory.render_profile,
+    )
+    instances = parse_instances(replicas, layers)
+    parsed, wrong = _parse(lists)
+    parsed = replace(parsed, instances=instances.declared)
+    wrong += [*layers.mistakes, *instances.mistakes]
     mistakes += wrong
     mirrors, found = read_value(
         DOCUMENT["pextra_image_mirrors"], inventory.variables.get("pextra_image_mirrors"), "pextra_image_mirrors"
     )
     mistakes += found
     mirrors = resolve_mirrors(mirrors, inventory.directory) if mirrors and not found else None
-    elements, judged = _complete(replace(parsed, nodes=nodes, hosts=hosts), index, mirrors)
+    elements, judged = _complete(replace(parsed, nodes=nodes, hosts=hosts), index, mirrors, instances.origins)
     judged += find_source_mistakes(elements.images, check_file)
     found, warnings = find_rule_mistakes(elements, cluster_nodes, clients)
     # What is wrong by itself has been told; that it then does not fit to others is no news.
-    mistakes += drop_follow_ups(derived + judged + found, wrong)
+    known = wrong + instances.unsaid
+    mistakes += drop_follow_ups(derived + judged, known)
+    mistakes += settle(drop_follow_ups(found, known), instances.origins)
 
     deployment_name, found = read_value(
         DOCUMENT["pextra_deployment_name"],
@@ -152,6 +173,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
         },
         summary=summarize(elements),
         warnings=tuple(warnings),
+        effective=explain(inventory.explain, elements.instances, replicas, instances.origins),
     )
 
 
@@ -189,9 +211,9 @@ def _find_duplicate_names(lists: _Lists, replicas: Sequence[Replica], single: st
     mistakes: list[Mistake] = []
     for kind, written in lists.items():
         scoped = [((element.word("cluster") or single) if kind in IN_CLUSTER else None, element) for element in written]
-        mistakes += find_duplicates(scoped, WORDS.get(kind, "a flavor"))
+        mistakes += find_duplicates(scoped, ALL_WORDS[kind])
     instances = [(replica.written.word("cluster") or single, replica.written) for replica in replicas]
-    return mistakes + find_duplicates(instances, WORDS["instance"])
+    return mistakes + find_duplicates(instances, ALL_WORDS["instance"])
 
 
 def _make_index(
@@ -227,7 +249,7 @@ def _make_index(
     )
 
 
-def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[Elements, list[Mistake]]:
+def _parse(lists: _Lists) -> tuple[Elements, list[Mistake]]:
     organizations, mistakes = parse_elements(organization.FIELDS, organization.Organization, lists["organization"])
     datacenters, found = parse_elements(datacenter.FIELDS, datacenter.Datacenter, lists["datacenter"])
     mistakes += found
@@ -243,12 +265,6 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
     mistakes += found
     volumes, found = parse_elements(volume.DECLARED, volume.make_volume, lists["volume"])
     mistakes += found
-    flavors, found = parse_flavors(lists["flavor"])
-    mistakes += found
-    instances, found = parse_instances(
-        replicas, flavors, None if "flavor" in index.unreadable else index.known["flavor"]
-    )
-    mistakes += found
     elements = Elements(
         organizations=organizations,
         datacenters=datacenters,
@@ -257,13 +273,14 @@ def _parse(lists: _Lists, replicas: Sequence[Replica], index: Index) -> tuple[El
         vswitches=vswitches,
         port_groups=port_groups,
         images=images,
-        instances=instances,
         volumes=volumes,
     )
     return elements, mistakes
 
 
-def _complete(elements: Elements, index: Index, mirrors: tuple[str, ...] | None) -> tuple[Elements, list[Mistake]]:
+def _complete(
+    elements: Elements, index: Index, mirrors: tuple[str, ...] | None, origins: Mapping[str, Sequence[Layer]]
+) -> tuple[Elements, list[Mistake]]:
     datacenters, mistakes = complete_datacenters(elements.datacenters, index)
     clusters, found = complete_clusters(elements.clusters, index)
     mistakes += found
@@ -276,7 +293,7 @@ def _complete(elements: Elements, index: Index, mirrors: tuple[str, ...] | None)
     port_groups, found = complete_port_groups(elements.port_groups, index)
     mistakes += found
     instances, found = complete_instances(elements.instances, index)
-    mistakes += found
+    mistakes += settle(found, origins, are_of_one_value=True)
     images, found = complete_images(elements.images, instances, index, mirrors)
     mistakes += found
     volumes, found = complete_volumes(elements.volumes, index)

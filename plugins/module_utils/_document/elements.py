@@ -146,12 +146,15 @@ def parse_elements(
     return tuple(declared), mistakes
 
 
-def parse_element(table: Table, element: Written) -> tuple[dict[str, Any] | None, frozenset[str], list[Mistake]]:
+def parse_element(
+    table: Table, element: Written, *, whole: bool = True
+) -> tuple[dict[str, Any] | None, frozenset[str], list[Mistake]]:
     """Parse one element. Returns (its values as far as they are right, the keys that are not, mistakes).
 
+    whole: see `parse`; an element that takes from others what it does not say is none.
     The values are None where nothing can be judged: it is no mapping, or it is not known whether it is to exist.
     """
-    values, mistakes = parse(table, element.value, element.path, whole=True)
+    values, mistakes = parse(table, element.value, element.path, whole=whole)
     mistakes += find_contradictions(values, element.path)
     if not mistakes:
         return values, frozenset(), []

@@ -1,30 +1,28 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instances of the deployment document: `count` and `flavor`, which exist there only."""
+"""Instances of the deployment document: `count`, `flavor` and `profiles`, which exist there only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._fields.field import element_path, parse_value
-from .._fields.references import Known, find_reference_mistake
+from .._fields.field import created, element_path, find_missing_rows, parse_value
 from .._model.mistake import Mistake, shown
 from .._nouns.instance.spec import FIELDS, Vm, find_missing, find_mistakes_within, make_vm
+from .effective import OWN, Effective, list_effective, settle
 from .elements import (
     Declared,
     Written,
     drop_follow_ups,
     parse_element,
 )
-from .variables import FLAVOR, INSTANCE
+from .layers import Layer, Layers, Render, list_unsaid, merge
+from .variables import INSTANCE
 
 VARIABLE = "pextra_instances"
-
-# Renders element number `index` of pextra_instances with pextra_index = `number`. Returns (plain value, mistakes).
-Render = Callable[[int, int], tuple[Any, list[Mistake]]]
 
 
 @dataclass(frozen=True)
@@ -62,61 +60,76 @@ def expand(length: int, render: Render) -> tuple[tuple[Replica, ...], list[Mista
     return tuple(replicas), mistakes
 
 
-@dataclass(frozen=True)
-class Flavor:
-    """given: vcpus and memory as written, where they are right. unknown: those of them that are not."""
+@dataclass(frozen=True, kw_only=True)
+class Instances:
+    """Instances as they were parsed.
 
-    given: Mapping[str, Any]
-    unknown: frozenset[str] = frozenset()
-
-
-# Of a flavor that is not declared, or that is wrong altogether, nothing is known.
-_UNKNOWN_FLAVOR = Flavor({}, frozenset({"vcpus", "memory"}))
-
-
-def parse_flavors(written: Sequence[Written]) -> tuple[dict[str, Flavor], list[Mistake]]:
-    """Return (the flavors by name, mistakes)."""
-    flavors: dict[str, Flavor] = {}
-    mistakes: list[Mistake] = []
-    for element in written:
-        values, unknown, found = parse_element(FLAVOR, element)
-        mistakes += found
-        if values is not None and element.name is not None:
-            keys = [key for key in ("vcpus", "memory") if element.value.get(key) is not None and key not in unknown]
-            flavors[element.name] = Flavor({key: element.value[key] for key in keys}, unknown)
-    return flavors, mistakes
-
-
-def parse_instances(
-    replicas: Sequence[Replica], flavors: Mapping[str, Flavor], known_flavors: Known | None
-) -> tuple[tuple[Declared[Vm], ...], list[Mistake]]:
-    """Parse instances, with what their flavors give.
-
-    known_flavors: None where the flavors could not all be read.
+    origins: the layers of what takes something from flavors and profiles, by its path, the instance itself last.
+    unsaid: what is not known of instances as it is wrong in a layer, where that is told: no mistakes to tell again.
     """
+
+    declared: tuple[Declared[Vm], ...]
+    mistakes: list[Mistake]
+    origins: Mapping[str, tuple[Layer, ...]]
+    unsaid: list[Mistake]
+
+
+def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
+    """Parse instances, with what their flavors and profiles give."""
     declared: list[Declared[Vm]] = []
     mistakes: list[Mistake] = []
+    origins: dict[str, tuple[Layer, ...]] = {}
+    unsaid: list[Mistake] = []
     for replica in replicas:
-        path, value = replica.written.path, replica.written.value
-        found: list[Mistake] = []
-        unsaid: frozenset[str] = frozenset()
-        if isinstance(value, Mapping) and isinstance(value.get("flavor"), str):
-            word = value["flavor"]
-            missing = find_reference_mistake(known_flavors, word, f"{path}.flavor") if known_flavors else None
-            found += [missing] if missing else []
-            flavor = flavors.get(word, _UNKNOWN_FLAVOR)
-            given = {key: item for key, item in value.items() if item is not None}
-            unsaid = flavor.unknown - given.keys()
-            value = {**flavor.given, **given}
-        values, unknown, wrong = parse_element(INSTANCE, Written(path, value))
-        found += wrong
-        if values is not None:
-            spec = make_vm(**{key: None if key in unsaid else values[key] for key in FIELDS})
-            within = [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
-            found += drop_follow_ups(within, wrong)
-            declared.append(Declared(path, spec, unknown | unsaid))
-        mistakes += found
-    return tuple(declared), mistakes
+        path = replica.written.path
+        taken, base = layers.find(replica.written.value, path, replica.number)
+        values, unknown, wrong = parse_element(INSTANCE, replica.written, whole=not taken)
+        mistakes += wrong
+        if values is None:
+            continue
+        follow_ups: list[Mistake] = []
+        missing: list[Mistake] = []
+        if taken:
+            own = _make_own_layer(replica.written, values)
+            origins[path] = (*taken, own)
+            not_known = list_unsaid(taken, values)
+            follow_ups = [Mistake(f"{path}.{key}", "is wrong in what it takes it from") for key in not_known]
+            unknown |= not_known
+            said = merge(INSTANCE, base, values)
+            missing = find_missing_rows(FIELDS, said, path)
+            values = created(FIELDS, said)
+            # What is not known is not what a new one gets either.
+            values |= {key: None for key in unknown & FIELDS.keys() if said.get(key) is None}
+        spec = make_vm(**{key: values[key] for key in FIELDS})
+        within = [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
+        missing = drop_follow_ups(missing, wrong + follow_ups)
+        within = missing + drop_follow_ups(within, wrong + follow_ups + missing)
+        mistakes += settle(within, origins)
+        unsaid += follow_ups
+        declared.append(Declared(path, spec, unknown))
+    return Instances(declared=tuple(declared), mistakes=mistakes, origins=origins, unsaid=unsaid)
+
+
+def _make_own_layer(written: Written, values: Mapping[str, Any]) -> Layer:
+    """Return what an instance says itself, without what belongs to every element (`state`)."""
+    return Layer(OWN, written.path, {key: value for key, value in values.items() if key in written.value})
+
+
+def explain(
+    name: str | None,
+    complete: Sequence[Declared[Vm]],
+    replicas: Sequence[Replica],
+    origins: Mapping[str, tuple[Layer, ...]],
+) -> dict[str, list[Effective]]:
+    """Return where each value of instances comes from, by the path of each. name: theirs, once in each cluster."""
+    written = {replica.written.path: replica.written for replica in replicas}
+    effective = {}
+    for element in complete:
+        if element.spec.name == name:
+            values, _unknown, _mistakes = parse_element(INSTANCE, written[element.path], whole=False)
+            layers = origins.get(element.path) or (_make_own_layer(written[element.path], values or {}),)
+            effective[element.path] = list_effective(element.spec, layers)
+    return effective
 
 
 def fold(mistakes: Sequence[Mistake], replicas: Sequence[Replica]) -> list[Mistake]:

@@ -20,6 +20,7 @@ from .variables import (
     HOST,
     ROLE_FAMILIES,
     ROLE_VARIABLES,
+    leave_open,
 )
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -95,6 +96,30 @@ def _describe_type(field: Field) -> dict[str, Any]:
 
 
 def _describe_table(table: Table) -> dict[str, Any]:
+    if "profiles" in table:
+        # What it may leave to profiles it has to say where it names none.
+        needed = {"if": {"not": {"required": ["profiles"]}}, "then": _describe_needed(table)}
+        return {**_describe_keys(leave_open(table)), **needed}
+    return _describe_keys(table)
+
+
+def _describe_needed(table: Table) -> dict[str, Any]:
+    """Return what is required, at any depth, and nothing else."""
+    inner = {
+        name: needed
+        for name, field in table.items()
+        if (needed := _describe_needed(field.table) if field.table is not None else _describe_needed_items(field))
+    }
+    required = [name for name, field in table.items() if field.create is REQUIRED]
+    return {**({"properties": inner} if inner else {}), **({"required": required} if required else {})}
+
+
+def _describe_needed_items(field: Field) -> dict[str, Any]:
+    needed = _describe_needed(field.element.table) if field.element is not None and field.element.table else {}
+    return {"items": needed} if needed else {}
+
+
+def _describe_keys(table: Table) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: _describe_value(field) for name, field in table.items()},

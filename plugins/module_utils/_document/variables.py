@@ -9,9 +9,11 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .._fields.checks import check_interface, check_name
 from .._fields.common import DESCRIPTION, NAME
-from .._fields.field import Field, Table
+from .._fields.field import REQUIRED, Field, Table
 from .._nouns.ceph import spec as ceph
 from .._nouns.cluster import spec as cluster
 from .._nouns.datacenter import spec as datacenter
@@ -28,10 +30,30 @@ from .._nouns.vswitch import spec as vswitch
 
 MAX_COUNT = 10_000
 
-FLAVOR: Table = {
+
+def leave_open(table: Table) -> Table:
+    """Return a table of which no key has to be said in one place: what an instance needs, any of its layers can say."""
+    return {key: _leave_field_open(field) for key, field in table.items()}
+
+
+def _leave_field_open(field: Field) -> Field:
+    if field.create is REQUIRED:
+        return replace(field, create=None, help=f"{field.help} An instance needs it.")
+    if field.table is not None:
+        return replace(field, table=leave_open(field.table))
+    if field.element is not None and field.element.table is not None:
+        return replace(field, element=_leave_field_open(field.element))
+    return field
+
+
+# What a machine is. A flavor's description is its own.
+FLAVOR: Table = {"name": NAME, **leave_open(vm.OPTIONS), "description": DESCRIPTION}
+
+# What an instance has for itself: what it is called, where it is, what it begins from, and whether it may go.
+_OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "image", "protected", "state")
+PROFILE: Table = {
     "name": NAME,
-    "vcpus": vm.FIELDS["vcpus"],
-    "memory": vm.FIELDS["memory"],
+    **leave_open({key: field for key, field in vm.FIELDS.items() if key not in _OF_ONE_INSTANCE}),
     "description": DESCRIPTION,
 }
 
@@ -44,8 +66,13 @@ INSTANCE: Table = {
         help="How many of it there are, named C(<name>-1), C(<name>-2) and so on. In its values C(pextra_index) is "
         "the number of each.",
     ),
-    "flavor": Field(
-        kind="str", help="The flavor whose O(vcpus) and O(memory) it takes, where it does not give its own."
+    "flavor": Field(kind="str", help="The flavor that it takes what its machine is from, where nothing else says it."),
+    "profiles": Field(
+        kind="list",
+        element=Field(kind="str", help="A profile, by name."),
+        unique=True,
+        help="The profiles that it takes what it does not say itself from. A later one is stronger than an earlier "
+        "one, and each is stronger than the flavor.",
     ),
 }
 
@@ -101,7 +128,13 @@ DOCUMENT: Table = {
         help="Where the file of every image that has a URL is looked for first, unless it has mirrors of its own.",
     ),
     "pextra_flavors": _list_of(
-        FLAVOR, "A flavor.", "Sizes of instances under a name. They exist in this document only."
+        FLAVOR, "A flavor.", "What machines are, under a name: size, CPU, devices. They exist in this document only."
+    ),
+    "pextra_profiles": _list_of(
+        PROFILE,
+        "A profile.",
+        "What instances have in common, under a name: devices, networks, storage, cloud-init and more. They exist in "
+        "this document only.",
     ),
     "pextra_instances": _list_of(INSTANCE, "An instance, or several alike.", "The instances."),
     "pextra_volumes": _list_of(

@@ -139,13 +139,31 @@ def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple
         if value is None:
             # What a misspelt key was meant to give is not missing.
             if key not in misspelt and (field.required or (whole and field.create is REQUIRED)):
-                problem = f"is missing; write {_WORDS[field.kind]}: {field.help}"
-                mistakes.append(Mistake(join(path, key), problem, describe_allowed(field)))
+                mistakes.append(_say_missing(field, join(path, key)))
             values[key] = field.made if whole and key not in misspelt else field.default
             continue
         values[key], found = parse_value(field, value, join(path, key), whole=whole)
         mistakes += found
     return values, mistakes
+
+
+def _say_missing(field: Field, path: str) -> Mistake:
+    return Mistake(path, f"is missing; write {_WORDS[field.kind]}: {field.help}", describe_allowed(field))
+
+
+def find_missing_rows(table: Table, values: Mapping[str, Any], path: str) -> list[Mistake]:
+    """Return what a new resource cannot do without and nothing says, as `parse` of a whole does. values: normalised."""
+    mistakes: list[Mistake] = []
+    for key, field in table.items():
+        value, here = values.get(key), join(path, key)
+        if value is None:
+            mistakes += [_say_missing(field, here)] if field.create is REQUIRED else []
+        elif field.table is not None:
+            mistakes += find_missing_rows(field.table, value, here)
+        elif field.element is not None and field.element.table is not None:
+            for index, item in enumerate(value):
+                mistakes += find_missing_rows(field.element.table, item, element_path(here, index, item))
+    return mistakes
 
 
 def keep_right(table: Table, raw: object, values: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -273,7 +291,7 @@ def render(table: Table, values: object) -> dict[str, Any]:
     for key, field in table.items():
         value = value_of(values, key)
         if value is not None:
-            rendered[key] = _render_value(field, value)
+            rendered[key] = render_value(field, value)
     return rendered
 
 
@@ -284,11 +302,11 @@ def value_of(values: object, key: str) -> Any:
     return getattr(values, key) if hasattr(values, key) else getattr(values, "further", {}).get(key)
 
 
-def _render_value(field: Field, value: Any) -> Any:
+def render_value(field: Field, value: Any) -> Any:
     if field.kind == "size":
         return show_size(value)
     if field.kind == "list":
-        return [_render_value(field.element, item) if field.element else item for item in value]
+        return [render_value(field.element, item) if field.element else item for item in value]
     if field.kind == "dict" and field.table is not None:
         return render(field.table, value)
     return value

@@ -12,8 +12,8 @@ from .._model.ids import PREFIXES, is_id
 from .._model.mistake import Mistake, shown, suggest
 from .._model.nouns import WORDS
 
-# Flavors exist in the document alone.
-_WORDS = {**WORDS, "flavor": "a flavor"}
+# Flavors and profiles exist in the document alone.
+ALL_WORDS = {**WORDS, "flavor": "a flavor", "profile": "a profile"}
 _LISTED = 8
 
 
@@ -39,7 +39,7 @@ def collect(kind: str, names: Iterable[tuple[str | None, str, bool]]) -> Known:
 
 def find_reference_mistake(known: Known, word: str, path: str, scope: str | None = None) -> Mistake | None:
     """Check one reference. What an identifier stands for only the registry can tell: it passes."""
-    what = _WORDS[known.kind]
+    what = ALL_WORDS[known.kind]
     if is_id(word):
         if known.kind not in PREFIXES or not is_id(word, known.kind):
             return Mistake(path, f"{shown(word)} is not the identifier of {what}")

@@ -90,6 +90,64 @@ def test_validating_contacts_no_host(inventory: Inventory) -> None:
     assert not inventory.is_contacted
 
 
+def test_where_values_come_from_is_told_without_a_host(inventory: Inventory) -> None:
+    secret = "$6$aaaaaaaa$" + "b" * 86
+    inventory.write(
+        "group_vars/all/cloud.yml",
+        {
+            "pextra_vswitches": [{"name": "svswitch1"}],
+            "pextra_port_groups": [{"name": "Production"}, {"name": "DMZ"}],
+            "pextra_images": [
+                {"name": "tiny", "source": "https://a.example/tiny.qcow2", "format": "qcow2", "sha256": "a" * 64}
+            ],
+            "pextra_flavors": [{"name": "small", "memory": "96 MiB", "cpu": {"model": "Haswell"}}],
+            "pextra_profiles": [
+                {
+                    "name": "web",
+                    "tags": ["web"],
+                    "nics": [
+                        {
+                            "name": "front",
+                            "port_group": "DMZ",
+                            "addresses": ["172.20.0.{{ 10 + pextra_index }}/24"],
+                        }
+                    ],
+                    "cloud_init": {"users": [{"name": "ops", "hashed_password": secret}]},
+                }
+            ],
+            "pextra_instances": [
+                {
+                    "name": "web",
+                    "count": 3,
+                    "image": "tiny",
+                    "root": {"pool": "local"},
+                    "flavor": "small",
+                    "profiles": ["web"],
+                    "nics": [{"name": "front", "mtu": 9000}],
+                }
+            ],
+        },
+    )
+    run = inventory.run("-e", "instance=web-3", "--check", playbook="effective.yml")
+    lines = [" ".join(line.split()) for line in run.stdout.splitlines()]
+    assert run.returncode == 0, run.stdout + run.stderr
+    for line in (
+        "pextra_instances[0] (web-3)",
+        'memory: "96 MiB" # flavor small',
+        'tags: ["web"] # profile web',
+        "nics[0].mtu: 9000 # instance",
+        'nics[0].addresses: ["172.20.0.13/24"] # profile web',
+        'cloud_init.users[0].hashed_password: "(secret)" # profile web',
+        'power: "running" # default',
+    ):
+        assert line in lines, run.stdout
+    assert secret not in run.stdout + run.stderr
+    assert not inventory.is_contacted
+    missing = inventory.run("-e", "instance=web-33", playbook="effective.yml")
+    assert '"web-33" is no instance of the deployment. Did you mean "web-3"?' in words(missing)
+    assert "Say of which instance: -e instance=web-1." in words(inventory.run(playbook="effective.yml"))
+
+
 HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
 
 
@@ -102,7 +160,9 @@ HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
         ({**HOSTS, "pextra_nodes": []}, "no host in the group pextra_nodes"),
     ],
 )
-@pytest.mark.parametrize("playbook", ["site.yml", "validate.yml", "preflight.yml", "renew_certificates.yml"])
+@pytest.mark.parametrize(
+    "playbook", ["site.yml", "validate.yml", "effective.yml", "preflight.yml", "renew_certificates.yml"]
+)
 def test_without_hosts_there_is_nothing_that_could_be_well(
     inventory: Inventory, groups: dict[str, list[str]], told: str, playbook: str
 ) -> None:

@@ -150,6 +150,96 @@ pextra_instances: "{{ front + back }}"
     ]
 
 
+PROFILES = """
+subnet: 172.20.0
+of_each: "{{ subnet }}.{{ 10 + pextra_index }}/24"
+pextra_vswitches: [{name: svswitch1}]
+pextra_port_groups: [{name: Production, vlan: 42}]
+pextra_images: [{name: tiny, source: tiny.qcow2}]
+web:
+  - name: web
+    nics: [{name: front, port_group: Production, addresses: ["{{ of_each }}"]}]
+pextra_profiles: %s
+pextra_instances:
+  - {name: web, count: 2, image: tiny, root: {pool: local}, profiles: [web]}
+  - {name: one, image: tiny, root: {pool: local}, profiles: [web], nics: [{name: front, addresses: []}]}
+"""
+
+
+@pytest.mark.parametrize(
+    "profiles",
+    [
+        pytest.param(
+            '[{name: web, nics: [{name: front, port_group: Production, addresses: ["{{ of_each }}"]}]}]', id="written"
+        ),
+        pytest.param('"{{ web + [] }}"', id="a template itself"),
+    ],
+)
+def test_profiles_are_rendered_for_each_instance(site: Path, profiles: str) -> None:
+    write(site, PROFILES % profiles)
+    run = validate(site)
+    assert run.code == 0, run.output
+    assert [(each["name"], each["nics"][0]["addresses"]) for each in run.instances] == [
+        ("web-1", ["172.20.0.11/24"]),
+        ("web-2", ["172.20.0.12/24"]),
+        ("one", []),
+    ]
+
+
+def test_mistakes_of_profiles_have_their_own_file_and_line(site: Path) -> None:
+    write(
+        site,
+        """
+pextra_flavors:
+  - {name: big, vcpus: 4}
+pextra_instances:
+  - {name: one, count: 3, profiles: [web], flavor: big}
+  - name: two
+    flavor: big
+    vcpus_max: 2
+""",
+    )
+    write(
+        site,
+        """
+pextra_profiles:
+  - name: web
+    nics:
+      - name: front
+        port_group: Nowhere
+    memory: 5
+    node: node1
+""",
+        "group_vars/all/profiles.yml",
+    )
+    run = validate(site)
+    assert {(Path(one["file"]).name, one["line"], one["path"]) for one in run.result["mistakes"]} == {
+        ("profiles.yml", 6, "pextra_profiles[0] (web).nics[0] (front).port_group"),
+        ("profiles.yml", 7, "pextra_profiles[0] (web).memory"),
+        ("profiles.yml", 8, "pextra_profiles[0] (web).node"),
+        ("document.yml", 8, "pextra_instances[1] (two).vcpus_max"),
+    }
+    assert len(run.result["mistakes"]) == 4
+    assert "(vcpus_max: instance; vcpus: flavor big)" in run.output
+
+
+def test_a_profile_that_is_wrong_for_one_number_is_told_at_the_profile(site: Path) -> None:
+    write(
+        site,
+        """
+pextra_profiles:
+  - name: numbered
+    tags: ["{{ 'a b' if pextra_index == 2 else 'a' }}"]
+pextra_instances:
+  - {name: one, count: 3, profiles: [numbered]}
+""",
+    )
+    run = validate(site)
+    assert [(one["path"], one["line"]) for one in run.result["mistakes"]] == [
+        ("pextra_profiles[0] (numbered).tags[0]", 4)
+    ]
+
+
 def test_all_mistakes_in_one_go(site: Path) -> None:
     write(
         site,

@@ -45,6 +45,19 @@ def pools(count: int) -> dict[str, Any]:
     return {"pextra_pools": [{"name": "local"}, *({"name": f"pool-{number}"} for number in range(count))]}
 
 
+def layers() -> dict[str, Any]:
+    """A flavor and profiles, one of them of another value for each instance."""
+    front = {"name": "front", "port_group": "Production"}
+    return {
+        "pextra_flavors": [{"name": "big", "vcpus": 2, "memory": "1 GiB", "cpu": {"model": "Haswell"}}],
+        "pextra_profiles": [
+            {"name": "disk", "volumes": [{"name": "data", "pool": "local", "size": "1 GiB"}], "tags": ["disk"]},
+            {"name": "user", "cloud_init": {"users": [{"name": "ops"}]}, "watchdog": {"model": "i6300esb"}},
+            {"name": "nic", "nics": [front], "cloud_init": {"hostname": "web{{ pextra_index }}"}},
+        ],
+    }
+
+
 @pytest.mark.parametrize(
     ("make", "nodes", "mistakes"),
     [
@@ -76,6 +89,26 @@ def pools(count: int) -> dict[str, Any]:
             100,
             10_000,
             id="misspelt keys",
+        ),
+        pytest.param(
+            lambda: layers() | {"pextra_instances": instances(10_000, flavor="big", profiles=["disk", "user"])},
+            100,
+            0,
+            id="profiles",
+        ),
+        pytest.param(
+            lambda: (
+                layers() | {"pextra_instances": [instance("web", count=10_000, flavor="big", profiles=["disk", "nic"])]}
+            ),
+            100,
+            0,
+            id="profiles with numbers",
+        ),
+        pytest.param(
+            lambda: layers() | {"pextra_instances": instances(10_000, flavor="big", vcpus_max=1)},
+            100,
+            10_000,
+            id="wrong together with a flavor",
         ),
     ],
 )
