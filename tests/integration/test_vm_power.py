@@ -91,17 +91,17 @@ def test_reset_and_nmi(guest: Site, lab: Lab) -> None:
     before = boots(lab)
     guest.calls(POWER, {"name": NAME, "action": "nmi"}, {"name": NAME, "action": "reset"})
     assert state(lab) == "running"
-    wait_until("it boots again", lambda: boots(lab) == before + 1, timeout_s=25)
+    wait_until("it boots again", lambda: boots(lab) == before + 1, timeout_s=90)
 
 
 def test_restart(guest: Site, lab: Lab) -> None:
     """The guest says on its console that it was asked."""
-    wait_until("it has booted", lambda: "pextra-guest: ready" in lab.since_boot(NAME), timeout_s=25)
+    wait_until("it has booted", lambda: "pextra-guest: ready" in lab.since_boot(NAME), timeout_s=90)
     before, asked = boots(lab), lab.console(NAME).count("pextra-guest: power off")
     result = guest.module(POWER, name=[NAME], action="restart", stop_timeout_s=60)
     assert result["vms"][0]["power"] == "running"
     assert lab.console(NAME).count("pextra-guest: power off") == asked + 1
-    wait_until("it boots again", lambda: boots(lab) == before + 1, timeout_s=25)
+    wait_until("it boots again", lambda: boots(lab) == before + 1, timeout_s=90)
 
 
 def test_a_guest_without_an_agent_is_not_suspended_to_memory(guest: Site, lab: Lab) -> None:

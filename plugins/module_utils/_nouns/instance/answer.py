@@ -97,10 +97,21 @@ def make_answer(
     """Return the answer as JSON types. described: what `describe_instance` returns."""
     return {
         "format": FORMAT,
-        "instances": [{key: item[key] for key in INSTANCE if item.get(key) is not None} for item in described],
+        "instances": [_keep(INSTANCE, item) for item in described],
         "unreachable_nodes": [problem.as_dict() for problem in unreachable],
         "warnings": list(warnings),
     }
+
+
+def _keep(table: Table, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of what is described what the table has."""
+    kept = {}
+    for key, field in table.items():
+        value = item.get(key)
+        if value is not None:
+            inner = field.element.table if field.element is not None else None
+            kept[key] = value if inner is None else [_keep(inner, one) for one in value]
+    return kept
 
 
 def read_answer(text: str) -> Answer:

@@ -146,9 +146,11 @@ def plan_units(
     if masks:
         # An active unit keeps listening after it has been masked, hence --now.
         actions.append(_systemctl("mask", "--now", *masks))
-    if any(item.needs_daemon_reload for item in status.values()):
-        actions.append(_systemctl("daemon-reload"))
     wanted = [unit for unit in units if not unit.masked]
+    if any(item.needs_daemon_reload for item in status.values()) or any(
+        _has_new_units(unit, _status(status, unit.name), file_times) for unit in wanted
+    ):
+        actions.append(_systemctl("daemon-reload"))
     disabled = [
         name
         for unit in wanted
@@ -179,6 +181,11 @@ def _plan_unit(unit: Unit, status: Mapping[str, UnitStatus], file_times: Mapping
     if unit.reload and _newest(unit.reload_files, file_times) > max(now.active_since, now.reloaded_at):
         return [Action(unit.reload, f"reload {unit.name}", reloaded=unit.name)]
     return []
+
+
+def _has_new_units(unit: Unit, now: UnitStatus, file_times: Mapping[str, float]) -> bool:
+    """Tell whether a unit begins others, such as a timer its service, of which systemd has read what was before."""
+    return _newest([path for path in unit.files if Path(path).parent == DROP_IN_DIR], file_times) > now.active_since
 
 
 def _status(status: Mapping[str, UnitStatus], name: str) -> UnitStatus:

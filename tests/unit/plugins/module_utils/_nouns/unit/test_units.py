@@ -55,6 +55,14 @@ def test_a_newer_unit_file_reloads_systemd_and_restarts() -> None:
     ]
 
 
+def test_what_a_timer_begins_is_read_again() -> None:
+    """systemd would go on with the service as it was."""
+    other = "/etc/systemd/system/x.service"
+    timer = replace(WANTED, files=(other,))
+    assert texts(timer, times={other: 101.0}) == ["daemon-reload", f"restart {SERVICE}"]
+    assert texts(timer, times={other: 99.0}) == []
+
+
 def test_a_newer_certificate_reloads_once() -> None:
     assert texts(times={CERT: 101.0}) == [f"reload {SERVICE}"]
     assert texts(times={CERT: 101.0}, service=replace(RUNNING, reloaded_at=102.0)) == []
