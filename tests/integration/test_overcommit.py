@@ -42,7 +42,7 @@ def test_a_node_starts_no_more_than_its_cluster_allows(lab: Lab, cloud: Site) ->
     finally:
         _allow(cloud, 4, warn=3)
         cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, stop_timeout_s=1)
-    cloud.run("--tags", "cluster,instances").must_change_nothing()
+    cloud.run("--tags", "cluster,instances", "--diff").must_change_nothing()
 
 
 def _allow(cloud: Site, most: float, *, warn: float | None = None) -> None:
