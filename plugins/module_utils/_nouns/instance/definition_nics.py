@@ -111,6 +111,10 @@ def _write_interface(element: Any, interface: Interface) -> None:
         if source.get(key) != value:
             source.set(key, value)
     write_rows(nic.TABLE, element, interface.further)
+    if interface.further.get("model", "virtio") != "virtio":
+        # libvirt shows no driver of other models, and keeps what it was told of it.
+        for driver in element.findall("driver"):
+            element.remove(driver)
     if not interface.offload:
         _turn_off_checksums(element)
 
