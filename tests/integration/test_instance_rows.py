@@ -126,6 +126,7 @@ def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
         assert seen(NIC, xml) == {**shown(NIC, 1), "link": "down", "model": "rtl8139"}
 
 
+@pytest.mark.long
 def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:
     at_once = {name: row for name, row in DISK.items() if name.startswith("limits.")}
     new = {"name": "data", "pool": "local", "size": "8 MiB"}

@@ -80,6 +80,7 @@ def test_a_volume_goes_only_after_a_run_that_ends_its_protection(guarded: Site, 
     assert files(lab) == []
 
 
+@pytest.mark.long
 def test_a_pool_and_an_image_that_are_protected_stay(cloud: Site, lab: Lab) -> None:
     image = cloud.module("pextra_image_info")["images"][0]["name"]
     try:

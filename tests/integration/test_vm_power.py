@@ -94,6 +94,7 @@ def test_reset_and_nmi(guest: Site, lab: Lab) -> None:
     wait_until("it boots again", lambda: boots(lab) == before + 1, timeout_s=90)
 
 
+@pytest.mark.long
 def test_restart(guest: Site, lab: Lab) -> None:
     """The guest says on its console that it was asked."""
     wait_until("it has booted", lambda: "pextra-guest: ready" in lab.since_boot(NAME), timeout_s=90)

@@ -31,6 +31,7 @@ def guest(cloud: Site, lab: Lab) -> Iterator[Site]:
     cloud.module(VM, name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
 
 
+@pytest.mark.long
 def test_a_picture_of_a_screen(guest: Site, lab: Lab) -> None:
     guest.module(VM, name=NAME, power="running")
     refused = guest.refused_module(SCREENSHOT, name=NAME, directory="/root/screens")
