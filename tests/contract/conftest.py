@@ -70,7 +70,7 @@ class Driver(Hypervisor):
     peers: list[Driver]
     uploaded: dict[str, bytes]
 
-    def undefine_domain(self, uuid: str, resource: str) -> None:
+    def undefine_domain(self, uuid: str, resource: str, **_: Any) -> None:
         with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
             self._connection.lookupByUUIDString(uuid).undefine()
 
