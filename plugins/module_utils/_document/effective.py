@@ -86,9 +86,9 @@ def _settle(
         path = layer.alone.get((bare_place(place), mistake.problem))
         if path is not None:
             return replace(mistake, path=path)
-    said = _find(tree, place)
+    said, within = _find(tree, place)
     if isinstance(said, Said) and (are_of_one_value or said.source == OWN):
-        mistake = replace(mistake, path=said.path)
+        mistake = replace(mistake, path=f"{said.path}{within}")
     if are_of_one_value:
         return mistake
     keys = [step["key"] for step in _STEP.finditer(place)][:1]
@@ -125,7 +125,8 @@ def _say_value(field: Field, value: Any, source: str, path: str) -> Any:
     return Said(value, source, path)
 
 
-def _find(tree: Any, place: str) -> Any:
+def _find(tree: Any, place: str) -> tuple[Any, str]:
+    """Return what is said at a place, or above it, and the rest of the place, such as an element of a plain list."""
     found = tree
     for step in _STEP.finditer(place):
         if isinstance(found, Mapping) and step["key"] is not None:
@@ -133,8 +134,8 @@ def _find(tree: Any, place: str) -> Any:
         elif isinstance(found, tuple) and step["index"] is not None and int(step["index"]) < len(found):
             found = found[int(step["index"])]
         else:
-            return found
-    return found
+            return found, place[step.start() :]
+    return found, ""
 
 
 def _list_sources(tree: Any) -> Iterator[str]:

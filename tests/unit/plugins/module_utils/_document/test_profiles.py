@@ -395,3 +395,12 @@ def test_each_of_several_is_told() -> None:
 )
 def test_an_editor_asks_for_what_nobody_else_can_say(document: dict[str, Any], is_right: bool) -> None:
     assert Draft202012Validator(build_schema()).is_valid(document) is is_right
+
+
+def test_an_element_of_a_plain_list_keeps_its_place() -> None:
+    nics = {"nics": [{"port_group": "Production", "addresses": ["172.20.0.9/24", "172.20.0.11/24"]}]}
+    other = {"nics": [{"port_group": "Production", "addresses": ["172.20.0.11/24"]}]}
+    small = {"name": "small", "vcpus": 1, "memory": "128 MiB"}
+    deployment = read(document({"name": "a", **other}, {"name": "b", "flavor": "small", **nics}, flavors=[small]))
+    (mistake,) = told(deployment)
+    assert mistake.startswith("pextra_instances[1] (b).nics[0].addresses[1]: 172.20.0.11 is an address of a")
