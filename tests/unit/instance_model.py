@@ -274,7 +274,7 @@ class Model:
     def converge(self, *wants: Vm, **consent: bool) -> Plan:
         """Plan, apply, and see that nothing is left to do. Returns the plan."""
         plan = self.plan(*wants, **consent)
-        assert plan.refusals == ()
+        assert plan.refusals == (), [str(one) for one in plan.refusals]
         assert plan.failures == ()
         self.apply(plan)
         again = self.plan(*wants, **consent)

@@ -32,6 +32,25 @@ def make_disk(disk: Disk, make: Make) -> Any:
     return element
 
 
+def add_controller(devices: Any) -> None:
+    """Give disks on SCSI the controller that is made for virtual machines; libvirt would choose another."""
+    is_needed = any(target.get("bus") == "scsi" for target in devices.findall("disk/target"))
+    if is_needed and not any(one.get("type") == "scsi" for one in devices.findall("controller")):
+        append(devices, maker(devices), "controller", type="scsi", index="0", model="virtio-scsi")
+
+
+def settle_boot(root: Any) -> None:
+    """Turns of devices, and kinds of device to boot from, exclude one another."""
+    os_, devices = root.find("os"), root.find("devices")
+    if os_ is None or devices is None:
+        return
+    has_turns = any(device.find("boot") is not None for device in devices)
+    for old in os_.findall("boot") if has_turns else ():
+        os_.remove(old)
+    if not has_turns and os_.find("boot") is None and os_.find("kernel") is None:
+        append(os_, maker(os_), "boot", dev="hd")
+
+
 def _make_source(disk: Disk, make: Make) -> Any:
     source = make("source", {})
     if disk.kind == "unit":
@@ -70,6 +89,8 @@ def set_disks(devices: Any, model: DomainModel, old: Labels | None) -> None:
             del wanted[found.serial]
             if found != disk:
                 _write_disk(element, found)
+            if disk is not None and found.further.get("bus", disk.further.get("bus")) != disk.further.get("bus"):
+                set_text(element, "address", None)  # it is one of the other bus
             write_rows(TABLE, element, found.further)
         elif is_ours:
             devices.remove(element)

@@ -15,7 +15,7 @@ from typing import Any
 from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
-from .definition_disks import set_disks
+from .definition_disks import add_controller, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
 
@@ -46,7 +46,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     devices = add(root, "devices")
     add(devices, "controller", type="pci", model="pcie-root")
     ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
-    ports += walk.count_slots(model.further)
+    ports += walk.count_slots(model.further) + any(disk.further.get("bus") == "scsi" for disk in model.disks)
     for _ in range(ports):
         add(devices, "controller", type="pci", model="pcie-root-port")
     add(devices, "controller", type="usb", model="none")
@@ -119,6 +119,8 @@ def _write(root: Any, model: DomainModel) -> None:
     devices = find_or_add(root, "devices")
     set_disks(devices, model, old)
     set_interfaces(devices, model.interfaces)
+    add_controller(devices)
+    settle_boot(root)
     walk.edit(root, model.options)
 
 

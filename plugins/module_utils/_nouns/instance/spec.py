@@ -177,6 +177,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     ]
     for here, disk in disks:
         mistakes += [Mistake(join(here, where), what) for where, what in disk_device.find_mistakes(disk.further)]
+    mistakes += _find_turn_mistakes([*disks, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
     mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
     said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
@@ -215,6 +216,16 @@ def _find_volume_name_mistakes(names: Sequence[str], path: str) -> list[Mistake]
         if problem is not None:
             here = element_path(join(path, "volumes"), index, {"name": name})
             mistakes.append(Mistake(f"{here}.name", problem))
+    return mistakes
+
+
+def _find_turn_mistakes(parts: Sequence[tuple[str, Root | Volume | Nic]]) -> list[Mistake]:
+    mistakes, seen = [], set()
+    for here, part in parts:
+        turn = part.further.get("boot_order")
+        if turn in seen:
+            mistakes.append(Mistake(join(here, "boot_order"), f"{turn} is the turn of another device of it"))
+        seen |= {turn} if turn is not None else set()
     return mistakes
 
 

@@ -9,7 +9,7 @@ have the same limits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...._fields.field import Field
@@ -63,6 +63,15 @@ LIMITS = {
     "bandwidth_write": _bandwidth("write_bytes_sec", "Bytes written"),
 }
 TABLE = {
+    "bus": Field(
+        kind="str",
+        choices=("virtio", "scsi", "sata"),
+        create="virtio",
+        at=Attribute("target", "bus"),
+        effect="next_boot",
+        help="What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for virtio. A new "
+        "volume on V(sata), and the first on V(scsi), is there at the next start.",
+    ),
     "cache": Field(
         kind="str",
         choices=("none", "writeback", "writethrough", "directsync", "unsafe"),
@@ -95,8 +104,28 @@ TABLE = {
         effect="next_boot",
         help="Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free what had it.",
     ),
+    "boot_order": Field(
+        kind="int",
+        minimum=1,
+        maximum=64,
+        at=Attribute("boot", "order", "int"),
+        effect="next_boot",
+        help="Its turn when the firmware looks for what to boot from. As soon as one has a turn, only those that have "
+        "one are looked at; without any it is the disks.",
+    ),
     "limits": Field(kind="dict", table=LIMITS, help="Limits of its input and output."),
 }
+
+
+def name_on(target: str, bus: str) -> str:
+    """Return the name of a device as it is on a bus: its letter stays."""
+    return f"{'vd' if bus == 'virtio' else 'sd'}{target[2:]}"
+
+
+def is_hot(disk: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether a running guest can get and lose a disk. others: those that it has, which tell its controllers."""
+    bus = disk.get("bus", "virtio")
+    return bus == "virtio" or (bus == "scsi" and any(other.get("bus") == "scsi" for other in others))
 
 
 def tuning_of(limits: Mapping[str, Any]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeL
 from ..devices import nic as nic_device
 from ..devices.disk import TABLE as DISK
 from ..devices.disk import find_mistakes as find_disk_mistakes
+from ..devices.disk import name_on
 from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
@@ -79,6 +80,7 @@ def model_of(
         disks.append(disk_of(pool, name, target="vdz", serial="seed", volume_format="raw", read_only=True))
     elif digest is not None and kept_seed is not None:
         disks.append(kept_seed)
+    _require_places(disks, interfaces, current)
     was = current.labels if current is not None else None
     mode = was.root_mode if was is not None else None
     # Their order says nothing: those that are known keep theirs, or a list in another order would be a change.
@@ -171,12 +173,32 @@ def _add_volumes(
         disks.append(_with_rows(disk, before, volume.further))
 
 
+def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None) -> None:
+    """Names of disks are its own, whatever buses they are on, and so are turns to boot."""
+    for disk in disks:
+        old = find_disk(disk.serial, current) if current is not None else None
+        is_new = old is None or old.target != disk.target
+        if is_new and current is not None and disk.target in current.other_targets:
+            raise RefusedError(
+                f"its {path_of(disk.serial)} cannot be {disk.target}: another disk of it has that name",
+                "Take that one away first, or choose another bus.",
+            )
+    turns: dict[int, str] = {}
+    names = [(path_of(disk.serial), disk.further) for disk in disks]
+    names += [(f"NIC {one.mac}", one.further) for one in interfaces]
+    for name, further in names:
+        turn = further.get("boot_order")
+        if turn is not None and turns.setdefault(turn, name) != name:
+            raise RefusedError(f"{turns[turn]} and {name} have the boot_order {turn}", "Give each a turn of its own.")
+
+
 def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Disk:
     """Return a disk with what it is beside its volume: as it was, where nothing is named."""
     further = merge_rows(before.further if before is not None else create_rows(DISK), named)
     for where, what in find_disk_mistakes(further) if named else ():
         raise RefusedError(f"its {path_of(disk.serial)}.{where}, with what it has already, {what}", "Name both.")
-    return replace(disk, further=further)
+    target = name_on(disk.target, further.get("bus", "virtio"))
+    return replace(disk, target=target, further=further)
 
 
 def _nics_of(
@@ -264,7 +286,9 @@ def targets_of(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]
         held = {disk.serial: disk.target for disk in disks}
         used = {*found.config.targets, *(found.live.targets if found.live else ())}
     targets: dict[str, str] = {}
-    free = (target for target in TARGETS if target not in used)
+    # On another bus a device keeps its letter.
+    letters = {name[2:] for name in used}
+    free = (target for target in TARGETS if target[2:] not in letters)
     for volume in wanted:
         target = held.get(volume.name) or next(free, None)
         if target is None:

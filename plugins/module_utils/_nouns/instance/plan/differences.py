@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...._model.plan import Change
 from ...._model.protection import changes_of
 from ..definition import Disk, DomainModel, Interface, Labels, VolumeLabel
 from ..devices import nic
 from ..devices.disk import TABLE as DISK
+from ..devices.disk import is_hot
 from ..rows import differ_rows
 from .context import RefusedError
 from .references import find_disk, names_of_pools, path_of
@@ -57,9 +59,16 @@ def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
     changes = [
         Change(f"disks.{disk.serial}", _show_disk(find_disk(disk.serial, before)), _show_disk(disk), "next_boot")
         for disk in after.disks
-        if disk.serial in same and disk != find_disk(disk.serial, before)
+        if disk.serial in same and _differs(find_disk(disk.serial, before), disk)
     ]
     return changes + [change for _, change in differ_disks(before, after)]
+
+
+def _differs(old: Disk | None, disk: Disk) -> bool:
+    """Tell whether a disk is another one. One that goes to another bus has another name there, and is told by that."""
+    if old is not None and old.further.get("bus") != disk.further.get("bus"):
+        old = replace(old, target=disk.target)
+    return old != disk
 
 
 def differ_disks(before: DomainModel, after: DomainModel) -> list[tuple[Disk, Change]]:
@@ -160,11 +169,25 @@ def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
         for disk in model.disks
         if disk.serial != "seed" and (old := find_disk(disk.serial, live)) is not None and waits_for_start(old, disk)
     ]
-    return waiting
+    return waiting + cold_disks(live, model)
+
+
+def cold_disks(live: DomainModel, model: DomainModel) -> list[Change]:
+    """Return the disks that a running guest neither gets nor loses before its next start."""
+    runs = [disk.further for disk in live.disks]
+    return [
+        Change(f"{path_of(disk.serial)}.attached", has is model, has is live, "next_boot")
+        for has, wants in ((live, model), (model, live))
+        for disk in wants.disks
+        if disk.serial not in ("root", "seed") and find_disk(disk.serial, has) is None
+        if not is_hot(disk.further, runs)
+    ]
 
 
 def waits_for_start(old: Disk, disk: Disk) -> bool:
     """Tell whether a running guest's disk differs from its definition in what only a start can change."""
+    if old.further.get("bus") != disk.further.get("bus"):
+        old = replace(old, target=disk.target)  # it is told by the bus
     return (old.target, old.path, old.format, old.read_only) != (disk.target, disk.path, disk.format, disk.read_only)
 
 
@@ -178,7 +201,8 @@ def live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change])
         change for _, change in differ_disks(live, model) if change.field not in fields and change.when == "live"
     ]
     attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
-    for serial in sorted(attached ^ wanted):
+    cold = {change.field for change in cold_disks(live, model)}
+    for serial in sorted(serial for serial in attached ^ wanted if f"{path_of(serial)}.attached" not in cold):
         if not fields & {f"volumes.{serial}.size", f"volumes.{serial}.unit"}:
             is_, should = serial in attached, serial in wanted
             changes.append(Change(f"volumes.{serial}.attached", is_, should))

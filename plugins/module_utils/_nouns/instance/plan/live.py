@@ -12,6 +12,7 @@ from .. import walk
 from ..definition import DomainModel
 from ..definition_writing import edit_domain
 from ..devices import nic
+from ..devices.disk import is_hot
 from ..rows import differ_rows
 from ..spec import Vm, options_of
 from ..walk import Walked
@@ -49,13 +50,16 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
             steps.append(step_of(act(interface), f"move the NIC {mac} to {interface.port_group}"))
         elif any(one.when == "live" for one in differ_rows(nic.TABLE, "", old[mac].further, interface.further)):
             steps.append(step_of(UpdateNic(interface), f"change the NIC {mac}"))
-    attached = {disk.serial: disk for disk in live.disks}
-    wanted = {disk.serial: disk for disk in model.disks}
+    runs = [disk.further for disk in live.disks]
+    attached = {disk.serial: disk for disk in live.disks if is_hot(disk.further, runs)}
+    wanted = {disk.serial: disk for disk in model.disks if is_hot(disk.further, runs)}
+    # One that only goes to another bus at its next start is neither new nor gone.
+    settled = {"root", "seed"} | ({disk.serial for disk in live.disks} & {disk.serial for disk in model.disks})
     for serial, disk in attached.items():
-        if serial not in wanted and serial not in ("root", "seed"):
+        if serial not in wanted and serial not in settled:
             steps.append(step_of(DetachDisk(disk), f"detach volume {serial}; its data stays"))
     for serial, disk in wanted.items():
-        if serial not in attached and serial not in ("root", "seed"):
+        if serial not in attached and serial not in settled:
             steps.append(step_of(AttachDisk(disk), f"attach volume {serial}"))
     limited = {disk.serial: disk for disk, change in differ_disks(live, model) if change.when == "live"}
     steps += [step_of(LimitDisk(disk), f"limit volume {serial}") for serial, disk in limited.items()]

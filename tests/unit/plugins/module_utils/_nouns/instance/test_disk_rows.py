@@ -103,3 +103,82 @@ def test_what_cannot_be_is_told(further: dict[str, Any], mistake: str) -> None:
         f"vms[0].root.{mistake}",
         f"vms[0].volumes[0] (data).{mistake}",
     ]
+
+
+def targets(model: Model, *, live: bool = False) -> dict[str, str]:
+    guest = model.guest("web")[1]
+    found = guest.live if live else guest.config
+    assert found is not None
+    return {disk.serial: disk.target for disk in found.disks if disk.serial != "seed"}
+
+
+def test_a_disk_goes_to_another_bus_at_the_next_start(model: Model) -> None:
+    plan = model.call(data(bus="sata"))
+    assert acts(plan) == ["define"]
+    assert [change.field for work in plan.works for change in work.pending] == ["volumes.data.bus"]
+    model.apply(plan)
+    assert targets(model) == {"root": "vda", "data": "sdb"}
+    assert targets(model, live=True) == {"root": "vda", "data": "vdb"}
+    assert '<target dev="sdb" bus="sata"' in model.guest("web")[1].xml
+    assert acts(model.call(data(bus="sata"))) == []
+    model.apply(model.call(data(bus="sata"), allow_restart=True, force_stop=True))
+    assert targets(model, live=True) == {"root": "vda", "data": "sdb"}
+    assert model.call(data(bus="sata")).is_empty
+
+
+def test_only_a_disk_that_plugs_is_attached_at_once(model: Model) -> None:
+    more = Volume(name="more", pool="local", size=64)
+    for bus, done, pending in (
+        ("sata", ["create_volume", "define", "label"], ["volumes.more.attached"]),
+        ("scsi", ["create_volume", "define", "label"], ["volumes.more.attached"]),
+        ("virtio", ["create_volume", "define", "attach_disk", "label"], []),
+    ):
+        fresh = Model.fresh()
+        fresh.converge(WEB)
+        call = Vm(name="web", volumes=(Volume(name="data"), replace(more, further={"bus": bus})))
+        plan = fresh.call(call)
+        assert acts(plan) == done
+        assert [change.field for work in plan.works for change in work.pending] == pending
+        fresh.apply(plan)
+        assert acts(fresh.call(call)) == []
+        gone = fresh.call(Vm(name="web", volumes=(Volume(name="data"),)))
+        assert ("detach_disk" in acts(gone)) is (bus == "virtio")
+
+
+def test_the_first_disk_on_scsi_brings_its_controller() -> None:
+    model = Model.fresh()
+    model.converge(replace(WEB, root=replace(ROOT, further={"bus": "scsi"})))
+    xml = model.guest("web")[1].xml
+    assert xml.count('<controller type="scsi" index="0" model="virtio-scsi"') == 1
+    assert '<target dev="sda" bus="scsi"' in xml
+    # There is a controller now: the next one plugs.
+    plan = model.call(
+        Vm(name="web", volumes=(Volume(name="data"), replace(DATA, name="more", further={"bus": "scsi"})))
+    )
+    assert "attach_disk" in acts(plan)
+    model.apply(plan)
+    assert model.guest("web")[1].xml.count('<controller type="scsi"') == 1
+
+
+def test_turns_to_boot_take_the_place_of_the_kind() -> None:
+    model = Model.fresh()
+    model.converge(WEB)
+    assert '<boot dev="hd"' in model.guest("web")[1].xml
+    model.apply(model.call(root(boot_order=1)))
+    assert "<boot dev=" not in model.guest("web")[1].xml
+    assert '<boot order="1"' in model.guest("web")[1].xml
+    (refusal,) = model.call(data(boot_order=1)).refusals
+    assert refusal.what == "root and volumes.data have the boot_order 1"
+    assert model.call(data(boot_order=2)).refusals == ()
+    twice = replace(WEB, root=replace(ROOT, further={"boot_order": 1}))
+    twice = replace(twice, volumes=(replace(DATA, further={"boot_order": 1}),))
+    (mistake,) = find_mistakes_within(twice, "vms[0]")
+    assert str(mistake) == "vms[0].volumes[0] (data).boot_order: 1 is the turn of another device of it"
+
+
+def test_another_disk_may_have_the_name(model: Model) -> None:
+    guest = model.guest("web")[1]
+    drive = '<disk type="file" device="cdrom"><target dev="sdb" bus="sata"/><readonly/></disk></devices>'
+    guest.xml = guest.xml.replace("</devices>", drive)
+    (refusal,) = model.call(data(bus="sata")).refusals
+    assert refusal.what == "its volumes.data cannot be sdb: another disk of it has that name"
