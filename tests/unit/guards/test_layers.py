@@ -78,8 +78,9 @@ LAYERS: dict[str, set[str]] = {
     },
     "_propagation_job": {
         *PURE,
-        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_nouns (acting)"},
+        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_nouns (acting)", "_recovery"},
     },
+    "_recovery": {*PURE, "_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_nouns (acting)"},
     "_inventory": {*PURE, "_cloud", "_doors.registry", "_engine.noun", "_nouns (acting)"},
     "_coordinator": {
         *{"_doors.registry", "_engine.collector", "_engine.defects"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import libvirt
 
@@ -38,6 +38,9 @@ class DomainState(NamedTuple):
     xml: str
 
 
+_CRASHED = (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED)
+
+
 class Powers(Domains):
     """What is asked and done of a guest as a whole."""
 
@@ -53,6 +56,40 @@ class Powers(Domains):
                     is_saved = state == "stopped" and bool(domain.hasManagedSaveImage())
                     found.append(DomainState(uuid, state, is_saved, str(domain.XMLDesc())))
         return found
+
+    def crashed_domains(self) -> list[tuple[str, bool]]:
+        """Return the UUIDs of the domains whose QEMU ended by itself, each with whether it is to stay off.
+
+        One call, and one more for each that is found.
+        """
+        found = []
+        with self._errors("look for crashed instances") as call:
+            inactive = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE
+            for domain, values in self._connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, inactive):
+                call.go_on()
+                if (values.get("state.state"), values.get("state.reason")) != _CRASHED:
+                    continue
+                with passing_over(libvirt.VIR_ERR_NO_DOMAIN):
+                    xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+                    found.append((domain.UUIDString(), "<on_crash>restart</on_crash>" not in xml))
+        return found
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """Read what all running domains use, by UUID, in libvirt's words and units: one call, for which libvirt asks
+        each one's QEMU.
+        """
+        groups = (
+            libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+            | libvirt.VIR_DOMAIN_STATS_BALLOON
+            | libvirt.VIR_DOMAIN_STATS_BLOCK
+            | libvirt.VIR_DOMAIN_STATS_INTERFACE
+        )
+        # One whose QEMU is frozen, or busy with something else, tells less and holds up no other.
+        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        with self._errors("read what instances use"):
+            return {
+                domain.UUIDString(): dict(found) for domain, found in self._connection.getAllDomainStats(groups, flags)
+            }
 
     def state_of(self, uuid: str, resource: str) -> State:
         with self._errors("read the power state", resource):

@@ -1,0 +1,88 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The coordinators' job starts what has crashed: on the test driver, whose guests crash when they are dumped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pextra.cloud.plugins.module_utils import _runner
+from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.converge import Terms
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.recovery.plan import GIVEN_UP, STARTED, STARTS
+from ansible_collections.pextra.cloud.plugins.module_utils._recovery import recover
+from ansible_collections.pextra.cloud.plugins.modules import pextra_vm
+
+TERMS = Terms("test", 1.0)
+Make = Callable[..., None]
+
+
+@pytest.fixture
+def make(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Make:
+    def open_cloud(_: Any, __: Any) -> Cloud:
+        small_cloud.refresh_nodes()
+        return small_cloud
+
+    monkeypatch.setattr(_runner, "_open", open_cloud)
+
+    def run(**options: Any) -> None:
+        call = {"registry": small_cloud.registry.url, "name": "web", "node": "node1", **options}
+        with patch_module_args(call), pytest.raises(SystemExit):
+            pextra_vm.main()
+        assert not json.loads(capsys.readouterr().out).get("failed")
+
+    return run
+
+
+def domain(cloud: Cloud) -> libvirt.virDomain:
+    return cloud.hypervisor("node1")._connection.lookupByName("web")
+
+
+def crash(cloud: Cloud, tmp_path: Path) -> None:
+    domain(cloud).coreDump(str(tmp_path / "core"), libvirt.VIR_DUMP_CRASH)
+    assert domain(cloud).state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED]
+
+
+def round_of(cloud: Cloud) -> list[str]:
+    cloud.refresh_nodes()
+    return recover(cloud, TERMS)
+
+
+def test_it_is_started_again_and_given_up_in_the_end(make: Make, small_cloud: Cloud, tmp_path: Path) -> None:
+    make(memory="256 MiB", power="running")
+    assert round_of(small_cloud) == []
+    for _ in range(STARTS):
+        crash(small_cloud, tmp_path)
+        assert round_of(small_cloud) == [f"instance web on node1: {STARTED}"]
+        assert domain(small_cloud).isActive()
+        assert round_of(small_cloud) == []
+    crash(small_cloud, tmp_path)
+    for _ in range(2):
+        (line,) = round_of(small_cloud)
+        assert GIVEN_UP in line
+        assert "/var/log/libvirt/qemu/web.log on node1" in line
+    assert not domain(small_cloud).isActive()
+    told = [(event["what"], event["outcome"]) for event in audit.read(small_cloud.registry, names=["web"])]
+    assert told.count((STARTED, "done")) == STARTS
+    assert told.count((GIVEN_UP, "done")) == 1, "once, however many rounds there are"
+    # Whoever has looked starts it.
+    make(power="running")
+    assert domain(small_cloud).isActive()
+
+
+def test_what_was_stopped_or_is_to_stay_off_is_left(make: Make, small_cloud: Cloud, tmp_path: Path) -> None:
+    make(memory="256 MiB", power="running")
+    make(power="stopped", force_stop=True)
+    assert round_of(small_cloud) == []
+    make(power="running", on_crash="stop")
+    crash(small_cloud, tmp_path)
+    assert round_of(small_cloud) == []
+    assert not domain(small_cloud).isActive()

@@ -1,0 +1,51 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A guest whose QEMU is killed is back without Ansible, and is left off when it ends again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .lab import Lab, Site, wait_until
+
+NAME = "crasher"
+# As many as the job starts within an hour.
+STARTS = 3
+
+
+@pytest.fixture
+def guest(cloud: Site) -> Iterator[Site]:
+    cloud.module("pextra_vm", name=NAME, node="node2", image="tiny", root={"pool": "local"}, memory="128 MiB")
+    yield cloud
+    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+
+
+def kill(lab: Lab) -> None:
+    lab.sh("node2", f"pkill -9 -f 'qemu-system.*guest={NAME},'")
+    wait_until("libvirt has noticed", lambda: lab.domains("node2")[NAME] == "shut off", timeout_s=20)
+
+
+def do_a_round(lab: Lab) -> str:
+    """Let the job do what its timer lets it do, and return what it says of the instance."""
+    lab.exec("node1", "systemctl", "start", "pextra-propagation.service")
+    said = lab.exec("node1", "journalctl", "--unit", "pextra-propagation.service", "--output", "cat", "--lines", "20")
+    return "\n".join(line for line in said.splitlines() if f"instance {NAME}" in line)
+
+
+def test_a_killed_guest_is_back_until_it_is_given_up(lab: Lab, guest: Site) -> None:
+    for _ in range(STARTS):
+        kill(lab)
+        assert "start it again, since its QEMU ended" in do_a_round(lab)
+        assert lab.domains("node2")[NAME] == "running"
+    kill(lab)
+    assert "leave it off, since its QEMU ended again" in do_a_round(lab)
+    assert lab.domains("node2")[NAME] == "shut off"
+    guest.module("pextra_vm", name=NAME, power="running")
+    assert lab.domains("node2")[NAME] == "running"
+    # What a person stops stays so.
+    guest.module("pextra_vm", name=NAME, power="stopped", force_stop=True, stop_timeout_s=1)
+    do_a_round(lab)
+    assert lab.domains("node2")[NAME] == "shut off"
