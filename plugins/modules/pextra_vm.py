@@ -86,6 +86,17 @@ options:
         choices:
           - overlay
           - copy
+      bus:
+        description:
+          - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for
+            virtio.'
+          - A new volume on V(sata), and the first on V(scsi), is there at the next start.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - scsi
+          - sata
       cache:
         description:
           - The cache mode.
@@ -125,6 +136,11 @@ options:
           - 'off'
           - 'on'
           - unmap
+      boot_order:
+        description:
+          - Its turn when the firmware looks for what to boot from.
+          - As soon as one has a turn, only those that have one are looked at; without any it is the disks.
+        type: int
       limits:
         description:
           - Limits of its input and output.
@@ -191,6 +207,17 @@ options:
             vol-list) names it.
           - It is used with what is on it, and is never deleted.
         type: str
+      bus:
+        description:
+          - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for
+            virtio.'
+          - A new volume on V(sata), and the first on V(scsi), is there at the next start.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - scsi
+          - sata
       cache:
         description:
           - The cache mode.
@@ -230,6 +257,11 @@ options:
           - 'off'
           - 'on'
           - unmap
+      boot_order:
+        description:
+          - Its turn when the firmware looks for what to boot from.
+          - As soon as one has a turn, only those that have one are looked at; without any it is the disks.
+        type: int
       limits:
         description:
           - Limits of its input and output.
@@ -334,6 +366,11 @@ options:
           - How many queues it has, of the model V(virtio).
           - More than virtual CPUs are of no use.
           - A new one gets V(1) unless it is given.
+        type: int
+      boot_order:
+        description:
+          - Its turn when the firmware looks for what to boot from.
+          - As soon as one has a turn, only those that have one are looked at; without any it is the disks.
         type: int
       limits:
         description:
@@ -572,6 +609,16 @@ options:
         choices:
           - private
           - shared
+  on_crash: &on_crash
+    description:
+      - 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a new instance
+        has it, or V(stop) to leave it off.'
+      - Of a QEMU that ended the coordinators' job takes notice within its interval, and starts the instance
+        again, three times an hour at most.
+    type: str
+    choices:
+      - restart
+      - stop
   pinning: &pinning
     description:
       - Which threads of its node it runs on.
@@ -808,6 +855,7 @@ options:
       firmware: *firmware
       memory: *memory
       memory_backing: *memory_backing
+      on_crash: *on_crash
       pinning: *pinning
       vcpus: *vcpus
       vcpus_max: *vcpus_max
@@ -1094,6 +1142,12 @@ vm:
           description: The unit of the iSCSI target; none for any other volume.
           type: str
           sample: unit:0:0:1
+        bus:
+          description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without
+            a driver for virtio.'
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
         cache:
           description: The cache mode.
           returned: when the definition says something of it
@@ -1115,6 +1169,11 @@ vm:
           returned: when the definition says something of it
           type: str
           sample: 'off'
+        boot_order:
+          description: Its turn when the firmware looks for what to boot from.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
         limits:
           description: Limits of its input and output.
           returned: when the definition says something of it
@@ -1194,6 +1253,11 @@ vm:
           sample: 576
         queues:
           description: How many queues it has, of the model V(virtio).
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        boot_order:
+          description: Its turn when the firmware looks for what to boot from.
           returned: when the definition says something of it
           type: int
           sample: 1
@@ -1335,6 +1399,12 @@ vm:
           returned: when the definition says something of it
           type: str
           sample: private
+    on_crash:
+      description: 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a
+        new instance has it, or V(stop) to leave it off.'
+      returned: when the definition says something of it
+      type: str
+      sample: restart
     pinning:
       description: Which threads of its node it runs on.
       returned: when the definition says something of it

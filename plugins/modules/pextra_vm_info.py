@@ -12,6 +12,12 @@ version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Returns the instances with their state, node, volumes and NICs.
+options:
+  figures:
+    description:
+      - Whether to tell what running instances use as well. It asks each one's QEMU, in one call for each node.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
@@ -23,6 +29,11 @@ EXAMPLES = r"""
 - name: Read two instances
   pextra.cloud.pextra_vm_info:
     names: [web-1, db]
+  register: instances
+
+- name: See which instances have written most since they were started
+  pextra.cloud.pextra_vm_info:
+    figures: true
   register: instances
 """
 
@@ -122,6 +133,12 @@ vms:
           description: The unit of the iSCSI target; none for any other volume.
           type: str
           sample: unit:0:0:1
+        bus:
+          description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without
+            a driver for virtio.'
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
         cache:
           description: The cache mode.
           returned: when the definition says something of it
@@ -143,6 +160,11 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: 'off'
+        boot_order:
+          description: Its turn when the firmware looks for what to boot from.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
         limits:
           description: Limits of its input and output.
           returned: when the definition says something of it
@@ -222,6 +244,11 @@ vms:
           sample: 576
         queues:
           description: How many queues it has, of the model V(virtio).
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        boot_order:
+          description: Its turn when the firmware looks for what to boot from.
           returned: when the definition says something of it
           type: int
           sample: 1
@@ -363,6 +390,12 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: private
+    on_crash:
+      description: 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a
+        new instance has it, or V(stop) to leave it off.'
+      returned: when the definition says something of it
+      type: str
+      sample: restart
     pinning:
       description: Which threads of its node it runs on.
       returned: when the definition says something of it
@@ -503,6 +536,78 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: reset
+    figures:
+      description: What it uses; none of one that does not run. Counters begin at its start.
+      returned: with O(figures=true)
+      type: dict
+      contains:
+        cpu_time_s:
+          description: The processor time that it has had, in seconds.
+          type: float
+          sample: 12.5
+        memory_given:
+          description: The memory that it has, in MiB.
+          type: int
+          sample: 512
+        memory_unused:
+          description: What of it nothing in the guest uses, in MiB; none if the guest does not tell.
+          type: int
+          sample: 300
+        memory_on_node:
+          description: What its QEMU takes of the node's memory, in MiB.
+          type: int
+          sample: 420
+        disks:
+          description: Its disks.
+          type: list
+          elements: dict
+          contains:
+            target:
+              description: The name of the device.
+              type: str
+              sample: vda
+            name:
+              description: The name of the volume; none of a disk that is not the cloud's.
+              type: str
+              sample: root
+            read_bytes:
+              description: How many bytes were read.
+              type: int
+              sample: 1048576
+            reads:
+              description: How often it was read.
+              type: int
+              sample: 120
+            written_bytes:
+              description: How many bytes were written.
+              type: int
+              sample: 4096
+            writes:
+              description: How often it was written.
+              type: int
+              sample: 3
+        nics:
+          description: Its NICs.
+          type: list
+          elements: dict
+          contains:
+            device:
+              description: The name of the port on the node.
+              type: str
+              sample: vnet3
+            received_bytes:
+              description: How many bytes the port has taken in, from the guest's view as libvirt counts
+                it.
+              type: int
+              sample: 90210
+            sent_bytes:
+              description: How many bytes it has given out.
+              type: int
+              sample: 4711
+            dropped:
+              description: How many frames were dropped.
+              type: int
+              sample: 0
 unreachable_nodes:
   description: The nodes that did not answer, and why, as in RV(errors).
   returned: success
@@ -552,7 +657,7 @@ def _load() -> type[Any]:
 
 
 def main() -> None:
-    run_info(_load, plural="vms")
+    run_info(_load, plural="vms", extra={"figures": {"type": "bool", "default": False}})
 
 
 if __name__ == "__main__":

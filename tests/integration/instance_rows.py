@@ -44,6 +44,7 @@ ROWS: dict[str, Row] = {
     "memory": Row("memory", ("128 MiB", "160 MiB"), (str(128 * 1024), str(160 * 1024))),
     "memory_backing.access": Row("memoryBacking/access@mode", ("shared", "private"), ("shared", "private")),
     "memory_backing.unmerged": Row("memoryBacking/nosharepages?", (True, False), ("yes", None)),
+    "on_crash": Row("on_crash", ("stop", "restart"), ("destroy", "restart")),
     "panic.model": Row("devices/panic@model", ("isa", "hyperv"), ("isa", "hyperv")),
     "pinning.emulator": Row("cputune/emulatorpin@cpuset", ([0], [1]), ("0", "1")),
     "pinning.vcpus": Row("vcpu@cpuset", ([0], [0, 1]), ("0", "0-1")),
@@ -66,6 +67,7 @@ NIC = {
     "limits.bandwidth_out": Row("bandwidth/outbound@average", ("3 MiB", "0 MiB"), ("3072", None)),
     "limits.burst_in": Row("bandwidth/inbound@burst", ("4 MiB", "5 MiB"), ("4096", "5120")),
     "limits.burst_out": Row("bandwidth/outbound@burst", ("6 MiB", "0 MiB"), ("6144", None)),
+    "boot_order": Row("boot@order", (5, 6), ("5", "6")),
     "link": Row("link@state", (False, True), ("down", None)),
     # The others have no queues.
     "model": Row("model@type", ("virtio", "virtio"), ("virtio", "virtio")),
@@ -74,6 +76,8 @@ NIC = {
 }
 # Of a disk; paths are below it. Limits of both directions, and of each, exclude one another.
 DISK = {
+    "boot_order": Row("boot@order", (1, 2), ("1", "2")),
+    "bus": Row("target@bus", ("sata", "virtio"), ("sata", "virtio")),
     "cache": Row("driver@cache", ("writeback", "none"), ("writeback", "none")),
     "detect_zeroes": Row("driver@detect_zeroes", ("unmap", "off"), ("unmap", "off")),
     "discard": Row("driver@discard", ("ignore", "unmap"), ("ignore", "unmap")),

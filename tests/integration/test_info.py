@@ -52,6 +52,17 @@ def test_reads_what_is_declared(cloud: Site, module: str) -> None:
     assert SECRETS.isdisjoint(keys_in(everything[plural]))
 
 
+def test_what_instances_use_is_told(cloud: Site) -> None:
+    figures = {one["name"]: one["figures"] for one in cloud.module("pextra_vm_info", figures=True)["vms"]}
+    assert figures["archive"] is None, "it does not run"
+    db = figures["db"]
+    assert db["cpu_time_s"] > 0
+    assert (db["memory_given"], db["memory_on_node"] > 50) == (128, True)
+    assert {disk["name"]: disk["read_bytes"] > 0 for disk in db["disks"]} == {"root": True, "data": True, "seed": True}
+    assert len(db["nics"]) == 1
+    assert db["nics"][0]["sent_bytes"] + db["nics"][0]["received_bytes"] > 0
+
+
 def keys_in(value: Any) -> set[str]:
     if isinstance(value, dict):
         return set(value) | {key for inner in value.values() for key in keys_in(inner)}

@@ -53,6 +53,11 @@ def shown(rows: dict[str, Row], number: int) -> dict[str, str | None]:
     return {name: row.shown[number] for name, row in rows.items()}
 
 
+def turned(name: str, number: int) -> dict[str, str | None]:
+    """Return what a disk is to show, of which each has a turn of its own."""
+    return shown(DISK, number) | ({"boot_order": "10"} if name == "data" else {})
+
+
 def seen(rows: dict[str, Row], xml: str) -> dict[str, str | None]:
     return {name: look(xml, row.at) for name, row in rows.items()}
 
@@ -133,24 +138,32 @@ def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:
     guest.module("pextra_vm", name=NAME, volumes=[new])
     for number in (0, 1):
         rows = declare(number, DISK)
-        call = {"name": NAME, "root": rows, "volumes": [{"name": "data", **rows}]}
+        # Two cannot have one turn to boot.
+        call = {"name": NAME, "root": rows, "volumes": [{"name": "data", **rows, "boot_order": 10}]}
         first, again = guest.calls("pextra_vm", call, call)
         assert (first["changed"], again["changed"]) == (True, False)
         assert {change["field"] for change in again["pending"]} >= {"root.cache", "volumes.data.cache"}
         for name in ("root", "data"):
-            assert seen(DISK, disk_of(definition(lab), name)) == shown(DISK, number)
+            assert seen(DISK, disk_of(definition(lab), name)) == turned(name, number)
             assert seen(at_once, disk_of(running(lab), name)) == shown(at_once, number)
         boots = lab.console(NAME).count("pextra-guest: ready")
         guest.module("pextra_vm", **call, **RESTART)
         for name in ("root", "data"):
-            assert seen(DISK, disk_of(running(lab), name)) == shown(DISK, number)
+            assert seen(DISK, disk_of(running(lab), name)) == turned(name, number)
         wait_until("it boots from it", lambda n=boots: lab.console(NAME).count("ready") > n, timeout_s=90)
     # A new one is plugged in as it is declared.
-    more = [{"name": "data"}, {**new, "name": "more", **declare(1, DISK)}]
+    more = [{"name": "data"}, {**new, "name": "more", **declare(1, DISK), "boot_order": 11}]
     first, again = guest.calls("pextra_vm", {"name": NAME, "volumes": more}, {"name": NAME, "volumes": more})
     assert (first["changed"], again["changed"], again["pending"]) == (True, False, [])
     for xml in (running(lab), definition(lab)):
-        assert seen(DISK, disk_of(xml, "more")) == seen(DISK, disk_of(xml, "data")) == shown(DISK, 1)
+        assert seen(DISK, disk_of(xml, "more")) == {**shown(DISK, 1), "boot_order": "11"}
+    # One on SCSI waits for its controller; then it is there.
+    call = {"name": NAME, "volumes": [{"name": "data"}, {"name": "more"}, {**new, "name": "scsi", "bus": "scsi"}]}
+    first, again = guest.calls("pextra_vm", call, {**call, **RESTART})
+    assert [change["field"] for change in first["pending"]] == ["volumes.scsi.attached"]
+    assert (again["changed"], again["pending"]) == (True, [])
+    assert look(disk_of(running(lab), "scsi"), "target@bus") == "scsi"
+    assert look(running(lab), "devices/controller[@type='scsi']@model") == "virtio-scsi"
 
 
 def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..._cloud import Cloud
 from ..._doors.host.seed import read_seed, read_yaml
@@ -48,6 +48,12 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     found = cloud.on_each(have.nodes, read)
     nodes = {name: replace(state, abilities=found.get(name)) for name, state in have.nodes.items()}
     return replace(have, nodes=nodes)
+
+
+def read_figures(cloud: Cloud, have: VmHave) -> dict[str, dict[str, Any]]:
+    """Read what running instances use, by UUID: one call for each node."""
+    found = cloud.on_each(have.nodes, lambda node: cloud.hypervisor(node).figures())
+    return {uuid: stats for each in found.values() for uuid, stats in each.items()}
 
 
 class Foreign(NamedTuple):

@@ -12,6 +12,7 @@ from ..._model.errors import Problem
 from ..._model.ids import uuid_of
 from ..._model.protection import is_protected
 from ..._model.rows import Row
+from .figures import describe_figures
 from .plan.state import Domain
 
 
@@ -21,9 +22,10 @@ def describe_instance(
     down: Mapping[str, Problem],
     named: Mapping[str, str],
     datacenter: str | None = None,
+    figures: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes.
-    datacenter: the name of the cluster's.
+    datacenter: the name of the cluster's. figures: by UUID, where they were asked for.
     """
     home = named.get(row.attributes.get("node", ""))
     item: dict[str, Any] = {
@@ -40,6 +42,10 @@ def describe_instance(
     if domain is None:
         return item
     model = domain.config
+    if figures is not None:
+        stats = figures.get(model.uuid)
+        is_told = stats is not None and domain.live is not None
+        item["figures"] = describe_figures(stats or {}, domain.live or model) if is_told else None
     nics = model.labels.nics
     rows = {disk.serial: disk.further for disk in model.disks}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.

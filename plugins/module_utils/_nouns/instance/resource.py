@@ -21,7 +21,7 @@ from .placement import Capacity
 from .plan import acts
 from .plan.planning import plan_vms
 from .plan.state import Consent, Domain, NodeState, Odd, VmHave
-from .reading import has_its_name, read_abilities, read_node, read_seeds
+from .reading import has_its_name, read_abilities, read_figures, read_node, read_seeds
 from .report import describe_instance
 from .spec import FIELDS, Vm, find_mistakes_within, parse_vm
 from .volume_making import look_again_where_doubtful
@@ -87,7 +87,8 @@ class VmResource:
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
         have = read_abilities(cloud, wants, have)
         have = look_again_where_doubtful(cloud, wants, have, pools)
-        return replace(have, seeds=read_seeds(cloud, wants, have))
+        have = replace(have, seeds=read_seeds(cloud, wants, have))
+        return replace(have, figures=read_figures(cloud, have)) if options["figures"] else have
 
     def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
         consent = Consent(
@@ -135,6 +136,8 @@ class VmResource:
         datacenters = {row.id: row.name for row in hierarchy.datacenters}
         above = {row.id: datacenters.get(row.attributes.get("datacenter", "")) for row in hierarchy.clusters}
         return [
-            describe_instance(row, by_name.get((row.scope, row.name)), have.down, named, above.get(row.scope))
+            describe_instance(
+                row, by_name.get((row.scope, row.name)), have.down, named, above.get(row.scope), have.figures
+            )
             for row in rows
         ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...._model.claims import Claim
 from ...._model.errors import Problem
@@ -98,6 +99,8 @@ class VmHave:
     # By UUID, of the instances of which a call names a part of what cloud-init is told.
     seeds: Mapping[str, Seed] = field(default_factory=dict, repr=False)
     claims: tuple[Claim, ...] = ()
+    # By UUID, in libvirt's words, where they were asked for.
+    figures: Mapping[str, Mapping[str, Any]] | None = None
     odd: tuple[Odd, ...] = ()
 
     @property

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import instance_model
@@ -59,12 +60,16 @@ def networks() -> Any:
 
 def instances() -> Any:
     model = instance_model.Model.fresh()
-    rows = {key: made(field, key) for key, field in nic.TABLE.items()}
+    # Two devices cannot have one turn to boot.
+    rows = {key: made(field, key) for key, field in nic.TABLE.items()} | {"boot_order": 2}
     one = Nic(name="nic0", port_group="Production", addresses=("172.20.0.11/24",), further=rows)
     disks = {key: made(field, key) for key, field in disk.TABLE.items()}
     root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}
     model.converge(Vm(name="web", image="tiny", root=root, nics=(one,), tags=("front",), further=further))
-    return model.have
+    have = model.have
+    stats = {"cpu.time": 1, "balloon.current": 1024, "balloon.unused": 1024, "balloon.rss": 1024}
+    stats |= {"block.count": 1, "block.0.name": "vda", "net.count": 1, "net.0.name": "vnet0"}
+    return replace(have, figures=dict.fromkeys(have.domains, stats))
 
 
 def made(field: Field, key: str = "") -> Any:
@@ -73,7 +78,7 @@ def made(field: Field, key: str = "") -> Any:
         return {name: made(inner, name) for name, inner in field.table.items()}
     if field.element is not None:
         return (made(field.element, key),)
-    least = {"str": key, "bool": False}.get(field.kind, field.minimum)
+    least = field.choices[0] if field.choices else {"str": key, "bool": False}.get(field.kind, field.minimum)
     return least if field.made is None else field.made
 
 
