@@ -39,15 +39,19 @@ def add_controller(devices: Any) -> None:
         append(devices, maker(devices), "controller", type="scsi", index="0", model="virtio-scsi")
 
 
-def settle_boot(root: Any) -> None:
-    """Turns of devices, and kinds of device to boot from, exclude one another."""
-    os_, devices = root.find("os"), root.find("devices")
-    if os_ is None or devices is None:
+def has_turns(devices: Any) -> bool:
+    """Tell whether any device has a turn to boot."""
+    return any(device.find("boot") is not None for device in devices)
+
+
+def settle_boot(root: Any, *, had_turns: bool) -> None:
+    """Turns of devices, and kinds of device to boot from, exclude one another. had_turns: before it was edited."""
+    os_, has = root.find("os"), has_turns(root.find("devices"))
+    if os_ is None or has == had_turns:
         return
-    has_turns = any(device.find("boot") is not None for device in devices)
-    for old in os_.findall("boot") if has_turns else ():
+    for old in os_.findall("boot"):
         os_.remove(old)
-    if not has_turns and os_.find("boot") is None and os_.find("kernel") is None:
+    if not has:
         append(os_, maker(os_), "boot", dev="hd")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
-from .definition_disks import add_controller, set_disks, settle_boot
+from .definition_disks import add_controller, has_turns, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
 
@@ -117,10 +117,11 @@ def _write(root: Any, model: DomainModel) -> None:
     if old != model.labels:
         _set_labels(root, model.labels)
     devices = find_or_add(root, "devices")
+    had_turns = has_turns(devices)
     set_disks(devices, model, old)
     set_interfaces(devices, model.interfaces)
     add_controller(devices)
-    settle_boot(root)
+    settle_boot(root, had_turns=had_turns)
     walk.edit(root, model.options)
 
 

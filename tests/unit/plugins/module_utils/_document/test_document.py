@@ -65,6 +65,7 @@ def test_what_is_left_out_is_filled_in() -> None:
             "root": {
                 "pool": "local",
                 "size": "1 GiB",
+                "bus": "virtio",
                 "cache": "none",
                 "discard": "unmap",
                 "detect_zeroes": "off",
