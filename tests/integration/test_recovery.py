@@ -24,7 +24,7 @@ def guest(cloud: Site) -> Iterator[Site]:
 
 
 def kill(lab: Lab) -> None:
-    lab.sh("node2", f"pkill -9 -f 'qemu-system.*guest={NAME},'")
+    lab.sh("node2", f"pkill -9 -f '[q]emu-system.*guest={NAME},'")
     wait_until("libvirt has noticed", lambda: lab.domains("node2")[NAME] == "shut off", timeout_s=20)
 
 

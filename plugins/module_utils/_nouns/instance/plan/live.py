@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from ...._model.plan import Step, step_of
 from .. import walk
@@ -62,7 +63,10 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
         if serial not in attached and serial not in settled:
             steps.append(step_of(AttachDisk(disk), f"attach volume {serial}"))
     limited = {disk.serial: disk for disk, change in differ_disks(live, model) if change.when == "live"}
-    steps += [step_of(LimitDisk(disk), f"limit volume {serial}") for serial, disk in limited.items()]
+    # One that goes to another bus has another name only after its next start.
+    names = {disk.serial: disk.target for disk in live.disks}
+    for serial, disk in limited.items():
+        steps.append(step_of(LimitDisk(replace(disk, target=names[serial])), f"limit volume {serial}"))
     if live.labels != model.labels:
         steps.append(step_of(Label(model.labels), "write its labels"))
     return steps

@@ -126,6 +126,13 @@ def test_a_disk_goes_to_another_bus_at_the_next_start(model: Model) -> None:
     assert model.call(data(bus="sata")).is_empty
 
 
+def test_limits_count_at_once_for_a_disk_that_goes_to_another_bus(model: Model) -> None:
+    plan = model.call(data(bus="sata", limits={"iops": 5}))
+    assert acts(plan) == ["define", "limit_disk"]
+    model.apply(plan)
+    assert rows(model, live=True)["data"]["limits"]["iops"] == 5
+
+
 def test_only_a_disk_that_plugs_is_attached_at_once(model: Model) -> None:
     more = Volume(name="more", pool="local", size=64)
     for bus, done, pending in (
