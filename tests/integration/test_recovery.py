@@ -49,3 +49,15 @@ def test_a_killed_guest_is_back_until_it_is_given_up(lab: Lab, guest: Site) -> N
     guest.module("pextra_vm", name=NAME, power="stopped", force_stop=True, stop_timeout_s=1)
     do_a_round(lab)
     assert lab.domains("node2")[NAME] == "shut off"
+
+
+def test_a_start_that_fails_is_tried_again(lab: Lab, guest: Site) -> None:
+    """As when its storage is away for a minute."""
+    root = lab.sh("node2", f"ls /var/lib/pextra/pools/local/{NAME}.*.root.qcow2").strip()
+    lab.exec("node2", "mv", root, f"{root}.away")
+    kill(lab)
+    assert "start" in do_a_round(lab)
+    assert lab.domains("node2")[NAME] == "shut off"
+    lab.exec("node2", "mv", f"{root}.away", root)
+    do_a_round(lab)
+    assert lab.domains("node2")[NAME] == "running"

@@ -38,7 +38,15 @@ class DomainState(NamedTuple):
     xml: str
 
 
-_CRASHED = (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED)
+_ENDED = (libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
+
+
+class CrashedDomain(NamedTuple):
+    """is_left: its definition says that it stays off. has_failed: it could not be started."""
+
+    uuid: str
+    is_left: bool
+    has_failed: bool
 
 
 class Powers(Domains):
@@ -57,8 +65,8 @@ class Powers(Domains):
                     found.append(DomainState(uuid, state, is_saved, str(domain.XMLDesc())))
         return found
 
-    def crashed_domains(self) -> list[tuple[str, bool]]:
-        """Return the UUIDs of the domains whose QEMU ended by itself, each with whether it is to stay off.
+    def crashed_domains(self) -> list[CrashedDomain]:
+        """Return the domains whose QEMU ended by itself, or could not be started.
 
         One call, and one more for each that is found.
         """
@@ -67,11 +75,14 @@ class Powers(Domains):
             inactive = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE
             for domain, values in self._connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, inactive):
                 call.go_on()
-                if (values.get("state.state"), values.get("state.reason")) != _CRASHED:
+                reason = values.get("state.reason")
+                if values.get("state.state") != libvirt.VIR_DOMAIN_SHUTOFF or reason not in _ENDED:
                     continue
                 with passing_over(libvirt.VIR_ERR_NO_DOMAIN):
                     xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-                    found.append((domain.UUIDString(), "<on_crash>restart</on_crash>" not in xml))
+                    is_left = "<on_crash>restart</on_crash>" not in xml
+                    has_failed = reason == libvirt.VIR_DOMAIN_SHUTOFF_FAILED
+                    found.append(CrashedDomain(domain.UUIDString(), is_left, has_failed))
         return found
 
     def figures(self) -> dict[str, dict[str, Any]]:

@@ -27,11 +27,14 @@ GIVEN_UP = f"leave it off, since its QEMU ended again after {STARTS} starts with
 
 @dataclass(frozen=True)
 class Crashed:
-    """An instance whose QEMU has ended. is_left: its definition says that it then stays off (`on_crash`)."""
+    """An instance whose QEMU has ended. is_left: its definition says that it then stays off (`on_crash`). has_failed:
+    it could not be started, which is all that libvirt then tells.
+    """
 
     row: Row
     node: str
     is_left: bool = False
+    has_failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class RecoveryHave:
     starts: Mapping[str, int]
 
 
-def find_crashed(rows: Sequence[Row], found: Mapping[str, Sequence[tuple[str, bool]]]) -> tuple[Crashed, ...]:
+def find_crashed(rows: Sequence[Row], found: Mapping[str, Sequence[tuple[str, bool, bool]]]) -> tuple[Crashed, ...]:
     """Return the registered instances among what has crashed. rows: instances and nodes; found: by node, UUIDs with
-    whether they stay off.
+    whether they stay off, and whether they could not be started.
 
     One that is on its way to another node is its run's business, and so is a definition that a move has left behind.
     """
@@ -52,13 +55,18 @@ def find_crashed(rows: Sequence[Row], found: Mapping[str, Sequence[tuple[str, bo
     instances = {uuid_of(row.id): row for row in rows if row.kind == "instance"}
     crashed = []
     for node, domains in found.items():
-        for uuid, is_left in domains:
+        for uuid, is_left, has_failed in domains:
             row = instances.get(uuid)
             if row is None or "origin" in row.attributes or "power" in row.attributes:
                 continue
             if nodes.get(row.attributes.get("node", "")) == node:
-                crashed.append(Crashed(row, node, is_left))
+                crashed.append(Crashed(row, node, is_left, has_failed))
     return tuple(sorted(crashed, key=lambda one: one.row.name))
+
+
+def take_up(crashed: Sequence[Crashed], starts: Mapping[str, int]) -> tuple[Crashed, ...]:
+    """Leave out what others could not start: only a start of the job's own is tried again."""
+    return tuple(one for one in crashed if not one.has_failed or starts.get(one.row.id))
 
 
 def plan_recovery(wanted: Sequence[str], have: RecoveryHave) -> Plan:

@@ -17,7 +17,7 @@ from ..._fields.field import Table
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..instance.apply import apply
-from .plan import STARTED, WITHIN_S, RecoveryHave, find_crashed, plan_recovery
+from .plan import STARTED, WITHIN_S, RecoveryHave, find_crashed, plan_recovery, take_up
 
 # More events than one instance can have of it within an hour.
 _EVENTS = 200
@@ -41,7 +41,8 @@ class RecoveryResource:
         nodes = [row.name for row in rows if row.kind == "node"]
         found = cloud.on_each(nodes, lambda node: cloud.hypervisor(node).crashed_domains())
         crashed = find_crashed(rows, found)
-        return RecoveryHave(crashed, {one.row.id: _count_starts(cloud, one.row.id) for one in crashed})
+        starts = {one.row.id: _count_starts(cloud, one.row.id) for one in crashed}
+        return RecoveryHave(take_up(crashed, starts), starts)
 
     def plan(self, wants: Sequence[str], have: RecoveryHave, options: Options) -> Plan:
         return plan_recovery(wants, have)

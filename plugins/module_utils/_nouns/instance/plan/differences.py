@@ -65,10 +65,13 @@ def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
 
 
 def _differs(old: Disk | None, disk: Disk) -> bool:
-    """Tell whether a disk is another one. One that goes to another bus has another name there, and is told by that."""
-    if old is not None and old.further.get("bus") != disk.further.get("bus"):
-        old = replace(old, target=disk.target)
-    return old != disk
+    """Tell whether a disk is another one."""
+    return old is None or _named_as(disk, old) != disk
+
+
+def _named_as(disk: Disk, old: Disk) -> Disk:
+    """One that goes to another bus has another name there, and is told by the bus."""
+    return replace(old, target=disk.target) if old.further.get("bus") != disk.further.get("bus") else old
 
 
 def differ_disks(before: DomainModel, after: DomainModel) -> list[tuple[Disk, Change]]:
@@ -186,8 +189,7 @@ def cold_disks(live: DomainModel, model: DomainModel) -> list[Change]:
 
 def waits_for_start(old: Disk, disk: Disk) -> bool:
     """Tell whether a running guest's disk differs from its definition in what only a start can change."""
-    if old.further.get("bus") != disk.further.get("bus"):
-        old = replace(old, target=disk.target)  # it is told by the bus
+    old = _named_as(disk, old)
     return (old.target, old.path, old.format, old.read_only) != (disk.target, disk.path, disk.format, disk.read_only)
 
 

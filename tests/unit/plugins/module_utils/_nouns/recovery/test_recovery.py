@@ -18,6 +18,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.recovery.plan 
     find_crashed,
     find_given_up,
     plan_recovery,
+    take_up,
 )
 
 NODES = [Row(f"node-{number * 21}", "node", f"node{number}", "cls") for number in "12"]
@@ -43,12 +44,12 @@ WEB, DB = instance("W"), instance("D")
     ],
 )
 def test_only_what_is_at_home_and_at_rest_is_found(row: Row, node: str, is_found: bool) -> None:
-    found = find_crashed([*NODES, row], {node: [(uuid_of(row.id), False)]})
+    found = find_crashed([*NODES, row], {node: [(uuid_of(row.id), False, False)]})
     assert found == ((Crashed(row, node),) if is_found else ())
 
 
 def test_what_is_not_registered_is_not_ours() -> None:
-    assert find_crashed([*NODES, WEB], {"node1": [(uuid_of(DB.id), False), ("another", False)]}) == ()
+    assert find_crashed([*NODES, WEB], {"node1": [(uuid_of(DB.id), False, False), ("another", False, False)]}) == ()
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,12 @@ def test_it_is_started_a_few_times(starts: int, is_left: bool, is_started: bool)
     )
     assert [step.text for work in plan.works for step in work.steps] == ([STARTED] if is_started else [])
     assert find_given_up(have) == ([crashed] if starts >= STARTS and not is_left else [])
+
+
+@pytest.mark.parametrize(("starts", "is_taken"), [(0, False), (1, True), (STARTS, True)])
+def test_only_a_start_of_its_own_that_failed_is_tried_again(starts: int, is_taken: bool) -> None:
+    """A pool may be away for a minute; what a person could not start is that person's."""
+    (failed,) = find_crashed([*NODES, WEB], {"node1": [(uuid_of(WEB.id), False, True)]})
+    assert failed.has_failed
+    crashed = Crashed(DB, "node1")
+    assert take_up([failed, crashed], {WEB.id: starts}) == ((failed, crashed) if is_taken else (crashed,))
