@@ -115,8 +115,11 @@ def probe(lab: Lab, cloud: Site) -> Iterator[None]:
     lab.sh("node1", f"ovs-vsctl --if-exists del-port svswitch10 {PROBE}")
 
 
-def test_a_play_reaches_guests_by_their_addresses(cloud: Site, write: Write, probe: None, tmp_path: Path) -> None:
-    """From node1, to which each guest's task is delegated; the inventory of the deployment knows how to reach that."""
+def reach(cloud: Site, inventory: Path, hosts: str, tmp_path: Path) -> dict[str, int]:
+    """Ping guests in a play, and return how many tasks failed of each.
+
+    From node1, to which each guest's task is delegated; the inventory of the deployment knows how to reach that.
+    """
     play = tmp_path / "ping.yml"
     ping = ["ping", "-c", "1", "-W", "5", "{{ hostvars[inventory_hostname].ansible_host }}"]
     task = {
@@ -124,13 +127,39 @@ def test_a_play_reaches_guests_by_their_addresses(cloud: Site, write: Write, pro
         "delegate_to": "node1",
         "register": "pinged",
         "until": "pinged is succeeded",
-        "retries": 12,
+        "retries": 24,
         "delay": 5,
     }
-    hosts = "pextra_tag_frontend:&pextra_power_running"
     play.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": [task]}]))
-    run = Site(cloud.lab, INVENTORY, write()).run(playbook=str(play)).must_succeed()
-    assert {name: host["failed"] for name, host in run.hosts.items()} == {"web-1": 0, "web-2": 0, "web-3": 0}
+    run = Site(cloud.lab, INVENTORY, inventory).run(playbook=str(play)).must_succeed()
+    return {name: host["failed"] for name, host in run.hosts.items()}
+
+
+def test_a_play_reaches_guests_by_their_addresses(cloud: Site, write: Write, probe: None, tmp_path: Path) -> None:
+    failed = reach(cloud, write(), "pextra_tag_frontend:&pextra_power_running", tmp_path)
+    assert failed == {"web-1": 0, "web-2": 0, "web-3": 0}
+
+
+CREW = [f"crew-{number}" for number in range(1, 11)]
+
+
+@pytest.fixture
+def crew(cloud: Site) -> Iterator[None]:
+    """Ten guests more."""
+    one = {"image": "tiny", "root": {"pool": "local"}, "memory": "96 MiB", "tags": ["crew"]}
+    crew = [
+        {"name": name, "nics": [{"port_group": "Production", "addresses": [f"172.20.0.{100 + index}/24"]}], **one}
+        for index, name in enumerate(CREW)
+    ]
+    cloud.module("pextra_vm", vms=crew)
+    yield
+    gone = [{"name": name, "state": "absent"} for name in CREW]
+    cloud.module("pextra_vm", vms=gone, force_stop=True, stop_timeout_s=1, remove_volumes=True, confirm="DESTROY")
+
+
+@pytest.mark.long
+def test_a_play_reaches_ten_guests(cloud: Site, write: Write, probe: None, crew: None, tmp_path: Path) -> None:
+    assert reach(cloud, write(tags=["crew"]), "pextra_tag_crew", tmp_path) == dict.fromkeys(CREW, 0)
 
 
 @pytest.fixture

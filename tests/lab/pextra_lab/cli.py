@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     images = commands.add_parser("images", help="build the node images and the guest image, unless they are current")
     images.add_argument("--rebuild", action="store_true", help="build them even if they are current")
     images.add_argument("--ceph", action="store_true", help="that with the packages of Ceph as well")
+    images.add_argument("--full-guest", action="store_true", help="the guest with all drivers as well")
 
     create = commands.add_parser("create", help="bring the lab up, or repair it; what is right is left alone")
     create.add_argument("--nodes", type=int, default=3, metavar="N", choices=NODE_NUMBERS, help="how many (3)")
@@ -128,6 +129,9 @@ def run_command(options: argparse.Namespace) -> int:
     if command == "images":
         node_images.ensure_images(rebuild=options.rebuild, with_ceph=options.ceph)
         guest_image.ensure_guest_image(rebuild=options.rebuild)
+        if options.full_guest:
+            guest_image.ensure_guest_image(guest_image.FULL, rebuild=options.rebuild)
+            lab.link_guest_image(guest_image.FULL)
     elif command == "create":
         lab.create(node_count=options.nodes, bare=frozenset(options.bare), image=options.image)
     elif command == "add":

@@ -1,7 +1,11 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tiny guest's disk image: Debian's cloud kernel and a busybox initramfs on a FAT disk that syslinux boots."""
+"""The guests' disk images: a kernel of Debian's and a busybox initramfs on a FAT disk that syslinux boots.
+
+Two of them differ in their kernel. The tiny guest's is the cloud kernel, which has drivers for virtio and little else.
+The full guest's has them all, so that it sees what else a machine can have; it takes longer to boot.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,16 @@ import hashlib
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from .content_hash import hash_inputs
-from .names import CACHE_DIRECTORY, GUEST_IMAGE, LAB_DIRECTORY, LAB_LABEL, SUITE, image_name
+from .names import CACHE_DIRECTORY, FULL_GUEST_IMAGE, GUEST_IMAGE, LAB_DIRECTORY, LAB_LABEL, SUITE, image_name
 from .node_images import LIMITS, RUNTIME, bare_inputs
 from .processes import LabError, run
 from .progress import say, step
 
 GUEST_RECIPE = LAB_DIRECTORY / "guest"
-CHECKSUM = GUEST_IMAGE.with_name(GUEST_IMAGE.name + ".sha256")
-INPUTS = GUEST_IMAGE.with_name(GUEST_IMAGE.name + ".inputs")
 DISK_MIB = 24
 
 # Loaded with what they depend on, in this order. Debian's cloud kernel has no AHCI: a SATA CD is not seen.
@@ -27,6 +30,11 @@ MODULES = (
     "virtio_ring", "virtio", "virtio_pci", "virtio_blk", "net_failover", "virtio_net", "virtio_rng",
     "virtio_balloon", "virtio_scsi", "ata_piix", "sr_mod", "sd_mod", "isofs", "nls_ascii", "nls_cp437", "nls_utf8",
     "vfat", "button", "evdev",
+)  # fmt: skip
+# What the full guest sees besides.
+FURTHER_MODULES = (
+    "ahci", "ehci_pci", "uhci_hcd", "xhci_pci", "usb_storage", "i6300esb", "virtio_mem",
+    "vmw_vsock_virtio_transport", "virtiofs",
 )  # fmt: skip
 # What /init and the scripts call.
 APPLETS = (
@@ -48,25 +56,46 @@ LABEL tiny
 # The kernel comes out of the node's Debian, so the machine's own suite does not matter.
 DOWNLOAD = """\
 apt-get update -q
-kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ { print $2; exit }')
+kernel=$(apt-cache depends "$1" | awk '/Depends: linux-image/ { print $2; exit }')
 cd /download
 apt-get download -q "$kernel" busybox-static
 """
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A guest's image, the Debian package of its kernel, and the modules that its /init loads."""
+
+    image: Path
+    kernel: str
+    modules: tuple[str, ...]
+
+    @property
+    def checksum(self) -> Path:
+        return self.image.with_name(self.image.name + ".sha256")
+
+    @property
+    def inputs(self) -> Path:
+        return self.image.with_name(self.image.name + ".inputs")
+
+
+TINY = Guest(GUEST_IMAGE, "linux-image-cloud-amd64", MODULES)
+FULL = Guest(FULL_GUEST_IMAGE, "linux-image-amd64", MODULES + FURTHER_MODULES)
 
 
 def guest_inputs() -> str:
     return hash_inputs([GUEST_RECIPE, Path(__file__)], bare_inputs())
 
 
-def is_guest_image_current() -> bool:
-    if not (GUEST_IMAGE.exists() and CHECKSUM.exists() and INPUTS.exists()):
+def is_guest_image_current(guest: Guest) -> bool:
+    if not (guest.image.exists() and guest.checksum.exists() and guest.inputs.exists()):
         return False
-    if INPUTS.read_text().strip() != guest_inputs():
+    if guest.inputs.read_text().strip() != guest_inputs():
         return False
-    return hashlib.sha256(GUEST_IMAGE.read_bytes()).hexdigest() == CHECKSUM.read_text().split()[0]
+    return hashlib.sha256(guest.image.read_bytes()).hexdigest() == guest.checksum.read_text().split()[0]
 
 
-def download_packages(work: Path) -> Path:
+def download_packages(guest: Guest, work: Path) -> Path:
     """Kernel and busybox, unpacked; returns the directory of the unpacked tree."""
     download, tree = work / "download", work / "tree"
     download.mkdir()
@@ -74,15 +103,15 @@ def download_packages(work: Path) -> Path:
     run([
         "podman", *RUNTIME, "run", "--rm", "--network", "host", *LIMITS, "--label", LAB_LABEL,
         "--volume", f"{download}:/download",
-        image_name("bare"), "sh", "-euc", DOWNLOAD,
+        image_name("bare"), "sh", "-euc", DOWNLOAD, "sh", guest.kernel,
     ])  # fmt: skip
     for package in sorted(download.glob("*.deb")):
         run(["dpkg-deb", "--extract", package, tree])
     return tree
 
 
-def modules_in_order(tree: Path, version: str) -> list[str]:
-    """The .ko files (relative to the modules' directory) of MODULES and what they need, dependencies first."""
+def modules_in_order(guest: Guest, tree: Path, version: str) -> list[str]:
+    """The guest's .ko files (relative to the modules' directory) and what they need, dependencies first."""
     run(["depmod", "--basedir", tree, version])
     directory = tree / "lib" / "modules" / version
     needs: dict[str, list[str]] = {}
@@ -92,11 +121,11 @@ def modules_in_order(tree: Path, version: str) -> list[str]:
     by_name = {Path(module).stem.replace("-", "_"): module for module in needs}
     built_in = {Path(line).stem.replace("-", "_") for line in (directory / "modules.builtin").read_text().split()}
     ordered: list[str] = []
-    for name in MODULES:
+    for name in guest.modules:
         if name in built_in:
             continue
         if name not in by_name:
-            raise LabError(f"Kernel {version} has no module {name}: correct MODULES in {__file__}")
+            raise LabError(f"Kernel {version} has no module {name}: correct {__file__}")
         # modules.dep names the nearest dependency first.
         for module in [*reversed(needs[by_name[name]]), by_name[name]]:
             if module not in ordered:
@@ -104,7 +133,7 @@ def modules_in_order(tree: Path, version: str) -> list[str]:
     return ordered
 
 
-def build_initramfs(tree: Path, version: str, work: Path) -> Path:
+def build_initramfs(guest: Guest, tree: Path, version: str, work: Path) -> Path:
     root = work / "root"
     for directory in ("bin", "dev", "proc", "sys", "run", "etc", "modules"):
         (root / directory).mkdir(parents=True)
@@ -116,7 +145,7 @@ def build_initramfs(tree: Path, version: str, work: Path) -> Path:
     for name in ("init", "udhcpc-event"):
         (root / name).chmod(0o755)
     names = []
-    for number, module in enumerate(modules_in_order(tree, version)):
+    for number, module in enumerate(modules_in_order(guest, tree, version)):
         names.append(f"{number:02}-{Path(module).name}")
         shutil.copy(tree / "lib" / "modules" / version / module, root / "modules" / names[-1])
     (root / "modules" / "list").write_text("".join(f"{name}\n" for name in names))
@@ -143,24 +172,24 @@ def build_disk(kernel: Path, initrd: Path, work: Path) -> Path:
     return image
 
 
-def ensure_guest_image(*, rebuild: bool = False) -> None:
-    """Builds tiny.qcow2 and its .sha256 in the cache, unless they were built from just these inputs."""
+def ensure_guest_image(guest: Guest = TINY, *, rebuild: bool = False) -> None:
+    """Builds the image and its .sha256 in the cache, unless they were built from just these inputs."""
     CACHE_DIRECTORY.mkdir(parents=True, exist_ok=True)
     for left in CACHE_DIRECTORY.glob("guest-*"):
         shutil.rmtree(left)  # of a build that was killed
-    if not rebuild and is_guest_image_current():
-        say(f"Guest image: current ({GUEST_IMAGE})")
+    if not rebuild and is_guest_image_current(guest):
+        say(f"Guest image: current ({guest.image})")
         return
     with step("Build the guest image"), tempfile.TemporaryDirectory(dir=CACHE_DIRECTORY, prefix="guest-") as name:
         work = Path(name)
-        tree = download_packages(work)
+        tree = download_packages(guest, work)
         version = next((tree / "lib" / "modules").iterdir()).name
-        initrd = build_initramfs(tree, version, work)
+        initrd = build_initramfs(guest, tree, version, work)
         image = build_disk(tree / "boot" / f"vmlinuz-{version}", initrd, work)
         checksum = hashlib.sha256(image.read_bytes()).hexdigest()
         # The inputs are written last: a build killed in between counts as none.
-        INPUTS.unlink(missing_ok=True)
-        os.replace(image, GUEST_IMAGE)
-        CHECKSUM.write_text(f"{checksum}  {GUEST_IMAGE.name}\n")
-        INPUTS.write_text(guest_inputs() + "\n")
-    say(f"Guest image: {GUEST_IMAGE}, {GUEST_IMAGE.stat().st_size / 1e6:.1f} MB, Debian {SUITE}, kernel {version}")
+        guest.inputs.unlink(missing_ok=True)
+        os.replace(image, guest.image)
+        guest.checksum.write_text(f"{checksum}  {guest.image.name}\n")
+        guest.inputs.write_text(guest_inputs() + "\n")
+    say(f"Guest image: {guest.image}, {guest.image.stat().st_size / 1e6:.1f} MB, Debian {SUITE}, kernel {version}")

@@ -22,6 +22,7 @@ SSH_KEY = STATE_DIRECTORY / "id_ed25519"
 KNOWN_HOSTS = STATE_DIRECTORY / "known_hosts"
 CACHE_DIRECTORY = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pextra-lab"
 GUEST_IMAGE = CACHE_DIRECTORY / "tiny.qcow2"
+FULL_GUEST_IMAGE = CACHE_DIRECTORY / "full.qcow2"
 
 # Where SHARED_DIRECTORY is on every node.
 SHARED_MOUNT = "/srv/shared"
