@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import modules, nodes, pools, report, site
+from . import hundred, modules, nodes, pools, report, site
 from .processes import BenchError
 
 
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--modules", action="store_true", help="only pextra_vm against its peers, in a node of its own")
     only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
+    only.add_argument("--hundred", action="store_true", help="only a hundred instances, on the lab, which must be up")
     only.add_argument("--pools", action="store_true", help="only pextra_pool, on the lab, which must be up")
     only.add_argument("--ceph-pools", action="store_true", help="only pools of Ceph, on the lab of make ceph")
     only.add_argument(
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     # Ended by a time limit it must remove its container as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        everything = not (options.modules or options.site or options.pools or options.ceph_pools or options.nodes)
+        only_one = (options.modules, options.site, options.hundred, options.pools, options.ceph_pools, options.nodes)
+        everything = not any(only_one)
         if everything or options.modules:
             figures, peak_mib, planned = modules.measure()
             print(report.show_modules(figures, peak_mib), flush=True)
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         if everything or options.site:
             print(report.show_site(site.measure()), flush=True)
+        if everything or options.hundred:
+            print(report.show_hundred(hundred.measure()), flush=True)
         if everything or options.pools:
             site.converge()
             directories, imports = pools.measure()

@@ -8,9 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 MEMORY_MIB = 64
+# What is named of each where it is to have many devices; without it an instance names none.
+DEVICES: dict[str, Any] = {
+    "graphics": {"type": "vnc"},
+    "rng": {"model": "virtio", "source": "urandom"},
+    "sound": {"model": "ich9"},
+    "tpm": {"model": "tpm-crb"},
+    "video": {"model": "virtio"},
+    "watchdog": {"model": "i6300esb", "action": "reset"},
+}
 
 
-def declare(count: int, *, state: str = "present") -> list[dict[str, Any]]:
+def declare(count: int, *, state: str = "present", devices: bool = False) -> list[dict[str, Any]]:
     """Stopped instances, as options of pextra_vm."""
     return [
         {
@@ -19,12 +28,13 @@ def declare(count: int, *, state: str = "present") -> list[dict[str, Any]]:
             "power": "stopped",
             "autostart": False,
             "state": state,
+            **(DEVICES if devices else {}),
         }
         for number in range(1, count + 1)
     ]
 
 
-def render(count: int) -> list[dict[str, str]]:
+def render(count: int, *, devices: bool = False) -> list[dict[str, str]]:
     """The same as the XML that the module itself writes, for the peers."""
     from ansible_collections.pextra.cloud.plugins.module_utils._model import ids as _ids
     from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel, Labels
@@ -36,7 +46,7 @@ def render(count: int) -> list[dict[str, str]]:
         labels = Labels(id=instance_id, cluster=_ids.new_id("cluster"), organization=_ids.new_id("organization"))
         model = DomainModel(
             name=f"vm-{number}", uuid=_ids.uuid_of(instance_id), memory=MEMORY_MIB, vcpus=1, disks=(),
-            interfaces=(), description=None, labels=labels,
+            interfaces=(), description=None, labels=labels, further=DEVICES if devices else {},
         )  # fmt: skip
         rendered.append({"name": model.name, "xml": render_domain(model, "qemu")})
     return rendered

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from . import planning
-from .instances import declare, render
+from .instances import DEVICES, declare, render
 from .node import LIBRARY, BenchNode, bench_node
 from .processes import BenchError
 from .progress import step
@@ -28,9 +28,10 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Figures:
-    """Seconds for one number of instances, by act (define, unchanged)."""
+    """Seconds for one number of instances, by act (define, unchanged). devices: of each, that are named."""
 
     count: int
+    devices: int
     inside: dict[str, float]
     raw: dict[str, float]
     through_ansible: dict[str, float]
@@ -47,7 +48,8 @@ def measure() -> tuple[list[Figures], float, planning.PlanningFigures]:
             project.play("prepare.yml", {})
             send_library(node)
         few = _measure(project, FEW, None)
-        return [few, _measure(project, MANY, few)], _measure_peak(node), planning.measure()
+        found = [few, _measure(project, MANY, few), _measure(project, MANY, few, devices=True)]
+        return found, _measure_peak(node), planning.measure()
 
 
 def _measure_peak(node: BenchNode) -> float:
@@ -57,11 +59,12 @@ def _measure_peak(node: BenchNode) -> float:
         return max(float(_run_module(node, "most.json")["peak_mib"]) for _ in range(2))
 
 
-def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figures:
+def _measure(project: Project, count: int, extrapolate: Figures | None, *, devices: bool = False) -> Figures:
     node = project.node
-    domains = render(count)
+    domains = render(count, devices=devices)
+    declared = declare(count, devices=devices)
     node.send({
-        "present.json": parameters("pextra_vm", vms=declare(count)),
+        "present.json": parameters("pextra_vm", vms=declared),
         "absent.json": parameters("pextra_vm", vms=declare(count, state="absent")),
         "domains.json": json.dumps(domains).encode(),
     })  # fmt: skip
@@ -81,7 +84,8 @@ def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figur
         peaks.append(found["peak_mib"])
         return float(found["inside"])
 
-    with step(f"{count} instances: raw libvirt-python and the module itself, {ROUNDS} rounds"):
+    what = f"{count} instances" + f" with {len(DEVICES)} devices each" * devices
+    with step(f"{what}: raw libvirt-python and the module itself, {ROUNDS} rounds"):
         for _ in range(ROUNDS):
             keep(raw, "define", _run_raw(node, "define", count))
             keep(raw, "unchanged", _run_raw(node, "read", count))
@@ -99,8 +103,8 @@ def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figur
 
         return play
 
-    with step(f"{count} instances: the module through Ansible"):
-        ours = played("module.yml", {"bench_vms": declare(count)})
+    with step(f"{what}: the module through Ansible"):
+        ours = played("module.yml", {"bench_vms": declared})
         through = {"define": ours(True), "unchanged": ours(False)}
         _run_module(node, "absent.json")
 
@@ -113,7 +117,17 @@ def _measure(project: Project, count: int, extrapolate: Figures | None) -> Figur
     else:
         loop = {act: seconds * count / extrapolate.count for act, seconds in extrapolate.loop.items()}
     in_module, floor = ({act: median(seconds) for act, seconds in figures.items()} for figures in (inside, raw))
-    return Figures(count, in_module, floor, through, loop, extrapolate is not None, median(imports), max(peaks))
+    return Figures(
+        count,
+        len(DEVICES) * devices,
+        in_module,
+        floor,
+        through,
+        loop,
+        extrapolate is not None,
+        median(imports),
+        max(peaks),
+    )
 
 
 def _run_module(node: BenchNode, file: str) -> dict[str, Any]:

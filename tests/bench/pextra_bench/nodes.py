@@ -12,6 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .instances import declare
 from .node import LIBRARY, BenchNode
 from .processes import BenchError, run
 from .progress import step
@@ -19,6 +20,8 @@ from .project import REPOSITORY, parameters, play, send_library
 from .site import environment
 
 ROUNDS = 5
+# So many instances, over so many connections at once.
+INSTANCES, SPREAD = 10_000, 10
 _LAB = REPOSITORY / ".build" / "lab"
 # One node for itself, and all others: each read in one call from the coordinator, which is in neither.
 _CLUSTERS = {"one": "one", "many": "many"}
@@ -26,12 +29,18 @@ _CLUSTERS = {"one": "one", "many": "many"}
 
 @dataclass(frozen=True)
 class NodeFigures:
-    """Seconds within the module, each round. count: how many nodes are many."""
+    """Seconds within the module, each round. count: how many nodes are many.
+
+    unchanged, peak_mib: of a call that finds the INSTANCES as they are, on so many nodes as spread says.
+    """
 
     count: int
     one: tuple[float, ...]
     many: tuple[float, ...]
     converged_seconds: float
+    spread: int
+    unchanged: tuple[float, ...]
+    peak_mib: float
 
     @property
     def ratio(self) -> float:
@@ -63,10 +72,35 @@ def measure() -> NodeFigures:
         with step(f"{len(names) - 2} nodes and one, {ROUNDS} rounds"):
             for _ in range(ROUNDS):
                 for cluster, figures in found.items():
-                    figures.append(_run(node, cluster))
+                    figures.append(_run(node, cluster)["inside"])
+        spread = names[2 : 2 + SPREAD]
+        unchanged, peak_mib = _measure_instances(node, spread)
     finally:
         node.execute("rm", "-rf", LIBRARY)
-    return NodeFigures(len(names) - 2, tuple(found["one"]), tuple(found["many"]), converged)
+    return NodeFigures(
+        len(names) - 2, tuple(found["one"]), tuple(found["many"]), converged, len(spread), unchanged, peak_mib
+    )
+
+
+def _measure_instances(node: BenchNode, spread: list[str]) -> tuple[tuple[float, ...], float]:
+    """Define the instances on these nodes, find them as they are, and remove them."""
+    vms = [
+        {**one, "cluster": "many", "node": spread[index % len(spread)]} for index, one in enumerate(declare(INSTANCES))
+    ]
+    gone = [{"name": vm["name"], "cluster": "many", "state": "absent"} for vm in vms]
+    node.send({
+        "present.json": parameters("pextra_vm", vms=vms),
+        "absent.json": parameters("pextra_vm", vms=gone),
+    })  # fmt: skip
+    try:
+        with step(f"{INSTANCES} stopped instances on {len(spread)} nodes"):
+            _run(node, "present", changes=True)
+        with step(f"{INSTANCES} instances as they are, {ROUNDS} rounds"):
+            rounds = [_run(node, "present") for _ in range(ROUNDS)]
+    finally:
+        with step("Remove them"):
+            _run(node, "absent", changes=True)
+    return tuple(one["inside"] for one in rounds), max(one["peak_mib"] for one in rounds)
 
 
 def _inventory(names: list[str]) -> dict[str, Any]:
@@ -106,9 +140,9 @@ def _absent_from(cluster: str) -> bytes:
     return parameters("pextra_vm", vms=[{"name": "nothing", "cluster": cluster, "state": "absent"}])
 
 
-def _run(node: BenchNode, cluster: str) -> float:
-    output = node.execute("python3", f"{LIBRARY}/run_module.py", "pextra_vm", f"{LIBRARY}/{cluster}.json")
-    found = json.loads(output)
-    if found["changed"]:
-        raise BenchError(f"pextra_vm reported a change in cluster {cluster}, where nothing is.")
-    return float(found["inside"])
+def _run(node: BenchNode, file: str, *, changes: bool = False) -> dict[str, float]:
+    output = node.execute("python3", f"{LIBRARY}/run_module.py", "pextra_vm", f"{LIBRARY}/{file}.json", timeout_s=1800)
+    found: dict[str, float] = json.loads(output)
+    if found["changed"] is not changes:
+        raise BenchError(f"pextra_vm reported changed={found['changed']} where {changes} is right.")
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from . import nodes, planning, pools
+from . import hundred, nodes, planning, pools
 from .modules import MOST, ROUNDS, Figures
 from .site import EMPTY_EVERYWHERE, EMPTY_ON_ONE, MANY, SiteFigures
 from .site import ROUNDS as SITE_ROUNDS
@@ -20,7 +20,7 @@ def show_modules(all_figures: Sequence[Figures], peak_mib: float) -> str:
     lines = [
         f"pextra_vm, the loop of community.libvirt.virt, raw libvirt-python (median of {ROUNDS} for module and raw)",
         "",
-        f"{'instances':>9}  {'act':<9}  {'raw':>8}  {'module':>8}  {'by task':>8}  {'loop':>9}   "
+        f"{'instances':>9}  {'devices':>7}  {'act':<9}  {'raw':>8}  {'module':>8}  {'by task':>8}  {'loop':>9}   "
         f"{'module : raw':>12}  {'loop : task':>11}  {'loop : module':>13}",
     ]
     for figures in all_figures:
@@ -30,7 +30,7 @@ def show_modules(all_figures: Sequence[Figures], peak_mib: float) -> str:
                 table[act] for table in (figures.raw, figures.inside, figures.through_ansible, figures.loop)
             )
             lines.append(
-                f"{figures.count:>9,}  {shown:<9}  "
+                f"{figures.count:>9,}  {figures.devices:>7}  {shown:<9}  "
                 f"{raw:>6.3f} s  {inside:>6.3f} s  {task:>6.2f} s  {loop:>7.1f} s{mark}  "
                 f"{inside / raw:>10.1f} : 1  {loop / task:>9.0f} : 1  {loop / inside:>11.0f} : 1"
             )
@@ -44,8 +44,8 @@ def show_modules(all_figures: Sequence[Figures], peak_mib: float) -> str:
         if figures.is_loop_extrapolated:
             lines.append(f"* extrapolated from {all_figures[0].count} instances.")
         lines.append(
-            f"{figures.count:,} instances: the module's process needs at most {figures.peak_mib:.0f} MiB; "
-            f"its imports take {figures.imports:.2f} s before main()."
+            f"{figures.count:,} instances, {figures.devices} devices: the module's process needs at most "
+            f"{figures.peak_mib:.0f} MiB; its imports take {figures.imports:.2f} s before main()."
         )
     lines.append(f"{MOST:,} instances: the module's process needs at most {peak_mib:.0f} MiB.")
     return "\n".join(lines) + "\n"
@@ -116,6 +116,9 @@ def show_nodes(figures: nodes.NodeFigures) -> str:
         f"{figures.count} : one {figures.ratio:.1f} : 1\n"
         f"Each round: {_each(figures.one, 's', 3)}; {_each(figures.many, 's', 3)}. A converged site.yml on "
         f"{figures.count + 2} nodes takes {figures.converged_seconds:.1f} s.\n"
+        f"{nodes.INSTANCES:,} stopped instances on {figures.spread} nodes are found as they are in "
+        f"{median(figures.unchanged):.2f} s, with at most {figures.peak_mib:.0f} MiB; "
+        f"each round: {_each(figures.unchanged, digits=2)}.\n"
     )
 
 
@@ -123,4 +126,15 @@ def show_planning(figures: planning.PlanningFigures) -> str:
     return (
         f"{figures.instances:,} new instances on {figures.nodes} nodes are planned in {figures.seconds:.2f} s "
         f"(median of {planning.ROUNDS})\n"
+    )
+
+
+def show_hundred(figures: hundred.HundredFigures) -> str:
+    return (
+        f"{hundred.COUNT} new instances on three nodes, made and running (median of {hundred.ROUNDS}): pextra_vm "
+        f"{median(figures.module):.1f} s; raw libvirt-python {median(figures.raw):.1f} s; {figures.ratio:.2f} : 1\n"
+        f"Each round: {_each(figures.module)}; {_each(figures.raw)}.\n"
+        f"site.yml that finds them so: {hundred.COUNT} {median(figures.many):.1f} s, {hundred.FEW} "
+        f"{median(figures.few):.1f} s; {figures.converged_ratio:.2f} : 1\n"
+        f"Each round: {_each(figures.many)}; {_each(figures.few)}.\n"
     )

@@ -75,26 +75,26 @@ def converge(*, with_ceph: bool = False) -> None:
 def measure() -> SiteFigures:
     with TemporaryDirectory(prefix="pextra-bench-") as name:
         directory = Path(name)
-        declared = _declared_instances()
+        own = declared("pextra_instances")
         with step("site.yml, so that the lab is converged"):
-            _play(directory, None)
+            _play(directory, None, {})
         few, empty = [], []
         with step(f"site.yml, converged, and {EMPTY_EVERYWHERE + EMPTY_ON_ONE} empty tasks, {ROUNDS} rounds"):
             for _ in range(ROUNDS):
-                few.append(_measure(directory, None))
+                few.append(measure_run(directory, None))
                 empty.append(_measure_empty(directory))
         many = []
         try:
             with step(f"site.yml, with {MANY} more stopped instances"):
                 started = time.monotonic()
-                _play(directory, [*declared, _many("present")])
+                _play(directory, [*own, _many("present")], {})
                 defining_seconds = time.monotonic() - started
                 _require_defined()
             with step(f"site.yml, converged with {MANY} more, {ROUNDS} rounds"):
-                many += [_measure(directory, [*declared, _many("present")]) for _ in range(ROUNDS)]
+                many += [measure_run(directory, [*own, _many("present")]) for _ in range(ROUNDS)]
         finally:
             with step(f"site.yml, to remove the {MANY}"):
-                _play(directory, [*declared, _many("absent")])
+                _play(directory, [*own, _many("absent")], {})
     ratio = median(run.seconds / beside for run, beside in zip(few, empty, strict=True))
     return SiteFigures(_median_of(few), _median_of(many), median(empty), ratio, defining_seconds)
 
@@ -130,12 +130,12 @@ def _many(state: str) -> dict[str, Any]:
     }
 
 
-def _declared_instances() -> list[Any]:
-    """The inventory's own instances, with their templates as they are written."""
+def declared(variable: str) -> list[Any]:
+    """A list of the inventory's own, with its templates as they are written."""
     variables = json.loads(run(
         ["ansible-inventory", "-i", INVENTORY, "--host", "node1"], directory=REPOSITORY, environment=environment()
     ))  # fmt: skip
-    found: list[Any] = variables["pextra_instances"]
+    found: list[Any] = variables[variable]
     return found
 
 
@@ -143,18 +143,19 @@ def environment() -> dict[str, str]:
     return {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
 
 
-def _play(directory: Path, instances: list[Any] | None) -> Played:
+def _play(directory: Path, instances: list[Any] | None, further: Mapping[str, Any]) -> Played:
     arguments: list[str | Path] = ["-i", INVENTORY, REPOSITORY / "playbooks" / "site.yml"]
     if instances is not None:
         file = directory / "instances.json"
-        file.write_text(json.dumps({"pextra_instances": instances}), encoding="utf-8")
+        file.write_text(json.dumps({"pextra_instances": instances, **further}), encoding="utf-8")
         arguments += ["--extra-vars", f"@{file}"]
     return play(arguments, REPOSITORY, environment())
 
 
-def _measure(directory: Path, instances: list[Any] | None) -> SiteRun:
+def measure_run(directory: Path, instances: list[Any] | None, **further: Any) -> SiteRun:
+    """Run site.yml with these instances. further: other variables that are otherwise than in the inventory."""
     started = time.monotonic()
-    played = _play(directory, instances)
+    played = _play(directory, instances, further)
     seconds = time.monotonic() - started
     plays: dict[str, float] = {}
     for task in played.tasks:

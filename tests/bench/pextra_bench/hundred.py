@@ -1,0 +1,137 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures a hundred new instances from one declaration against raw libvirt-python, and site.yml that finds them so.
+
+Their image is an empty disk: a firmware that finds nothing to boot is idle, and a hundred guests that boot would be
+what is measured. On the lab, which must be up; it leaves it as declared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .node import LIBRARY, BenchNode
+from .processes import BenchError, run
+from .progress import step
+from .project import parameters, send_library
+from .site import converge, declared, measure_run
+
+COUNT, FEW = 100, 10
+ROUNDS = 3
+_IMAGE = "bench-empty"
+_NAME = "bench"
+_KEPT = f"{LIBRARY}/raw-instances.json"
+_URIS = ("qemu:///system", "qemu+tls://10.91.0.12/system", "qemu+tls://10.91.0.13/system")
+
+
+@dataclass(frozen=True)
+class HundredFigures:
+    """Seconds, of each round: new ones by the module, by raw libvirt-python; site.yml that finds ten, a hundred."""
+
+    module: tuple[float, ...]
+    raw: tuple[float, ...]
+    few: tuple[float, ...]
+    many: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        return median(ours / theirs for ours, theirs in zip(self.module, self.raw, strict=True))
+
+    @property
+    def converged_ratio(self) -> float:
+        return median(self.many) / median(self.few)
+
+
+def measure() -> HundredFigures:
+    node = BenchNode("", "", container="pextra-node1")
+    with TemporaryDirectory(prefix="pextra-bench-") as name:
+        directory = Path(name)
+        file = directory / f"{_IMAGE}.qcow2"
+        run(["qemu-img", "create", "-q", "-f", "qcow2", file, "1M"])
+        image = {"name": _IMAGE, "source": str(file), "pools": ["local"]}
+        # The lab's nodes have two threads each.
+        clusters = [{**cluster, "vcpus_per_thread": 100} for cluster in declared("pextra_clusters")]
+        further = {"pextra_clusters": clusters, "pextra_images": [*declared("pextra_images"), image]}
+        try:
+            send_library(node)
+            with step("site.yml, so that the lab is converged, with an empty image"):
+                measure_run(directory, declared("pextra_instances"), **further)
+            module, raw = _measure_new(node)
+            few, many = _measure_converged(directory, further)
+        finally:
+            _remove(node)
+            _module(node, "pextra_image", images=[{"name": _IMAGE, "state": "absent"}])
+            node.execute("rm", "-rf", LIBRARY)
+            converge()
+    return HundredFigures(module, raw, few, many)
+
+
+def _element(**options: Any) -> dict[str, Any]:
+    """Return an instance of whom nothing is said but what every one must."""
+    return {
+        "memory": "32 MiB",
+        "image": _IMAGE,
+        "root": {"pool": "local"},
+        "nics": [{"port_group": "Production"}],
+        **options,
+    }
+
+
+def _measure_new(node: BenchNode) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    vms = [_element(name=f"{_NAME}-{number}") for number in range(1, COUNT + 1)]
+    module, raw = [], []
+    with step(f"{COUNT} new instances: the module itself and raw libvirt-python, {ROUNDS} rounds"):
+        for _ in range(ROUNDS):
+            module.append(_module(node, "pextra_vm", vms=vms))
+            _require_running(COUNT)
+            node.execute("python3", f"{LIBRARY}/raw_instances.py", "keep", _KEPT, f"{_NAME}-", *_URIS)
+            _remove(node)
+            _require_running(0)
+            made = json.loads(node.execute("python3", f"{LIBRARY}/raw_instances.py", "make", _KEPT))
+            _require_running(COUNT)
+            node.execute("python3", f"{LIBRARY}/raw_instances.py", "clear", _KEPT)
+            raw.append(float(made["seconds"]))
+    return tuple(module), tuple(raw)
+
+
+def _measure_converged(directory: Path, further: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    own = declared("pextra_instances")
+    found: dict[int, list[float]] = {FEW: [], COUNT: []}
+    for count, seconds in found.items():
+        instances = [*own, _element(name=_NAME, count=count)]
+        with step(f"site.yml that finds {count} instances more as they are, {ROUNDS} rounds"):
+            measure_run(directory, instances, **further)
+            _require_running(count)
+            for _ in range(ROUNDS):
+                measured = measure_run(directory, instances, **further)
+                if measured.changed:
+                    raise BenchError(f"site.yml changed {', '.join(measured.changed)}, where nothing was to do.")
+                seconds.append(measured.seconds)
+    return tuple(found[FEW]), tuple(found[COUNT])
+
+
+def _remove(node: BenchNode) -> None:
+    gone = [{"name": f"{_NAME}-{number}", "state": "absent"} for number in range(1, COUNT + 1)]
+    _module(node, "pextra_vm", vms=gone, force_stop=True, stop_timeout_s=1, remove_volumes=True, confirm="DESTROY")
+
+
+def _require_running(count: int) -> None:
+    found = 0
+    for name in ("node1", "node2", "node3"):
+        listed = run(["podman", "exec", f"pextra-{name}", "virsh", "list", "--name"]).split()
+        found += sum(name.startswith(f"{_NAME}-") for name in listed)
+    if found != count:
+        raise BenchError(f"{found} instances are running where {count} should be.")
+
+
+def _module(node: BenchNode, module: str, **options: Any) -> float:
+    node.send({"call.json": parameters(module, **options)})
+    output = node.execute("python3", f"{LIBRARY}/run_module.py", module, f"{LIBRARY}/call.json", timeout_s=1200)
+    return float(json.loads(output)["inside"])
