@@ -33,6 +33,7 @@ from ._model.errors import (
     PextraError,
     Problem,
     RefusedError,
+    tell_problems,
 )
 from ._model.mistake import Mistake
 
@@ -269,9 +270,7 @@ def _fail_on_host(module: AnsibleModule, begin: str, error: PextraError) -> NoRe
 
 def fail(module: AnsibleModule, problems: Sequence[Problem], **result: Any) -> NoReturn:
     """End with every problem, readable and as data."""
-    lines = [str(problem) for problem in problems]
-    message = lines[0] if len(lines) == 1 else f"{len(lines)} problems:\n  " + "\n  ".join(lines)
-    module.fail_json(msg=message, errors=[problem.as_dict() for problem in problems], **result)
+    module.fail_json(msg=tell_problems(problems), errors=[problem.as_dict() for problem in problems], **result)
     raise AssertionError("fail_json returned")
 
 

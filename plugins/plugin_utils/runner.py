@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
+    PextraError,
+    Problem,
+    tell_problems,
+)
 from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import shown_progress
 
 
@@ -64,6 +68,4 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
 
 
 def _failed(problems: Sequence[Problem]) -> dict[str, Any]:
-    lines = [str(problem) for problem in problems]
-    message = lines[0] if len(lines) == 1 else f"{len(lines)} problems:\n  " + "\n  ".join(lines)
-    return {"failed": True, "msg": message, "errors": [problem.as_dict() for problem in problems]}
+    return {"failed": True, "msg": tell_problems(problems), "errors": [problem.as_dict() for problem in problems]}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,30 @@ class Problem:
 
     def as_dict(self) -> dict[str, str | None]:
         return {"node": self.node, "resource": self.resource, "what": self.what, "remedy": self.remedy}
+
+
+# Of so many alike a reader wants to know how many they are, and one text.
+_ALIKE = 4
+_NAMED = 3
+
+
+def tell_problems(problems: Sequence[Problem]) -> str:
+    """Return a message with every problem. What is wrong alike with many resources of one node is said once."""
+    alike: dict[tuple[str | None, str, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.node, problem.what, problem.remedy), []).append(problem)
+    lines = []
+    for same in alike.values():
+        names = [problem.resource for problem in same if problem.resource]
+        if len(names) < max(_ALIKE, len(same)):
+            lines += [str(problem) for problem in same]
+            continue
+        first = ", ".join(names[:_NAMED])
+        named = f"{first} and {len(names) - _NAMED} more"
+        lines.append(str(replace(same[0], resource=named)))
+    if len(problems) == 1:
+        return lines[0]
+    return f"{len(problems)} problems:\n  " + "\n  ".join(lines)
 
 
 class PextraError(Exception):
