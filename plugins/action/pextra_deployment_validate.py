@@ -48,6 +48,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._document.variables i
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent, Unreadable
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown, suggest
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import checked_by_schema
+from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import CloudConfigCheck
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
 
@@ -98,28 +100,30 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         # Most give every instance the same.
         vary = profiles is not None and not isinstance(profiles, Unreadable) and templar.is_template(profiles)
         explain = self._task.args.get("explain")
-        deployment = read_deployment(
-            Inventory(
-                variables=values,
-                names=sorted(
-                    {
-                        str(name)
-                        for some in (variables, *raw_hosts.values())
-                        for name in some
-                        if str(name).startswith("pextra_")
-                    }
-                ),
-                hosts=hosts,
-                coordinators=[str(name) for name in groups.get(COORDINATORS, ())],
-                registry_url=render_template(variables.get("pextra_registry_url"), templar),
-                instances=elements.length,
-                render_instance=elements.render,
-                render_profile=RenderedList(PROFILES, profiles, templar).render if vary else None,
-                explain=None if explain is None else str(explain),
-                directory=_find_directory(variables, raw_hosts),
+        inventory = Inventory(
+            variables=values,
+            names=sorted(
+                {
+                    str(name)
+                    for some in (variables, *raw_hosts.values())
+                    for name in some
+                    if str(name).startswith("pextra_")
+                }
             ),
-            _check_file,
+            hosts=hosts,
+            coordinators=[str(name) for name in groups.get(COORDINATORS, ())],
+            registry_url=render_template(variables.get("pextra_registry_url"), templar),
+            instances=elements.length,
+            render_instance=elements.render,
+            render_profile=RenderedList(PROFILES, profiles, templar).render if vary else None,
+            explain=None if explain is None else str(explain),
+            directory=_find_directory(variables, raw_hosts),
         )
+        check = CloudConfigCheck()
+        with checked_by_schema(check.find_problem):
+            deployment = read_deployment(inventory, _check_file)
+        if check.note is not None:
+            Display().warning(f"{check.note}.")
         mistakes += _find_role_mistakes(variables, templar, raw_hosts, templars)
         positions = Positions(variables, raw_hosts)
         mistakes = [

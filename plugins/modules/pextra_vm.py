@@ -207,6 +207,21 @@ options:
             vol-list) names it.
           - It is used with what is on it, and is never deleted.
         type: str
+      filesystem:
+        description:
+          - The file system that cloud-init makes on it, at the next boot, if it is empty.
+          - One that carries anything keeps it.
+          - A new one gets V(none) unless it is given.
+        type: str
+        choices:
+          - none
+          - ext4
+          - xfs
+      mountpoint:
+        description:
+          - Where cloud-init mounts it in the guest, such as V(/srv/data), from the next boot on.
+          - An empty text is nowhere.
+        type: str
       bus:
         description:
           - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for
@@ -440,6 +455,13 @@ options:
         description:
           - User data for the guest's cloud-init, passed on as it is, instead of O(cloud_init.users).
           - It begins with what it is, such as C(#cloud-config) or C(#!/bin/sh), and has 1 MiB at most.
+          - C(#cloud-config) is checked by cloud-init's schema.
+        type: str
+      vendor_data:
+        description:
+          - 'Vendor data for the guest''s cloud-init: what user data can override.'
+          - Written and checked as O(cloud_init.user_data) is.
+          - An empty text is none.
         type: str
   autostart: &autostart
     description:
@@ -1142,6 +1164,15 @@ vm:
           description: The unit of the iSCSI target; none for any other volume.
           type: str
           sample: unit:0:0:1
+        filesystem:
+          description: The file system that cloud-init makes on it while it is empty; none if it makes
+            none.
+          type: str
+          sample: ext4
+        mountpoint:
+          description: Where cloud-init mounts it in the guest; none if it does not.
+          type: str
+          sample: /srv/data
         bus:
           description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without
             a driver for virtio.'

@@ -133,6 +133,15 @@ vms:
           description: The unit of the iSCSI target; none for any other volume.
           type: str
           sample: unit:0:0:1
+        filesystem:
+          description: The file system that cloud-init makes on it while it is empty; none if it makes
+            none.
+          type: str
+          sample: ext4
+        mountpoint:
+          description: Where cloud-init mounts it in the guest; none if it does not.
+          type: str
+          sample: /srv/data
         bus:
           description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without
             a driver for virtio.'

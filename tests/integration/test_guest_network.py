@@ -77,7 +77,7 @@ def start_mover(lab: Lab, site: Site) -> None:
 
 
 def test_a_running_nic_changes_its_port_group(lab: Lab, guests: Site) -> None:
-    user_data = "#cloud-config\npextra_ping: [172.20.0.5, 172.20.0.66]\n"
+    user_data = "## template: jinja\n#cloud-config\npextra_ping: [172.20.0.5, 172.20.0.66]\n"
     guests.module("pextra_vm", **instance(MOVER, "node3", "172.20.0.43", user_data, power="stopped"))
     # What is not ours, by hand: it has to outlive every change.
     lab.sh(
@@ -140,7 +140,7 @@ def side(guests: Site) -> Iterator[Site]:
 @pytest.mark.long
 def test_a_running_nic_goes_to_another_vswitch(lab: Lab, side: Site) -> None:
     """libvirt moves none from one bridge of Open vSwitch to another: it is unplugged, and plugged in again."""
-    mover = instance(MOVER, "node3", "172.20.0.43", "#cloud-config\npextra_ping: [172.20.0.5]\n")
+    mover = instance(MOVER, "node3", "172.20.0.43", "## template: jinja\n#cloud-config\npextra_ping: [172.20.0.5]\n")
     side.module("pextra_vm", **mover, power="stopped")
     lab.sh(
         "node3",

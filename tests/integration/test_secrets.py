@@ -22,7 +22,7 @@ def test_no_secret_leaks(lab: Lab, cloud: Site) -> None:
     hashed = f"$6$planted${password}"
     base = {"memory": "96 MiB", "power": "stopped", "image": "tiny", "root": {"pool": "local"}}
     instances = [
-        {**base, "name": "planted-data", "cloud_init": {"user_data": f"#cloud-config\nkey: {data}\n"}},
+        {**base, "name": "planted-data", "cloud_init": {"user_data": f"#cloud-config\npassword: {data}\n"}},
         {**base, "name": "planted-user", "cloud_init": {"users": [{"name": "admin", "hashed_password": hashed}]}},
     ]
     try:
@@ -51,7 +51,7 @@ def test_no_secret_is_an_argument(lab: Lab, cloud: Site) -> None:
     secret = f"planted-{secrets.token_hex(8)}"
     item = {
         "name": "arguments", "memory": "96 MiB", "power": "stopped", "image": "tiny", "root": {"pool": "local"},
-        "cloud_init": {"user_data": f"#cloud-config\nkey: {secret}\n"},
+        "cloud_init": {"user_data": f"#cloud-config\npassword: {secret}\n"},
     }  # fmt: skip
     lab.sh("node1", f'nohup sh -c "{_WATCH}" > /run/arguments-seen 2>/dev/null & true'.replace("$", "\\$"))
     try:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 NAMES = ("meta-data", "user-data", "network-config")
+# What not every seed has.
+MORE_NAMES = ("vendor-data", "declared-vendor-data")
 
 
 def build_seed(files: Mapping[str, str]) -> bytes:
@@ -38,7 +40,8 @@ def read_seed(content: bytes) -> dict[str, str]:
     try:
         image.open_fp(io.BytesIO(content))
         files = {}
-        for name in NAMES:
+        there = {child.file_identifier().decode("utf-16_be") for child in image.list_children(joliet_path="/") if child}
+        for name in (*NAMES, *(one for one in MORE_NAMES if one in there)):
             output = io.BytesIO()
             image.get_file_from_iso_fp(output, joliet_path=f"/{name}")
             files[name] = output.getvalue().decode()

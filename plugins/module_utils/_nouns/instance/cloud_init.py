@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
+from .definition import VolumeLabel
 from .parts import CloudInit, Nic, User, name_nics
 from .spec import Vm
+from .vendor_data import render_vendor_data
+
+# The ways in which seeds have been written, of which the last is today's: until each was first another one came, the
+# first two knew no vendor data, and the first said less of the network.
+WORDS = range(3)
+# In a seed for ourselves, to be read back: cloud-init knows no such file.
+DECLARED = "declared-vendor-data"
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,15 @@ class UnknownSeedError(Exception):
 
 
 def render_seed(
-    vm: Vm, instance_id: str, macs: Sequence[str], before: Seed | None = None, *, is_older: bool = False
+    vm: Vm,
+    instance_id: str,
+    macs: Sequence[str],
+    volumes: Sequence[VolumeLabel] = (),
+    before: Seed | None = None,
+    *,
+    words: int = WORDS[-1],
 ) -> dict[str, str]:
-    """Return the seed's files by name; macs are the NICs', in order. is_older: as versions before wrote them.
+    """Return the seed's files by name; macs are the NICs', in order. words: one of WORDS.
 
     What is None stays as it was `before`. Raises UnknownSeedError if that is needed and not given.
     """
@@ -57,13 +71,28 @@ def render_seed(
         user_data = old.files["user-data"]
         if user_data.startswith(first):
             user_data = f"#cloud-config\nhostname: {_scalar(hostname)}\n{user_data[len(first) :]}"
-    return {
-        "meta-data": _to_yaml({"instance-id": instance_id, "local-hostname": hostname}),
-        "user-data": user_data,
-        "network-config": _need(before).files["network-config"]
+    network = (
+        _need(before).files["network-config"]
         if vm.nics is None
-        else _to_yaml(_network(name_nics(vm.nics), macs, before, is_older=is_older)),
-    }
+        else _to_yaml(_network(name_nics(vm.nics), macs, before, is_older=words == WORDS[0]))
+    )
+    files = {"user-data": user_data, "network-config": network}
+    if words == WORDS[-1]:
+        declared = init.vendor_data if init.vendor_data is not None else _need(before).files.get(DECLARED, "")
+        files["vendor-data"] = render_vendor_data(declared, volumes)
+        if declared:
+            files[DECLARED] = declared
+        instance_id = f"{instance_id}-{_digest_of_once(user_data, declared)}"
+    return {"meta-data": _to_yaml({"instance-id": instance_id, "local-hostname": hostname}), **files}
+
+
+def _digest_of_once(*texts: str) -> str:
+    """Return what makes another instance of it: cloud-init carries out users, files and commands once for each.
+
+    Not so the network and the volumes, which it is told at each boot: an address that changes is no reason to run the
+    user's commands again, or to make new host keys.
+    """
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:12]
 
 
 def _need(before: Seed | None) -> Seed:

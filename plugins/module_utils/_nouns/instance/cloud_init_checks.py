@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from ..._model.mistake import shown
 
@@ -36,6 +39,14 @@ _MIME = re.compile(r"mime-version:", re.IGNORECASE)
 _MIME_WITHIN = 4096
 # Seeds are written and read as a whole, through libvirt, and are kept beside the volumes of each instance.
 MAX_USER_DATA = 1024**2
+# Letters that mean nothing to /etc/fstab and to shells.
+_MOUNTPOINT = re.compile(r"(/[A-Za-z0-9@_+][A-Za-z0-9@_+.-]*)+")
+# What a system cannot do without, or finds anew at each boot: nobody may hide it, nor anything in it ...
+_SYSTEM_TREES = {"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr"}
+# ... or the place itself, while there is room below it.
+_SYSTEM_PLACES = {"/root", "/tmp", "/var", "/var/lib", "/var/lib/cloud", "/var/lib/dpkg", "/var/lock", "/var/run"}  # noqa: S108
+# What cloud-init's own schema says of a text. It lies on the controller alone: each call of a module would carry it.
+_BY_SCHEMA: ContextVar[Callable[[str], str | None]] = ContextVar("by_schema", default=lambda _text: None)
 
 
 def check_password_hash(value: str) -> str | None:
@@ -67,6 +78,40 @@ def _names_its_type(key: str, key_type: str) -> bool:
     return head[:4] == len(key_type).to_bytes(4, "big") and head[4:].startswith(key_type.encode())
 
 
+def is_mime(value: str) -> bool:
+    """Tell whether cloud-init would take it for several parts."""
+    return _MIME.search(value[:_MIME_WITHIN]) is not None
+
+
+def is_cloud_config(value: str) -> bool:
+    """Tell whether it is cloud-config alone, as YAML: no archive or patch of it, and no template."""
+    return re.match(r"#cloud-config(\s|$)", value.lstrip().lower()) is not None and not is_mime(value)
+
+
+@contextmanager
+def checked_by_schema(find_problem: Callable[[str], str | None]) -> Iterator[None]:
+    """Let what cloud-init is told be checked by its schema as well, as long as this lasts."""
+    token = _BY_SCHEMA.set(find_problem)
+    try:
+        yield
+    finally:
+        _BY_SCHEMA.reset(token)
+
+
+def check_mountpoint(value: str) -> str | None:
+    """Return what is wrong with a mount point. An empty text is none."""
+    if not value:
+        return None
+    if len(value) > 255 or not _MOUNTPOINT.fullmatch(value):
+        return (
+            f"{shown(value)} is no mount point; write an absolute path of letters, digits, dots, dashes and "
+            "underscores, such as /srv/data"
+        )
+    if value.split("/")[1] in _SYSTEM_TREES or value in _SYSTEM_PLACES:
+        return f"{shown(value)} belongs to the guest's system; write a place of its own, such as /srv/data"
+    return None
+
+
 def check_user_data(value: str) -> str | None:
     """Return what is wrong with user data, without the value. An empty text is none."""
     try:
@@ -76,8 +121,8 @@ def check_user_data(value: str) -> str | None:
     if size > MAX_USER_DATA:
         return f"its secret value has {size} bytes; write at most {MAX_USER_DATA}, and let it fetch what is larger"
     beginning = value.lstrip().lower()
-    if not beginning or beginning.startswith(_HEADERS) or _MIME.search(value[:_MIME_WITHIN]):
-        return None
+    if not beginning or beginning.startswith(_HEADERS) or is_mime(value):
+        return _BY_SCHEMA.get()(value)
     return (
         "its secret value does not say what it is, and cloud-init would skip it; begin it with a line such as "
         "#cloud-config or #!/bin/sh"

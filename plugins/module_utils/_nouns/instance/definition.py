@@ -79,12 +79,17 @@ class Interface:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeLabel:
-    """What a volume is to the instance. size is MiB. unit: of an iSCSI target, whose size is not ours to know."""
+    """What a volume is to the instance. size is MiB. unit: of an iSCSI target, whose size is not ours to know.
+
+    filesystem, mountpoint: what the guest is told of it, empty for nothing.
+    """
 
     name: str
     pool: str
     size: int = 0
     unit: str | None = None
+    filesystem: str = ""
+    mountpoint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +244,8 @@ def parse_labels(element: Any) -> Labels:
                 # What was written there by hand is written anew, as what it is not.
                 size=int(text) if (text := volume.get("size", "0")).isdecimal() else 0,
                 unit=volume.get("unit"),
+                filesystem=volume.get("filesystem", ""),
+                mountpoint=volume.get("mountpoint", ""),
             )
             for volume in element.findall(f"{{{URI}}}volume")
         ),

@@ -153,7 +153,9 @@ def _make_labels(labels: Labels, make: Make) -> Any:
     parts: list[tuple[str, dict[str, str]]] = [("tag", {"name": tag}) for tag in labels.tags]
     for volume in labels.volumes:
         size = {"unit": volume.unit} if volume.unit is not None else {"size": str(volume.size)}
-        parts.append(("volume", {"name": volume.name, "pool": volume.pool, **size}))
+        inside = {"filesystem": volume.filesystem, "mountpoint": volume.mountpoint}
+        told = {key: value for key, value in inside.items() if value}
+        parts.append(("volume", {"name": volume.name, "pool": volume.pool, **size, **told}))
     for index, nic in enumerate(labels.nics):
         # What is called by its order has been written without a name from the beginning.
         name = {"name": nic.name} if nic.name != f"nic{index}" else {}

@@ -23,7 +23,7 @@ from ..._fields.checks import (
 )
 from ..._fields.common import MAX_VOLUME_MIB
 from ..._fields.field import REQUIRED, Field
-from .cloud_init_checks import check_password_hash, check_public_key, check_user_data
+from .cloud_init_checks import check_mountpoint, check_password_hash, check_public_key, check_user_data
 from .devices import disk, nic
 
 ROOT = {
@@ -68,6 +68,22 @@ VOLUME = {
         check=check_unit,
         help="A unit (LUN) of the target of a pool of the type V(iscsi), such as V(unit:0:0:1), as C(virsh vol-list) "
         "names it. It is used with what is on it, and is never deleted.",
+    ),
+    "filesystem": Field(
+        effect="next_boot",
+        kind="str",
+        choices=("none", "ext4", "xfs"),
+        create="none",
+        help="The file system that cloud-init makes on it, at the next boot, if it is empty. One that carries anything "
+        "keeps it.",
+    ),
+    "mountpoint": Field(
+        effect="next_boot",
+        kind="str",
+        check=check_mountpoint,
+        create="",
+        help="Where cloud-init mounts it in the guest, such as V(/srv/data), from the next boot on. An empty text is "
+        "nowhere.",
     ),
     **disk.TABLE,
 }
@@ -158,7 +174,17 @@ CLOUD_INIT = {
         no_log=True,
         check=check_user_data,
         help="User data for the guest's cloud-init, passed on as it is, instead of O(cloud_init.users). It begins with "
-        "what it is, such as C(#cloud-config) or C(#!/bin/sh), and has 1 MiB at most.",
+        "what it is, such as C(#cloud-config) or C(#!/bin/sh), and has 1 MiB at most. C(#cloud-config) is checked by "
+        "cloud-init's schema.",
+    ),
+    "vendor_data": Field(
+        effect="next_boot",
+        kind="str",
+        no_log=True,
+        check=check_user_data,
+        create="",
+        help="Vendor data for the guest's cloud-init: what user data can override. Written and checked as "
+        "O(cloud_init.user_data) is. An empty text is none.",
     ),
 }
 
@@ -182,6 +208,8 @@ class Volume:
     pool: str = ""
     size: int | None = None
     unit: str | None = None
+    filesystem: str | None = None
+    mountpoint: str | None = None
     # Of all rows of devices/disk.py.
     further: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -227,6 +255,7 @@ class CloudInit:
     hostname: str | None = None
     users: tuple[User, ...] | None = None
     user_data: str | None = None
+    vendor_data: str | None = None
 
     def __repr__(self) -> str:
         return f"CloudInit({self.hostname!r}, {self.users!r})"

@@ -23,7 +23,8 @@ from .definition import URI, parse_domain
 from .foreign import size_of_foreign
 from .placement import Size
 from .plan.state import Domain, Odd, VmHave
-from .spec import Vm, names_part_of_seed, options_of
+from .spec import Vm, names_of_seed, names_part_of_seed, options_of
+from .vendor_data import told
 from .volume_making import read_names
 from .walk import list_needs
 
@@ -65,13 +66,16 @@ class Foreign(NamedTuple):
 
 def read_seeds(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> dict[str, Seed]:
     """Read what cloud-init was told, by UUID, where a call names a part of that and the rest is to stay."""
-    names = {want.name for want in wants if want.state == "present" and names_part_of_seed(want)}
+    wanted = {want.name: want for want in wants if want.state == "present" and names_of_seed(want)}
     seeds = {}
-    for domains in have.domains.values() if names else ():
+    for domains in have.domains.values() if wanted else ():
         for domain in domains:
+            want = wanted.get(domain.config.name)
+            if want is None or not names_part_of_seed(want, tells_volumes=bool(told(domain.config.labels.volumes))):
+                continue
             disk = next((disk for disk in domain.config.disks if disk.serial == "seed"), None)
             root = domain.config.labels.root
-            if domain.config.name in names and disk is not None and root is not None:
+            if disk is not None and root is not None:
                 pool = next(
                     (row for row in have.rows("pool", domain.config.labels.cluster) if row.name == root.pool), None
                 )

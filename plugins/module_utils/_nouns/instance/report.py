@@ -64,6 +64,8 @@ def describe_instance(
                 "pool": volume.pool,
                 "size": volume.size if volume.unit is None else None,
                 "unit": volume.unit,
+                "filesystem": volume.filesystem or None,
+                "mountpoint": volume.mountpoint or None,
                 **_plain(rows.get(volume.name, {})),
             }
             for volume in model.labels.volumes

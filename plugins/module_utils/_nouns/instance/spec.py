@@ -72,7 +72,7 @@ FIELDS = {
     "cloud_init": Field(
         kind="dict",
         table=CLOUD_INIT,
-        create={"hostname": "", "users": (), "user_data": None},
+        create={"hostname": "", "users": (), "user_data": None, "vendor_data": ""},
         help="What cloud-init in the guest is told.",
     ),
     "autostart": Field(effect="live", kind="bool", create=True, help="Whether it starts with its node."),
@@ -144,11 +144,24 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def names_part_of_seed(vm: Vm) -> bool:
-    """Tell whether what cloud-init is told is named, and not all of it, so that the rest has to be known."""
-    if vm.nics is None and vm.cloud_init is None:
-        return False
-    if vm.nics is None or vm.cloud_init is None or vm.cloud_init.hostname is None:
+def names_inside(vm: Vm) -> bool:
+    """Tell whether anything is said of what volumes are inside the guest."""
+    return any(volume.filesystem is not None or volume.mountpoint is not None for volume in vm.volumes or ())
+
+
+def names_of_seed(vm: Vm) -> bool:
+    """Tell whether anything is named of which cloud-init may have to be told."""
+    return not (vm.nics is None and vm.cloud_init is None and vm.volumes is None)
+
+
+def names_part_of_seed(vm: Vm, *, tells_volumes: bool) -> bool:
+    """Tell whether what cloud-init is told is named, and not all of it, so that the rest has to be known.
+
+    tells_volumes: it is told something of the volumes that there are.
+    """
+    if vm.nics is None and vm.cloud_init is None and not (vm.volumes is not None and tells_volumes):
+        return names_inside(vm)
+    if vm.nics is None or vm.cloud_init is None or None in (vm.cloud_init.hostname, vm.cloud_init.vendor_data):
         return True
     if vm.cloud_init.users is None and vm.cloud_init.user_data is None:
         return True
@@ -167,6 +180,8 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
         here = element_path(f"{path}.volumes", index, {"name": volume.name})
         if volume.size is not None and volume.unit is not None:
             mistakes.append(Mistake(f"{here}.size", "a unit has its own size; leave it out"))
+        if volume.mountpoint and volume.mountpoint in [other.mountpoint for other in volumes[:index]]:
+            mistakes.append(Mistake(f"{here}.mountpoint", f'"{volume.mountpoint}" is that of another volume of it'))
         if volume.unit is not None and any(
             (other.pool, other.unit) == (volume.pool, volume.unit) for other in volumes[:index]
         ):
@@ -251,7 +266,7 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
         problem = "is for an instance that begins from an image, with cloud-init in it; leave it out, or write image"
         mistakes += [
             Mistake(join(path, f"cloud_init.{key}"), problem)
-            for key in ("hostname", "users", "user_data")
+            for key in ("hostname", "users", "user_data", "vendor_data")
             if getattr(vm.cloud_init, key)
         ]
     if vm.root is not None and not vm.root.pool:
@@ -262,6 +277,12 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
         here = element_path(join(path, "volumes"), index, {"name": volume.name})
         if not volume.pool:
             mistakes.append(Mistake(f"{here}.pool", "is missing; write the storage pool of the volume"))
+        if vm.image is None:
+            problem = (
+                "is for an instance that begins from an image, with cloud-init in it; leave it out, or write image"
+            )
+            given = {"filesystem": volume.filesystem not in (None, "none"), "mountpoint": bool(volume.mountpoint)}
+            mistakes += [Mistake(f"{here}.{key}", problem) for key, is_given in given.items() if is_given]
         if volume.size is None and volume.unit is None:
             problem = "is missing; write the size of the volume, or the unit of a pool of type iscsi"
             mistakes.append(Mistake(f"{here}.size", problem))

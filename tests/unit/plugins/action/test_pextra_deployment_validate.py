@@ -240,6 +240,45 @@ pextra_instances:
     ]
 
 
+def test_what_fails_the_schema_of_cloud_init_is_told_once_with_its_line(site: Path) -> None:
+    write(
+        site,
+        """
+pextra_profiles:
+  - name: base
+    cloud_init:
+      vendor_data: |
+        #cloud-config
+        package_upgrade: hunter2-planted
+pextra_instances:
+  - name: web
+    count: 2
+    profiles: [base]
+    image: tiny
+    root: {pool: local}
+    cloud_init:
+      user_data: |
+        #cloud-config
+        users:
+          - name: ann
+            shel: hunter2-planted
+  - {name: fine, image: tiny, root: {pool: local}, cloud_init: {user_data: "#!/bin/sh\\nruncmd: ["}}
+pextra_images: [{name: tiny, source: tiny.qcow2}]
+""",
+    )
+    run = validate(site, "-vvv")
+    assert run.code != 0
+    assert "hunter2-planted" not in run.output
+    found = {one["path"]: one["problem"] for one in run.result["mistakes"] if "schema" in one["problem"]}
+    assert [(path, problem.partition(": ")[2]) for path, problem in found.items()] == [
+        ("pextra_profiles[0] (base).cloud_init.vendor_data", "line 2: package_upgrade has to be true or false"),
+        (
+            "pextra_instances[0] (web).cloud_init.user_data",
+            'line 4: users[0].shel is a key that is not known there. Did you mean "shell"?',
+        ),
+    ]
+
+
 def test_all_mistakes_in_one_go(site: Path) -> None:
     write(
         site,

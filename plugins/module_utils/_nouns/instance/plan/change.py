@@ -13,7 +13,7 @@ from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ..definition import DomainModel
 from ..placement import NOTHING
-from ..spec import Vm
+from ..spec import Vm, names_inside
 from ..walk import Walked
 from .acts import Autostart, Define, Plug
 from .claims import room_of, takes_of, uses_of
@@ -163,7 +163,7 @@ def _plan_power(
     live = current.live
     known = waiting_for_restart(live, with_named_rows(want, live, model)) if live is not None else []
     # A call that does not name it neither tells of it nor restarts for it.
-    names_seed = want.cloud_init is not None or want.nics is not None
+    names_seed = want.cloud_init is not None or want.nics is not None or names_inside(want)
     waiting = walked.pending + tuple(change for change in known if change.field != "cloud_init" or names_seed)
     if waiting and context.consent.allow_restart:
         steps = [*stop_steps(current.power, context.consent), *power_steps("stopped", wanted, context.consent)]

@@ -24,6 +24,7 @@ from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
+from ..vendor_data import told
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
 from .references import (
     checked_name,
@@ -71,8 +72,14 @@ def model_of(
     seed, digest = None, None
     root = next((label for label in volumes if label.name == "root"), None)
     if image is not None and root is not None:
-        seed = seed_files(want, instance_id, interfaces, context, current)
+        seed = seed_files(want, instance_id, interfaces, volumes, context, current)
         digest = digest_of(seed) if seed is not None else current.labels.seed if current is not None else None
+    elif lost := told(volumes):
+        raise RefusedError(
+            f"its volume {lost[0].name} is to have a file system or a mount point, and it begins from no image with "
+            "cloud-init in it, which would make them",
+            "Leave filesystem and mountpoint out, and do it inside the guest.",
+        )
     kept_seed = find_disk("seed", current) if current is not None else None
     if digest is not None and root is not None and (seed is not None or kept_seed is None):
         pool = find_pool(root.pool, context)
@@ -157,7 +164,16 @@ def _add_volumes(
         pool = find_volume_pool(volume, context)
         target = targets[volume.name]
         before = find_disk(volume.name, found.config) if found is not None else None
-        volumes.append(VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit))
+        volumes.append(
+            VolumeLabel(
+                name=volume.name,
+                pool=pool.name,
+                size=volume.size or 0,
+                unit=volume.unit,
+                filesystem="" if volume.filesystem in (None, "none") else volume.filesystem,
+                mountpoint=volume.mountpoint or "",
+            )
+        )
         if volume.unit is not None:
             _take_unit(volume.unit, pool, (instance_id, want.name), context)
             first = units.setdefault(unit_of(pool, volume.unit), volume.name)

@@ -115,6 +115,12 @@ def _compare_volumes(old: Labels, new: Labels) -> list[Change]:
             )
         if was is None or is_ is None or was.size != is_.size:
             changes.append(change_of_volume(was, is_))
+        if was is not None and is_ is not None:
+            changes += [
+                Change(f"volumes.{name}.{key}", getattr(was, key) or None, getattr(is_, key) or None, "next_boot")
+                for key in ("filesystem", "mountpoint")
+                if getattr(was, key) != getattr(is_, key)
+            ]
     return changes
 
 

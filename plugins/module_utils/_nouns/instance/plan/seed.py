@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from ...._model.names import is_seed_of
 from ...._model.plan import Step, step_of
-from ..cloud_init import UnknownSeedError, digest_of, render_seed
-from ..definition import DomainModel, Interface
+from ..cloud_init import DECLARED, WORDS, UnknownSeedError, digest_of, render_seed
+from ..definition import DomainModel, Interface, VolumeLabel
 from ..parts import Nic
 from ..spec import Vm, complete_new
+from ..vendor_data import told
 from .acts import WriteSeed
 from .context import Context, RefusedError
 from .references import find_disk
@@ -22,10 +23,21 @@ from .volumes import delete_step
 
 
 def seed_files(
-    want: Vm, instance_id: str, interfaces: Sequence[Interface], context: Context, current: DomainModel | None
+    want: Vm,
+    instance_id: str,
+    interfaces: Sequence[Interface],
+    volumes: Sequence[VolumeLabel],
+    context: Context,
+    current: DomainModel | None,
 ) -> dict[str, str] | None:
     """Return the files of the seed; None if it stays as it is."""
-    if current is not None and want.nics is None and want.cloud_init is None and current.labels.seed is not None:
+    if (
+        current is not None
+        and want.nics is None
+        and want.cloud_init is None
+        and current.labels.seed is not None
+        and told(volumes) == told(current.labels.volumes)
+    ):
         return None
     if current is None or current.labels.seed is None:
         if current is not None and want.nics is None:
@@ -36,15 +48,17 @@ def seed_files(
     before = context.have.seeds.get(current.uuid) if current is not None else None
     macs = [one.mac for one in interfaces]
     try:
-        files = render_seed(want, instance_id, macs, before)
-        older = render_seed(want, instance_id, macs, before, is_older=True)
+        files = render_seed(want, instance_id, macs, volumes, before)
+        older = [render_seed(want, instance_id, macs, volumes, before, words=words) for words in WORDS[:-1]]
     except UnknownSeedError as error:
         raise RefusedError(
             "what cloud-init is told is named in part, and the rest of it cannot be read from its seed",
-            "Name all of nics and cloud_init, or bring the seed's storage pool back.",
+            "Name all of nics, volumes and cloud_init, or bring the seed's storage pool back.",
         ) from error
-    # A guest reads it once. One that says the same in the words of a version before is no difference.
-    return older if current is not None and current.labels.seed == digest_of(older) else files
+    if current is None or DECLARED in files or told(volumes):
+        return files
+    # One that says the same in the words of a version before is no difference.
+    return next((one for one in older if current.labels.seed == digest_of(one)), files)
 
 
 def seed_step(model: DomainModel, seed: Mapping[str, str], context: Context) -> Step:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pycdlib
 import pytest
@@ -41,7 +42,7 @@ def test_a_seed() -> None:
     )
     image = build_seed(files)
     expected = {name: text.encode() for name, text in files.items()}
-    assert set(expected) == {"meta-data", "user-data", "network-config"}
+    assert set(expected) == {"meta-data", "user-data", "network-config", "vendor-data"}
     assert read(image, "rr_path") == expected
     assert read(image, "joliet_path") == expected
 
@@ -64,6 +65,10 @@ def test_any_content(text: str) -> None:
 
 def test_a_seed_is_read_back() -> None:
     files = render_seed(complete_new(Vm(name="web", cloud_init=CloudInit(user_data="ü\n" * 3000))), "inst-1", [])
+    assert read_seed(build_seed(files)) == files
+    with_vendor_data = replace(Vm(name="web"), cloud_init=CloudInit(vendor_data="#!/bin/sh\necho ü\n"))
+    files = render_seed(complete_new(with_vendor_data), "inst-1", [])
+    assert "declared-vendor-data" in files
     assert read_seed(build_seed(files)) == files
     # On a block device it has zeros behind it.
     assert read_seed(build_seed(files).ljust(2 * 1024**2, b"\0")) == files

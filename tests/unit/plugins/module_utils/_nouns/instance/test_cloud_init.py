@@ -33,8 +33,11 @@ def render(vm: Vm, instance_id: str, macs: Sequence[str]) -> dict[str, str]:
 
 
 def test_defaults() -> None:
-    assert render(Vm(name="web"), "inst-1", []) == {
-        "meta-data": 'instance-id: "inst-1"\nlocal-hostname: "web"\n',
+    seed = render(Vm(name="web"), "inst-1", [])
+    assert list(seed) == ["meta-data", "user-data", "network-config", "vendor-data"]
+    del seed["vendor-data"]
+    assert seed == {
+        "meta-data": 'instance-id: "inst-1-0c878b7a7933"\nlocal-hostname: "web"\n',
         "user-data": '#cloud-config\nhostname: "web"\n',
         "network-config": "version: 2\nethernets: {}\n",
     }
@@ -188,7 +191,7 @@ MACS = [MAC, "52:00:00:00:00:02"]
 def test_what_is_not_named_stays(named: dict[str, Any], whole: dict[str, Any]) -> None:
     before = parse_seed(render_seed(OLD, "inst-1", MACS), yaml.safe_load)
     macs = MACS[: len(named.get("nics", MACS))]
-    partial = render_seed(Vm(name="web", **named), "inst-1", macs, before)
+    partial = render_seed(Vm(name="web", **named), "inst-1", macs, before=before)
     assert partial == render_seed(complete_new(replace(OLD, **whole)), "inst-1", macs)
 
 

@@ -588,7 +588,7 @@ def test_a_seed_in_the_words_of_a_version_before_is_left(model: Model) -> None:
     guest = made(model, want)
     digest = digest_of(render_seed(complete_new(want), guest.config.labels.id, [guest.config.interfaces[0].mac]))
     older = digest_of(
-        render_seed(complete_new(want), guest.config.labels.id, [guest.config.interfaces[0].mac], is_older=True)
+        render_seed(complete_new(want), guest.config.labels.id, [guest.config.interfaces[0].mac], words=1)
     )
     assert digest in guest.xml
     guest.xml = guest.xml.replace(digest, older).replace(digest[:12], older[:12])
