@@ -13,12 +13,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import render_seed
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import VolumeLabel
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.vendor_data import (
+    NETWORK,
+    render_vendor_data,
+)
+from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import CloudConfigCheck
 
 MAC = "52:54:00:12:34:56"
-# cloud-init, and what its renderers import that is no requirement of ours. All of it is Python alone.
-PACKAGES = ("cloud-init", "python3-configobj", "python3-six")
+# cloud-init, and what its renderers and handlers import that is no requirement of ours. All of it is Python alone.
+PACKAGES = ("cloud-init", "python3-configobj", "python3-jsonpatch", "python3-json-pointer", "python3-six")
 RENDERERS = ("netplan", "eni", "networkd", "network-manager", "sysconfig")
 IPV4 = {
     "netplan": ["addresses:\n            - 192.0.2.10/24", "to: 0.0.0.0/0\n                via: 192.0.2.1"],
@@ -111,3 +117,54 @@ def test_an_interface_is_called_as_its_nic(by_nic: dict[str, dict[str, Any]]) ->
     for files in by_nic.values():
         assert files["names"] == {MAC: "nic0"}
         assert "nic0" in files["eni"]
+
+
+def read_vendor_data(cloud_init: Path, declared: str, *volumes: VolumeLabel) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("read_vendor_data.py")), str(cloud_init)],
+        input=render_vendor_data(declared, volumes),
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    return dict(json.loads(done.stdout))
+
+
+ARCHIVE = (
+    "#cloud-config-archive\n- type: text/cloud-config\n  content: |\n    timezone: Europe/Zürich\n- '#!/bin/sh\n'\n"
+)
+MIME = (
+    'Content-Type: multipart/mixed; boundary="b"\nMIME-Version: 1.0\n\n--b\nContent-Type: text/cloud-config\n\n'
+    "timezone: UTC\n--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n--b--\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("declared", "types", "config"),
+    [
+        ("", [], {}),
+        ("#cloud-config\ntimezone: Europe/Zürich\n", ["text/cloud-config"], {"timezone": "Europe/Zürich"}),
+        ("#cloud-config\nupdates: {}\n", ["text/cloud-config"], {"updates": {}}),
+        ("#!/bin/sh\necho ü\n", ["text/x-shellscript"], {}),
+        (ARCHIVE, ["text/cloud-config", "text/x-shellscript"], {"timezone": "Europe/Zürich"}),
+        (MIME, ["text/cloud-config", "text/x-shellscript"], {"timezone": "UTC"}),
+    ],
+    ids=["none", "config", "config that counts for more", "script", "archive", "mime"],
+)
+def test_vendor_data_are_ours_and_the_declared_ones(
+    cloud_init: Path, declared: str, types: list[str], config: dict[str, Any]
+) -> None:
+    label = VolumeLabel(name="data", pool="p", size=1, filesystem="ext4", mountpoint="/srv/data")
+    read = read_vendor_data(cloud_init, declared, label)
+    assert read["types"] == ["text/cloud-config", "text/cloud-boothook", *types]
+    ours = {"updates": {"network": {"when": ["boot-new-instance", "boot"]}}}
+    assert {key: value for key, value in read["config"].items() if key != "merge_how"} == {**ours, **config}
+    assert "\nvolume data data ext4 /srv/data\n" in read["texts"][1]
+
+
+def test_our_part_follows_the_schema_and_the_hook_is_shell(cloud_init: Path) -> None:
+    assert CloudConfigCheck().find_problem(NETWORK) is None
+    hook = read_vendor_data(cloud_init, "")["texts"][1].removeprefix("#cloud-boothook\n")
+    assert hook.startswith("#!/bin/sh\n")
+    subprocess.run(["sh", "-n"], input=hook, text=True, check=True, timeout=60)

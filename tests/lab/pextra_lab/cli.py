@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import access, guest_image, lab, node_images, storage_node
+from . import access, debian_guest_image, guest_image, lab, node_images, storage_node
 from .names import IMAGE_KINDS, NODE_NUMBERS, Node, parse_node
 from .node_images import KINDS_ON_DEMAND
 from .processes import LabError
@@ -35,6 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
     images.add_argument("--rebuild", action="store_true", help="build them even if they are current")
     images.add_argument("--ceph", action="store_true", help="that with the packages of Ceph as well")
     images.add_argument("--full-guest", action="store_true", help="the guest with all drivers as well")
+
+    commands.add_parser(
+        "debian-guest", help="build the Debian guest's image, unless it is current, and say where it is"
+    )
 
     create = commands.add_parser("create", help="bring the lab up, or repair it; what is right is left alone")
     create.add_argument("--nodes", type=int, default=3, metavar="N", choices=NODE_NUMBERS, help="how many (3)")
@@ -132,6 +136,8 @@ def run_command(options: argparse.Namespace) -> int:
         if options.full_guest:
             guest_image.ensure_guest_image(guest_image.FULL, rebuild=options.rebuild)
             lab.link_guest_image(guest_image.FULL)
+    elif command == "debian-guest":
+        say(str(debian_guest_image.ensure_image()))
     elif command == "create":
         lab.create(node_count=options.nodes, bare=frozenset(options.bare), image=options.image)
     elif command == "add":

@@ -54,7 +54,7 @@ def ensure_image() -> Path:
                 (work / "image").mkdir()
                 build(work, work / "image" / image.name)
                 (work / "image").rename(image.parent)  # all of it, or nothing
-    say(f"Debian guest's image: {image}, {image.stat().st_size / 1e6:.0f} MB")
+            say(f"Debian guest's image: {image.stat().st_size / 1e6:.0f} MB, Debian {SUITE}")
     return image
 
 

@@ -28,6 +28,8 @@ PROGRAMS = {
     "cpio": "cpio",
     "depmod": "kmod",
     "dpkg-deb": "dpkg",
+    # For the Debian guest.
+    "mke2fs": "e2fsprogs",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
