@@ -98,7 +98,8 @@ class CloudConfigCheck:
 
 def _read(text: str) -> tuple[Any, Any]:
     """Return what YAML says, and its tree, which knows lines. Raises yaml.YAMLError, ValueError, RecursionError."""
-    loader = _LOADER(text)
+    # Of Ansible's own kinds of texts libyaml takes none. Halves of characters are told elsewhere.
+    loader = _LOADER(text.encode(errors="replace"))
     try:
         node = loader.get_single_node()
         _require_size(node)

@@ -40,8 +40,12 @@ VOLUMES: list[dict[str, Any]] = [
     # The second is mounted in the first, on another bus; it also brings the controller for disks that are plugged in.
     {"name": "data", "pool": "shared", "size": "256 MiB", "filesystem": "ext4", "mountpoint": "/srv/data"},
     {
-        "name": "logs-of-the-data-of-it", "pool": "shared", "size": "512 MiB", "bus": "scsi",
-        "filesystem": "xfs", "mountpoint": "/srv/data/logs",
+        "name": "logs-of-the-data-of-it",
+        "pool": "shared",
+        "size": "512 MiB",
+        "bus": "scsi",
+        "filesystem": "xfs",
+        "mountpoint": "/srv/data/logs",
     },
     {"name": "foreign", "pool": "shared", "size": "64 MiB", "filesystem": "ext4", "mountpoint": "/srv/foreign"},
 ]

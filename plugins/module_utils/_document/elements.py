@@ -47,7 +47,7 @@ _JUDGED_BY: dict[str, tuple[str, ...]] = {
     "gateway": ("addresses",),
     "gateway6": ("addresses", "gateway"),
     "min_copies": ("copies",),
-    **{f"cloud_init.{key}": ("image",) for key in ("hostname", "users", "user_data")},
+    **{f"cloud_init.{key}": ("image",) for key in ("hostname", "users", "user_data", "vendor_data")},
 }
 
 

@@ -149,6 +149,11 @@ def names_inside(vm: Vm) -> bool:
     return any(volume.filesystem is not None or volume.mountpoint is not None for volume in vm.volumes or ())
 
 
+def told_of(volume: Volume) -> bool:
+    """Tell whether a volume is to be anything inside the guest."""
+    return volume.filesystem not in (None, "none") or bool(volume.mountpoint)
+
+
 def names_of_seed(vm: Vm) -> bool:
     """Tell whether anything is named of which cloud-init may have to be told."""
     return not (vm.nics is None and vm.cloud_init is None and vm.volumes is None)
@@ -262,6 +267,11 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
     mistakes = []
     if vm.image is not None and vm.root is None:
         mistakes.append(Mistake(join(path, "root"), "is missing; an instance with an image needs root: {pool: ...}"))
+    if vm.image is None and (inside := [one.name for one in vm.volumes or () if told_of(one)]):
+        problem = (
+            f"is missing; what is to be in its volume {inside[0]} is made by cloud-init, which comes with an image"
+        )
+        mistakes.append(Mistake(join(path, "image"), f"{problem}; write it, or leave out filesystem and mountpoint"))
     if vm.image is None and vm.cloud_init is not None:
         problem = "is for an instance that begins from an image, with cloud-init in it; leave it out, or write image"
         mistakes += [
@@ -277,12 +287,6 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
         here = element_path(join(path, "volumes"), index, {"name": volume.name})
         if not volume.pool:
             mistakes.append(Mistake(f"{here}.pool", "is missing; write the storage pool of the volume"))
-        if vm.image is None:
-            problem = (
-                "is for an instance that begins from an image, with cloud-init in it; leave it out, or write image"
-            )
-            given = {"filesystem": volume.filesystem not in (None, "none"), "mountpoint": bool(volume.mountpoint)}
-            mistakes += [Mistake(f"{here}.{key}", problem) for key, is_given in given.items() if is_given]
         if volume.size is None and volume.unit is None:
             problem = "is missing; write the size of the volume, or the unit of a pool of type iscsi"
             mistakes.append(Mistake(f"{here}.size", problem))

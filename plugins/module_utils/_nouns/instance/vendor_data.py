@@ -22,7 +22,7 @@ from .definition import VolumeLabel
 
 # Without it cloud-init reads the network of a guest that it knows already, and leaves it as it was.
 NETWORK = "#cloud-config\nupdates: {network: {when: [boot-new-instance, boot]}}\n"
-# Run by cloud-init at each boot. It finds a disk by the serial, of which virtio and ATA show 20 characters.
+# Run by cloud-init at each boot. It finds a disk by its serial, of which it may see 20 characters.
 _HOOK = """\
 #cloud-boothook
 #!/bin/sh
@@ -43,9 +43,9 @@ fail() {
 }
 
 find_disk() {
-    for link in "/dev/disk/by-id/virtio-$2" /dev/disk/by-id/scsi-*QEMU_HARDDISK_"$1" /dev/disk/by-id/ata-*_"$2"; do
-        if [ -b "$link" ]; then
-            readlink -f "$link"
+    for name in "virtio-$2" "scsi-0QEMU_QEMU_HARDDISK_$1" "scsi-0QEMU_QEMU_HARDDISK_$2" "ata-QEMU_HARDDISK_$2"; do
+        if [ -b "/dev/disk/by-id/$name" ]; then
+            readlink -f "/dev/disk/by-id/$name"
             return 0
         fi
     done

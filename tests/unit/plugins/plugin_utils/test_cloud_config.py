@@ -99,6 +99,16 @@ def test_without_the_library_it_is_said_once_and_nothing_fails(monkeypatch: pyte
     assert "it is no YAML" in (check.find_problem("#cloud-config\nx: [\n") or "")
 
 
+def test_texts_as_ansible_has_them() -> None:
+    class Tagged(str):
+        """libyaml asks for the very type of Python."""
+
+    check = CloudConfigCheck()
+    assert "line 2" in (check.find_problem(Tagged("#cloud-config\nruncmd: 5\n")) or "")
+    assert check.find_problem(Tagged("#cloud-config\n# ü\n")) is None
+    assert check.find_problem("#cloud-config\ntimezone: \ud800\n") is None
+
+
 def test_the_options_of_the_module() -> None:
     bad = {"user_data": "#cloud-config\nruncmd: 5\n", "vendor_data": "#cloud-config\nx: 1\n"}
     arguments = {"cloud_init": bad, "vms": [{"name": "a"}, {"cloud_init": bad}, "odd", {"cloud_init": None}]}

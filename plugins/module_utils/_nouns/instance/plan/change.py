@@ -164,6 +164,7 @@ def _plan_power(
     known = waiting_for_restart(live, with_named_rows(want, live, model)) if live is not None else []
     # A call that does not name it neither tells of it nor restarts for it.
     names_seed = want.cloud_init is not None or want.nics is not None or names_inside(want)
+    names_seed = names_seed or model.labels.seed != current.config.labels.seed
     waiting = walked.pending + tuple(change for change in known if change.field != "cloud_init" or names_seed)
     if waiting and context.consent.allow_restart:
         steps = [*stop_steps(current.power, context.consent), *power_steps("stopped", wanted, context.consent)]

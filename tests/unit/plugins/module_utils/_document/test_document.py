@@ -83,7 +83,7 @@ def test_what_is_left_out_is_filled_in() -> None:
                     "queues": 1,
                 }
             ],
-            "cloud_init": {"hostname": "", "users": []},
+            "cloud_init": {"hostname": "", "users": [], "vendor_data": ""},
             "autostart": True,
             "power": "running",
             "tags": [],

@@ -19,8 +19,13 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import check_mountpoint
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import VolumeLabel
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, User
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, User, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import (
+    Vm,
+    complete_new,
+    find_missing,
+    find_mistakes_within,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.vendor_data import render_vendor_data
 
 LONG = "a-name-of-more-than-20-letters"
@@ -119,3 +124,18 @@ def test_what_is_no_mount_point(value: str) -> None:
     problem = check_mountpoint(value)
     assert problem is not None
     assert "/srv/data" in problem
+
+
+def test_what_makes_them_comes_with_an_image_and_no_two_are_in_one_place() -> None:
+    plain = Volume(name="raw", pool="p", size=1, filesystem="none", mountpoint="")
+    one = replace(plain, name="one", mountpoint="/srv/data")
+    assert find_missing(Vm(name="web", volumes=(plain,)), "vm") == []
+    (missing,) = find_missing(Vm(name="web", volumes=(plain, one)), "vm")
+    assert (missing.path, missing.problem.partition(";")[0]) == ("vm.image", "is missing")
+    assert "volume one" in missing.problem
+    two = replace(one, name="two")
+    (twice,) = find_mistakes_within(Vm(name="web", volumes=(plain, one, two)), "vm")
+    assert (twice.path, twice.problem) == (
+        "vm.volumes[2] (two).mountpoint",
+        '"/srv/data" is that of another volume of it',
+    )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,6 +92,11 @@ def test_a_call_that_names_nothing_changes_nothing() -> None:
             {"volumes.data.size"},
             ["grow_volume", "define", "label"],
         ),
+        (
+            {"volumes": (Volume(name="data", filesystem="ext4", mountpoint="/srv/data"), Volume(name="san"))},
+            {"volumes.data.filesystem", "volumes.data.mountpoint", "cloud_init"},
+            ["write_seed", "define", "label"],
+        ),
         ({"volumes": (Volume(name="data"),)}, {"volumes.san.unit"}, ["define", "detach_disk", "label"]),
         ({"nics": (Nic(), Nic(name="backup", port_group="DMZ"))}, {"nics.backup.port_group"}, ["define", "replug_nic"]),
     ],
@@ -122,6 +128,27 @@ def test_a_part_of_what_cloud_init_is_told_needs_the_rest(named: dict[str, Any])
     (refusal,) = model.call(Vm(name="db", **named)).refusals
     assert "cannot be read from its seed" in refusal.what
     assert planned(with_seed(model), Vm(name="db", **named)).is_empty
+
+
+def test_what_volumes_are_inside_stays_until_it_is_named() -> None:
+    model, _ = rich()
+    model = with_seed(model)
+    model.apply(
+        planned(model, Vm(name="db", volumes=(Volume(name="data", mountpoint="/srv/data"), Volume(name="san"))))
+    )
+    label = model.guest("db")[1].config.labels.volumes[1]
+    assert (label.name, label.filesystem, label.mountpoint) == ("data", "", "/srv/data")
+    same = (Volume(name="data"), Volume(name="san"))
+    assert planned(model, Vm(name="db", volumes=same)).is_empty
+    assert planned(model, Vm(name="db", tags=("other",))).all[0].pending == ()
+    # It goes with the volume, and by an empty text; the guest runs with the seed that it had before.
+    for volumes in (same[1:], (replace(same[0], mountpoint=""), same[1])):
+        plan = planned(model, Vm(name="db", volumes=volumes))
+        assert "cloud_init" in changed(plan)
+        assert [work.pending for work in plan.all] == [()]
+    model.seeds = {}
+    (refusal,) = model.call(Vm(name="db", volumes=same[1:])).refusals
+    assert "cannot be read from its seed" in refusal.what
 
 
 def test_a_nic_is_known_by_its_name() -> None:
