@@ -31,7 +31,13 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
     )
     volumes = draw(
         st.lists(
-            st.builds(Volume, name=st.sampled_from(["data", "logs", "seed-x"]), pool=pools, size=SIZES),
+            st.builds(
+                Volume,
+                name=st.sampled_from(["data", "logs", "seed-x"]),
+                pool=pools,
+                size=SIZES,
+                filesystem=st.sampled_from(["none", "none", "ext4"] if image else ["none"]),
+            ),
             unique_by=lambda volume: volume.name,
             max_size=3,
         )

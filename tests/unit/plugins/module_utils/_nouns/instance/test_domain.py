@@ -99,7 +99,19 @@ def models(draw: st.DrawFn, name: st.SearchStrategy[str] = NAMES) -> DomainModel
             seed=draw(st.none() | NASTY),
             tags=tuple(draw(st.lists(NASTY, max_size=3))),
             volumes=tuple(
-                draw(st.lists(st.builds(VolumeLabel, name=NASTY, pool=NASTY, size=st.integers(0, 2**40)), max_size=3))
+                draw(
+                    st.lists(
+                        st.builds(
+                            VolumeLabel,
+                            name=NASTY,
+                            pool=NASTY,
+                            size=st.integers(0, 2**40),
+                            filesystem=st.sampled_from(["", "ext4"]),
+                            mountpoint=st.just("") | NASTY,
+                        ),
+                        max_size=3,
+                    )
+                )
             ),
             nics=tuple(
                 NicLabel(name=f"nic{index}" if index % 2 else f"lan{index}", addresses=addresses)
