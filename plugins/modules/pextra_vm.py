@@ -952,6 +952,21 @@ EXAMPLES = r"""
     volumes:
       - {name: data, pool: san, unit: "unit:0:0:1"}
 
+- name: Have a database whose data cloud-init mounts, on a file system that it makes while there is nothing
+  pextra.cloud.pextra_vm:
+    name: db-1
+    memory: 2 GiB
+    image: debian-12
+    root: {pool: shared, size: 10 GiB}
+    volumes:
+      - {name: data, pool: shared, size: 50 GiB, filesystem: ext4, mountpoint: /srv/data}
+    nics:
+      - {port_group: Production, addresses: [172.20.0.21/24]}
+    cloud_init:
+      user_data: |
+        #cloud-config
+        packages: [postgresql]
+
 - name: Have a machine on which Windows starts, with a screen
   pextra.cloud.pextra_vm:
     name: desk

@@ -10,6 +10,7 @@ cloud-init itself is needed nowhere: where it is installed, it runs at each boot
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -247,8 +248,6 @@ def _is_of_another_type(error: Any, path: list[Any]) -> bool:
 
 
 def _unknown_keys(error: Any) -> list[str]:
-    import re
-
     known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
     return [key for key in error.instance if key not in known and not any(re.search(one, key) for one in patterns)]
 
