@@ -181,7 +181,10 @@ def test_nasty_text_is_inert(model: DomainModel) -> None:
             anti_affinity=model.labels.anti_affinity and "x",
             seed=model.labels.seed and "x",
             tags=("x",) * len(model.labels.tags),
-            volumes=tuple(VolumeLabel(name="x", pool="x", size=1) for _ in model.labels.volumes),
+            volumes=tuple(
+                VolumeLabel(name="x", pool="x", size=1, filesystem=one.filesystem, mountpoint=one.mountpoint and "x")
+                for one in model.labels.volumes
+            ),
         ),
     )
     nasty = ET.fromstring(render_domain(model, "kvm"))
