@@ -16,6 +16,7 @@ from email.message import Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.parser import Parser
+from functools import lru_cache
 
 from .cloud_init_checks import is_mime
 from .definition import VolumeLabel
@@ -121,7 +122,13 @@ def render_vendor_data(declared: str, volumes: Sequence[VolumeLabel]) -> str:
 
     Parts are divided by a line that follows from what they are: the same parts are the same text.
     """
-    parts = [NETWORK, _HOOK.replace("__VOLUMES__", "\n".join(_lines(volumes)))]
+    return _render(declared, tuple(_lines(volumes)))
+
+
+@lru_cache(maxsize=64)
+def _render(declared: str, lines: tuple[str, ...]) -> str:
+    """Most instances are told the same."""
+    parts = [NETWORK, _HOOK.replace("__VOLUMES__", "\n".join(lines))]
     parts += [declared] if declared.strip() else []
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     whole = MIMEMultipart(boundary=f"=={digest[:32]}==")
