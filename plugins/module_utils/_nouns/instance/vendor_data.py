@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -151,5 +152,6 @@ def _lines(volumes: Sequence[VolumeLabel]) -> list[str]:
 
 
 def told(volumes: Sequence[VolumeLabel]) -> tuple[VolumeLabel, ...]:
-    """Return the volumes of which a guest is told anything, in an order that says nothing."""
-    return tuple(sorted((one for one in volumes if one.filesystem or one.mountpoint), key=lambda one: one.name))
+    """Return the volumes of which a guest is told anything, in an order that says nothing, and no more of them."""
+    some = (one for one in volumes if one.filesystem or one.mountpoint)
+    return tuple(sorted((replace(one, pool="", size=0, unit=None) for one in some), key=lambda one: one.name))

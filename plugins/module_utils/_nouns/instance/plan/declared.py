@@ -164,16 +164,7 @@ def _add_volumes(
         pool = find_volume_pool(volume, context)
         target = targets[volume.name]
         before = find_disk(volume.name, found.config) if found is not None else None
-        volumes.append(
-            VolumeLabel(
-                name=volume.name,
-                pool=pool.name,
-                size=volume.size or 0,
-                unit=volume.unit,
-                filesystem="" if volume.filesystem in (None, "none") else volume.filesystem,
-                mountpoint=volume.mountpoint or "",
-            )
-        )
+        volumes.append(_label_of(volume, pool, found.config if found is not None else None))
         if volume.unit is not None:
             _take_unit(volume.unit, pool, (instance_id, want.name), context)
             first = units.setdefault(unit_of(pool, volume.unit), volume.name)
@@ -187,6 +178,15 @@ def _add_volumes(
         name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
         disk = disk_of(pool, checked_name(name, pool), target=target, serial=volume.name)
         disks.append(_with_rows(disk, before, volume.further))
+
+
+def _label_of(volume: Volume, pool: Row, current: DomainModel | None) -> VolumeLabel:
+    """Return what a volume is to the instance. What it is inside the guest stays unless it is named."""
+    label = VolumeLabel(name=volume.name, pool=pool.name, size=volume.size or 0, unit=volume.unit)
+    before = next((one for one in current.labels.volumes if one.name == volume.name), label) if current else label
+    filesystem = before.filesystem if volume.filesystem is None else volume.filesystem.removeprefix("none")
+    mountpoint = before.mountpoint if volume.mountpoint is None else volume.mountpoint
+    return replace(label, filesystem=filesystem, mountpoint=mountpoint)
 
 
 def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None) -> None:

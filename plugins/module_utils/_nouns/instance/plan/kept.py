@@ -48,14 +48,7 @@ def _keep_volume(volume: Volume, label: VolumeLabel | None) -> Volume:
         return volume
     unit = volume.unit if volume.unit is not None or volume.size is not None else label.unit
     size = volume.size if volume.size is not None or unit is not None else label.size
-    return replace(
-        volume,
-        pool=volume.pool or label.pool,
-        size=size,
-        unit=unit,
-        filesystem=label.filesystem if volume.filesystem is None else volume.filesystem,
-        mountpoint=label.mountpoint if volume.mountpoint is None else volume.mountpoint,
-    )
+    return replace(volume, pool=volume.pool or label.pool, size=size, unit=unit)
 
 
 def _keep_nic(nic: Nic, interface: Interface | None) -> Nic:

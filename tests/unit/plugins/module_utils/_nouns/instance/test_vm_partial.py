@@ -140,6 +140,8 @@ def test_what_volumes_are_inside_stays_until_it_is_named() -> None:
     assert (label.name, label.filesystem, label.mountpoint) == ("data", "", "/srv/data")
     same = (Volume(name="data"), Volume(name="san"))
     assert planned(model, Vm(name="db", volumes=same)).is_empty
+    grown = planned(model, Vm(name="db", volumes=(replace(same[0], size=128), same[1])))
+    assert changed(grown) == {"volumes.data.size"}
     assert planned(model, Vm(name="db", tags=("other",))).all[0].pending == ()
     # It goes with the volume, and by an empty text; the guest runs with the seed that it had before.
     for volumes in (same[1:], (replace(same[0], mountpoint=""), same[1])):
