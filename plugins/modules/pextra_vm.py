@@ -51,6 +51,14 @@ options:
       - Chosen once by free memory unless given.
       - Changing it moves it.
     type: str
+  adopt: &adopt
+    description:
+      - 'Whether a virtual machine of this name that is not the cloud''s becomes an instance as it is: nothing
+        of it changes but its metadata, and nothing restarts.'
+      - The call says only what it names, also in the deployment document; what is said otherwise than it
+        is, is refused.
+      - Of no effect on an instance.
+    type: bool
   anti_affinity: &anti_affinity
     description:
       - Instances with the same word are never placed on one node.
@@ -859,6 +867,7 @@ options:
       cluster: *cluster
       organization: *organization
       node: *node
+      adopt: *adopt
       anti_affinity: *anti_affinity
       image: *image
       root: *root
@@ -1158,6 +1167,16 @@ vm:
       elements: str
       sample:
         - frontend
+    element:
+      description: Of one that was adopted, the element of V(pextra_instances) that says of it what it
+        is.
+      returned: when it was adopted
+      type: dict
+      sample:
+        name: old-web
+        adopt: true
+        memory: 512 MiB
+        vcpus: 1
     volumes:
       description: Its volumes.
       type: list

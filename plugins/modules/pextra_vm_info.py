@@ -18,6 +18,12 @@ options:
       - Whether to tell what running instances use as well. It asks each one's QEMU, in one call for each node.
     type: bool
     default: false
+  foreign:
+    description:
+      - Whether to tell of the virtual machines on the nodes that are not the cloud's as well, in RV(foreign). The disks
+        that each has in storage pools are looked at.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
@@ -35,9 +41,55 @@ EXAMPLES = r"""
   pextra.cloud.pextra_vm_info:
     figures: true
   register: instances
+
+- name: Tell what would adopt the virtual machines that are not the cloud's
+  pextra.cloud.pextra_vm_info:
+    foreign: true
+  register: instances
+
+- name: Write them down as elements of a deployment document
+  ansible.builtin.copy:
+    content: "{{ {'pextra_instances': instances.foreign | map(attribute='element') | select} | to_nice_yaml }}"
+    dest: /root/adopted.yml
+    mode: "0600"
 """
 
 RETURN = r"""
+foreign:
+  description: The virtual machines on the nodes that are not the cloud's, by name. Empty without O(foreign=true).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name.
+      type: str
+      sample: old-web
+    uuid:
+      description: The UUID of the libvirt domain.
+      type: str
+      sample: 6f0c8f0e-3a0d-4b49-9d5e-0b6c2f6f3a01
+    node:
+      description: The node that it is on.
+      type: str
+      sample: node1
+    cluster:
+      description: The cluster of that node.
+      type: str
+      sample: mtl-1
+    power:
+      description: V(running), V(stopped) or V(paused).
+      type: str
+      sample: running
+    element:
+      description: What adopts it as it is, an element of V(pextra_instances); none where that cannot be.
+      type: dict
+      sample: {name: old-web, adopt: true, memory: 512 MiB, vcpus: 1}
+    remarks:
+      description: What of it stays as it is and is not managed, or why it cannot be adopted.
+      type: list
+      elements: str
+      sample: [its disk sda (/srv/old.iso) lies in no storage pool of the cluster]
 # Values of a module that reads resources: written by tools/write_module_docs.py
 vms:
   description: The instances that were found.
@@ -112,6 +164,16 @@ vms:
       elements: str
       sample:
         - frontend
+    element:
+      description: Of one that was adopted, the element of V(pextra_instances) that says of it what it
+        is.
+      returned: when it was adopted
+      type: dict
+      sample:
+        name: old-web
+        adopt: true
+        memory: 512 MiB
+        vcpus: 1
     volumes:
       description: Its volumes.
       type: list
@@ -666,7 +728,8 @@ def _load() -> type[Any]:
 
 
 def main() -> None:
-    run_info(_load, plural="vms", extra={"figures": {"type": "bool", "default": False}})
+    extra = {name: {"type": "bool", "default": False} for name in ("figures", "foreign")}
+    run_info(_load, plural="vms", extra=extra, further=("foreign",))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts 
     SetVcpus,
     UpdateDevice,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.adoption import list_places
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import Seed
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
     Disk,
@@ -37,6 +38,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
     edit_domain,
+    label_domain,
     render_domain,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import NOTHING, Capacity, Size
@@ -45,6 +47,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.
     Consent,
     Domain,
     NodeState,
+    Stranger,
     VmHave,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
@@ -163,6 +166,8 @@ class Node:
     pools: dict[str, dict[str, Volume]] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
+    # Those that are not ours and may be adopted, by UUID.
+    strangers: dict[str, Guest] = field(default_factory=dict)
     # What those that are not ours use.
     foreign_size: Size = NOTHING
     userspace: set[str] = field(default_factory=set)
@@ -244,13 +249,38 @@ class Model:
                 frozenset(node.userspace),
                 node.architecture,
             )
-        foreign = {name: frozenset(self.nodes[name].foreign) for name in states}
+        foreign = {
+            name: frozenset(self.nodes[name].foreign) | {_name(guest) for guest in self.nodes[name].strangers.values()}
+            for name in states
+        }
         hierarchy = Hierarchy(
             organizations=(ROOT_ORGANIZATION, OTHER_ORGANIZATION),
             clusters=(replace(CLUSTER, attributes=self.cluster),),
             members=(*self.members, *self.rows.values()),
         )
-        return VmHave(hierarchy, states, domains, foreign, dict(self.down), self.seeds)
+        have = VmHave(hierarchy, states, domains, foreign, dict(self.down), self.seeds)
+        return replace(have, strangers=tuple(self._strangers(have)))
+
+    def _strangers(self, have: VmHave) -> Iterator[Stranger]:
+        for name in have.nodes:
+            node = self.nodes[name]
+            for uuid, guest in node.strangers.items():
+                stranger = Stranger(
+                    *(name, _name(guest), uuid, guest.power, guest.autostart, guest.persistent, False),
+                    *(guest.xml, guest.live_xml),
+                )
+                sizes = {
+                    disk.path: node.pools[pool.name][disk.volume].size * 1024**2
+                    for pool, disk in list_places(guest.xml, have, name)
+                    if disk.volume in node.pools[pool.name]
+                }
+                yield replace(stranger, sizes=sizes)
+
+    def find(self, node: str, xml: str, *, runs: bool = False) -> Guest:
+        """Let a node have a domain that is not ours."""
+        guest = Guest(xml, live_xml=xml if runs else None, power="running" if runs else "stopped")
+        self.nodes[node].strangers[ET.fromstring(xml).findtext("uuid", "")] = guest
+        return guest
 
     def plan(self, *wants: Vm, **consent: bool) -> Plan:
         """Plan what a document states, which is whole."""
@@ -606,6 +636,16 @@ class Model:
         guest.xml = edit_domain(guest.xml, replace(guest.config, labels=data["labels"]))
         yield
 
+    def _adopt(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        node, uuid = self._node(work), uuid_of(work.id or "")
+        guest = node.strangers.pop(uuid)
+        guest.xml = label_domain(guest.xml, data["labels"])
+        if guest.live_xml is not None:
+            guest.live_xml = label_domain(guest.live_xml, data["labels"])
+            guest.live = parse_domain(guest.live_xml)
+        node.guests[uuid] = guest
+        yield
+
     def _move(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         source, target = self._node(work), self.nodes[data["target"]]
         guest, uuid = self._guest(work), uuid_of(work.id or "")
@@ -657,6 +697,10 @@ def step_of(plan: Plan, act: str) -> Step:
 def _live(guest: Guest) -> DomainModel:
     assert guest.live is not None
     return guest.live
+
+
+def _name(guest: Guest) -> str:
+    return ET.fromstring(guest.xml).findtext("name", "")
 
 
 def _is(guest: Guest, name: str) -> bool:

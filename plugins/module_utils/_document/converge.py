@@ -109,7 +109,9 @@ class Order:
 def declared_power(order: Order) -> dict[str, str]:
     """Return the declared power state of each instance, by its name."""
     present = (raw for raw in order.elements["instances"] if raw.get("state") != "absent")
-    return {str(raw.get("name")): raw.get("power") or "running" for raw in present}
+    # Of what is adopted nobody has declared it, unless it is said.
+    told = (raw for raw in present if raw.get("power") or not raw.get("adopt"))
+    return {str(raw.get("name")): raw.get("power") or "running" for raw in told}
 
 
 def converge_deployment(cloud: Cloud, order: Order, terms: Terms) -> Outcome:

@@ -189,16 +189,16 @@ def complete_images(
 def complete_instances(
     declared: Iterable[Declared[Vm]], index: Index
 ) -> tuple[tuple[Declared[Vm], ...], list[Mistake]]:
-    """A document says what should be: an instance without `power` runs."""
+    """A document says what should be: an instance without `power` runs. What is adopted stays as it is."""
     complete, mistakes = [], []
     for element in declared:
         spec = element.spec
         cluster, found = _find_cluster(element.path, spec.cluster, index)
         path = element.path
         if spec.state == "present":
-            organization = spec.organization or index.root_organization
+            organization = spec.organization or (None if spec.adopt else index.root_organization)
             # What is not known takes no room.
-            power = spec.power or ("running" if element.knows("power") else "stopped")
+            power = spec.power or (None if spec.adopt else "running" if element.knows("power") else "stopped")
             spec = replace(spec, cluster=cluster, organization=organization, power=power)
             found += index.find_mistakes("organization", spec.organization, f"{path}.organization")
             found += index.find_mistakes("node", spec.node, f"{path}.node", cluster)

@@ -83,7 +83,8 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
     for replica in replicas:
         path = replica.written.path
         taken, base = layers.find(replica.written.value, path, replica.number)
-        values, unknown, wrong = parse_element(INSTANCE, replica.written, whole=not taken)
+        adopts = isinstance(replica.written.value, Mapping) and replica.written.value.get("adopt") is True
+        values, unknown, wrong = parse_element(INSTANCE, replica.written, whole=not taken and not adopts)
         mistakes += wrong
         if values is None:
             continue
@@ -96,12 +97,14 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
             follow_ups = [Mistake(f"{path}.{key}", "is wrong in what it takes it from") for key in not_known]
             unknown |= not_known
             said = merge(INSTANCE, base, values)
-            missing = find_missing_rows(FIELDS, said, path)
-            values = created(FIELDS, said)
+            # What is adopted is not new: what is not said of it stays as it is.
+            missing = [] if adopts else find_missing_rows(FIELDS, said, path)
+            values = {key: said.get(key) for key in FIELDS} if adopts else created(FIELDS, said)
             # What is not known is not what a new one gets either.
             values |= {key: None for key in unknown & FIELDS.keys() if said.get(key) is None}
         spec = make_vm(**{key: values[key] for key in FIELDS})
-        within = [*find_missing(spec, path), *find_mistakes_within(spec, path)] if spec.state == "present" else []
+        within = [] if adopts else find_missing(spec, path)
+        within = [*within, *find_mistakes_within(spec, path)] if spec.state == "present" else []
         missing = drop_follow_ups(missing, wrong + follow_ups)
         within = missing + drop_follow_ups(within, wrong + follow_ups + missing)
         mistakes += settle(within, origins)

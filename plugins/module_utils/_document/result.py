@@ -66,5 +66,5 @@ def summarize(elements: Elements) -> dict[str, Any]:
         **{name: sum(element.spec.state == "present" for element in found) for name, found in lists.items()},
         "instances": len(instances),
         "instances_running": len(running),
-        "memory_running_mib": sum(spec.memory for spec in running),
+        "memory_running_mib": sum(spec.memory or 0 for spec in running),
     }

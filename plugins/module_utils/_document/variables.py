@@ -50,7 +50,7 @@ def _leave_field_open(field: Field) -> Field:
 FLAVOR: Table = {"name": NAME, **leave_open(vm.OPTIONS), "description": DESCRIPTION}
 
 # What an instance has for itself: what it is called, where it is, what it begins from, and whether it may go.
-_OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "image", "protected", "state")
+_OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "adopt", "image", "protected", "state")
 PROFILE: Table = {
     "name": NAME,
     **leave_open({key: field for key, field in vm.FIELDS.items() if key not in _OF_ONE_INSTANCE}),

@@ -45,7 +45,7 @@ def is_of_instance(volume: str, instance: str, instance_id: str) -> bool:
     return volume.startswith(f"{instance}.{instance_id}.")
 
 
-_INSTANCE = re.compile(r"\.(inst-[A-Za-z0-9_-]{21})\.")
+_INSTANCE = re.compile(r"\.(inst-[A-Za-z0-9_-]{21,22})\.")
 
 
 def instance_in(volume: str) -> str | None:
@@ -70,8 +70,10 @@ _STANDALONE = re.compile(
 )
 _IN_TEXT = re.compile(r"[A-Za-z0-9._-]+\.vol-[A-Za-z0-9_-]{21}\.[a-z0-9.]+")
 # A volume that an instance has, or had: it is kept when the instance goes.
-_OF_INSTANCE = re.compile(r"(?P<instance>.+)\.(?P<owner>inst-[A-Za-z0-9_-]{21})\.(?P<volume>.+)\.(?P<format>qcow2|raw)")
-_OF_INSTANCE_IN_TEXT = re.compile(r"['\"/>]([^'\"/<>\s]*\.inst-[A-Za-z0-9_-]{21}\.[^'\"/<>\s]*)['\"<]")
+_OF_INSTANCE = re.compile(
+    r"(?P<instance>.+)\.(?P<owner>inst-[A-Za-z0-9_-]{21,22})\.(?P<volume>.+)\.(?P<format>qcow2|raw)"
+)
+_OF_INSTANCE_IN_TEXT = re.compile(r"['\"/>]([^'\"/<>\s]*\.inst-[A-Za-z0-9_-]{21,22}\.[^'\"/<>\s]*)['\"<]")
 _ID_LENGTH = 21
 _SERIAL_LENGTH = 20  # of a virtio disk; longer ones are cut
 

@@ -161,7 +161,7 @@ HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
     ],
 )
 @pytest.mark.parametrize(
-    "playbook", ["site.yml", "validate.yml", "effective.yml", "preflight.yml", "renew_certificates.yml"]
+    "playbook", ["site.yml", "validate.yml", "effective.yml", "drift.yml", "preflight.yml", "renew_certificates.yml"]
 )
 def test_without_hosts_there_is_nothing_that_could_be_well(
     inventory: Inventory, groups: dict[str, list[str]], told: str, playbook: str

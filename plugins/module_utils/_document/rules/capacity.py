@@ -28,7 +28,10 @@ def find_capacity_mistakes(
         running = [
             element
             for element in instances
-            if element.spec.cluster == cluster and element.spec.state == "present" and element.spec.power != "stopped"
+            if element.spec.cluster == cluster
+            and element.spec.state == "present"
+            # What is adopted is as it is, unless that is said.
+            and element.spec.power not in (None, "stopped")
         ]
         found = _find_single(cluster, running, usable, reach)
         found += _find_pinned(running, usable)

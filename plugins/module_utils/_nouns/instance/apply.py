@@ -88,6 +88,8 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
             _node(cloud, work).limit_disk(_uuid(work), act.disk.target, tuning, work.label, live=True, config=False)
         case acts.Label():
             _label(cloud, work, act)
+        case acts.Adopt():
+            _adopt(cloud, work, act)
         case acts.Move():
             _move(cloud, work, act)
         case acts.Plug():
@@ -240,13 +242,22 @@ def _change_disk(cloud: Cloud, work: Work, act: acts.AttachDisk | acts.DetachDis
         hypervisor.attach_device(_uuid(work), xml, work.label, live=True, config=False)
         return None
     hypervisor.detach_device(_uuid(work), xml, work.label, live=True, config=False)
+    # One that was adopted may have none.
     mark = f"<serial>{html.escape(act.disk.serial, quote=False)}</serial>"
+    mark = mark if act.disk.serial else f"<target dev='{act.disk.target}'"
     return hypervisor.await_release(_uuid(work), mark, f"the disk {act.disk.target}", work.label)
 
 
 def _label(cloud: Cloud, work: Work, act: acts.Label) -> None:
     xml = render_labels(act.labels)
     _node(cloud, work).set_metadata(_uuid(work), xml, "pextra", URI, work.label, live=True)
+
+
+def _adopt(cloud: Cloud, work: Work, act: acts.Adopt) -> None:
+    """One call for what runs and for its definition: after it both bear the labels, or neither."""
+    hypervisor, xml = _node(cloud, work), render_labels(act.labels)
+    is_active = hypervisor.power_of(_uuid(work), work.label) != "stopped"
+    hypervisor.set_metadata(_uuid(work), xml, "pextra", URI, work.label, live=is_active)
 
 
 def _move(cloud: Cloud, work: Work, act: acts.Move) -> None:

@@ -13,7 +13,7 @@ import functools
 import xml.etree.ElementTree as ET
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from ..._fields.addresses import canonical_mac
@@ -39,7 +39,8 @@ class Ceph:
 
 @dataclass(frozen=True, kw_only=True)
 class Disk:
-    """A disk; `serial` is what the guest finds it by.
+    """A disk; `serial` is what the guest finds it by. `name` is what it is called: the same, but of a disk that was
+    adopted with the serial that it had.
 
     path: of a file or block device, on the node; of an image of Ceph, its pool of Ceph and its name; of a unit of an
     iSCSI target, the storage pool and the unit.
@@ -52,6 +53,7 @@ class Disk:
     read_only: bool = False
     kind: DiskKind = "file"
     ceph: Ceph | None = None
+    adopted_as: str | None = None
     # Of all rows of devices/disk.py, what there is, or is to be; nothing of a disk of which they are not managed.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -59,6 +61,10 @@ class Disk:
     def volume(self) -> str:
         """The name of its volume in its storage pool."""
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        return self.serial if self.adopted_as is None else self.adopted_as
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,7 @@ class VolumeLabel:
     """What a volume is to the instance. size is MiB. unit: of an iSCSI target, whose size is not ours to know.
 
     filesystem, mountpoint: what the guest is told of it, empty for nothing.
+    path: of one that was adopted, as its disk has it. Its name in the pool is the one that it had.
     """
 
     name: str
@@ -90,19 +97,27 @@ class VolumeLabel:
     unit: str | None = None
     filesystem: str = ""
     mountpoint: str = ""
+    path: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NicLabel:
-    """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels."""
+    """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels.
+
+    mac: of an instance that was adopted, of which other NICs may be nobody's of ours.
+    """
 
     name: str
     addresses: tuple[str, ...] = ()
+    mac: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """What libvirt has no field for. `image` is the name, which stays when the image is renewed."""
+    """What libvirt has no field for. `image` is the name, which stays when the image is renewed.
+
+    adopted: its domain was there before. Of its NICs those are ours that the labels name.
+    """
 
     id: str
     cluster: str
@@ -113,6 +128,7 @@ class Labels:
     seed: str | None = None
     tags: tuple[str, ...] = ()
     protected: bool = False
+    adopted: bool = False
     volumes: tuple[VolumeLabel, ...] = ()
     nics: tuple[NicLabel, ...] = ()
 
@@ -123,6 +139,9 @@ class Labels:
     @property
     def root(self) -> VolumeLabel | None:
         return next((volume for volume in self.volumes if volume.name == "root"), None)
+
+    def claims_nic(self, mac: str) -> bool:
+        return not self.adopted or any(nic.mac == mac for nic in self.nics)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +165,8 @@ class DomainModel:
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
     attached: tuple[Disk, ...] = field(default=(), compare=False)
     other_targets: frozenset[str] = field(default=frozenset(), compare=False)
+    # The MAC addresses of NICs of an adopted instance that are not its own.
+    other_macs: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -207,9 +228,11 @@ def parse_domain(xml: str) -> DomainModel | None:
     if not is_id(labels.id, "instance") or uuid_of(labels.id) != uuid:
         return None
     disks = devices.findall("disk")
-    known = tuple(_parse_disks(disks))
+    known = tuple(_parse_disks(disks, labels))
     ours = tuple(disk for disk in known if is_own_disk(disk, name, labels))
     targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
+    macs = frozenset(mac_of_nic(element) for element in devices.findall("interface")) if labels.adopted else frozenset()
+    interfaces = tuple(one for one in parse_interfaces(devices) if labels.claims_nic(one.mac))
     return DomainModel(
         name=name,
         uuid=uuid,
@@ -218,11 +241,12 @@ def parse_domain(xml: str) -> DomainModel | None:
         vcpus=parse_vcpus(root),
         further=_Further(xml),
         disks=ours,
-        interfaces=tuple(_parse_interfaces(devices)),
+        interfaces=interfaces,
         description=root.findtext("description"),
         labels=labels,
         attached=tuple(disk for disk in known if parse_attached(disk.volume, root.findtext("uuid", "")) is not None),
         other_targets=frozenset(targets - {disk.target for disk in ours}),
+        other_macs=macs - {one.mac for one in interfaces},
     )
 
 
@@ -236,6 +260,7 @@ def parse_labels(element: Any) -> Labels:
         anti_affinity=element.get("anti_affinity"),
         seed=element.get("seed"),
         protected=element.get("protected") == "true",
+        adopted=element.get("adopted") == "true",
         tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
         volumes=tuple(
             VolumeLabel(
@@ -246,11 +271,16 @@ def parse_labels(element: Any) -> Labels:
                 unit=volume.get("unit"),
                 filesystem=volume.get("filesystem", ""),
                 mountpoint=volume.get("mountpoint", ""),
+                path=volume.get("path"),
             )
             for volume in element.findall(f"{{{URI}}}volume")
         ),
         nics=tuple(
-            NicLabel(name=nic.get("name") or f"nic{index}", addresses=tuple(nic.get("addresses", "").split()))
+            NicLabel(
+                name=nic.get("name") or f"nic{index}",
+                addresses=tuple(nic.get("addresses", "").split()),
+                mac=nic.get("mac"),
+            )
             for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
         ),
     )
@@ -265,11 +295,17 @@ DISK_TYPES: dict[DiskKind, tuple[str, str]] = {
 }
 
 
-def _parse_disks(elements: Iterable[ET.Element]) -> Iterable[Disk]:
+def _parse_disks(elements: Iterable[ET.Element], labels: Labels) -> Iterable[Disk]:
     for element in elements:
         disk = parse_disk(element)
         if disk is not None:
-            yield disk
+            label = label_of_adopted(disk, labels)
+            yield disk if label is None else replace(disk, adopted_as=label.name)
+
+
+def label_of_adopted(disk: Disk, labels: Labels) -> VolumeLabel | None:
+    """Return what a disk was adopted as."""
+    return next((one for one in labels.volumes if one.path == disk.path), None) if labels.adopted else None
 
 
 def parse_disk(element: Any) -> Disk | None:
@@ -318,8 +354,8 @@ def _parse_ceph(element: ET.Element, source: ET.Element) -> Ceph:
 
 
 def is_own_disk(disk: Disk, instance: str, labels: Labels) -> bool:
-    """Tell whether a disk is an instance's own: by the name of its volume, or as a unit that its labels name."""
-    if is_of_instance(disk.volume, instance, labels.id):
+    """Tell whether a disk is an instance's own: by the name of its volume, or as its labels name it."""
+    if is_of_instance(disk.volume, instance, labels.id) or label_of_adopted(disk, labels) is not None:
         return True
     return disk.kind == "unit" and any(f"{one.pool}/{one.unit}" == disk.path for one in labels.volumes if one.unit)
 
@@ -342,7 +378,7 @@ def mac_of_nic(element: Any) -> str:
     return canonical_mac(mac.get("address", "")) if mac is not None else ""
 
 
-def _parse_interfaces(devices: ET.Element) -> Iterable[Interface]:
+def parse_interfaces(devices: Any) -> Iterable[Interface]:
     for element in find_nics(devices):
         source = element.find("source")
         yield Interface(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import copy
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
-from .definition import DISK_TYPES, Disk, DomainModel, Labels, is_own_disk, parse_disk
+from .definition import DISK_TYPES, Disk, DomainModel, Labels, is_own_disk, label_of_adopted, parse_disk
 from .definition_tree import Make, append, find_or_add, maker, set_text
 from .devices.disk import TABLE
 from .rows import write_rows
@@ -27,15 +28,26 @@ def make_disk(disk: Disk, make: Make) -> Any:
     append(element, make, "target", dev=disk.target, bus="virtio")
     if disk.read_only:
         append(element, make, "readonly")
-    append(element, make, "serial").text = disk.serial
+    if disk.serial:
+        append(element, make, "serial").text = disk.serial
     write_rows(TABLE, element, disk.further)
     return element
 
 
-def add_controller(devices: Any) -> None:
-    """Give disks on SCSI the controller that is made for virtual machines; libvirt would choose another."""
-    is_needed = any(target.get("bus") == "scsi" for target in devices.findall("disk/target"))
-    if is_needed and not any(one.get("type") == "scsi" for one in devices.findall("controller")):
+def has_scsi(devices: Any) -> bool:
+    """Tell whether any disk is on SCSI."""
+    return any(target.get("bus") == "scsi" for target in devices.findall("disk/target"))
+
+
+def add_controller(devices: Any, *, had_scsi: bool) -> None:
+    """Give disks on SCSI the controller that is made for virtual machines; libvirt would choose another. had_scsi:
+    before it was edited: where there were some, there is what they are on.
+    """
+    if (
+        has_scsi(devices)
+        and not had_scsi
+        and not any(one.get("type") == "scsi" for one in devices.findall("controller"))
+    ):
         append(devices, maker(devices), "controller", type="scsi", index="0", model="virtio-scsi")
 
 
@@ -79,19 +91,22 @@ def set_disks(devices: Any, model: DomainModel, old: Labels | None) -> None:
 
     old: the labels that the definition had, which tell what units of targets were its own.
     """
-    wanted = {disk.serial: disk for disk in model.disks}
+    wanted = {disk.name: disk for disk in model.disks}
     for element in devices.findall("disk"):
         disk, target = parse_disk(element), element.find("target")
         name = target.get("dev", "") if target is not None else ""
         serial = element.findtext("serial", "")
-        is_ours = disk is not None and any(is_own_disk(disk, model.name, one) for one in (model.labels, old) if one)
+        known = [one for one in (model.labels, old) if one is not None]
+        is_ours = disk is not None and any(is_own_disk(disk, model.name, one) for one in known)
+        adopted = [label.name for one in known if disk is not None and (label := label_of_adopted(disk, one))]
         # By hand its path may have been changed, or its serial, but hardly both.
-        found = wanted.get(serial) if is_ours or (serial in wanted and wanted[serial].target == name) else None
+        key = adopted[0] if adopted else serial
+        found = wanted.get(key) if is_ours or (serial in wanted and wanted[serial].target == name) else None
         if found is None and is_ours and disk is not None:
             found = next((one for one in wanted.values() if one.target == name and one.path == disk.path), None)
         if found is not None:
-            del wanted[found.serial]
-            if found != disk:
+            del wanted[found.name]
+            if replace(found, adopted_as=None) != disk:
                 _write_disk(element, found)
             if disk is not None and found.further.get("bus", disk.further.get("bus")) != disk.further.get("bus"):
                 set_text(element, "address", None)  # it is one of the other bus
@@ -107,7 +122,7 @@ def _write_disk(element: Any, disk: Disk) -> None:
     for tag, key, value in (("driver", "type", disk.format), ("target", "dev", disk.target)):
         find_or_add(element, tag).set(key, value)
     _write_source(element, disk)
-    set_text(element, "serial", disk.serial)
+    set_text(element, "serial", disk.serial or None)
     if disk.read_only:
         find_or_add(element, "readonly")
     else:

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .definition import Interface, find_nics, mac_of_nic
+from .definition import Interface, Labels, find_nics, mac_of_nic
 from .definition_tree import Make, append, find_or_add, maker
 from .devices import nic
 from .rows import create_rows, write_live_rows, write_rows
@@ -82,11 +82,14 @@ def _make_interface(interface: Interface, make: Make) -> Any:
     return element
 
 
-def set_interfaces(devices: Any, interfaces: Iterable[Interface]) -> None:
-    """Make the NICs those of the model, in its order. What is on no network, such as one passed through, stays."""
+def set_interfaces(devices: Any, interfaces: Iterable[Interface], old: Labels | None) -> None:
+    """Make the NICs those of the model, in its order. What is on no network, such as one passed through, stays.
+
+    old: the labels that the definition had, which tell which NICs of an adopted instance were its own.
+    """
     wanted = {interface.mac: interface for interface in interfaces}
     held: dict[str, Any] = {}
-    ours = find_nics(devices)
+    ours = [one for one in find_nics(devices) if old is None or old.claims_nic(mac_of_nic(one))]
     for element in devices.findall("interface"):
         mac = mac_of_nic(element)
         if element in ours and mac in wanted and mac not in held:
@@ -110,8 +113,10 @@ def _write_interface(element: Any, interface: Interface) -> None:
     for key, value in (("network", interface.network), ("portgroup", interface.port_group)):
         if source.get(key) != value:
             source.set(key, value)
+    model = nic.TABLE["model"].at
+    before = model.read(element) if model is not None else None
     write_rows(nic.TABLE, element, interface.further)
-    if interface.further.get("model", "virtio") != "virtio":
+    if interface.further.get("model", "virtio") not in ("virtio", before):
         # libvirt shows no driver of other models, and keeps what it was told of it.
         for driver in element.findall("driver"):
             element.remove(driver)

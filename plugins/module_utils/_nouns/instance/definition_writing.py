@@ -15,7 +15,7 @@ from typing import Any
 from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
-from .definition_disks import add_controller, has_turns, set_disks, settle_boot
+from .definition_disks import add_controller, has_scsi, has_turns, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
 
@@ -70,6 +70,13 @@ def edit_domain(xml: str, model: DomainModel) -> str:
     return show_tree(root)
 
 
+def label_domain(xml: str, labels: Labels) -> str:
+    """Return the definition `xml` with labels, and nothing else of it otherwise."""
+    root = read_tree(xml)
+    _set_labels(root, labels)
+    return show_tree(root)
+
+
 def convert_domain(xml: str, virt_type: str) -> str:
     """Return a definition as it must be on a node of another virt_type (kvm or qemu)."""
     root = read_tree(xml)
@@ -117,10 +124,10 @@ def _write(root: Any, model: DomainModel) -> None:
     if old != model.labels:
         _set_labels(root, model.labels)
     devices = find_or_add(root, "devices")
-    had_turns = has_turns(devices)
+    had_turns, had_scsi = has_turns(devices), has_scsi(devices)
     set_disks(devices, model, old)
-    set_interfaces(devices, model.interfaces)
-    add_controller(devices)
+    set_interfaces(devices, model.interfaces, old)
+    add_controller(devices, had_scsi=had_scsi)
     settle_boot(root, had_turns=had_turns)
     walk.edit(root, model.options)
 
@@ -147,19 +154,21 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         ("anti_affinity", labels.anti_affinity),
         ("seed", labels.seed),
         ("protected", "true" if labels.protected else None),
+        ("adopted", "true" if labels.adopted else None),
     ):
         if value is not None:
             element.set(key, value)
     parts: list[tuple[str, dict[str, str]]] = [("tag", {"name": tag}) for tag in labels.tags]
     for volume in labels.volumes:
         size = {"unit": volume.unit} if volume.unit is not None else {"size": str(volume.size)}
-        inside = {"filesystem": volume.filesystem, "mountpoint": volume.mountpoint}
+        inside = {"filesystem": volume.filesystem, "mountpoint": volume.mountpoint, "path": volume.path}
         told = {key: value for key, value in inside.items() if value}
         parts.append(("volume", {"name": volume.name, "pool": volume.pool, **size, **told}))
     for index, nic in enumerate(labels.nics):
         # What is called by its order has been written without a name from the beginning.
         name = {"name": nic.name} if nic.name != f"nic{index}" else {}
-        parts.append(("nic", {"addresses": " ".join(nic.addresses), **name}))
+        mac = {"mac": nic.mac} if nic.mac is not None else {}
+        parts.append(("nic", {"addresses": " ".join(nic.addresses), **name, **mac}))
     for tag, attributes in parts:
         element.append(make(f"{{{URI}}}{tag}", attributes))
     return element

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from ..._model.rows import Row
 from ..hierarchy.plan import find_cluster
+from .adoption import list_places
 from .plan.state import Domain, VmHave
 from .spec import Vm
 
@@ -38,6 +39,11 @@ def find_doubtful_pools(wants: Sequence[Vm], have: VmHave) -> dict[str, frozense
             for name, state in have.nodes.items():
                 if state.row.scope == cluster.id:
                     doubtful.setdefault(name, set()).update(state.volumes)
+    for stranger in have.strangers:
+        known = have.nodes[stranger.node].volumes
+        for pool, disk in list_places(stranger.xml, have, stranger.node):
+            if disk.volume not in known[pool.name]:
+                doubtful.setdefault(stranger.node, set()).add(pool.name)
     return {node: frozenset(pools) for node, pools in doubtful.items() if pools}
 
 
@@ -46,7 +52,7 @@ def _doubts_of(want: Vm, domain: Domain, have: VmHave) -> set[str]:
     if state is None:
         return set()
     labels = domain.config.labels.volumes
-    disks = {disk.serial: disk.volume for disk in domain.config.disks}
+    disks = {disk.name: disk.volume for disk in domain.config.disks}
     missing = {
         label.pool
         for label in labels

@@ -15,7 +15,7 @@ def describe_figures(stats: Mapping[str, Any], live: DomainModel) -> dict[str, A
     """Return the figures of one guest. Counters begin at its start. stats: libvirt's words and units; memory becomes
     MiB, processor time seconds. What a guest does not tell, such as how much of its memory is unused, is none.
     """
-    serials = {disk.target: disk.serial for disk in (*live.disks, *live.attached)}
+    serials = {disk.target: disk.name for disk in (*live.disks, *live.attached)}
     return {
         "cpu_time_s": round(stats.get("cpu.time", 0) / 10**9, 3),
         "memory_given": _mib(stats.get("balloon.current")),

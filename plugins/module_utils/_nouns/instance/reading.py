@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,15 +14,17 @@ from ..._cloud import Cloud
 from ..._doors.host.seed import read_seed, read_yaml
 from ..._doors.libvirt.domains import DomainRecord
 from ..._doors.libvirt.host import HostRecord
+from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import PextraError
 from ..._model.rows import Row
 from ..pool.blocks import read_blocks
 from .abilities import parse_abilities
+from .adoption import list_places
 from .cloud_init import Seed, parse_seed
 from .definition import URI, parse_domain
 from .foreign import size_of_foreign
 from .placement import Size
-from .plan.state import Domain, Odd, VmHave
+from .plan.state import Domain, Odd, Stranger, VmHave
 from .spec import Vm, names_of_seed, names_part_of_seed, options_of
 from .vendor_data import told
 from .volume_making import read_names
@@ -62,6 +64,35 @@ class Foreign(NamedTuple):
 
     size: Size
     runs: bool
+    record: DomainRecord
+
+
+def read_strangers(cloud: Cloud, found: Iterable[tuple[str, DomainRecord]], have: VmHave) -> tuple[Stranger, ...]:
+    """Read what domains that are not ours would be as instances: of each disk in our pools, how large it is."""
+    strangers = [
+        Stranger(
+            *(node, record.name, record.uuid, record.power, record.autostart, record.persistent, record.saved),
+            *(record.config, record.live),
+        )
+        for node, record in found
+    ]
+    by_node: dict[str, list[Stranger]] = {}
+    for stranger in strangers:
+        by_node.setdefault(stranger.node, []).append(stranger)
+
+    def read(node: str) -> list[Stranger]:
+        return [replace(one, sizes=_sizes_of(cloud.hypervisor(node), one, have)) for one in by_node[node]]
+
+    seen = cloud.on_each(by_node, read)
+    return tuple(stranger for node in by_node for stranger in seen.get(node, ()))
+
+
+def _sizes_of(hypervisor: Hypervisor, stranger: Stranger, have: VmHave) -> dict[str, int]:
+    sizes = {}
+    for pool, disk in list_places(stranger.xml, have, stranger.node):
+        if disk.volume in have.nodes[stranger.node].volumes.get(pool.name, ()):
+            sizes[disk.path] = hypervisor.volume_size(pool.name, disk.volume)
+    return sizes
 
 
 def read_seeds(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> dict[str, Seed]:
@@ -73,7 +104,7 @@ def read_seeds(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> dict[str, See
             want = wanted.get(domain.config.name)
             if want is None or not names_part_of_seed(want, tells_volumes=bool(told(domain.config.labels.volumes))):
                 continue
-            disk = next((disk for disk in domain.config.disks if disk.serial == "seed"), None)
+            disk = next((disk for disk in domain.config.disks if disk.name == "seed"), None)
             root = domain.config.labels.root
             if disk is not None and root is not None:
                 pool = next(
@@ -128,7 +159,9 @@ def read_node(
     for record in cloud.domains(node):
         domain = _domain_of(node, record, odd)
         if domain is None:
-            foreign[record.name] = Foreign(size_of_foreign(record.live or record.config), record.live is not None)
+            foreign[record.name] = Foreign(
+                size_of_foreign(record.live or record.config), record.live is not None, record
+            )
         else:
             ours.append(domain)
     userspace: frozenset[str] = frozenset()

@@ -12,6 +12,7 @@ from ..._model.errors import Problem
 from ..._model.ids import uuid_of
 from ..._model.protection import is_protected
 from ..._model.rows import Row
+from .element import make_element
 from .figures import describe_figures
 from .plan.state import Domain
 
@@ -47,9 +48,10 @@ def describe_instance(
         is_told = stats is not None and domain.live is not None
         item["figures"] = describe_figures(stats or {}, domain.live or model) if is_told else None
     nics = model.labels.nics
-    rows = {disk.serial: disk.further for disk in model.disks}
+    rows = {disk.name: disk.further for disk in model.disks}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
     item |= {key: _plain(value) for key, value in model.further.items()}
+    item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted else None
     return item | {
         "saved": domain.saved,
         "vcpus": model.vcpus,

@@ -10,18 +10,20 @@ from dataclasses import replace
 from typing import Any
 
 from ..._cloud import Cloud
+from ..._doors.libvirt.domains import DomainRecord
 from ..._engine.noun import Options
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..._model.rows import Row
 from ..hierarchy.plan import find_cluster
 from ..hierarchy.reading import read_hierarchy
+from .adoption import describe_stranger
 from .apply import apply
 from .placement import Capacity
 from .plan import acts
 from .plan.planning import plan_vms
 from .plan.state import Consent, Domain, NodeState, Odd, VmHave
-from .reading import has_its_name, read_abilities, read_figures, read_node, read_seeds
+from .reading import has_its_name, read_abilities, read_figures, read_node, read_seeds, read_strangers
 from .report import describe_instance
 from .spec import FIELDS, Vm, find_mistakes_within, parse_vm
 from .volume_making import look_again_where_doubtful
@@ -50,7 +52,7 @@ class VmResource:
         pools = {
             row.name: row.attributes["type"]
             for row in hierarchy.members
-            if wants and row.kind == "pool" and row.scope in clusters
+            if (wants or options["foreign"]) and row.kind == "pool" and row.scope in clusters
         }
         odd: list[Odd] = []
         # What only NICs ask for costs a connection to every node.
@@ -60,10 +62,13 @@ class VmResource:
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
         foreign: dict[str, frozenset[str]] = {}
+        adopts = {want.name for want in wants if want.adopt}
+        asked: list[tuple[str, DomainRecord]] = []
         for name, (host, networks, volumes, sizes, ours, others, userspace) in read.items():
             capacity = Capacity(host.memory, cloud.nodes[name].reserved_of(host.memory), threads=host.cores)
             for other in others.values():
                 capacity.take(other.size, runs=other.runs)
+            asked += [(name, one.record) for one in others.values() if options["foreign"] or one.record.name in adopts]
             renamed = {domain.config.name for domain in ours if not has_its_name(domain, named, odd)}
             for domain in ours:
                 capacity.take(domain.size, runs=domain.runs)
@@ -86,7 +91,10 @@ class VmResource:
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
         have = read_abilities(cloud, wants, have)
+        # Twice: what lies in a pool may be there since libvirt last looked.
+        have = replace(have, strangers=read_strangers(cloud, asked, have))
         have = look_again_where_doubtful(cloud, wants, have, pools)
+        have = replace(have, strangers=read_strangers(cloud, asked, have))
         have = replace(have, seeds=read_seeds(cloud, wants, have))
         return replace(have, figures=read_figures(cloud, have)) if options["figures"] else have
 
@@ -113,6 +121,12 @@ class VmResource:
         return apply(cloud, work, step)
 
     # Results
+
+    def describe_further(self, have: VmHave) -> dict[str, list[dict[str, Any]]]:
+        """Return the domains that are not ours, where they were asked for."""
+        clusters = {row.id: row.name for row in have.hierarchy.clusters}
+        told = [describe_stranger(one, have, clusters.get(have.nodes[one.node].row.scope)) for one in have.strangers]
+        return {"foreign": sorted(told, key=lambda item: (item["name"], item["node"]))}
 
     def describe(self, wants: Sequence[Vm], have: VmHave) -> list[dict[str, Any]]:
         by_name = {

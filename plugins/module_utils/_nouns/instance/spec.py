@@ -44,6 +44,13 @@ FIELDS = {
         kind="str",
         help="The node it runs on. Chosen once by free memory unless given. Changing it moves it.",
     ),
+    "adopt": Field(
+        effect="live",
+        kind="bool",
+        help="Whether a virtual machine of this name that is not the cloud's becomes an instance as it is: nothing of "
+        "it changes but its metadata, and nothing restarts. The call says only what it names, also in the "
+        "deployment document; what is said otherwise than it is, is refused. Of no effect on an instance.",
+    ),
     "anti_affinity": Field(
         effect="live",
         kind="str",
@@ -105,6 +112,7 @@ class Vm:
     cluster: str | None = None
     organization: str | None = None
     node: str | None = None
+    adopt: bool | None = None
     anti_affinity: str | None = None
     vcpus: int | None = None
     memory: int | None = None

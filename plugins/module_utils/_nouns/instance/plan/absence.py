@@ -34,6 +34,13 @@ def _state_of(current: Domain) -> list[str]:
     return names
 
 
+def _adopted_volumes(current: Domain | None, pool: str) -> frozenset[str]:
+    """Return the volumes that an instance was adopted with; a unit of a target is never deleted."""
+    labels = current.config.labels.volumes if current is not None else ()
+    paths = [one.path for one in labels if one.pool == pool and one.path is not None and one.unit is None]
+    return frozenset(path.rpartition("/")[2] for path in paths)
+
+
 def plan_absence(
     want: Vm, row: Row | None, current: Domain | None, leftovers: Sequence[Domain], context: Context
 ) -> Work:
@@ -69,8 +76,9 @@ def plan_absence(
                 what = f"storage pool {missing[0]} is not available, so its volumes there cannot be removed"
                 raise FailedError(Problem(what, "Mend the pool first, or keep the volumes.", node))
         for pool, names in sorted(state.volumes.items()):
-            for name in sorted(name for name in names if is_of_instance(name, want.name, instance_id)):
-                is_seed = name.endswith(".iso")
+            own = {name for name in names if is_of_instance(name, want.name, instance_id)}
+            for name in sorted(own | (_adopted_volumes(current, pool) & names)):
+                is_seed = name.endswith(".iso") and name in own
                 if not is_seed and not context.consent.remove_volumes:
                     continue
                 if not is_seed:

@@ -203,6 +203,13 @@ class Label:
     labels: Labels
 
 
+@dataclass(frozen=True)
+class Adopt:
+    """Its first labels, of a domain that was there before."""
+
+    labels: Labels
+
+
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """xml: the definition as it is, made for the target's virt_type. pools: what the target has to see; attached: disks
@@ -254,6 +261,7 @@ Act = (
     | DetachDisk
     | LimitDisk
     | Label
+    | Adopt
     | Move
     | Plug
 )

@@ -55,6 +55,8 @@ class Context:
     # Who has what one instance alone may have: (identifier, name).
     taken: dict[str, tuple[str, str]] = field(default_factory=dict)
     attached: dict[str, str] = field(default_factory=dict)
+    # What people should know of what was planned.
+    remarks: list[str] = field(default_factory=list)
     candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
 
     @classmethod

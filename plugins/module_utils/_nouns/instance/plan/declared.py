@@ -58,10 +58,17 @@ def model_of(
         pool = find_root_pool(want.root, context)
         label = VolumeLabel(name="root", pool=pool.name, size=_root_size(want.root, want, image, current, context))
         volumes.append(label)
-        name = root_volume(want.name, instance_id, volume_format(pool.attributes["type"]))
         found_root = find_disk("root", current) if current is not None else None
-        disk = disk_of(pool, checked_name(name, pool), target="vda", serial="root")
-        disks.append(_with_rows(disk, found_root, want.root.further))
+        adopted = _adopted("root", found_root, current)
+        if adopted is not None:
+            if image is not None:
+                raise RefusedError("its root volume was adopted, and begins from no image", "Leave image out.")
+            volumes[-1] = replace(label, path=adopted.path)
+            disks.append(_with_rows(adopted, found_root, want.root.further))
+        else:
+            name = root_volume(want.name, instance_id, volume_format(pool.attributes["type"]))
+            disk = disk_of(pool, checked_name(name, pool), target="vda", serial="root")
+            disks.append(_with_rows(disk, found_root, want.root.further))
     elif current is not None:
         _keep_disks(current, disks, volumes, is_root=True)
     if want.volumes is not None:
@@ -94,7 +101,9 @@ def model_of(
     known = {label.name: number for number, label in enumerate(was.volumes)} if was is not None else {}
     volumes.sort(key=lambda label: known.get(label.name, len(known)))
     if want.root is not None:
-        mode = root_mode(find_root_pool(want.root, context).attributes["type"], want.root.mode)
+        # What was adopted is its own, wherever it is declared to be.
+        said = mode if was is not None and was.adopted and want.root.mode is None else want.root.mode
+        mode = root_mode(find_root_pool(want.root, context).attributes["type"], said)
     labels = Labels(
         id=instance_id,
         cluster=context.cluster.id,
@@ -108,6 +117,7 @@ def model_of(
         else want.anti_affinity or None,
         seed=digest,
         protected=want.protected if want.protected is not None else was is not None and was.protected,
+        adopted=was is not None and was.adopted,
         tags=want.tags if want.tags is not None else was.tags if was else (),
         volumes=tuple(volumes),
         nics=nics,
@@ -164,7 +174,9 @@ def _add_volumes(
         pool = find_volume_pool(volume, context)
         target = targets[volume.name]
         before = find_disk(volume.name, found.config) if found is not None else None
-        volumes.append(_label_of(volume, pool, found.config if found is not None else None))
+        label = _label_of(volume, pool, found.config if found is not None else None)
+        adopted = _adopted(volume.name, before, found.config if found is not None else None)
+        volumes.append(replace(label, path=adopted.path) if adopted is not None else label)
         if volume.unit is not None:
             _take_unit(volume.unit, pool, (instance_id, want.name), context)
             first = units.setdefault(unit_of(pool, volume.unit), volume.name)
@@ -172,8 +184,11 @@ def _add_volumes(
                 raise RefusedError(
                     f"its volumes {first} and {volume.name} are one unit of one target", "Leave one of them out."
                 )
-            disk = disk_of(pool, volume.unit, target=target, serial=volume.name)
+            disk = adopted or disk_of(pool, volume.unit, target=target, serial=volume.name)
             disks.append(_with_rows(disk, before, volume.further))
+            continue
+        if adopted is not None:
+            disks.append(_with_rows(adopted, before, volume.further))
             continue
         name = data_volume(want.name, instance_id, volume.name, volume_format(pool.attributes["type"]))
         disk = disk_of(pool, checked_name(name, pool), target=target, serial=volume.name)
@@ -189,18 +204,32 @@ def _label_of(volume: Volume, pool: Row, current: DomainModel | None) -> VolumeL
     return replace(label, filesystem=filesystem, mountpoint=mountpoint)
 
 
+def _adopted(name: str, disk: Disk | None, current: DomainModel | None) -> Disk | None:
+    """Return the disk of a volume that was adopted, which stays where it is and as it is."""
+    labels = current.labels.volumes if current is not None else ()
+    label = next((label for label in labels if label.name == name and label.path is not None), None)
+    if label is None:
+        return None
+    if disk is None:
+        raise RefusedError(
+            f"its {path_of(name)} was adopted as {label.path}, which is no disk of its definition any more",
+            "Put it back with that path (virsh edit), after a snapshot by merging it (virsh blockcommit --pivot).",
+        )
+    return disk
+
+
 def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None) -> None:
     """Names of disks are its own, whatever buses they are on, and so are turns to boot."""
     for disk in disks:
-        old = find_disk(disk.serial, current) if current is not None else None
+        old = find_disk(disk.name, current) if current is not None else None
         is_new = old is None or old.target != disk.target
         if is_new and current is not None and disk.target in current.other_targets:
             raise RefusedError(
-                f"its {path_of(disk.serial)} cannot be {disk.target}: another disk of it has that name",
+                f"its {path_of(disk.name)} cannot be {disk.target}: another disk of it has that name",
                 "Take that one away first, or choose another bus.",
             )
     turns: dict[int, str] = {}
-    names = [(path_of(disk.serial), disk.further) for disk in disks]
+    names = [(path_of(disk.name), disk.further) for disk in disks]
     names += [(f"NIC {one.mac}", one.further) for one in interfaces]
     for name, further in names:
         turn = further.get("boot_order")
@@ -212,7 +241,9 @@ def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Dis
     """Return a disk with what it is beside its volume: as it was, where nothing is named."""
     further = merge_rows(before.further if before is not None else create_rows(DISK), named)
     for where, what in find_disk_mistakes(further) if named else ():
-        raise RefusedError(f"its {path_of(disk.serial)}.{where}, with what it has already, {what}", "Name both.")
+        raise RefusedError(f"its {path_of(disk.name)}.{where}, with what it has already, {what}", "Name both.")
+    if disk.adopted_as is not None and before is not None and further.get("bus") == before.further.get("bus"):
+        return replace(disk, further=further)
     target = name_on(disk.target, further.get("bus", "virtio"))
     return replace(disk, target=target, further=further)
 
@@ -228,6 +259,7 @@ def _nics_of(
     # What it has already, it is not asked about: not so an address that goes to another network with its NIC.
     mine = frozenset(keys_of_nics(current, context)) if current is not None else frozenset()
     userspace = context.have.nodes[node].userspace
+    is_adopted = current is not None and current.labels.adopted
     labels, interfaces = [], []
     for nic in name_nics(want.nics):
         name = nic.name or ""
@@ -235,7 +267,12 @@ def _nics_of(
         kept = known.get(name)
         was = kept.addresses if kept is not None else ()
         addresses = nic.addresses if nic.addresses is not None else was
-        labels.append(NicLabel(name=name, addresses=tuple(addresses)))
+        labels.append(NicLabel(name=name, addresses=tuple(addresses), mac=mac if is_adopted else None))
+        if current is not None and mac in current.other_macs:
+            raise RefusedError(
+                f"the MAC address {mac} is that of another NIC of it, which is not the cloud's",
+                "Choose another one, or take that NIC away first.",
+            )
         before = held.get(mac)
         if before is None:
             _take_mac(mac, (instance_id, want.name), context)
@@ -250,7 +287,11 @@ def _nics_of(
         for where, what in nic_device.find_mistakes({**further, "queues": nic.further.get("queues")}):
             raise RefusedError(f"its nics.{name}.{where}, with what it has already, {what}", "Name both.")
         # It is only ever turned off: what a person has turned off stays so. Of other models QEMU does it all itself.
-        offload = (network not in userspace and (before is None or before.offload)) or further["model"] != "virtio"
+        offload = (network not in userspace and (before is None or before.offload)) or further.get(
+            "model", "virtio"
+        ) != "virtio"
+        if is_adopted and before is not None and before.network == network:
+            offload = before.offload
         interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further))
     return tuple(labels), tuple(interfaces)
 
@@ -299,7 +340,7 @@ def targets_of(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]
     else:
         # A name that a running guest still uses, or a disk that is not ours has, is not free.
         disks = [*(found.live.disks if found.live else ()), *found.config.disks]
-        held = {disk.serial: disk.target for disk in disks}
+        held = {disk.name: disk.target for disk in disks}
         used = {*found.config.targets, *(found.live.targets if found.live else ())}
     targets: dict[str, str] = {}
     # On another bus a device keeps its letter.

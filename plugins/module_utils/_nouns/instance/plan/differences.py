@@ -57,9 +57,9 @@ def _compare_disks(before: DomainModel, after: DomainModel) -> list[Change]:
         {"seed"} if before.labels.seed == after.labels.seed else set()
     )
     changes = [
-        Change(f"disks.{disk.serial}", _show_disk(find_disk(disk.serial, before)), _show_disk(disk), "next_boot")
+        Change(f"disks.{disk.name}", _show_disk(find_disk(disk.name, before)), _show_disk(disk), "next_boot")
         for disk in after.disks
-        if disk.serial in same and _differs(find_disk(disk.serial, before), disk)
+        if disk.name in same and _differs(find_disk(disk.name, before), disk)
     ]
     return changes + [change for _, change in differ_disks(before, after)]
 
@@ -79,8 +79,8 @@ def differ_disks(before: DomainModel, after: DomainModel) -> list[tuple[Disk, Ch
     return [
         (disk, change)
         for disk in after.disks
-        if (old := find_disk(disk.serial, before)) is not None
-        for change in differ_rows(DISK, path_of(disk.serial), old.further, disk.further)
+        if (old := find_disk(disk.name, before)) is not None
+        for change in differ_rows(DISK, path_of(disk.name), old.further, disk.further)
     ]
 
 
@@ -174,9 +174,9 @@ def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
     waiting += [change for change in _compare_interfaces(live, model) if change.when == "next_boot"]
     waiting += [change for _, change in differ_disks(live, model) if change.when == "next_boot"]
     waiting += [
-        Change(f"disks.{disk.serial}", _show_disk(old), _show_disk(disk), "next_boot")
+        Change(f"disks.{disk.name}", _show_disk(old), _show_disk(disk), "next_boot")
         for disk in model.disks
-        if disk.serial != "seed" and (old := find_disk(disk.serial, live)) is not None and waits_for_start(old, disk)
+        if disk.name != "seed" and (old := find_disk(disk.name, live)) is not None and waits_for_start(old, disk)
     ]
     return waiting + cold_disks(live, model)
 
@@ -185,10 +185,10 @@ def cold_disks(live: DomainModel, model: DomainModel) -> list[Change]:
     """Return the disks that a running guest neither gets nor loses before its next start."""
     runs = [disk.further for disk in live.disks]
     return [
-        Change(f"{path_of(disk.serial)}.attached", has is model, has is live, "next_boot")
+        Change(f"{path_of(disk.name)}.attached", has is model, has is live, "next_boot")
         for has, wants in ((live, model), (model, live))
         for disk in wants.disks
-        if disk.serial not in ("root", "seed") and find_disk(disk.serial, has) is None
+        if disk.name not in ("root", "seed") and find_disk(disk.name, has) is None
         if not is_hot(disk.further, runs)
     ]
 
@@ -208,7 +208,7 @@ def live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change])
     changes += [
         change for _, change in differ_disks(live, model) if change.field not in fields and change.when == "live"
     ]
-    attached, wanted = ({disk.serial for disk in found.disks} - {"root", "seed"} for found in (live, model))
+    attached, wanted = ({disk.name for disk in found.disks} - {"root", "seed"} for found in (live, model))
     cold = {change.field for change in cold_disks(live, model)}
     for serial in sorted(serial for serial in attached ^ wanted if f"{path_of(serial)}.attached" not in cold):
         if not fields & {f"volumes.{serial}.size", f"volumes.{serial}.unit"}:

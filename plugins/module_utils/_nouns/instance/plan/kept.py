@@ -66,7 +66,7 @@ def as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
     model = with_named_rows(want, live, model)
     if want.volumes is None:
         root = find_disk("root", model) if want.root is not None else None
-        disks = tuple(root if disk.serial == "root" and root is not None else disk for disk in live.disks)
+        disks = tuple(root if disk.name == "root" and root is not None else disk for disk in live.disks)
         model = replace(model, disks=disks)
     return model
 
@@ -78,9 +78,9 @@ def with_named_rows(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
     nics = {one.mac: merge_rows(one.further, named.get(names.get(one.mac), {})) for one in live.interfaces}
     told = {volume.name: volume.further for volume in want.volumes or ()}
     told |= {"root": want.root.further} if want.root is not None else {}
-    disks = {disk.serial: merge_rows(disk.further, told.get(disk.serial, {})) for disk in live.disks}
+    disks = {disk.name: merge_rows(disk.further, told.get(disk.name, {})) for disk in live.disks}
     return replace(
         model,
         interfaces=tuple(replace(one, further=nics.get(one.mac, one.further)) for one in model.interfaces),
-        disks=tuple(replace(disk, further=disks.get(disk.serial, disk.further)) for disk in model.disks),
+        disks=tuple(replace(disk, further=disks.get(disk.name, disk.further)) for disk in model.disks),
     )

@@ -52,19 +52,19 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
         elif any(one.when == "live" for one in differ_rows(nic.TABLE, "", old[mac].further, interface.further)):
             steps.append(step_of(UpdateNic(interface), f"change the NIC {mac}"))
     runs = [disk.further for disk in live.disks]
-    attached = {disk.serial: disk for disk in live.disks if is_hot(disk.further, runs)}
-    wanted = {disk.serial: disk for disk in model.disks if is_hot(disk.further, runs)}
+    attached = {disk.name: disk for disk in live.disks if is_hot(disk.further, runs)}
+    wanted = {disk.name: disk for disk in model.disks if is_hot(disk.further, runs)}
     # One that only goes to another bus at its next start is neither new nor gone.
-    settled = {"root", "seed"} | ({disk.serial for disk in live.disks} & {disk.serial for disk in model.disks})
+    settled = {"root", "seed"} | ({disk.name for disk in live.disks} & {disk.name for disk in model.disks})
     for serial, disk in attached.items():
         if serial not in wanted and serial not in settled:
             steps.append(step_of(DetachDisk(disk), f"detach volume {serial}; its data stays"))
     for serial, disk in wanted.items():
         if serial not in attached and serial not in settled:
             steps.append(step_of(AttachDisk(disk), f"attach volume {serial}"))
-    limited = {disk.serial: disk for disk, change in differ_disks(live, model) if change.when == "live"}
+    limited = {disk.name: disk for disk, change in differ_disks(live, model) if change.when == "live"}
     # One that goes to another bus has another name only after its next start.
-    names = {disk.serial: disk.target for disk in live.disks}
+    names = {disk.name: disk.target for disk in live.disks}
     for serial, disk in limited.items():
         steps.append(step_of(LimitDisk(replace(disk, target=names[serial])), f"limit volume {serial}"))
     if live.labels != model.labels:

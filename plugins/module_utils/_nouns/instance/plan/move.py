@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ...pool.kinds import volume_place
@@ -35,7 +37,7 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
         pool = find_pool(name, context)
         if not pool.attributes.get("shared"):
             problems.append(f"storage pool {pool.name} is not shared between nodes")
-    problems += _find_bound(current, target, context)
+    problems += _find_bound(current, target, context) + _find_foreign(current)
     problems += find_obstacles(want, target, context, current)
     if current.power == "stopped" and _keeps_state(current):
         problems.append(
@@ -60,6 +62,20 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
 def _keeps_state(current: Domain) -> bool:
     has = current.config.options
     return (has.get("firmware") or {}).get("type") == "efi" or bool(has.get("tpm"))
+
+
+def _find_foreign(current: Domain) -> list[str]:
+    """Return what of an adopted instance nobody knows elsewhere."""
+    model = current.config
+    if not model.labels.adopted:
+        return []
+    attached = {disk.target for disk in model.attached}
+    problems = [
+        f"its disk {element.get('dev')} is no volume of the cloud"
+        for element in ET.fromstring(current.xml).iterfind("devices/disk/target")
+        if element.get("dev") in model.other_targets - attached
+    ]
+    return problems + [f"its NIC {mac} is on no port group" for mac in sorted(model.other_macs)]
 
 
 def _find_bound(current: Domain, target: str, context: Context) -> list[str]:

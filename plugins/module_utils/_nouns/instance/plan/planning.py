@@ -17,6 +17,7 @@ from ...._model.rows import Row
 from ...hierarchy.plan import find_cluster
 from ..spec import Vm, complete_new, find_missing
 from .absence import plan_absence, undefine_leftover
+from .adoption import plan_adoption
 from .change import plan_change
 from .context import Context, FailedError, RefusedError, node_name
 from .creation import plan_creation
@@ -67,7 +68,9 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
         works=_in_order(works),
         refusals=_in_order(refusals),
         failures=_in_order(failures),
-        warnings=tuple(warning for context in contexts.values() for warning in warn_of_crowds(context)),
+        warnings=tuple(
+            warning for context in contexts.values() for warning in (*context.remarks, *warn_of_crowds(context))
+        ),
     )
 
 
@@ -99,6 +102,8 @@ def _plan_one(want: Vm, context: Context) -> Work:
     current, leftovers = _pick(row, domains, context)
     if want.state == "absent":
         return plan_absence(want, row, current, leftovers, context)
+    if current is None and want.adopt:
+        return plan_adoption(want, row, context)
     if current is None:
         want = complete_new(want)
         missing = find_missing(want, "")
@@ -115,7 +120,8 @@ def _plan_one(want: Vm, context: Context) -> Work:
         if want.name in foreign and current is None and name in context.nodes:
             raise RefusedError(
                 f"{name} runs a virtual machine of this name that is not ours",
-                "Choose another name; what is not ours is never touched.",
+                "Choose another name; what is not ours is never touched. With adopt: true it becomes an instance as it "
+                "is.",
             )
     if current is None:
         node = choose_home(want, row, context)

@@ -164,4 +164,4 @@ def path_of(serial: str) -> str:
 
 
 def find_disk(serial: str, model: DomainModel) -> Disk | None:
-    return next((disk for disk in model.disks if disk.serial == serial), None)
+    return next((disk for disk in model.disks if disk.name == serial), None)

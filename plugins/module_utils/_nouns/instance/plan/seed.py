@@ -62,7 +62,7 @@ def seed_files(
 
 
 def seed_step(model: DomainModel, seed: Mapping[str, str], context: Context) -> Step:
-    disk = next(disk for disk in model.disks if disk.serial == "seed")
+    disk = next(disk for disk in model.disks if disk.name == "seed")
     pool = context.pools[model.labels.root.pool if model.labels.root else ""]
     return step_of(WriteSeed(pool.name, pool, disk.volume, seed), "write the cloud-init seed")
 

@@ -85,6 +85,22 @@ class Odd:
 
 
 @dataclass(frozen=True)
+class Stranger:
+    """A domain that is not ours, where it may become so. sizes: of its disks in our pools, in bytes by their paths."""
+
+    node: str
+    name: str
+    uuid: str
+    power: str
+    autostart: bool
+    persistent: bool
+    saved: bool
+    xml: str = field(repr=False)
+    live_xml: str | None = field(repr=False)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class VmHave:
     """domains are ours, by UUID; foreign are the names of the others, by node; down says why nodes do not answer.
 
@@ -102,6 +118,8 @@ class VmHave:
     # By UUID, in libvirt's words, where they were asked for.
     figures: Mapping[str, Mapping[str, Any]] | None = None
     odd: tuple[Odd, ...] = ()
+    # Those of the foreign that a call may adopt, or that are asked for.
+    strangers: tuple[Stranger, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:

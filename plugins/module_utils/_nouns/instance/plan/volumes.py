@@ -60,7 +60,7 @@ def volume_steps(
     for label in model.labels.volumes:
         if label.unit is not None or (only is not None and label.name not in only):
             continue
-        disk = next(disk for disk in model.disks if disk.serial == label.name)
+        disk = next(disk for disk in model.disks if disk.name == label.name)
         name = disk.volume
         pool_type = context.pools[label.pool].attributes["type"]
         if name in state.volumes.get(label.pool, frozenset()):

@@ -1,0 +1,208 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A domain that is not ours, as the instance that it becomes by its labels alone. Pure.
+
+Nothing of it changes but its metadata. What lies in our pools and is on our port groups is taken as it is; the rest
+stays what it is, and is told.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..._fields.checks import check_hostname
+from ..._model.errors import Problem
+from ..._model.ids import adopted_id
+from ..._model.names import parse_attached
+from ..._model.rows import Row
+from ..pool.kinds import KINDS, volume_place
+from .definition import URI, Disk, Interface, Labels, NicLabel, VolumeLabel, mac_of_nic, parse_disk, parse_domain
+from .definition import parse_interfaces as parse_nics
+from .definition_writing import label_domain
+from .disks import ceph_of
+from .element import make_element
+from .plan.state import Domain, Stranger, VmHave
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """domain: as it is once it bears its labels. remarks: what of it stays as it is, for people."""
+
+    domain: Domain
+    remarks: tuple[str, ...]
+
+
+def adopt(stranger: Stranger, have: VmHave, organization: str) -> Adopted:
+    """Return a domain as the instance that it becomes. organization: its identifier.
+
+    Raises ValueError or KeyError for a definition that cannot be understood.
+    """
+    cluster_id = have.nodes[stranger.node].row.scope
+    devices = ET.fromstring(stranger.xml).find("devices")
+    elements = [] if devices is None else devices.findall("disk")
+    volumes, remarks = _take_disks(elements, stranger, have)
+    macs = [] if devices is None else [mac_of_nic(element) for element in devices.findall("interface")]
+    taken = [] if devices is None else [one for one in parse_nics(devices) if _is_on_ours(one, have, cluster_id)]
+    known = {one.mac for one in taken}
+    remarks += [f"its NIC {mac} is on no port group of the cluster" for mac in macs if mac not in known]
+    labels = Labels(
+        id=adopted_id(stranger.uuid),
+        cluster=cluster_id,
+        organization=organization,
+        # Its own, whatever it was made from.
+        root_mode="copy" if any(volume.name == "root" for volume in volumes) else None,
+        adopted=True,
+        volumes=volumes,
+        nics=tuple(NicLabel(name=f"nic{index}", mac=one.mac) for index, one in enumerate(taken)),
+    )
+    return Adopted(domain=with_labels(stranger, labels), remarks=tuple(remarks))
+
+
+def with_labels(stranger: Stranger, labels: Labels) -> Domain:
+    """Return a domain as it is once it bears labels. Raises ValueError for what cannot be understood."""
+    xml = label_domain(stranger.xml, labels)
+    live_xml = label_domain(stranger.live_xml, labels) if stranger.live_xml is not None else None
+    config = parse_domain(xml)
+    live = parse_domain(live_xml) if live_xml is not None else None
+    if config is None:
+        raise ValueError("its metadata cannot be told apart")
+    return Domain(
+        *(stranger.node, config, live, stranger.power, stranger.autostart, stranger.persistent, xml, live_xml),
+        saved=stranger.saved,
+    )
+
+
+def find_hindrance(stranger: Stranger) -> tuple[str, str] | None:
+    """Return why a domain cannot be adopted as it is, and what to do; None if it can."""
+    name = stranger.name
+    if URI in stranger.xml:
+        remedy = f"See that it is no copy of an instance, then take it away: virsh metadata {name} {URI} --remove"
+        running = " --live" if stranger.live_xml is not None else ""
+        return "it bears metadata of this cloud, of an instance that it is not", f"{remedy} --config{running}."
+    if not stranger.persistent:
+        return "it is defined only until it stops", f"Define it for good: virsh dumpxml {name} > f; virsh define f."
+    if stranger.saved:
+        remedy = f"Let it go on, virsh start {name}, or give it up, virsh managedsave-remove {name}."
+        return "what was saved of its memory would go on without its labels", remedy
+    problem = check_hostname(name)
+    if problem is not None:
+        return f"its name cannot be an instance's: {problem}", f"When it is stopped: virsh domrename {name} NEW-NAME."
+    return None
+
+
+def list_places(xml: str, have: VmHave, node: str) -> Iterator[tuple[Row, Disk]]:
+    """Yield the disks of a domain that lie in a storage pool which is on its node, each with that."""
+    for element in ET.fromstring(xml).iterfind("devices/disk"):
+        disk = parse_disk(element) if element.get("device", "disk") == "disk" else None
+        pool = _pool_of(disk, have, node) if disk is not None else None
+        if disk is not None and pool is not None:
+            yield pool, disk
+
+
+def _take_disks(
+    elements: Sequence[ET.Element], stranger: Stranger, have: VmHave
+) -> tuple[tuple[VolumeLabel, ...], list[str]]:
+    """Return the labels of the disks that are taken, and what is said of the others."""
+    labels: list[tuple[int, VolumeLabel]] = []
+    remarks: list[str] = []
+    hard = [element for element in elements if element.get("device", "disk") == "disk"]
+    parsed = [parse_disk(element) for element in hard]
+    paths = [disk.path for disk in parsed if disk is not None]
+    held = {label.path for label in _all_labels(have) if label.path is not None}
+    first = min(range(len(hard)), key=lambda index: _turn_of(hard[index]), default=0)
+    for index, (element, disk) in enumerate(zip(hard, parsed, strict=True)):
+        target = element.find("target")
+        name = target.get("dev", "") if target is not None else ""
+        pool = _pool_of(disk, have, stranger.node) if disk is not None else None
+        if disk is None or pool is None:
+            where = f" ({disk.path})" if disk is not None else ""
+            remarks.append(f"its disk {name}{where} lies in no storage pool of the cluster")
+        elif parse_attached(disk.volume, stranger.uuid) is not None:
+            remarks.append(f"its disk {name} ({disk.path}) is a volume of this cloud already")
+        elif paths.count(disk.path) > 1 or disk.path in held:
+            remarks.append(f"its disk {name} ({disk.path}) is used more than once")
+        else:
+            can_be_root = index == first and KINDS[pool.attributes["type"]].formats
+            unit = None if KINDS[pool.attributes["type"]].formats else disk.volume
+            size = -(-stranger.sizes.get(disk.path, 0) // 1024**2) if unit is None else 0
+            label = VolumeLabel(
+                name="root" if can_be_root else name, pool=pool.name, size=size, unit=unit, path=disk.path
+            )
+            labels.append((0 if can_be_root else 1, label))
+    # The root volume comes first, as in what we make.
+    return tuple(label for _, label in sorted(labels, key=lambda pair: pair[0])), remarks
+
+
+def _all_labels(have: VmHave) -> Iterator[VolumeLabel]:
+    for domains in have.domains.values():
+        for domain in domains:
+            yield from domain.config.labels.volumes
+
+
+def _turn_of(element: ET.Element) -> int:
+    boot = element.find("boot")
+    order = boot.get("order", "") if boot is not None else ""
+    return int(order) if order.isdecimal() else 10**6
+
+
+def _pool_of(disk: Disk, have: VmHave, node: str) -> Row | None:
+    state = have.nodes[node]
+    for pool in have.rows("pool", state.row.scope):
+        if pool.name in state.volumes and _lies_in(disk, pool):
+            return pool
+    return None
+
+
+def _lies_in(disk: Disk, pool: Row) -> bool:
+    if disk.kind == "unit":  # which libvirt finds by pool and volume, whatever the pool's type
+        return disk.path.partition("/")[0] == pool.name
+    pool_type = pool.attributes["type"]
+    if KINDS[pool_type].disk != disk.kind:
+        return False
+    if disk.ceph is not None:
+        ours, its = ({one.rpartition(":")[0] for one in ceph.monitors} for ceph in (ceph_of(pool), disk.ceph))
+        if not ours & its:
+            return False
+    return volume_place(pool_type, pool.name, pool.attributes, disk.volume) == disk.path
+
+
+def _is_on_ours(nic: Interface, have: VmHave, cluster_id: str) -> bool:
+    switches = {row.id: row.name for row in have.rows("vswitch", cluster_id)}
+    return any(
+        (row.name, switches.get(row.attributes.get("vswitch", ""))) == (nic.port_group, nic.network)
+        for row in have.rows("port_group", cluster_id)
+    )
+
+
+def describe_stranger(stranger: Stranger, have: VmHave, cluster: str | None) -> dict[str, Any]:
+    """Return a domain that is not ours as a result. element: what adopts it, None where that cannot be."""
+    item: dict[str, Any] = {
+        "name": stranger.name,
+        "uuid": stranger.uuid,
+        "node": stranger.node,
+        "cluster": cluster,
+        "power": stranger.power,
+        "element": None,
+        "remarks": [],
+    }
+    hindrance = find_hindrance(stranger)
+    if hindrance is not None:
+        return item | {"remarks": [str(Problem(*hindrance))]}
+    try:
+        adopted = adopt(stranger, have, "")
+        return item | {"element": make_element(adopted.domain, cluster), "remarks": list(adopted.remarks)}
+    except (ValueError, KeyError) as error:
+        return item | {"remarks": [f"its definition cannot be understood ({error})"]}
+
+
+def named_as_wanted(labels: Labels, names: dict[str, tuple[str, tuple[str, ...]]]) -> Labels:
+    """Return labels in which NICs are called as is wanted, and have such addresses. names: both, by MAC address."""
+    nics = [
+        replace(nic, name=names[nic.mac][0], addresses=names[nic.mac][1]) if nic.mac in names else nic
+        for nic in labels.nics
+    ]
+    return replace(labels, nics=tuple(nics))
