@@ -165,9 +165,8 @@ vms:
       sample:
         - frontend
     element:
-      description: Of one that was adopted, the element of V(pextra_instances) that says of it what it
-        is.
-      returned: when it was adopted
+      description: The element of V(pextra_instances) that says what it is, of one that was adopted; none
+        of any other.
       type: dict
       sample:
         name: old-web

@@ -428,5 +428,6 @@ def definition(
         f'{_ROOM}<interface type="network"><mac address="{MAC}"/><source network="svswitch1" portgroup="Production"/>'
         '<model type="virtio"/></interface>'
         f"{_ROOM}{has.get('nic', '')}{_ROOM}{has.get('device', '')}\n  </devices>\n"
-        f"  {has.get('namespace', '')}{told}\n</domain>\n<!-- the end -->\n"
+        # What is new comes last.
+        f"  {has.get('namespace', '')}\n{told}</domain>\n<!-- the end -->\n"
     )
