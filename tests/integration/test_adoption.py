@@ -23,7 +23,7 @@ DISKS = {WEB: f"{LOCAL}/{WEB}.qcow2", OUT: f"/srv/{OUT}.qcow2", TWO: f"{LOCAL}/{
 # One fits into an identifier of 21 characters, the others do not.
 UUIDS = {WEB: "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1a01", OUT: "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1a02"}
 UUIDS[TWO] = "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1a03"
-_OURS = re.compile(r"\s*<pextra:instance .*?</pextra:instance>", re.DOTALL)
+_OURS = re.compile(r"\s*<(pextra:)?instance [^>]*urn:pextra:instance:1.*?</(pextra:)?instance>", re.DOTALL)
 
 
 def definition(name: str) -> str:

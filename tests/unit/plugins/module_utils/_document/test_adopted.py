@@ -49,7 +49,7 @@ def test_its_power_is_nobodys_to_count() -> None:
     ("said", "problem"),
     [
         ({"nics": [{"port_group": "Lab"}]}, '"Lab" is not a port group'),
-        ({"root": {"pool": "lokal"}}, '"lokal" is not a pool'),
+        ({"root": {"pool": "lokal"}}, '"lokal" is not a storage pool'),
         ({"adopt": "maybe"}, '"maybe" is not true or false'),
     ],
 )
