@@ -994,6 +994,16 @@ EXAMPLES = r"""
     vms: "{{ instances }}"
     allow_restart: true
 
+- name: Make a virtual machine that is there already an instance, as it is
+  pextra.cloud.pextra_vm:
+    name: old-web
+    adopt: true
+  register: adopted
+
+- name: Show the element of the document that says what it is
+  ansible.builtin.debug:
+    msg: "{{ adopted.vm.element }}"
+
 - name: Keep an instance from being removed, whatever a later call says
   pextra.cloud.pextra_vm:
     name: db

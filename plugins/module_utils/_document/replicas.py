@@ -103,7 +103,8 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
             # What is not known is not what a new one gets either.
             values |= {key: None for key in unknown & FIELDS.keys() if said.get(key) is None}
         spec = make_vm(**{key: values[key] for key in FIELDS})
-        within = [] if adopts else find_missing(spec, path)
+        # What is there lacks nothing; only what it could not use is wrong.
+        within = [one for one in find_missing(spec, path) if not adopts or ".cloud_init." in one.path]
         within = [*within, *find_mistakes_within(spec, path)] if spec.state == "present" else []
         missing = drop_follow_ups(missing, wrong + follow_ups)
         within = missing + drop_follow_ups(within, wrong + follow_ups + missing)

@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from .ids import uuid_of
+from .ids import is_id, uuid_of
 
 
 def console_log(instance: str) -> str:
@@ -51,12 +51,12 @@ _INSTANCE = re.compile(r"\.(inst-[A-Za-z0-9_-]{21,22})\.")
 def instance_in(volume: str) -> str | None:
     """Return the identifier of the instance whose volume, or seed, a name is."""
     found = _INSTANCE.search(volume)
-    return found[1] if found else None
+    return found[1] if found and is_id(found[1], "instance") else None
 
 
 def has_foreign_owner(xml: str) -> bool:
     """Tell whether a domain's definition may name volumes of another instance: cheaply, as there are thousands."""
-    return any(uuid_of(owner) not in xml for owner in set(_INSTANCE.findall(xml)))
+    return any(uuid_of(owner) not in xml for owner in set(_INSTANCE.findall(xml)) if is_id(owner, "instance"))
 
 
 def is_seed_of(volume: str, instance: str, instance_id: str) -> bool:

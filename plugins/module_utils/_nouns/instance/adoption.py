@@ -80,14 +80,12 @@ def find_hindrance(stranger: Stranger) -> tuple[str, str] | None:
     """Return why a domain cannot be adopted as it is, and what to do; None if it can."""
     name = stranger.name
     if URI in stranger.xml:
-        remedy = f"See that it is no copy of an instance, then take it away: virsh metadata {name} {URI} --remove"
-        running = " --live" if stranger.live_xml is not None else ""
-        return "it bears metadata of this cloud, of an instance that it is not", f"{remedy} --config{running}."
+        remedy = f"See whose it is: virsh metadata {name} {URI}. docs/adoption.md tells what to do with a copy."
+        return "it bears metadata of this cloud, of an instance that it is not", remedy
     if not stranger.persistent:
         return "it is defined only until it stops", f"Define it for good: virsh dumpxml {name} > f; virsh define f."
     if stranger.saved:
-        remedy = f"Let it go on, virsh start {name}, or give it up, virsh managedsave-remove {name}."
-        return "what was saved of its memory would go on without its labels", remedy
+        return "what was saved of its memory would go on without its labels", f"Let it go on: virsh start {name}."
     problem = check_hostname(name)
     if problem is not None:
         return f"its name cannot be an instance's: {problem}", f"When it is stopped: virsh domrename {name} NEW-NAME."

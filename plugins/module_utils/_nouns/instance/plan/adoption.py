@@ -101,11 +101,13 @@ def _require_free(row: Row | None, instance_id: str, context: Context) -> None:
     if row is not None and row.id != instance_id:
         raise RefusedError(
             f"an instance of this name is registered already, as {row.id}, and it is another one",
-            "Remove that one first (state: absent), or rename the virtual machine.",
+            "Rename the virtual machine, when it is stopped: virsh domrename.",
         )
     other = next((one for one in context.have.hierarchy.members if one.id == instance_id), None)
     if other is not None and row is None:
-        raise RefusedError(f"it is registered already, as {other.name}", "Give it that name back, or remove that one.")
+        raise RefusedError(
+            f"it is registered already, as {other.name}", "Give it that name back, when it is stopped: virsh domrename."
+        )
 
 
 def _labels_of(want: Vm, labels: Labels) -> Labels:

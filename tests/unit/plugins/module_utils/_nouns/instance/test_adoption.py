@@ -13,6 +13,11 @@ from typing import Any
 import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import adopted_id, is_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import (
+    has_foreign_owner,
+    instance_in,
+    parse_attached,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.adoption import adopt, describe_stranger
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import URI, parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
@@ -185,6 +190,17 @@ def _bare(xml: str) -> str:
 
 
 # Who it is
+
+
+def test_a_name_that_is_no_identifier_is_nobodys() -> None:
+    volume = f"web.inst-{'Z' * 22}.root.qcow2"
+    assert instance_in(volume) is None
+    assert not has_foreign_owner(f"<source file='/srv/{volume}'/>")
+    own = f"old-web.{adopted_id(UUIDS[1])}.logs.qcow2"
+    assert instance_in(own) == adopted_id(UUIDS[1])
+    assert parse_attached(own, UUIDS[1]) is None
+    assert not has_foreign_owner(f"<uuid>{UUIDS[1]}</uuid><source file='/srv/{own}'/>")
+    assert has_foreign_owner(f"<uuid>{UUIDS[0]}</uuid><source file='/srv/{own}'/>")
 
 
 def test_identifiers_of_any_uuid() -> None:
