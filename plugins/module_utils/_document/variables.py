@@ -218,6 +218,7 @@ ROLE_VARIABLES: Table = {
         element=Field(kind="str", check=_check_exception, help="The name of a rule."),
         help="The rules of preflight that a host may break.",
     ),
+    "pextra_outcome": Field(kind="raw", help="What M(pextra.cloud.pextra_deployment) returned."),
     "pextra_problems": Field(kind="raw", help="What has failed on the host in this run."),
     "pextra_unanswering": Field(kind="raw", help="The hosts that have not answered in this run."),
     "pextra_propagation_interval": Field(
