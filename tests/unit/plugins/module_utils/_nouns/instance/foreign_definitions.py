@@ -308,7 +308,7 @@ DEVICES = {
     "qxl": '<video><model type="qxl" ram="65536" vram="65536" vgamem="16384" heads="2" primary="yes"/></video>'
     '<video><model type="qxl"/></video>',
     "cirrus": '<video><model type="cirrus" vram="16384" heads="1"/><driver name="qemu"/></video>',
-    "accelerated": '<video><driver name="vhostuser"/><model type="virtio" heads="1" blob="on">'
+    "accelerated": '<video><driver name="vhostuser"/><model type="virtio" heads="1">'
     '<acceleration accel3d="yes" '
     'rendernode="/dev/dri/renderD128"/><resolution x="1280" y="800"/></model></video>',
     "no video": '<video><model type="none"/></video>',
@@ -330,14 +330,14 @@ DEVICES = {
     '<channel type="qemu-vdagent"><source><clipboard copypaste="yes"/><mouse mode="client"/></source><target '
     'type="virtio" name="com.redhat.spice.0"/></channel><channel type="spiceport"><source '
     'channel="org.spice-space.webdav.0"/><target type="virtio" name="org.spice-space.webdav.0"/></channel>',
-    "sounds": '<sound model="ich6"><codec type="micro"/></sound><sound model="usb" multichannel="yes"><audio id="1"/>'
+    "sounds": '<sound model="ich6"><codec type="micro"/></sound><sound model="usb"><audio id="1"/>'
     '</sound><audio id="1" type="alsa" timerPeriod="40"><input mixingEngine="yes" fixedSettings="yes" '
     'dev="hw:0"><settings '
     'frequency="44100" channels="2" format="s16"/></input></audio>',
     "pulse audio": '<audio id="1" type="pulseaudio" serverName="acme.example.org"><input name="fish" streamName="food" '
     'latency="100"/></audio>',
     "jack": '<audio id="1" type="jack"><output serverName="fish" clientName="food" exactName="yes"/></audio>',
-    "watchdogs": '<watchdog model="i6300esb" action="inject-nmi"/><watchdog model="itco" action="reset"/>',
+    "watchdog": '<watchdog model="i6300esb" action="inject-nmi"><alias name="ua-dog"/></watchdog>',
     "isa watchdog": '<watchdog model="ib700" action="poweroff"/>',
     "balloon": '<memballoon model="virtio" autodeflate="on" freePageReporting="on"><driver iommu="on" ats="on"/>'
     '<stats period="10"/></memballoon>',
@@ -359,7 +359,6 @@ DEVICES = {
     '<msi vectors="32" ioeventfd="on"/></shmem>',
     "iommu": '<iommu model="intel"><driver intremap="on" caching_mode="on" eim="on" iotlb="on" aw_bits="48"/></iommu>',
     "vsock": '<vsock model="virtio"><cid auto="no" address="3"/></vsock>',
-    "crypto": '<crypto model="virtio" type="qemu"><backend model="builtin" queues="1"/></crypto>',
     "persistent memory": '<memory model="virtio-pmem" access="shared"><source><path>/tmp/virtio_pmem</path></source>'
     '<target><size unit="KiB">524288</size></target></memory>',
     "aliases": '<input type="keyboard" bus="usb"><alias name="ua-keyboard"/></input>',

@@ -28,6 +28,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, parse_vm
 from instance_model import CLUSTER, LOCAL, ROOT_ORGANIZATION, Guest, Model, acts, step_of
 from instance_model import Volume as Stored
+from lxml import etree
 
 from .foreign_definitions import KINDS, MAC, UUIDS, Kind, definition
 
@@ -71,6 +72,13 @@ def parsed(element: dict[str, Any]) -> Vm:
 
 def test_there_are_enough() -> None:
     assert len(BY_ID) == len(KINDS) >= 150
+
+
+def test_they_are_libvirts() -> None:
+    """By its schema: a fragment that libvirt knows nothing of would prove nothing."""
+    schema = etree.RelaxNG(etree.parse("/usr/share/libvirt/schemas/domain.rng"))
+    wrong = [kind.id for kind in KINDS if not schema.validate(etree.fromstring(definition(kind).encode()))]
+    assert wrong == []
 
 
 # What is lost
