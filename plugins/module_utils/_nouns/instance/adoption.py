@@ -70,6 +70,7 @@ def with_labels(stranger: Stranger, labels: Labels) -> Domain:
     live = parse_domain(live_xml) if live_xml is not None else None
     if config is None:
         raise ValueError("its metadata cannot be told apart")
+    dict(config.further)  # which is read when it is asked for: here it is known what to say of what cannot be
     return Domain(
         *(stranger.node, config, live, stranger.power, stranger.autostart, stranger.persistent, xml, live_xml),
         saved=stranger.saved,
