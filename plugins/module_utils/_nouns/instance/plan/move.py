@@ -69,12 +69,11 @@ def _find_foreign(current: Domain) -> list[str]:
     model = current.config
     if not model.labels.adopted:
         return []
-    attached = {disk.target for disk in model.attached}
-    problems = [
-        f"its disk {element.get('dev')} is no volume of the cloud"
-        for element in ET.fromstring(current.xml).iterfind("devices/disk/target")
-        if element.get("dev") in model.other_targets - attached
-    ]
+    others = model.other_targets - {disk.target for disk in model.attached}
+    # A drive without a medium goes anywhere.
+    disks = [one for one in ET.fromstring(current.xml).iterfind("devices/disk") if one.find("source") is not None]
+    names = [target.get("dev") for one in disks if (target := one.find("target")) is not None]
+    problems = [f"its disk {name} is no volume of the cloud" for name in names if name in others]
     return problems + [f"its NIC {mac} is on no port group" for mac in sorted(model.other_macs)]
 
 

@@ -469,6 +469,8 @@ def test_it_moves_only_with_all_of_it() -> None:
     model, _ = adopted(BY_ID["disk: block"], runs=False)
     told = refusal(model, Vm(name="old-web", node="node1"))
     assert "its disk vdc is no volume of the cloud" in told
+    model, _ = adopted(BY_ID["disk: empty cdrom"], runs=False)
+    assert "is no volume of the cloud" not in refusal(model, Vm(name="old-web", node="node1"))
     model, _ = adopted(BY_ID["nic: user"], runs=False)
     assert "its NIC 52:54:00:00:01:01 is on no port group" in refusal(model, Vm(name="old-web", node="node1"))
 
