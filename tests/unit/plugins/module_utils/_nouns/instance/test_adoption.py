@@ -475,6 +475,23 @@ def test_it_moves_only_with_all_of_it() -> None:
     assert "its NIC 52:54:00:00:01:01 is on no port group" in refusal(model, Vm(name="old-web", node="node1"))
 
 
+@pytest.mark.parametrize("runs", [False, True], ids=["stopped", "running"])
+def test_it_moves_with_all_of_it(runs: bool) -> None:
+    model, _ = model_with(PLAIN, runs=False)
+    model.nodes["node2"].strangers.clear()
+    model.nodes["node2"].pools["shared"]["old-web.qcow2"] = Stored(1024, "theirs")
+    guest = model.find("node2", definition(PLAIN).replace("/srv/local/", "/srv/shared/"), runs=runs)
+    before = canonical(guest.xml)
+    model.apply(model.call(ADOPT))
+    plan = model.call(Vm(name="old-web", node="node1"))
+    assert acts(plan) == ["register", "move", "settle"]
+    model.apply(plan)
+    node, moved = model.guest("old-web")
+    assert (node, moved.power) == ("node1", "running" if runs else "stopped")
+    assert canonical(moved.xml, without_ours=True) == canonical(before, without_ours=True)
+    assert model.call(replace(ADOPT, node="node1")).is_empty
+
+
 def test_its_end() -> None:
     model, _ = adopted(BY_ID["disk: second of ours"], runs=False)
     plan = model.call(Vm(name="old-web", state="absent"))
