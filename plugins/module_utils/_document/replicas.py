@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,8 @@ from .layers import Layer, Layers, Render, list_unsaid, merge
 from .variables import INSTANCE
 
 VARIABLE = "pextra_instances"
+# What only an instance that begins from an image has a use for.
+_USELESS = re.compile(r"\.(cloud_init\.|filesystem$|mountpoint$)")
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
             values |= {key: None for key in unknown & FIELDS.keys() if said.get(key) is None}
         spec = make_vm(**{key: values[key] for key in FIELDS})
         # What is there lacks nothing; only what it could not use is wrong.
-        within = [one for one in find_missing(spec, path) if not adopts or ".cloud_init." in one.path]
+        within = [one for one in find_missing(spec, path) if not adopts or _USELESS.search(one.path)]
         within = [*within, *find_mistakes_within(spec, path)] if spec.state == "present" else []
         missing = drop_follow_ups(missing, wrong + follow_ups)
         within = missing + drop_follow_ups(within, wrong + follow_ups + missing)
