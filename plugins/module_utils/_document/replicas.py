@@ -25,7 +25,7 @@ from .variables import INSTANCE
 
 VARIABLE = "pextra_instances"
 # What only an instance that begins from an image has a use for.
-_USELESS = re.compile(r"\.(cloud_init\.|filesystem$|mountpoint$)")
+_USELESS = re.compile(r"\.(cloud_init\.|image$)")
 
 
 @dataclass(frozen=True)

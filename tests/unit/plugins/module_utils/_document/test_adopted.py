@@ -51,7 +51,7 @@ def test_its_power_is_nobodys_to_count() -> None:
         ({"nics": [{"port_group": "Lab"}]}, '"Lab" is not a port group'),
         ({"root": {"pool": "lokal"}}, '"lokal" is not a storage pool'),
         ({"cloud_init": {"hostname": "web"}}, "is for an instance that begins from an image"),
-        ({"volumes": [{"name": "vdb", "filesystem": "ext4"}]}, "is for an instance that begins from an image"),
+        ({"volumes": [{"name": "vdb", "filesystem": "ext4"}]}, "which comes with an image"),
         ({"adopt": "maybe"}, '"maybe" is not true or false'),
     ],
 )
