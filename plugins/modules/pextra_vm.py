@@ -825,6 +825,27 @@ options:
           - vga
           - bochs
           - none
+  vsock: &vsock
+    description:
+      - A socket between the guest and its node, without a network (AF_VSOCK).
+      - The node needs the kernel's module C(vhost_vsock).
+    type: dict
+    suboptions:
+      model:
+        description:
+          - Its model.
+          - V(none) takes it away.
+          - A new one gets V(virtio) unless it is given.
+        type: str
+        choices:
+          - virtio
+          - none
+      cid:
+        description:
+          - The guest's number, from 3 on, which no other on its node has.
+          - V(0) for one that libvirt chooses at each start.
+          - A new one gets V(0) unless it is given.
+        type: int
   watchdog: &watchdog
     description:
       - A watchdog.
@@ -897,6 +918,7 @@ options:
       sound: *sound
       tpm: *tpm
       video: *video
+      vsock: *vsock
       watchdog: *watchdog
   # End of the options of one resource
   allow_restart:
@@ -1604,6 +1626,21 @@ vm:
           returned: when the definition says something of it
           type: str
           sample: virtio
+    vsock:
+      description: A socket between the guest and its node, without a network (AF_VSOCK).
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        cid:
+          description: The guest's number, from 3 on, which no other on its node has.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     watchdog:
       description: A watchdog.
       returned: when the definition says something of it

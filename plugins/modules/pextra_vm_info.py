@@ -591,6 +591,21 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: virtio
+    vsock:
+      description: A socket between the guest and its node, without a network (AF_VSOCK).
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        model:
+          description: Its model.
+          returned: when the definition says something of it
+          type: str
+          sample: virtio
+        cid:
+          description: The guest's number, from 3 on, which no other on its node has.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     watchdog:
       description: A watchdog.
       returned: when the definition says something of it

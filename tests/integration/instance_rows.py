@@ -91,10 +91,12 @@ DISK = {
 }
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
-# The lab's hosts have no huge pages set aside, and as containers may not lock so much memory.
+# The lab's hosts have no huge pages set aside, as containers may not lock so much memory, and lack vhost_vsock.
 DEFINED_ONLY = {
     "memory_backing.huge_pages": Row("memoryBacking/hugepages/page@size", ("2 MiB", "1 GiB"), ("2048", "1048576")),
     "memory_backing.locked": Row("memoryBacking/locked?", (True, False), ("yes", None)),
+    "vsock.cid": Row("devices/vsock/cid@address", (5, 0), ("5", None)),
+    "vsock.model": Row("devices/vsock@model", ("virtio", "virtio"), ("virtio", "virtio")),
 }
 # What is seen of them, and how each is taken away.
 DEVICES = {
@@ -105,6 +107,7 @@ DEVICES = {
     "sound": ({"model": "none"}, "devices/sound"),
     "tpm": ({"model": "none"}, "devices/tpm"),
     "video": ({"model": "none"}, "devices/video/model[@type='vga']"),
+    "vsock": ({"model": "none"}, "devices/vsock"),
     "watchdog": ({"model": "none"}, "devices/watchdog"),
 }
 

@@ -180,6 +180,7 @@ def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:
 def test_what_no_host_of_the_lab_has_is_defined(lab: Lab, guest: Site) -> None:
     """Of huge pages those that its processor knows."""
     known = lab.exec("node1", "virsh", "capabilities")
+    guest.module("pextra_vm", name=NAME, power="stopped", force_stop=True, stop_timeout_s=2)
     for name, row in DEFINED_ONLY.items():
         for number in (0, 1):
             if name != "memory_backing.huge_pages" or f"size='{row.shown[number]}'" in known:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..kinds import Device
-from . import balloon, graphics, panic, rng, sound, tpm, video, watchdog
+from . import balloon, graphics, panic, rng, sound, tpm, video, vsock, watchdog
 
 DEVICES: tuple[Device, ...] = (
     balloon.DEVICE,
@@ -16,5 +16,6 @@ DEVICES: tuple[Device, ...] = (
     sound.DEVICE,
     tpm.DEVICE,
     video.DEVICE,
+    vsock.DEVICE,
     watchdog.DEVICE,
 )

@@ -6,22 +6,24 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.report import describe_instance
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, parse_vm
 from instance_model import Model, acts, whole
 
 WEB = whole(name="web", node="node1")
 
 
-def sources(model: Model) -> list[str]:
+def sources(model: Model, device: str = "rng") -> list[str]:
     guest = model.guest("web")[1]
-    return [" ".join(re.findall(r"<rng.*?</rng>", text or "")) for text in (guest.xml, guest.live_xml)]
+    return [" ".join(re.findall(rf"<{device}.*?</{device}>", text or "")) for text in (guest.xml, guest.live_xml)]
 
 
-def call(**rng: Any) -> Vm:
-    return Vm(name="web", further={"rng": rng})
+def call(device: str = "rng", **values: Any) -> Vm:
+    return Vm(name="web", further={device: values})
 
 
 def test_it_comes_changes_and_goes() -> None:
@@ -39,6 +41,39 @@ def test_it_comes_changes_and_goes() -> None:
         model.apply(plan)
         for found in sources(model):
             assert there in found if there else found == ""
+
+
+def test_a_vsock_has_a_number_of_its_own_or_of_libvirts_choice() -> None:
+    model = Model.fresh()
+    model.converge(WEB)
+    for wanted, done, there in (
+        (call("vsock"), ["define", "plug"], '<cid auto="yes"'),
+        (call("vsock", cid=5), ["define", "plug", "plug"], '<cid auto="no" address="5"'),
+        (call("vsock", cid=5), [], '<cid auto="no" address="5"'),
+        (call("vsock", cid=0), ["define", "plug", "plug"], '<cid auto="yes"'),
+        (call("vsock", model="none"), ["define", "plug"], ""),
+    ):
+        plan = model.call(wanted)
+        assert acts(plan) == done
+        model.apply(plan)
+        for found in sources(model, "vsock"):
+            assert there in found if there else found == ""
+            assert ("address" in found) is ('address="5"' in there)
+
+
+def test_a_running_vsock_tells_what_libvirt_chose() -> None:
+    live = ET.fromstring(
+        "<domain><devices><vsock model='virtio'><cid auto='yes' address='3'/></vsock></devices></domain>"
+    )
+    assert walk.read(live)["vsock"] == {"model": "virtio", "cid": 0}
+
+
+def test_the_nodes_own_numbers_are_refused() -> None:
+    for cid in (1, 2):
+        _, mistakes = parse_vm({"name": "web", "vsock": {"cid": cid}}, "")
+        assert [str(one) for one in mistakes] == [
+            f"vsock.cid: {cid} is the number of the node itself; write 0, or a number from 3 on"
+        ]
 
 
 def test_what_does_not_plug_waits() -> None:
