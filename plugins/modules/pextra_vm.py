@@ -520,6 +520,12 @@ options:
           - How long the menu waits, in milliseconds.
           - As the firmware has it unless given.
         type: int
+      reboot_timeout_ms:
+        description:
+          - How long the BIOS waits before it begins again, in milliseconds, where it found nothing to boot
+            from.
+          - It stops there unless given.
+        type: int
   clock: &clock
     description:
       - The clock of the machine.
@@ -1394,6 +1400,12 @@ vm:
           sample: false
         menu_timeout_ms:
           description: How long the menu waits, in milliseconds.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
+        reboot_timeout_ms:
+          description: How long the BIOS waits before it begins again, in milliseconds, where it found
+            nothing to boot from.
           returned: when the definition says something of it
           type: int
           sample: 0

@@ -362,6 +362,12 @@ vms:
           returned: when the definition says something of it
           type: int
           sample: 0
+        reboot_timeout_ms:
+          description: How long the BIOS waits before it begins again, in milliseconds, where it found
+            nothing to boot from.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     clock:
       description: The clock of the machine.
       returned: when the definition says something of it

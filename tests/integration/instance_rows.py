@@ -32,6 +32,7 @@ ROWS: dict[str, Row] = {
     "balloon.stats_period_s": Row("devices/memballoon/stats@period", (5, 10), ("5", "10")),
     "boot.menu": Row("os/bootmenu@enable", (True, True), ("yes", "yes")),
     "boot.menu_timeout_ms": Row("os/bootmenu@timeout", (100, 200), ("100", "200")),
+    "boot.reboot_timeout_ms": Row("os/bios@rebootTimeout", (1000, 2000), ("1000", "2000")),
     "clock.offset": Row("clock@offset", ("localtime", "utc"), ("localtime", "utc")),
     "cpu.disable": Row("cpu/feature[@policy='disable']@name", (["sse4.2"], []), ("sse4.2", None)),
     "cpu.model": Row("cpu/model", ("Nehalem", "Penryn"), ("Nehalem", "Penryn")),

@@ -49,6 +49,15 @@ ASPECT = Aspect(
             effect="next_boot",
             help="How long the menu waits, in milliseconds. As the firmware has it unless given.",
         ),
+        "reboot_timeout_ms": Field(
+            kind="int",
+            minimum=0,
+            maximum=65535,
+            at=Attribute("os/bios", "rebootTimeout", "int"),
+            effect="next_boot",
+            help="How long the BIOS waits before it begins again, in milliseconds, where it found nothing to boot "
+            "from. It stops there unless given.",
+        ),
     },
     refuse=_refuse,
     find_mistakes=_find_mistakes,
