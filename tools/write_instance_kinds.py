@@ -16,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "plugins" / "module_utils" / "_nouns" / "instance"
 LISTS = {"aspects": ("Aspect", "ASPECT", "ASPECTS"), "devices": ("Device", "DEVICE", "DEVICES")}
+# What ruff allows, with the end of the line.
+_LINE = 121
 
 
 def main() -> int:
@@ -38,8 +40,10 @@ def render(folder: str) -> str:
     # Of some devices there are many in an instance: their files have a table, and are named where they are told apart.
     files = [path for path in (INSTANCE / folder).glob("*.py") if f"\n{one} = " in path.read_text(encoding="utf-8")]
     names = sorted(path.stem for path in files)
+    # As ruff leaves them: one line as long as it fits, and one line each.
     imports = f"from . import {', '.join(names)}\n" if names else ""
-    # One line each, as ruff leaves them.
+    if len(imports) > _LINE:
+        imports = "from . import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
     members = "".join(f"    {name}.{one},\n" for name in names)
     licence = (INSTANCE / "walk.py").read_text(encoding="utf-8").partition('"""')[0]
     return (
