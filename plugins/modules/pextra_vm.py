@@ -612,6 +612,10 @@ options:
   memory: &memory
     description:
       - The memory.
+      - A running instance gets more at once, up to the O(memory_max) that it was started with, and gives
+        it back again; both are up to its guest, which needs the driver C(virtio_mem) and has to bring the
+        memory online.
+      - What it does not give back waits for its next start, as does everything else.
       - A new one gets V(512 MiB) unless it is given.
     type: str
   memory_backing: &memory_backing
@@ -645,6 +649,12 @@ options:
         choices:
           - private
           - shared
+  memory_max: &memory_max
+    description:
+      - How much memory it can have without a restart, a multiple of 128 MiB.
+      - A guest of Linux with room for more sets some 64 MiB of its memory aside at its start.
+      - As much as O(memory) unless given.
+    type: str
   on_crash: &on_crash
     description:
       - 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a new instance
@@ -913,6 +923,7 @@ options:
       firmware: *firmware
       memory: *memory
       memory_backing: *memory_backing
+      memory_max: *memory_max
       on_crash: *on_crash
       pinning: *pinning
       vcpus: *vcpus
@@ -1507,6 +1518,11 @@ vm:
           returned: when the definition says something of it
           type: str
           sample: private
+    memory_max:
+      description: How much memory it can have without a restart, a multiple of 128 MiB.
+      returned: when the definition says something of it
+      type: int
+      sample: 32
     on_crash:
       description: 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a
         new instance has it, or V(stop) to leave it off.'

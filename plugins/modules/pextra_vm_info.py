@@ -466,6 +466,11 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: private
+    memory_max:
+      description: How much memory it can have without a restart, a multiple of 128 MiB.
+      returned: when the definition says something of it
+      type: int
+      sample: 32
     on_crash:
       description: 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a
         new instance has it, or V(stop) to leave it off.'

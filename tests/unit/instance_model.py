@@ -26,6 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance impor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts import (
     AttachDevice,
     Describe,
+    ResizeMemory,
     SetVcpus,
     UpdateDevice,
 )
@@ -41,6 +42,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
     label_domain,
     render_domain,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memory_room import memory_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import NOTHING, Capacity, Size
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import (
@@ -148,6 +150,8 @@ class Guest:
     persistent: bool = True
     # What was saved of its memory goes with these devices.
     saved: DomainModel | None = None
+    # It takes memory that is plugged, and gives none back.
+    keeps_memory: bool = False
 
     @property
     def config(self) -> DomainModel:
@@ -584,7 +588,12 @@ class Model:
         devices = root.find("devices")
         assert devices is not None
         there = [element for element in devices if element.tag == act.element.tag]
-        if isinstance(act, AttachDevice):
+        if isinstance(act, ResizeMemory):
+            devices.remove(there[0])
+            devices.append(act.element)
+            now, asked = (int(act.element.findtext(f"target/{name}", "0")) for name in ("current", "requested"))
+            _set_current(act.element, max(now, asked) if guest.keeps_memory else asked)
+        elif isinstance(act, AttachDevice):
             if there:
                 raise ImpossibleError(f"there is a {act.option}")
             devices.append(act.element)
@@ -595,7 +604,7 @@ class Model:
             if isinstance(act, UpdateDevice):
                 devices.append(act.element)
         guest.live_xml = ET.tostring(root, encoding="unicode")
-        guest.live = replace(_live(guest), further=walk.read(root))
+        guest.live = replace(_live(guest), memory=memory_of(root), further=walk.read(root))
         yield
 
     def _attach_disk(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
@@ -692,6 +701,16 @@ def step_of(plan: Plan, act: str) -> Step:
     """Return the only step of a name."""
     (found,) = (step for work in plan.all for step in work.steps if step.act == act)
     return found
+
+
+def _set_current(device: ET.Element, kib: int) -> None:
+    """Say, as libvirt does of a running guest, how much of what is plugged it has."""
+    target = device.find("target")
+    assert target is not None
+    now = target.find("current")
+    if now is None:
+        now = ET.SubElement(target, "current", unit="KiB")
+    now.text = str(kib)
 
 
 def _live(guest: Guest) -> DomainModel:

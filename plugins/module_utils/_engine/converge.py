@@ -196,7 +196,7 @@ def _finish(run: _Run, plan: Plan, have: Any, wants: Sequence[Any], options: Opt
     ]
     # A node that has gone since then: what it holds could not be looked at again.
     problems += [problem for problem in rest.failures if problem not in plan.failures]
-    return Result(have, plan, True, tuple(problems))
+    return Result(have, plan.with_waiting(rest), True, tuple(problems))
 
 
 def name_holder(who: str) -> str:

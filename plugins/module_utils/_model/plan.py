@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from .claims import Claim, Room
@@ -158,3 +158,21 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         return not self.effective
+
+    def with_waiting(self, rest: Plan) -> Plan:
+        """Return the plan with what waits for a next start once it is carried out. rest: the plan that was made then.
+
+        It is more where a guest does not do at once what it could, such as to give memory back.
+        """
+        waits = {(work.key, work.id): work.pending for work in rest.all}
+
+        def look(works: tuple[Work, ...]) -> tuple[Work, ...]:
+            return tuple(_add_waiting(work, waits.get((work.key, work.id), ())) for work in works)
+
+        return replace(self, first=look(self.first), works=look(self.works), last=look(self.last))
+
+
+def _add_waiting(work: Work, waits: tuple[Change, ...]) -> Work:
+    known = {change.field for change in work.pending}
+    more = tuple(change for change in waits if change.field not in known)
+    return replace(work, pending=(*work.pending, *more)) if more else work

@@ -28,8 +28,8 @@ DISK_MIB = 24
 # Loaded with what they depend on, in this order. Debian's cloud kernel has no AHCI: a SATA CD is not seen.
 MODULES = (
     "virtio_ring", "virtio", "virtio_pci", "virtio_blk", "net_failover", "virtio_net", "virtio_rng",
-    "virtio_balloon", "virtio_scsi", "ata_piix", "sr_mod", "sd_mod", "isofs", "nls_ascii", "nls_cp437", "nls_utf8",
-    "vfat", "button", "evdev",
+    "virtio_balloon", "virtio_mem", "virtio_scsi", "ata_piix", "sr_mod", "sd_mod", "isofs", "nls_ascii",
+    "nls_cp437", "nls_utf8", "vfat", "button", "evdev",
 )  # fmt: skip
 # What the full guest sees besides.
 FURTHER_MODULES = (

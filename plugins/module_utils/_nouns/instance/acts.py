@@ -67,4 +67,16 @@ class SetVcpus:
         return f"plug in virtual CPUs, up to {self.vcpus}"
 
 
-Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus
+@dataclass(frozen=True)
+class ResizeMemory:
+    """element: the device by which it gets it, as it should be; memory: MiB, how much the running guest has then."""
+
+    element: Any
+    memory: int
+
+    @property
+    def text(self) -> str:
+        return f"plug memory, or take it back, to {self.memory} MiB"
+
+
+Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus | ResizeMemory

@@ -26,12 +26,14 @@ from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
 from .definition_writing import edit_domain, render_domain, render_labels
 from .devices.disk import tuning_of
+from .memory_room import memory_of
 from .plan import acts
 from .volume_making import make_volume, write_small_volume
 
 _MIB = 1024**2
 _POLL_EVERY_S = 0.25
 _SLEEP_TIMEOUT_S = 60
+_MEMORY_TIMEOUT_S = 15
 _NicAct = acts.AttachNic | acts.DetachNic | acts.UpdateNic | acts.ReplugNic
 
 
@@ -224,7 +226,10 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
         hypervisor.plug_vcpus(_uuid(work), act.vcpus, work.label)
         return
     xml = ET.tostring(act.element, encoding="unicode")
-    if isinstance(act, walking.AttachDevice):
+    if isinstance(act, walking.ResizeMemory):
+        hypervisor.update_device(_uuid(work), xml, work.label, live=True, config=False)
+        yield from _await_memory(hypervisor, work, act.memory)
+    elif isinstance(act, walking.AttachDevice):
         hypervisor.attach_device(_uuid(work), xml, work.label, live=True, config=False)
     elif isinstance(act, walking.UpdateDevice):
         hypervisor.update_device(_uuid(work), xml, work.label, live=True, config=False)
@@ -234,6 +239,13 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
         if alias is not None:
             mark = f"name='{alias.get('name')}'"
             yield from hypervisor.await_release(_uuid(work), mark, f"the {act.option}", work.label)
+
+
+def _await_memory(hypervisor: Hypervisor, work: Work, memory: int) -> Iterator[float]:
+    """Let the guest give memory back. What it is asked for stands: what it keeps by then, it may give back later."""
+    deadline = time.monotonic() + _MEMORY_TIMEOUT_S
+    while memory_of(ET.fromstring(hypervisor.live_xml_of(_uuid(work)))) > memory and time.monotonic() < deadline:
+        yield _POLL_EVERY_S
 
 
 def _change_disk(cloud: Cloud, work: Work, act: acts.AttachDisk | acts.DetachDisk) -> Iterator[float] | None:

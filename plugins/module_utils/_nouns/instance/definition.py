@@ -22,8 +22,9 @@ from ..._model.names import is_of_instance, parse_attached
 from ..pool.kinds import DiskKind
 from . import walk
 from .devices import disk, nic
+from .memory_room import memory_of, parse_held_back
 from .rows import read_rows
-from .size import memory_of_guest, parse_held_back, parse_memory, parse_vcpus
+from .size import memory_of_guest, parse_vcpus
 
 URI = "urn:pextra:instance:1"
 
@@ -236,7 +237,7 @@ def parse_domain(xml: str) -> DomainModel | None:
     return DomainModel(
         name=name,
         uuid=uuid,
-        memory=parse_memory(root.find("memory")),
+        memory=memory_of(root),
         held_back=parse_held_back(root),
         vcpus=parse_vcpus(root),
         further=_Further(xml),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from .memory_room import find_plugged
 from .placement import Size
 from .size import parse_vcpus
 
@@ -14,4 +15,6 @@ from .size import parse_vcpus
 def size_of_foreign(xml: str) -> Size:
     """Return what a domain takes; its memory is rounded up. libvirt gives it in KiB, whatever was written."""
     root = ET.fromstring(xml)
-    return Size(-(-int(root.findtext("memory", "0")) // 1024), parse_vcpus(root))
+    plugged = find_plugged(root)
+    memory = plugged.has if plugged is not None else -(-int(root.findtext("memory", "0")) // 1024)
+    return Size(memory, parse_vcpus(root))

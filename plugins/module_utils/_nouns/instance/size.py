@@ -64,6 +64,9 @@ def write_vcpus_max(root: Any, most: int) -> None:
         for one in each.findall("vcpu"):
             if int(one.get("id", "0")) >= most:
                 each.remove(one)
+    cells = root.findall("cpu/numa/cell")
+    if len(cells) == 1 and cells[0].get("cpus") is not None:
+        cells[0].set("cpus", f"0-{most - 1}")
 
 
 def parse_pages(root: Any) -> int:
@@ -96,14 +99,6 @@ def write_pages(root: Any, size: int | None) -> None:
 
 def _page_kib(page: Any) -> int:
     return int(page.get("size", "0")) * _BYTES[page.get("unit", "KiB")] // 1024
-
-
-def parse_held_back(root: Any) -> int:
-    """Return how many MiB a definition keeps from the guest. While it runs that is the balloon's affair."""
-    current = root.find("currentMemory")
-    if current is None or root.get("id") is not None:
-        return 0
-    return parse_memory(root.find("memory")) - parse_memory(current)
 
 
 def memory_of_guest(memory: int, held_back: int) -> int | str:

@@ -74,8 +74,9 @@ def find_mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def count_slots(wanted: Wanted) -> int:
-    """Return how many PCIe root ports the devices of a new instance take."""
-    return sum(kind.slots for kind in DEVICES if kind.is_wanted(wanted.get(kind.option)))
+    """Return how many PCIe root ports a new instance takes for what is wanted."""
+    devices = sum(kind.slots for kind in DEVICES if kind.is_wanted(wanted.get(kind.option)))
+    return devices + sum(kind.slots for kind in ASPECTS if wanted.get(kind.option) is not None)
 
 
 def list_needs(wanted: Wanted) -> list[Need]:
@@ -91,11 +92,11 @@ def list_needs(wanted: Wanted) -> list[Need]:
 def compare(config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]) -> Walked:
     """Return what leads from what there is, as `read` tells it, to what is wanted.
 
-    live: of the running guest, None when it does not run; running: its definition, which is asked for only where a
-    device of it has to be changed.
+    live: of the running guest, None when it does not run; running: its definition, which is asked for only where
+    something of it may have to be changed.
     """
     parts = [
-        _compare_aspect(kind, config, live, wanted[kind.option])
+        _compare_aspect(kind, config, live, wanted[kind.option], running)
         if isinstance(kind, Aspect)
         else _compare_device(kind, config, live, wanted[kind.option], running)
         for kind in KINDS
@@ -120,14 +121,16 @@ def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
     ]
 
 
-def _compare_aspect(kind: Aspect, config: Wanted, live: Wanted | None, wanted: Any) -> Walked:
+def _compare_aspect(
+    kind: Aspect, config: Wanted, live: Wanted | None, wanted: Any, running: Callable[[], Any]
+) -> Walked:
     changes, drift, pending, acts = [], [], [], []
     for path, field, value in iterate_rows(kind.field, wanted, (kind.option,)):
         name, was = ".".join(path), value_at(config, path)
         runs = value if live is None else was if field.is_expanded else value_at(live, path)
         act = None
         if live is not None and kind.act is not None and not is_same(field, runs, value):
-            act = kind.act(name, value, live)
+            act = kind.act(name, value, live, running)
         if not is_same(field, was, value):
             is_at_once = act is not None or (field.effect == "live" and (live is None or is_same(field, runs, value)))
             changes.append(Change(name, was, value, "live" if is_at_once else "next_boot"))

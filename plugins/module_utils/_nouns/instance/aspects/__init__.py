@@ -6,7 +6,20 @@
 from __future__ import annotations
 
 from ..kinds import Aspect
-from . import boot, clock, cpu, description, firmware, memory, memory_backing, on_crash, pinning, vcpus, vcpus_max
+from . import (
+    boot,
+    clock,
+    cpu,
+    description,
+    firmware,
+    memory,
+    memory_backing,
+    memory_max,
+    on_crash,
+    pinning,
+    vcpus,
+    vcpus_max,
+)
 
 ASPECTS: tuple[Aspect, ...] = (
     boot.ASPECT,
@@ -16,6 +29,7 @@ ASPECTS: tuple[Aspect, ...] = (
     firmware.ASPECT,
     memory.ASPECT,
     memory_backing.ASPECT,
+    memory_max.ASPECT,
     on_crash.ASPECT,
     pinning.ASPECT,
     vcpus.ASPECT,

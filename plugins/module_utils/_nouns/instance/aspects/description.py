@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..kinds import Aspect
 from ..places import Text
 
 
-def _describe(_path: str, value: Any, _live: Mapping[str, Any]) -> Describe:
+def _describe(_path: str, value: Any, _live: Mapping[str, Any], _running: Callable[[], Any]) -> Describe:
     return Describe(value)
 
 

@@ -5,28 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
+from ..acts import ResizeMemory
 from ..kinds import Aspect, Refusal
-from ..size import find_obstacle, memory_of_guest, parse_held_back, parse_memory, write_memory
+from ..memory_room import ask_for, find_refusal, memory_of, parse_held_back, write_memory_of
+from ..size import memory_of_guest
 
 
 class _Memory:
     """In MiB. What the balloon keeps from the guest was written by hand."""
 
     def read(self, root: Any) -> int | str | None:
-        memory = root.find("memory")
-        return memory_of_guest(parse_memory(memory), parse_held_back(root)) if memory is not None else None
+        if root.find("memory") is None:
+            return None
+        return memory_of_guest(memory_of(root), parse_held_back(root))
 
     def write(self, root: Any, value: Any) -> None:
-        write_memory(root, value)
+        write_memory_of(root, value)
 
 
 def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
-    obstacle = find_obstacle(before, parse_memory(after.find("memory")))
-    return () if obstacle is None else (Refusal("memory", *obstacle),)
+    refusal = find_refusal(after, before)
+    return () if refusal is None else (Refusal("memory", *refusal),)
+
+
+def _resize(_path: str, value: Any, _live: Mapping[str, Any], running: Callable[[], Any]) -> ResizeMemory | None:
+    device = ask_for(running(), value)
+    return ResizeMemory(device, value) if device is not None else None
 
 
 ASPECT = Aspect(
@@ -37,8 +45,11 @@ ASPECT = Aspect(
         minimum=32,
         maximum=16 * 1024**2,
         at=_Memory(),
-        effect="next_boot",
-        help="The memory.",
+        effect="hot_plug",
+        help="The memory. A running instance gets more at once, up to the O(memory_max) that it was started with, and "
+        "gives it back again; both are up to its guest, which needs the driver C(virtio_mem) and has to bring the "
+        "memory online. What it does not give back waits for its next start, as does everything else.",
     ),
     refuse=_refuse,
+    act=_resize,
 )

@@ -11,6 +11,7 @@ from typing import Any
 from ...._fields.field import Field
 from ...._model.sizes import show_size
 from ..kinds import Aspect, Need
+from ..memory_room import settle
 from ..places import Attribute, Presence
 from ..size import parse_pages, write_pages
 
@@ -23,6 +24,7 @@ class _HugePages:
 
     def write(self, root: Any, value: Any) -> None:
         write_pages(root, value)
+        settle(root)
 
 
 def _needs(values: Any) -> Sequence[Need]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...._fields.field import Field
@@ -24,7 +24,7 @@ class _Vcpus:
         write_vcpus(root, value)
 
 
-def _plug_in(_path: str, value: Any, live: Mapping[str, Any]) -> SetVcpus | None:
+def _plug_in(_path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]) -> SetVcpus | None:
     """Only more: what a guest does not let go of would be left half done."""
     return SetVcpus(value) if live.get("vcpus", 0) < value <= live.get("vcpus_max", 0) else None
 

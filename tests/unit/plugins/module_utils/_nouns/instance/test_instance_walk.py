@@ -15,10 +15,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts 
     AttachDevice,
     Describe,
     DetachDevice,
+    ResizeMemory,
     SetVcpus,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.kinds import Aspect, Device
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.size import has_room
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memory_room import memory_of, parse_most
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.size import has_room as has_room_for_vcpus
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -45,6 +47,10 @@ def value(field: Field, key: str) -> st.SearchStrategy[Any]:
         return st.lists(value(field.element, key), max_size=3, unique=True).map(tuple)
     # One word stands in one list: a feature is required, or disabled.
     return st.text("abc", max_size=5).map(lambda text: f"{key}-{text}")
+
+
+def has_room(root: Any) -> bool:
+    return has_room_for_vcpus(root) and memory_of(root) <= parse_most(root)
 
 
 def compare(config: Any, live: Any | None, wanted: dict[str, Any]) -> walk.Walked:
@@ -92,6 +98,9 @@ def test_a_running_guest_ends_at_it_too_or_waits(before: dict[str, Any], after: 
             continue
         if isinstance(act, SetVcpus):
             walk.edit(live, {"vcpus": act.vcpus})
+            continue
+        if isinstance(act, ResizeMemory):
+            walk.edit(live, {"memory": act.memory})
             continue
         there = [one for one in devices if one.tag == act.element.tag]
         if not isinstance(act, AttachDevice):

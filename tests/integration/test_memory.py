@@ -1,0 +1,87 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running guest gets memory and gives it back: in libvirt, and as its kernel counts it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from .instance_rows import look
+from .lab import Lab, Site, wait_until
+
+NAME = "grows"
+AT = "devices/memory[@model='virtio-mem']/target"
+
+
+@pytest.fixture
+def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
+    boots = lab.console(NAME).count("pextra-guest: ready")
+    cloud.module(
+        "pextra_vm",
+        name=NAME,
+        node="node1",
+        image="tiny",
+        root={"pool": "local"},
+        memory="256 MiB",
+        memory_max="512 MiB",
+    )
+    wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
+    yield cloud
+    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+
+
+def definition(lab: Lab) -> str:
+    return lab.exec("node1", "virsh", "dumpxml", "--inactive", NAME)
+
+
+def running(lab: Lab) -> str:
+    return lab.exec("node1", "virsh", "dumpxml", NAME)
+
+
+def counted(lab: Lab) -> int:
+    """Return how much memory the guest's kernel has, in MiB."""
+    return int(re.findall(r"pextra-guest: memory (\d+) MiB", lab.console(NAME))[-1])
+
+
+def test_memory_comes_and_goes(lab: Lab, guest: Site) -> None:
+    first = counted(lab)
+    for memory, begins in ((448, 384), (300, 256), (512, None)):
+        call = {"name": NAME, "memory": f"{memory} MiB"}
+        done, again = guest.calls("pextra_vm", call, call)
+        assert (done["changed"], done["pending"], again["changed"], again["pending"]) == (True, [], False, [])
+        wait_until("its kernel has it", lambda m=memory: counted(lab) == first + m - 256, timeout_s=30)
+        now, then = running(lab), definition(lab)
+        for name in ("requested", "current"):
+            assert look(now, f"{AT}/{name}") == str((memory - 256) * 1024)
+        assert [look(xml, "currentMemory") for xml in (now, then)] == [str(memory * 1024)] * 2
+        # Its next start gives as much of it as can be without a driver.
+        assert look(then, "cpu/numa/cell@memory") == str((begins or memory) * 1024)
+        assert look(then, f"{AT}/requested") == (str((memory - begins) * 1024) if begins else None)
+        (told,) = guest.module("pextra_vm_info", names=[NAME], figures=True)["vms"]
+        assert (told["memory"], told["memory_max"], told["figures"]["memory_given"]) == (memory, 512, memory)
+    refused = guest.refused_module("pextra_vm", name=NAME, memory="640 MiB")["msg"]
+    assert "it can have 512 MiB of memory, and is to have 640 MiB" in refused
+    assert counted(lab) == first + 256
+
+    # One that cannot give it back now is asked for it all the same, and the rest is told.
+    guest.module("pextra_vm", name=NAME, power="paused")
+    call = {"name": NAME, "memory": "384 MiB"}
+    done, again = guest.calls("pextra_vm", call, call)
+    for result, changed in ((done, True), (again, False)):
+        assert result["changed"] is changed
+        assert [(one["field"], one["before"], one["after"]) for one in result["pending"]] == [("memory", 512, 384)]
+    guest.module("pextra_vm", name=NAME, power="running")
+    wait_until("it gives it back", lambda: counted(lab) == first + 128, timeout_s=30)
+    assert guest.module("pextra_vm", **call)["pending"] == []
+
+    boots = lab.console(NAME).count("pextra-guest: ready")
+    guest.module("pextra_vm_power", name=NAME, action="restart", force_stop=True, stop_timeout_s=2)
+    wait_until("it boots", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
+    assert counted(lab) == first + 128
+    assert look(running(lab), "cpu/numa/cell@memory") == str(384 * 1024)
+    again = guest.module("pextra_vm", name=NAME, memory="384 MiB", memory_max="512 MiB")
+    assert (again["changed"], again["pending"]) == (False, [])
