@@ -201,7 +201,8 @@ def _document_value(field: Any) -> dict[str, Any]:
         entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
     elif field.element is not None:
         entry["elements"] = field.element.kind
-        entry["sample"] = [_document_value(field.element)["sample"]]
+        inner = _document_value(field.element)
+        entry |= {"contains": inner["contains"]} if "contains" in inner else {"sample": [inner["sample"]]}
     else:
         entry["sample"] = field.sample or (
             field.made if field.made is not None else (field.choices or (field.minimum,))[0]

@@ -655,6 +655,33 @@ options:
       - A guest of Linux with room for more sets some 64 MiB of its memory aside at its start.
       - As much as O(memory) unless given.
     type: str
+  numa: &numa
+    description:
+      - The NUMA cells that its virtual CPUs and its memory are divided among, numbered from 0 in this order.
+      - Not together with O(memory_max).
+    type: list
+    elements: dict
+    suboptions:
+      vcpus:
+        description:
+          - The numbers of its virtual CPUs, from 0 on.
+          - Each that there can be is in one cell.
+        type: list
+        elements: int
+        required: true
+      memory:
+        description:
+          - Its memory.
+          - All cells have O(memory) together.
+        type: str
+        required: true
+      node:
+        description:
+          - The NUMA node of its host that its memory is taken from, and from no other; the instance can
+            only be where there is one of this number.
+          - From any unless given.
+          - Its virtual CPUs stay near by O(pinning).
+        type: int
   on_crash: &on_crash
     description:
       - 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a new instance
@@ -924,6 +951,7 @@ options:
       memory: *memory
       memory_backing: *memory_backing
       memory_max: *memory_max
+      numa: *numa
       on_crash: *on_crash
       pinning: *pinning
       vcpus: *vcpus
@@ -1523,6 +1551,31 @@ vm:
       returned: when the definition says something of it
       type: int
       sample: 32
+    numa:
+      description: The NUMA cells that its virtual CPUs and its memory are divided among, numbered from
+        0 in this order.
+      returned: when the definition says something of it
+      type: list
+      elements: dict
+      contains:
+        vcpus:
+          description: The numbers of its virtual CPUs, from 0 on.
+          returned: when the definition says something of it
+          type: list
+          elements: int
+          sample:
+            - 0
+        memory:
+          description: Its memory.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        node:
+          description: The NUMA node of its host that its memory is taken from, and from no other; the
+            instance can only be where there is one of this number.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     on_crash:
       description: 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a
         new instance has it, or V(stop) to leave it off.'

@@ -471,6 +471,31 @@ vms:
       returned: when the definition says something of it
       type: int
       sample: 32
+    numa:
+      description: The NUMA cells that its virtual CPUs and its memory are divided among, numbered from
+        0 in this order.
+      returned: when the definition says something of it
+      type: list
+      elements: dict
+      contains:
+        vcpus:
+          description: The numbers of its virtual CPUs, from 0 on.
+          returned: when the definition says something of it
+          type: list
+          elements: int
+          sample:
+            - 0
+        memory:
+          description: Its memory.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
+        node:
+          description: The NUMA node of its host that its memory is taken from, and from no other; the
+            instance can only be where there is one of this number.
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     on_crash:
       description: 'What happens when its kernel crashes, or its QEMU ends by itself: V(restart), as a
         new instance has it, or V(stop) to leave it off.'

@@ -23,7 +23,7 @@ def rows(field: Field, path: str) -> list[str]:
 
 def test_every_row_has_a_lab_test() -> None:
     known = {row for kind in KINDS for row in rows(kind.field, kind.option)}
-    assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["DEFINED_ONLY"].keys() == known
+    assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["APART"] | LAB["DEFINED_ONLY"].keys() == known
     assert LAB["DISK"].keys() == {
         row.partition(".")[2] for row in rows(Field(kind="dict", table=disk.TABLE, help=""), "disk")
     }
@@ -31,6 +31,7 @@ def test_every_row_has_a_lab_test() -> None:
         row.partition(".")[2] for row in rows(Field(kind="dict", table=nic.TABLE, help=""), "nic")
     }
     assert set(LAB["DEVICES"]) == {kind.option for kind in DEVICES}
+    assert all((ROOT / "tests" / "integration" / f"test_{row}.py").exists() for row in LAB["APART"])
     firmware = (ROOT / "tests" / "integration" / "test_firmware.py").read_text(encoding="utf-8")
     assert [row for row in LAB["FIXED"] if row.partition(".")[2] not in firmware] == []
 

@@ -44,6 +44,7 @@ def _of_domains(root: Any) -> Iterator[str]:
 
 def _of_host(root: Any, threads: int) -> Iterator[str]:
     yield from (f"thread:{number}" for number in range(threads))
+    yield from (f"numa-node:{cell.get('id')}" for cell in root.iterfind("host/topology/cells/cell"))
     for pages in root.iterfind("host/cpu/pages"):
         if pages.get("unit") == "KiB" and int(pages.get("size", "0")) >= 1024:
             yield f"huge-pages:{int(pages.get('size', '0')) // 1024}"

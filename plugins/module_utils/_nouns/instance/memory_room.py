@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
+from .places import CpuSet
 from .size import find_obstacle, parse_memory, parse_pages, parse_vcpus_max, write_memory
 
 # What Linux adds and gives back as a whole, on x86 (the memory block; larger in guests of 64 GiB and more).
@@ -114,10 +115,11 @@ def ask_for(root: Any, memory: int) -> Any | None:
 def find_refusal(after: Any, before: Any) -> tuple[str, str] | None:
     """Return why a definition cannot be given the memory that it would have, and what to do; None if it can."""
     memory, most = memory_of(after), parse_most(after)
-    if find_device(before) is None and (obstacle := find_obstacle(before, memory)) is not None:
+    if find_device(before) is None and (obstacle := find_obstacle(before, memory, after)) is not None:
         return obstacle
     if _is_divided(after):
-        if most != parse_most(before):
+        # The room goes along with memory that was put into modules by hand.
+        if most not in (memory, parse_most(before)):
             what = "its definition divides its memory among NUMA cells or modules (DIMM), so none can be plugged"
             return what, "Leave out memory_max, or take them away (virsh edit)."
         return None
@@ -180,7 +182,7 @@ def _divide(root: Any, memory: int, most: int) -> None:
 
 
 def _set_cell(root: Any, cell: Any, memory: int) -> None:
-    cell.set("cpus", f"0-{parse_vcpus_max(root) - 1}")
+    CpuSet("", "cpus").write(cell, range(parse_vcpus_max(root)))
     cell.set("memory", str(memory * 1024))
     cell.set("unit", "KiB")
 

@@ -9,6 +9,7 @@ path names and is not there is made when a value is written; an element that a v
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,8 +104,18 @@ class CpuSet:
         return tuple(sorted(numbers))
 
     def write(self, element: Any, value: Any) -> None:
-        text = ",".join(str(number) for number in sorted(value)) if value else None
-        Attribute(self.path, self.name).write(element, text)
+        Attribute(self.path, self.name).write(element, _spans(value) if value else None)
+
+
+def _spans(numbers: Iterable[int]) -> str:
+    """Return numbers as libvirt writes them, such as `0-2,5`."""
+    spans: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in spans)
 
 
 def _find(element: Any, path: str) -> Any:

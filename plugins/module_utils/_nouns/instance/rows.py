@@ -62,10 +62,33 @@ def value_at(values: Wanted, path: Sequence[str]) -> Any:
 
 
 def is_same(field: Field, one: Any, other: Any) -> bool:
-    """Compare two values of a row."""
-    if field.compare == "set" and one is not None and other is not None:
+    """Compare two values of a row; those of a list of tables row by row."""
+    if one is None or other is None:
+        return one is other
+    if field.compare == "set":
         return set(one) == set(other)
+    inner = field.element.table if field.element is not None else None
+    if inner is not None:
+        return len(one) == len(other) and all(
+            is_same(row, was.get(key), now.get(key))
+            for was, now in zip(one, other, strict=True)
+            for key, row in inner.items()
+        )
     return bool(one == other)
+
+
+def show(field: Field, value: Any) -> Any:
+    """Return a value for people: of a list of tables a text for each."""
+    table = field.element.table if field.element is not None else None
+    if table is None or value is None:
+        return value
+    return tuple(
+        "; ".join(f"{key} {_show_one(one[key])}" for key in table if one.get(key) is not None) for one in value
+    )
+
+
+def _show_one(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
 
 
 def iterate_rows(field: Field, wanted: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Field, Any]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .places import CpuSet
+
 _BYTES = {
     "b": 1,
     "bytes": 1,
@@ -28,6 +30,11 @@ _BYTES = {
 def parse_memory(element: Any | None) -> int:
     """Return MiB, rounded down."""
     return _bytes_of(element) // 2**20
+
+
+def parse_memory_of_cell(cell: Any) -> int:
+    """Return the MiB of a NUMA cell, rounded down."""
+    return int(cell.get("memory", "0")) * _BYTES[cell.get("unit", "KiB")] // 2**20
 
 
 def parse_vcpus(root: Any) -> int:
@@ -64,9 +71,7 @@ def write_vcpus_max(root: Any, most: int) -> None:
         for one in each.findall("vcpu"):
             if int(one.get("id", "0")) >= most:
                 each.remove(one)
-    cells = root.findall("cpu/numa/cell")
-    if len(cells) == 1 and cells[0].get("cpus") is not None:
-        cells[0].set("cpus", f"0-{most - 1}")
+    _fill_cell(root)
 
 
 def parse_pages(root: Any) -> int:
@@ -106,18 +111,20 @@ def memory_of_guest(memory: int, held_back: int) -> int | str:
     return f"{memory - held_back} of {memory}" if held_back else memory
 
 
-def find_obstacle(root: Any, memory: int) -> tuple[str, str] | None:
+def find_obstacle(root: Any, memory: int, after: Any) -> tuple[str, str] | None:
     """Return why a definition cannot be given this memory (MiB), and what to do; None if it can.
 
-    What was divided by hand can only be divided anew by hand.
+    after: what it would become. What is divided has to be divided anew with it.
     """
-    cells = root.findall("cpu/numa/cell")
+    cells, divided = (one.findall("cpu/numa/cell") for one in (root, after))
     has = parse_memory(root.find("memory"))
-    if memory != has and len(cells) > 1:
+    if memory != has and len(cells) > 1 and [one.attrib for one in cells] == [one.attrib for one in divided]:
         return (
             f"its definition divides its memory of {has} MiB among {len(cells)} NUMA cells",
-            f"Give the cells {memory} MiB together (virsh edit), or declare {has} MiB.",
+            f"Give the cells {memory} MiB together (numa), or declare {has} MiB.",
         )
+    if not divided:
+        return None
     if memory != has and cells and _cell_kib(root, cells[0], memory) <= 0:
         return (
             f"its definition has more memory in modules (DIMM) than the {memory} MiB that it shall have",
@@ -166,9 +173,17 @@ def write_vcpus(root: Any, vcpus: int) -> None:
             element.set("current", str(vcpus))
     else:
         element.text = str(vcpus)
+    _fill_cell(root)
     each = root.find("vcpus")
     if each is not None:
         _enable(each, vcpus)
+
+
+def _fill_cell(root: Any) -> None:
+    """The only NUMA cell has all virtual CPUs that there can be."""
+    cells = root.findall("cpu/numa/cell")
+    if len(cells) == 1 and cells[0].get("cpus") is not None:
+        CpuSet("", "cpus").write(cells[0], range(parse_vcpus_max(root)))
 
 
 def _enable(each: Any, vcpus: int) -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._fields.field import Field, created
-from ..._model.plan import Change
+from ..._model.plan import Change, When
 from .acts import Act, AttachDevice, DetachDevice, UpdateDevice
 from .aspects import ASPECTS
 from .devices import DEVICES
 from .kinds import Aspect, Device, Need, Refusal
-from .rows import Wanted, is_same, iterate_rows, read_field, read_rows, value_at, write_field
+from .rows import Wanted, is_same, iterate_rows, read_field, read_rows, show, value_at, write_field
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
@@ -113,10 +113,10 @@ def compare(config: Wanted, live: Wanted | None, wanted: Wanted, running: Callab
 def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
     """Return (path, value) of everything that is wanted."""
     return [
-        (".".join(path), value)
+        (".".join(path), show(field, value))
         for kind in KINDS
         if wanted.get(kind.option) is not None
-        for path, _field, value in iterate_rows(kind.field, wanted[kind.option], (kind.option,))
+        for path, field, value in iterate_rows(kind.field, wanted[kind.option], (kind.option,))
         if value is not None
     ]
 
@@ -133,14 +133,15 @@ def _compare_aspect(
             act = kind.act(name, value, live, running)
         if not is_same(field, was, value):
             is_at_once = act is not None or (field.effect == "live" and (live is None or is_same(field, runs, value)))
-            changes.append(Change(name, was, value, "live" if is_at_once else "next_boot"))
+            when: When = "live" if is_at_once else "next_boot"
+            changes.append(Change(name, show(field, was), show(field, value), when))
         if is_same(field, runs, value):
             continue
         if act is not None:
             acts.append(act)
             drift += [Change(name, runs, value)] if is_same(field, was, value) else []
         else:
-            pending.append(Change(name, runs, value, "next_boot"))
+            pending.append(Change(name, show(field, runs), show(field, value), "next_boot"))
     return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))
 
 
