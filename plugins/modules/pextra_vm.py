@@ -96,15 +96,28 @@ options:
           - copy
       bus:
         description:
-          - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for
-            virtio.'
-          - A new volume on V(sata), and the first on V(scsi), is there at the next start.
+          - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) and V(usb) are for guests without a
+            driver for virtio.'
+          - A new volume on V(sata) or V(usb), and the first on V(scsi), is there at the next start.
           - A new one gets V(virtio) unless it is given.
         type: str
         choices:
           - virtio
           - scsi
           - sata
+          - usb
+      wwn:
+        description:
+          - Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well.
+          - For the buses V(scsi) and V(sata).
+          - None unless given.
+        type: str
+      io_thread:
+        description:
+          - The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          - V(0) leaves it to QEMU's main thread.
+          - A new one gets V(0) unless it is given.
+        type: int
       cache:
         description:
           - The cache mode.
@@ -232,15 +245,28 @@ options:
         type: str
       bus:
         description:
-          - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for
-            virtio.'
-          - A new volume on V(sata), and the first on V(scsi), is there at the next start.
+          - 'What it is attached by: V(scsi) is virtio-scsi, V(sata) and V(usb) are for guests without a
+            driver for virtio.'
+          - A new volume on V(sata) or V(usb), and the first on V(scsi), is there at the next start.
           - A new one gets V(virtio) unless it is given.
         type: str
         choices:
           - virtio
           - scsi
           - sata
+          - usb
+      wwn:
+        description:
+          - Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well.
+          - For the buses V(scsi) and V(sata).
+          - None unless given.
+        type: str
+      io_thread:
+        description:
+          - The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          - V(0) leaves it to QEMU's main thread.
+          - A new one gets V(0) unless it is given.
+        type: int
       cache:
         description:
           - The cache mode.
@@ -609,6 +635,12 @@ options:
             with.
           - A new one gets V(false) unless it is given.
         type: bool
+  io_threads: &io_threads
+    description:
+      - How many threads there are for disks, beside QEMU's main one.
+      - Which disk uses which, its C(io_thread) says.
+      - A new one gets V(0) unless it is given.
+    type: int
   memory: &memory
     description:
       - The memory.
@@ -948,6 +980,7 @@ options:
       cpu: *cpu
       description: *description
       firmware: *firmware
+      io_threads: *io_threads
       memory: *memory
       memory_backing: *memory_backing
       memory_max: *memory_max
@@ -1284,11 +1317,21 @@ vm:
           type: str
           sample: /srv/data
         bus:
-          description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without
-            a driver for virtio.'
+          description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) and V(usb) are for guests
+            without a driver for virtio.'
           returned: when the definition says something of it
           type: str
           sample: virtio
+        wwn:
+          description: Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well.
+          returned: when the definition says something of it
+          type: str
+          sample: 5000c500a1b2c3d4
+        io_thread:
+          description: The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          returned: when the definition says something of it
+          type: int
+          sample: 0
         cache:
           description: The cache mode.
           returned: when the definition says something of it
@@ -1520,6 +1563,11 @@ vm:
           returned: when the definition says something of it
           type: bool
           sample: false
+    io_threads:
+      description: How many threads there are for disks, beside QEMU's main one.
+      returned: when the definition says something of it
+      type: int
+      sample: 0
     memory_backing:
       description: What its memory is made of on the node.
       returned: when the definition says something of it

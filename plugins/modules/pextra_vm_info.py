@@ -204,11 +204,21 @@ vms:
           type: str
           sample: /srv/data
         bus:
-          description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without
-            a driver for virtio.'
+          description: 'What it is attached by: V(scsi) is virtio-scsi, V(sata) and V(usb) are for guests
+            without a driver for virtio.'
           returned: when the definition says something of it
           type: str
           sample: virtio
+        wwn:
+          description: Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well.
+          returned: when the definition says something of it
+          type: str
+          sample: 5000c500a1b2c3d4
+        io_thread:
+          description: The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          returned: when the definition says something of it
+          type: int
+          sample: 0
         cache:
           description: The cache mode.
           returned: when the definition says something of it
@@ -440,6 +450,11 @@ vms:
           returned: when the definition says something of it
           type: bool
           sample: false
+    io_threads:
+      description: How many threads there are for disks, beside QEMU's main one.
+      returned: when the definition says something of it
+      type: int
+      sample: 0
     memory_backing:
       description: What its memory is made of on the node.
       returned: when the definition says something of it

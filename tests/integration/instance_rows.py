@@ -42,6 +42,7 @@ ROWS: dict[str, Row] = {
     "cpu.topology.threads": Row("cpu/topology@threads", (1, 3), ("1", "3")),
     "description": Row("description", ("Rows", "Rows, changed"), ("Rows", "Rows, changed")),
     "graphics.type": Row("devices/graphics@type", ("vnc", "spice"), ("vnc", "spice")),
+    "io_threads": Row("iothreads", (2, 1), ("2", "1")),
     # More than the guest was started with room for; what is plugged is in test_memory.py.
     "memory": Row("currentMemory", ("256 MiB", "640 MiB"), (str(256 * 1024), str(640 * 1024))),
     "memory_backing.access": Row("memoryBacking/access@mode", ("shared", "private"), ("shared", "private")),
@@ -92,6 +93,8 @@ DISK = {
     "limits.iops_read": Row("iotune/read_iops_sec", (0, 200), (None, "200")),
     "limits.iops_write": Row("iotune/write_iops_sec", (0, 300), (None, "300")),
 }
+# For some buses, or for threads that the instance has: test_disk_buses.py.
+DISK_APART = {"io_thread", "wwn"}
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
 # What divides the others anew: test_numa.py.

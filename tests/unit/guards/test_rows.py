@@ -24,7 +24,7 @@ def rows(field: Field, path: str) -> list[str]:
 def test_every_row_has_a_lab_test() -> None:
     known = {row for kind in KINDS for row in rows(kind.field, kind.option)}
     assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["APART"] | LAB["DEFINED_ONLY"].keys() == known
-    assert LAB["DISK"].keys() == {
+    assert LAB["DISK"].keys() | LAB["DISK_APART"] == {
         row.partition(".")[2] for row in rows(Field(kind="dict", table=disk.TABLE, help=""), "disk")
     }
     assert LAB["NIC"].keys() == {
@@ -34,6 +34,8 @@ def test_every_row_has_a_lab_test() -> None:
     assert all((ROOT / "tests" / "integration" / f"test_{row}.py").exists() for row in LAB["APART"])
     firmware = (ROOT / "tests" / "integration" / "test_firmware.py").read_text(encoding="utf-8")
     assert [row for row in LAB["FIXED"] if row.partition(".")[2] not in firmware] == []
+    buses = (ROOT / "tests" / "integration" / "test_disk_buses.py").read_text(encoding="utf-8")
+    assert [row for row in LAB["DISK_APART"] if f'"{row}"' not in buses] == []
 
 
 def test_the_values_of_a_lab_test_differ_where_they_can() -> None:

@@ -34,21 +34,23 @@ def make_disk(disk: Disk, make: Make) -> Any:
     return element
 
 
-def has_scsi(devices: Any) -> bool:
-    """Tell whether any disk is on SCSI."""
-    return any(target.get("bus") == "scsi" for target in devices.findall("disk/target"))
+def find_buses(devices: Any) -> frozenset[str]:
+    """Return the buses that disks are on."""
+    return frozenset(target.get("bus", "") for target in devices.findall("disk/target"))
 
 
-def add_controller(devices: Any, *, had_scsi: bool) -> None:
-    """Give disks on SCSI the controller that is made for virtual machines; libvirt would choose another. had_scsi:
-    before it was edited: where there were some, there is what they are on.
+def add_controllers(devices: Any, *, had: frozenset[str]) -> None:
+    """Give disks on SCSI and USB the controllers that are made for virtual machines; libvirt would choose others. had:
+    the buses before it was edited: where there were some, there is what they are on.
     """
-    if (
-        has_scsi(devices)
-        and not had_scsi
-        and not any(one.get("type") == "scsi" for one in devices.findall("controller"))
-    ):
+    buses = find_buses(devices) - had
+    there = {one.get("type"): one for one in devices.findall("controller")}
+    if "scsi" in buses and "scsi" not in there:
         append(devices, maker(devices), "controller", type="scsi", index="0", model="virtio-scsi")
+    if "usb" in buses and "usb" not in there:
+        append(devices, maker(devices), "controller", type="usb", index="0", model="qemu-xhci")
+    elif "usb" in buses and there["usb"].get("model") == "none":
+        there["usb"].set("model", "qemu-xhci")
 
 
 def has_turns(devices: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
-from .definition_disks import add_controller, has_scsi, has_turns, set_disks, settle_boot
+from .definition_disks import add_controllers, find_buses, has_turns, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
 
@@ -46,7 +46,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     devices = add(root, "devices")
     add(devices, "controller", type="pci", model="pcie-root")
     ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
-    ports += walk.count_slots(model.further) + any(disk.further.get("bus") == "scsi" for disk in model.disks)
+    ports += walk.count_slots(model.further) + len({disk.further.get("bus") for disk in model.disks} & {"scsi", "usb"})
     for _ in range(ports):
         add(devices, "controller", type="pci", model="pcie-root-port")
     add(devices, "controller", type="usb", model="none")
@@ -124,10 +124,10 @@ def _write(root: Any, model: DomainModel) -> None:
     if old != model.labels:
         _set_labels(root, model.labels)
     devices = find_or_add(root, "devices")
-    had_turns, had_scsi = has_turns(devices), has_scsi(devices)
+    had_turns, buses = has_turns(devices), find_buses(devices)
     set_disks(devices, model, old)
     set_interfaces(devices, model.interfaces, old)
-    add_controller(devices, had_scsi=had_scsi)
+    add_controllers(devices, had=buses)
     settle_boot(root, had_turns=had_turns)
     walk.edit(root, model.options)
 

@@ -9,14 +9,28 @@ have the same limits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...._fields.field import Field
 from ..places import Attribute, Text
+from ..threads import MAX_THREADS
 
 # QEMU limits no bandwidth beyond 10**15 bytes per second.
 _MAX_BANDWIDTH_MIB = 10**15 // 1024**2
+
+
+class _Thread:
+    """0 is none, which libvirt does not write down."""
+
+    attribute = Attribute("driver", "iothread", "int")
+
+    def read(self, element: Any) -> Any:
+        return self.attribute.read(element) or 0
+
+    def write(self, element: Any, value: Any) -> None:
+        self.attribute.write(element, value or None)
 
 
 class Tuning:
@@ -54,6 +68,11 @@ def _bandwidth(word: str, what: str) -> Field:
     )
 
 
+def _check_wwn(text: str) -> str | None:
+    wanted = "write 16 hexadecimal digits in small letters, such as 5000c500a1b2c3d4"
+    return None if re.fullmatch(r"[0-9a-f]{16}", text) else f'"{text}" is no World Wide Name; {wanted}'
+
+
 LIMITS = {
     "iops": _operations("total_iops_sec", "Operations"),
     "iops_read": _operations("read_iops_sec", "Read operations"),
@@ -65,12 +84,31 @@ LIMITS = {
 TABLE = {
     "bus": Field(
         kind="str",
-        choices=("virtio", "scsi", "sata"),
+        choices=("virtio", "scsi", "sata", "usb"),
         create="virtio",
         at=Attribute("target", "bus"),
         effect="next_boot",
-        help="What it is attached by: V(scsi) is virtio-scsi, V(sata) is for guests without a driver for virtio. A new "
-        "volume on V(sata), and the first on V(scsi), is there at the next start.",
+        help="What it is attached by: V(scsi) is virtio-scsi, V(sata) and V(usb) are for guests without a driver for "
+        "virtio. A new volume on V(sata) or V(usb), and the first on V(scsi), is there at the next start.",
+    ),
+    "wwn": Field(
+        kind="str",
+        check=_check_wwn,
+        sample="5000c500a1b2c3d4",
+        at=Text("wwn"),
+        effect="next_boot",
+        help="Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well. For the buses V(scsi) "
+        "and V(sata). None unless given.",
+    ),
+    "io_thread": Field(
+        kind="int",
+        minimum=0,
+        maximum=MAX_THREADS,
+        create=0,
+        at=_Thread(),
+        effect="next_boot",
+        help="The number of the thread, of O(io_threads), that does its work, for the bus V(virtio). V(0) leaves it to "
+        "QEMU's main thread.",
     ),
     "cache": Field(
         kind="str",
@@ -122,9 +160,13 @@ def name_on(target: str, bus: str) -> str:
     return f"{'vd' if bus == 'virtio' else 'sd'}{target[2:]}"
 
 
-def is_hot(disk: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether a running guest can get and lose a disk. others: those that it has, which tell its controllers."""
+def is_hot(disk: Mapping[str, Any], others: Iterable[Mapping[str, Any]], threads: int) -> bool:
+    """Tell whether a running guest can get and lose a disk. others: those that it has, which tell its controllers;
+    threads: how many it has for disks.
+    """
     bus = disk.get("bus", "virtio")
+    if disk.get("io_thread", 0) > threads:
+        return False
     return bus == "virtio" or (bus == "scsi" and any(other.get("bus") == "scsi" for other in others))
 
 
@@ -143,6 +185,11 @@ def find_mistakes(disk: Mapping[str, Any]) -> list[tuple[str, str]]:
     mistakes = list(find_limit_mistakes(disk.get("limits") or {}).items())
     if disk.get("io") == "native" and disk.get("cache") not in (None, "none", "directsync"):
         mistakes.append(("io", f"native needs the cache modes none or directsync, and it is {disk['cache']}"))
+    bus = disk.get("bus")
+    if disk.get("wwn") is not None and bus in ("virtio", "usb"):
+        mistakes.append(("wwn", f"is for the buses scsi and sata, and the bus is {bus}; leave it out, or set the bus"))
+    if disk.get("io_thread") and bus not in (None, "virtio"):
+        mistakes.append(("io_thread", f"is for the bus virtio, and the bus is {bus}; write 0, or set the bus"))
     return mistakes
 
 

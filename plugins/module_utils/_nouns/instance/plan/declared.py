@@ -24,6 +24,7 @@ from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
+from ..threads import find_highest
 from ..vendor_data import told
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
 from .references import (
@@ -95,6 +96,7 @@ def model_of(
     elif digest is not None and kept_seed is not None:
         disks.append(kept_seed)
     _require_places(disks, interfaces, current)
+    _require_threads(disks, want, current)
     was = current.labels if current is not None else None
     mode = was.root_mode if was is not None else None
     # Their order says nothing: those that are known keep theirs, or a list in another order would be a change.
@@ -235,6 +237,14 @@ def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], curr
         turn = further.get("boot_order")
         if turn is not None and turns.setdefault(turn, name) != name:
             raise RefusedError(f"{turns[turn]} and {name} have the boot_order {turn}", "Give each a turn of its own.")
+
+
+def _require_threads(disks: Sequence[Disk], want: Vm, current: DomainModel | None) -> None:
+    had = current.options.get("io_threads", 0) if current is not None else 0
+    threads, highest = want.further.get("io_threads", had), find_highest(disk.further for disk in disks)
+    if highest > threads:
+        what = f"a disk of it has io_thread {highest}, and it has {threads} of them"
+        raise RefusedError(what, f"Set io_threads: {highest} as well, or another io_thread.")
 
 
 def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Disk:

@@ -183,13 +183,13 @@ def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
 
 def cold_disks(live: DomainModel, model: DomainModel) -> list[Change]:
     """Return the disks that a running guest neither gets nor loses before its next start."""
-    runs = [disk.further for disk in live.disks]
+    runs, threads = [disk.further for disk in live.disks], live.options.get("io_threads", 0)
     return [
         Change(f"{path_of(disk.name)}.attached", has is model, has is live, "next_boot")
         for has, wants in ((live, model), (model, live))
         for disk in wants.disks
         if disk.name not in ("root", "seed") and find_disk(disk.name, has) is None
-        if not is_hot(disk.further, runs)
+        if not is_hot(disk.further, runs, threads)
     ]
 
 

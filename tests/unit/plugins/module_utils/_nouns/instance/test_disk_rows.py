@@ -93,12 +93,14 @@ def test_a_limit_made_by_hand_is_told_and_mended(model: Model) -> None:
     ("further", "mistake"),
     [
         ({"io": "native", "cache": "writeback"}, "io: native needs the cache modes none or directsync"),
+        ({"bus": "virtio", "wwn": "5000c500a1b2c3d4"}, "wwn: is for the buses scsi and sata"),
+        ({"bus": "scsi", "io_thread": 1}, "io_thread: is for the bus virtio"),
         ({"limits": {"iops": 5, "iops_read": 1}}, "limits.iops: cannot be together with iops_read and iops_write"),
     ],
 )
 def test_what_cannot_be_is_told(further: dict[str, Any], mistake: str) -> None:
     wrong = replace(WEB, root=replace(ROOT, further=further), volumes=(replace(DATA, further=further),))
-    found = [str(one) for one in find_mistakes_within(wrong, "vms[0]")]
+    found = [str(one) for one in find_mistakes_within(replace(wrong, further={"io_threads": 1}), "vms[0]")]
     assert [text.partition(";")[0].partition(", and")[0] for text in found] == [
         f"vms[0].root.{mistake}",
         f"vms[0].volumes[0] (data).{mistake}",
@@ -124,6 +126,41 @@ def test_a_disk_goes_to_another_bus_at_the_next_start(model: Model) -> None:
     model.apply(model.call(data(bus="sata"), allow_restart=True, force_stop=True))
     assert targets(model, live=True) == {"root": "vda", "data": "sdb"}
     assert model.call(data(bus="sata")).is_empty
+
+
+def test_a_disk_on_usb_waits_for_its_controller(model: Model) -> None:
+    stick = Volume(name="stick", pool="local", size=64, further={"bus": "usb"})
+    wanted = Vm(name="web", volumes=(Volume(name="data"), stick))
+    assert '<controller type="usb" model="none"' in model.guest("web")[1].xml
+    model.apply(model.call(wanted))
+    assert '<controller type="usb" model="qemu-xhci"' in model.guest("web")[1].xml
+    assert targets(model)["stick"] == "sdc"
+    (work,) = model.call(wanted).works
+    assert (work.steps, [change.field for change in work.pending]) == ((), ["volumes.stick.attached"])
+    # A second one waits as well: what runs has no ports for USB that libvirt knows of.
+    model.apply(model.call(wanted, allow_restart=True, force_stop=True))
+    assert model.call(wanted).is_empty
+
+
+def test_disks_have_threads_that_there_are(model: Model) -> None:
+    (refusal,) = model.call(root(io_thread=1)).refusals
+    assert refusal.what == "a disk of it has io_thread 1, and it has 0 of them"
+    assert refusal.remedy == "Set io_threads: 1 as well, or another io_thread."
+    wanted = replace(root(io_thread=1), further={"io_threads": 2})
+    model.apply(model.call(wanted))
+    assert "<iothreads>2</iothreads>" in model.guest("web")[1].xml
+    assert 'iothread="1"' in model.guest("web")[1].xml
+    (work,) = model.call(wanted).works
+    assert {change.field for change in work.pending} == {"io_threads", "root.io_thread"}
+    # A new one that names a thread which the running guest has not waits, too.
+    new = Volume(name="more", pool="local", size=64, further={"io_thread": 2})
+    model.apply(model.call(Vm(name="web", volumes=(Volume(name="data"), new))))
+    (work,) = model.call(Vm(name="web", volumes=(Volume(name="data"), new))).works
+    assert [change.field for change in work.pending] == ["volumes.more.attached"]
+    (refusal,) = model.call(Vm(name="web", further={"io_threads": 1})).refusals
+    assert refusal.what == "a disk of it has io_thread 2, and it has 1 of them"
+    (mistake,) = find_mistakes_within(replace(WEB, root=replace(ROOT, further={"io_thread": 1})), "vms[0]")
+    assert str(mistake) == "vms[0].io_threads: is 0, and a disk has io_thread 1; write at least as many"
 
 
 def test_limits_count_at_once_for_a_disk_that_goes_to_another_bus(model: Model) -> None:

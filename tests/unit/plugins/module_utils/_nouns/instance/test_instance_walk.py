@@ -141,4 +141,4 @@ def first(field: Field, key: str = "a") -> Any:
         return field.choices[0]
     if field.element is not None:
         return (first(field.element, key),)
-    return {"bool": True, "str": key}.get(field.kind, field.minimum)
+    return {"bool": True, "str": key}.get(field.kind, field.minimum or field.maximum)

@@ -1,0 +1,53 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Threads of QEMU's that do the work of disks (libvirt: Domain XML, IOThreads allocation)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...._fields.field import Field
+from ..kinds import Aspect
+from ..places import Text
+from ..threads import MAX_THREADS, find_highest
+
+
+class _Threads:
+    """0 is none, which libvirt does not write down. Numbers that a hand gave to each go with another count."""
+
+    text = Text("iothreads", "int")
+
+    def read(self, root: Any) -> Any:
+        return self.text.read(root) or 0
+
+    def write(self, root: Any, value: Any) -> None:
+        self.text.write(root, value or None)
+        for old in root.findall("iothreadids"):
+            root.remove(old)
+
+
+def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    threads, root = values.get("io_threads"), values.get("root")
+    parts = [*([root] if root is not None else []), *(values.get("volumes") or ())]
+    highest = find_highest(part.further for part in parts)
+    if threads is None or highest <= threads:
+        return ()
+    return (("io_threads", f"is {threads}, and a disk has io_thread {highest}; write at least as many"),)
+
+
+ASPECT = Aspect(
+    option="io_threads",
+    row=Field(
+        kind="int",
+        minimum=0,
+        maximum=MAX_THREADS,
+        create=0,
+        at=_Threads(),
+        effect="next_boot",
+        help="How many threads there are for disks, beside QEMU's main one. Which disk uses which, its C(io_thread) "
+        "says.",
+    ),
+    find_mistakes=_find_mistakes,
+)
