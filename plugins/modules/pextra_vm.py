@@ -197,6 +197,42 @@ options:
               - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
               - A new one gets V(0 MiB) unless it is given.
             type: str
+          iops_burst:
+            description:
+              - What C(iops) may reach for a second, after there was less; at least as much. 0 is no more
+                than that.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_read_burst:
+            description:
+              - What C(iops_read) may reach for a second, after there was less; at least as much. 0 is no
+                more than that.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_write_burst:
+            description:
+              - What C(iops_write) may reach for a second, after there was less; at least as much. 0 is
+                no more than that.
+              - A new one gets V(0) unless it is given.
+            type: int
+          bandwidth_burst:
+            description:
+              - What C(bandwidth) may reach for a second, after there was less; at least as much. 0 is no
+                more than that.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_read_burst:
+            description:
+              - What C(bandwidth_read) may reach for a second, after there was less; at least as much. 0
+                is no more than that.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_write_burst:
+            description:
+              - What C(bandwidth_write) may reach for a second, after there was less; at least as much.
+                0 is no more than that.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
   volumes: &volumes
     description:
       - Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those
@@ -344,6 +380,42 @@ options:
           bandwidth_write:
             description:
               - Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          iops_burst:
+            description:
+              - What C(iops) may reach for a second, after there was less; at least as much. 0 is no more
+                than that.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_read_burst:
+            description:
+              - What C(iops_read) may reach for a second, after there was less; at least as much. 0 is no
+                more than that.
+              - A new one gets V(0) unless it is given.
+            type: int
+          iops_write_burst:
+            description:
+              - What C(iops_write) may reach for a second, after there was less; at least as much. 0 is
+                no more than that.
+              - A new one gets V(0) unless it is given.
+            type: int
+          bandwidth_burst:
+            description:
+              - What C(bandwidth) may reach for a second, after there was less; at least as much. 0 is no
+                more than that.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_read_burst:
+            description:
+              - What C(bandwidth_read) may reach for a second, after there was less; at least as much. 0
+                is no more than that.
+              - A new one gets V(0 MiB) unless it is given.
+            type: str
+          bandwidth_write_burst:
+            description:
+              - What C(bandwidth_write) may reach for a second, after there was less; at least as much.
+                0 is no more than that.
               - A new one gets V(0 MiB) unless it is given.
             type: str
   nics: &nics
@@ -1390,6 +1462,42 @@ vm:
               sample: 0
             bandwidth_write:
               description: Bytes written per second, such as 100 MiB; V(0 MiB) for no limit.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_burst:
+              description: What C(iops) may reach for a second, after there was less; at least as much.
+                0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_read_burst:
+              description: What C(iops_read) may reach for a second, after there was less; at least as
+                much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_write_burst:
+              description: What C(iops_write) may reach for a second, after there was less; at least as
+                much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_burst:
+              description: What C(bandwidth) may reach for a second, after there was less; at least as
+                much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_read_burst:
+              description: What C(bandwidth_read) may reach for a second, after there was less; at least
+                as much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_write_burst:
+              description: What C(bandwidth_write) may reach for a second, after there was less; at least
+                as much. 0 is no more than that.
               returned: when the definition says something of it
               type: int
               sample: 0

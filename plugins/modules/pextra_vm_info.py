@@ -280,6 +280,42 @@ vms:
               returned: when the definition says something of it
               type: int
               sample: 0
+            iops_burst:
+              description: What C(iops) may reach for a second, after there was less; at least as much.
+                0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_read_burst:
+              description: What C(iops_read) may reach for a second, after there was less; at least as
+                much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            iops_write_burst:
+              description: What C(iops_write) may reach for a second, after there was less; at least as
+                much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_burst:
+              description: What C(bandwidth) may reach for a second, after there was less; at least as
+                much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_read_burst:
+              description: What C(bandwidth_read) may reach for a second, after there was less; at least
+                as much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            bandwidth_write_burst:
+              description: What C(bandwidth_write) may reach for a second, after there was less; at least
+                as much. 0 is no more than that.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
     nics:
       description: Its NICs.
       type: list

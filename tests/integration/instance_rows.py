@@ -89,7 +89,13 @@ DISK = {
     "limits.bandwidth": Row("iotune/total_bytes_sec", ("5 MiB", "0 MiB"), (str(5 * 1024**2), None)),
     "limits.bandwidth_read": Row("iotune/read_bytes_sec", ("0 MiB", "6 MiB"), (None, str(6 * 1024**2))),
     "limits.bandwidth_write": Row("iotune/write_bytes_sec", ("0 MiB", "7 MiB"), (None, str(7 * 1024**2))),
+    "limits.bandwidth_burst": Row("iotune/total_bytes_sec_max", ("8 MiB", "0 MiB"), (str(8 * 1024**2), None)),
+    "limits.bandwidth_read_burst": Row("iotune/read_bytes_sec_max", ("0 MiB", "9 MiB"), (None, str(9 * 1024**2))),
+    "limits.bandwidth_write_burst": Row("iotune/write_bytes_sec_max", ("0 MiB", "9 MiB"), (None, str(9 * 1024**2))),
     "limits.iops": Row("iotune/total_iops_sec", (100, 0), ("100", None)),
+    "limits.iops_burst": Row("iotune/total_iops_sec_max", (150, 0), ("150", None)),
+    "limits.iops_read_burst": Row("iotune/read_iops_sec_max", (0, 250), (None, "250")),
+    "limits.iops_write_burst": Row("iotune/write_iops_sec_max", (0, 350), (None, "350")),
     "limits.iops_read": Row("iotune/read_iops_sec", (0, 200), (None, "200")),
     "limits.iops_write": Row("iotune/write_iops_sec", (0, 300), (None, "300")),
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...._fields.field import Field
@@ -51,6 +52,19 @@ class Tuning:
         self.text.write(element, value * self.unit if value else None)
 
 
+class Burst(Tuning):
+    """A limit that counts for a second at a time, which is how long libvirt takes it for if nothing else is said."""
+
+    @property
+    def length(self) -> str:
+        return f"{self.word}_length"
+
+    def write(self, element: Any, value: Any) -> None:
+        super().write(element, value)
+        if not value:
+            Text(f"iotune/{self.length}").write(element, None)
+
+
 def _operations(word: str, what: str) -> Field:
     text = f"{what} per second; V(0) for no limit."
     return Field(kind="int", create=0, minimum=0, maximum=10**9, at=Tuning(word), effect="live", help=text)
@@ -80,6 +94,16 @@ LIMITS = {
     "bandwidth": _bandwidth("total_bytes_sec", "Bytes read and written"),
     "bandwidth_read": _bandwidth("read_bytes_sec", "Bytes read"),
     "bandwidth_write": _bandwidth("write_bytes_sec", "Bytes written"),
+}
+# Of each limit: how much there may be in a second, when there was less before.
+_BURSTS = {
+    f"{name}_burst": replace(
+        field,
+        at=Burst(f"{field.at.word}_max", field.at.unit),
+        help=f"What C({name}) may reach for a second, after there was less; at least as much. 0 is no more than that.",
+    )
+    for name, field in LIMITS.items()
+    if isinstance(field.at, Tuning)
 }
 TABLE = {
     "bus": Field(
@@ -151,7 +175,7 @@ TABLE = {
         help="Its turn when the firmware looks for what to boot from. As soon as one has a turn, only those that have "
         "one are looked at; without any it is the disks.",
     ),
-    "limits": Field(kind="dict", table=LIMITS, help="Limits of its input and output."),
+    "limits": Field(kind="dict", table={**LIMITS, **_BURSTS}, help="Limits of its input and output."),
 }
 
 
@@ -172,17 +196,25 @@ def is_hot(disk: Mapping[str, Any], others: Iterable[Mapping[str, Any]], threads
 
 def tuning_of(limits: Mapping[str, Any]) -> dict[str, int]:
     """Return limits in libvirt's words and units; 0 is no limit."""
-    places = {name: field.at for name, field in LIMITS.items()}
-    return {
-        place.word: limits[name] * place.unit
-        for name, place in places.items()
-        if isinstance(place, Tuning) and isinstance(limits.get(name), int)
-    }
+    places = {name: field.at for name, field in {**LIMITS, **_BURSTS}.items()}
+    tuning = {}
+    for name, place in places.items():
+        if isinstance(place, Tuning) and isinstance(limits.get(name), int):
+            tuning[place.word] = limits[name] * place.unit
+            # libvirt does not forget a length by itself, and refuses one of nothing.
+            tuning |= {place.length: int(limits[name] > 0)} if isinstance(place, Burst) else {}
+    return tuning
 
 
 def find_mistakes(disk: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return pairs of a path and what is wrong there."""
-    mistakes = list(find_limit_mistakes(disk.get("limits") or {}).items())
+    limits = disk.get("limits") or {}
+    mistakes = list(find_limit_mistakes(limits).items())
+    for name in LIMITS:
+        limit, burst = limits.get(name), limits.get(f"{name}_burst")
+        if burst and isinstance(limit, int) and (not limit or burst < limit):
+            what = f"is {burst}, and {name} is {limit}; write at least as much, or 0"
+            mistakes.append((f"limits.{name}_burst", what if limit else f"needs {name} as well; or write 0"))
     if disk.get("io") == "native" and disk.get("cache") not in (None, "none", "directsync"):
         mistakes.append(("io", f"native needs the cache modes none or directsync, and it is {disk['cache']}"))
     bus = disk.get("bus")

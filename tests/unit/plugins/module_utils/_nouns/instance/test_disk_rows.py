@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices.disk import tuning_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, find_mistakes_within
 from instance_model import Model, acts, whole
@@ -45,6 +46,7 @@ def rows(model: Model, *, live: bool = False) -> dict[str, Any]:
     [
         (root(limits={"iops": 100}), "root", ["define", "limit_disk"], []),
         (data(limits={"bandwidth_read": 5}), "data", ["define", "limit_disk"], []),
+        (root(limits={"iops": 100, "iops_burst": 200}), "root", ["define", "limit_disk"], []),
         (root(cache="writeback"), "root", ["define"], ["root.cache"]),
         (data(io="threads", limits={"iops": 7}), "data", ["define", "limit_disk"], ["volumes.data.io"]),
         (data(cache="none", discard="unmap", limits={"iops": 0}), "data", [], []),
@@ -95,6 +97,8 @@ def test_a_limit_made_by_hand_is_told_and_mended(model: Model) -> None:
         ({"io": "native", "cache": "writeback"}, "io: native needs the cache modes none or directsync"),
         ({"bus": "virtio", "wwn": "5000c500a1b2c3d4"}, "wwn: is for the buses scsi and sata"),
         ({"bus": "scsi", "io_thread": 1}, "io_thread: is for the bus virtio"),
+        ({"limits": {"iops": 0, "iops_burst": 9}}, "limits.iops_burst: needs iops as well"),
+        ({"limits": {"iops": 9, "iops_burst": 5}}, "limits.iops_burst: is 5"),
         ({"limits": {"iops": 5, "iops_read": 1}}, "limits.iops: cannot be together with iops_read and iops_write"),
     ],
 )
@@ -105,6 +109,29 @@ def test_what_cannot_be_is_told(further: dict[str, Any], mistake: str) -> None:
         f"vms[0].root.{mistake}",
         f"vms[0].volumes[0] (data).{mistake}",
     ]
+
+
+def test_a_burst_goes_with_its_length() -> None:
+    limits = {"iops": 100, "iops_burst": 200, "bandwidth_read": 1, "bandwidth_read_burst": 0}
+    assert tuning_of(limits) == {
+        "total_iops_sec": 100,
+        "total_iops_sec_max": 200,
+        "total_iops_sec_max_length": 1,
+        "read_bytes_sec": 1024**2,
+        "read_bytes_sec_max": 0,
+        "read_bytes_sec_max_length": 0,
+    }
+
+
+def test_a_burst_made_by_hand_goes_with_its_length(model: Model) -> None:
+    guest = model.guest("web")[1]
+    serial = "<serial>data</serial>"
+    told = "<total_iops_sec>5</total_iops_sec><total_iops_sec_max>9</total_iops_sec_max>"
+    length = "<total_iops_sec_max_length>60</total_iops_sec_max_length>"
+    guest.xml = guest.xml.replace(serial, f"{serial}<iotune>{told}{length}</iotune>")
+    assert rows(model)["data"]["limits"]["iops_burst"] == 9
+    model.apply(model.call(data(limits={"iops_burst": 0})))
+    assert "_max" not in guest.xml
 
 
 def targets(model: Model, *, live: bool = False) -> dict[str, str]:
