@@ -25,7 +25,7 @@ def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
         name=NAME,
         node="node1",
         image="tiny",
-        root={"pool": "local"},
+        root={"pool": "shared"},
         memory="256 MiB",
         memory_max="512 MiB",
     )
@@ -35,16 +35,16 @@ def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
 
 
 def definition(lab: Lab) -> str:
-    return lab.exec("node1", "virsh", "dumpxml", "--inactive", NAME)
+    return lab.exec(lab.home(NAME), "virsh", "dumpxml", "--inactive", NAME)
 
 
 def running(lab: Lab) -> str:
-    return lab.exec("node1", "virsh", "dumpxml", NAME)
+    return lab.exec(lab.home(NAME), "virsh", "dumpxml", NAME)
 
 
 def counted(lab: Lab) -> int:
-    """Return how much memory the guest's kernel has, in MiB."""
-    return int(re.findall(r"pextra-guest: memory (\d+) MiB", lab.console(NAME))[-1])
+    """Return how much memory the guest's kernel has, in MiB, as it said last where it is."""
+    return int(re.findall(r"pextra-guest: memory (\d+) MiB", lab.since_boot(NAME))[-1])
 
 
 def test_memory_comes_and_goes(lab: Lab, guest: Site) -> None:
@@ -63,6 +63,16 @@ def test_memory_comes_and_goes(lab: Lab, guest: Site) -> None:
         assert look(then, f"{AT}/requested") == (str((memory - begins) * 1024) if begins else None)
         (told,) = guest.module("pextra_vm_info", names=[NAME], figures=True)["vms"]
         assert (told["memory"], told["memory_max"], told["figures"]["memory_given"]) == (memory, 512, memory)
+    # It takes along what was plugged, and goes on with it: the first time it moves, the second time it is there.
+    for memory in (320, 512):
+        guest.module("pextra_vm", name=NAME, memory=f"{memory} MiB")
+        wait_until("its kernel has it", lambda m=memory: counted(lab) == first + m - 256, timeout_s=30)
+        guest.module("pextra_vm", name=NAME, node="node2")
+        assert lab.home(NAME) == "node2"
+        for name in ("requested", "current"):
+            assert look(running(lab), f"{AT}/{name}") == str((memory - 256) * 1024)
+        assert look(definition(lab), "currentMemory") == str(memory * 1024)
+
     refused = guest.refused_module("pextra_vm", name=NAME, memory="640 MiB")["msg"]
     assert "it can have 512 MiB of memory, and is to have 640 MiB" in refused
     assert counted(lab) == first + 256

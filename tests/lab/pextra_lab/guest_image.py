@@ -33,7 +33,7 @@ MODULES = (
 )  # fmt: skip
 # What the full guest sees besides.
 FURTHER_MODULES = (
-    "ahci", "ehci_pci", "uhci_hcd", "xhci_pci", "usb_storage", "i6300esb", "virtio_mem",
+    "ahci", "ehci_pci", "uhci_hcd", "xhci_pci", "usb_storage", "i6300esb",
     "vmw_vsock_virtio_transport", "virtiofs",
 )  # fmt: skip
 # What /init and the scripts call.

@@ -71,17 +71,17 @@ def parse_held_back(root: Any) -> int:
 def parse_most(root: Any) -> int:
     """Return how much memory there can be."""
     room = root.find("maxMemory")
-    if room is None:
-        return memory_of(root)
-    return parse_memory(room) - (0 if _is_divided(root) or find_device(root) is not None else STEP)
+    if room is not None and (_is_divided(root) or find_device(root) is not None):
+        return parse_memory(room)
+    return memory_of(root)
 
 
 def write_memory_of(root: Any, memory: int) -> None:
     """Set the memory. More than there is room for is written as it is, for `find_refusal` to tell."""
-    if root.find("maxMemory") is None or _is_divided(root):
-        write_memory(root, memory)
-    else:
+    if find_device(root) is not None or _is_full(root):
         _divide(root, memory, parse_most(root))
+    else:
+        write_memory(root, memory)
 
 
 def write_most(root: Any, most: int) -> None:
@@ -149,6 +149,12 @@ def _is_divided(root: Any) -> bool:
     return has_modules or len(root.findall("cpu/numa/cell")) > 1
 
 
+def _is_full(root: Any) -> bool:
+    """Tell whether there is room for memory, and all of it is in use."""
+    room = root.find("maxMemory")
+    return room is not None and not _is_divided(root) and parse_memory(room) == memory_of(root) + STEP
+
+
 def _divide(root: Any, memory: int, most: int) -> None:
     """What a guest begins with is as much as it is to have, as far as Linux can plug the rest: so its next start gives
     it what a guest without a driver never took.
@@ -158,16 +164,16 @@ def _divide(root: Any, memory: int, most: int) -> None:
         numa = _child(_child(root, "cpu"), "numa")
         cell = numa.makeelement("cell", {"id": "0"})
         numa.append(cell)
-    room = _set(root, "maxMemory", most if most > memory else most + STEP)
+    room = _set(root, "maxMemory", most + STEP if most == memory else most)
     room.set("slots", room.get("slots") or "1")
-    if most <= memory:
+    if most == memory:
         if device is not None:
             root.find("devices").remove(device)
         _set_cell(root, cell, memory)
         _set_totals(root, memory, memory)
         return
     step = max(STEP, parse_pages(root))
-    least = memory // step * step or memory
+    least = min(memory // step * step or memory, most)
     _set_cell(root, cell, least)
     if device is None:
         devices = _child(root, "devices")

@@ -168,6 +168,19 @@ def test_what_was_divided_by_hand_gets_no_room() -> None:
     assert "divides its memory among NUMA cells or modules" in refusal.what
 
 
+def test_room_made_by_hand_stays_as_it_is() -> None:
+    """For modules, say, which a person is about to plug."""
+    model = Model.fresh()
+    model.converge(replace(WEB, further={}))
+    guest = model.guest("web")[1]
+    guest.xml = guest.xml.replace("<memory ", '<maxMemory slots="16" unit="MiB">8192</maxMemory><memory ', 1)
+    model.apply(model.call(call(768)))
+    assert '<maxMemory slots="16" unit="MiB">8192</maxMemory>' in guest.xml
+    assert "virtio-mem" not in guest.xml
+    model.apply(model.call(call(memory_max=1024)))
+    assert shape(model) == Plugged(768, 768, 768, 1024)
+
+
 def test_a_node_without_room_refuses_growth() -> None:
     model = Model.fresh()
     model.converge(replace(WEB, further={"memory_max": 16384}))
