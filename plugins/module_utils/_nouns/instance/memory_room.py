@@ -128,18 +128,22 @@ def find_refusal(after: Any, before: Any) -> tuple[str, str] | None:
         return what, f"Set memory_max: {memory} MiB as well, or at most {most} MiB of memory."
     if find_device(after) is None:
         return None
-    block = _block(after)
-    if memory % block or most % block:
-        what = f"it is to have {memory} MiB of memory, and can have {most} MiB; it is plugged in blocks of {block} MiB"
-        return what, f"Declare both as multiples of {block} MiB."
+    uneven = find_uneven(memory, most, parse_pages(after))
+    if uneven is not None:
+        return f"it is to have {memory} MiB of memory, and can have {most} MiB", uneven
     if after.find("memoryBacking/locked") is not None:
         what = "its memory is locked (memory_backing.locked), and QEMU plugs none then"
         return what, "Leave out memory_max, or declare it as much as memory."
     return None
 
 
-def _block(root: Any) -> int:
-    return max(_BLOCK, parse_pages(root))
+def find_uneven(memory: int, most: int, pages: int) -> str | None:
+    """Return what memory with room for more has to be; None if it is so. pages: the size of huge pages, 0 for none."""
+    block, step = max(_BLOCK, pages), max(STEP, pages)
+    if memory >= step and not memory % block and not most % step:
+        return None
+    least = f"memory is {step} MiB at least and a multiple of {block} MiB"
+    return f"With room for more, {least}, and memory_max a multiple of {step} MiB."
 
 
 def _is_divided(root: Any) -> bool:
@@ -182,7 +186,7 @@ def _divide(root: Any, memory: int, most: int) -> None:
     target = _child(device, "target")
     _set(target, "size", most - least)
     _child(target, "node").text = cell.get("id", "0")
-    _set(target, "block", _block(root))
+    _set(target, "block", max(_BLOCK, parse_pages(root)))
     _set(target, "requested", memory - least)
     _set_totals(root, most, memory)
 

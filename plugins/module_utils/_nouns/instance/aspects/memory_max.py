@@ -13,7 +13,7 @@ from typing import Any
 
 from ...._fields.field import Field
 from ..kinds import Aspect
-from ..memory_room import STEP, parse_most, write_most
+from ..memory_room import find_uneven, parse_most, write_most
 
 
 class _MemoryMax:
@@ -33,13 +33,9 @@ def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     if memory > most:
         what = f"is {most} MiB, and memory is {memory} MiB; write at least as much, or leave it out"
         return (("memory_max", what),)
-    if memory < STEP or most % STEP:
-        what = f"memory is {memory} MiB, and this {most} MiB; with room for more there are at least {STEP} MiB, and "
-        return (("memory_max", f"{what}there can be a multiple of {STEP} MiB"),)
-    block = max(2, backing.get("huge_pages") or 0)
-    if memory % block or most % block:
-        what = f"memory is {memory} MiB, and this {most} MiB; with room for more both are multiples of {block} MiB"
-        return (("memory_max", what),)
+    uneven = find_uneven(memory, most, backing.get("huge_pages") or 0)
+    if uneven is not None:
+        return (("memory_max", f"is {most} MiB, and memory is {memory} MiB. {uneven}"),)
     if backing.get("locked"):
         return (("memory_max", "memory that is locked cannot be plugged (memory_backing.locked); leave out one"),)
     return ()

@@ -15,6 +15,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, find_mistakes_within
 from instance_model import Model, acts, whole
 
+EVEN = "With room for more, memory is 128 MiB at least and a multiple of 2 MiB, and memory_max a multiple of 128 MiB."
 WEB = whole(name="web", node="node1", memory=512, vcpus=1, further={"memory_max": 1024})
 
 
@@ -128,7 +129,8 @@ def test_fewer_vcpus_at_most_are_those_of_the_cell(model: Model) -> None:
 
 def test_other_pages_are_plugged_in_larger_blocks(model: Model) -> None:
     (refusal,) = model.call(call(memory_backing={"huge_pages": 1024})).refusals
-    assert refusal.what.startswith("memory: it is to have 512 MiB of memory, and can have 1024 MiB; it is plugged in")
+    assert refusal.what == "memory: it is to have 512 MiB of memory, and can have 1024 MiB"
+    assert refusal.remedy.startswith("With room for more, memory is 1024 MiB at least and a multiple of 1024 MiB")
     model.converge(call(2048, memory_max=4096, memory_backing={"huge_pages": 1024}))
     assert '<block unit="KiB">1048576<' in model.guest("web")[1].xml
 
@@ -143,8 +145,8 @@ def test_other_pages_are_plugged_in_larger_blocks(model: Model) -> None:
         ),
         (
             call(513),
-            "memory: it is to have 513 MiB of memory, and can have 1024 MiB; it is plugged in blocks of 2 MiB",
-            "Declare both as multiples of 2 MiB.",
+            "memory: it is to have 513 MiB of memory, and can have 1024 MiB",
+            EVEN,
         ),
         (
             call(memory_backing={"locked": True}),
@@ -201,17 +203,9 @@ def test_a_foreign_one_counts_for_what_it_has() -> None:
     ("memory", "further", "told"),
     [
         (2048, {"memory_max": 1024}, "is 1024 MiB, and memory is 2048 MiB; write at least as much, or leave it out"),
-        (
-            512,
-            {"memory_max": 1000},
-            "memory is 512 MiB, and this 1000 MiB; with room for more there are at least 128 MiB, and there can be a "
-            "multiple of 128 MiB",
-        ),
-        (
-            513,
-            {"memory_max": 1024},
-            "memory is 513 MiB, and this 1024 MiB; with room for more both are multiples of 2 MiB",
-        ),
+        (512, {"memory_max": 1000}, f"is 1000 MiB, and memory is 512 MiB. {EVEN}"),
+        (513, {"memory_max": 1024}, f"is 1024 MiB, and memory is 513 MiB. {EVEN}"),
+        (64, {"memory_max": 1024}, f"is 1024 MiB, and memory is 64 MiB. {EVEN}"),
         (
             512,
             {"memory_max": 1024, "memory_backing": {"locked": True}},
