@@ -711,7 +711,7 @@ options:
     description:
       - How many threads there are for disks, beside QEMU's main one.
       - Which disk uses which, its C(io_thread) says.
-      - A new one gets V(0) unless it is given.
+      - None unless given.
     type: int
   memory: &memory
     description:
@@ -763,6 +763,7 @@ options:
     description:
       - The NUMA cells that its virtual CPUs and its memory are divided among, numbered from 0 in this order.
       - Not together with O(memory_max).
+      - An empty list is no cells.
     type: list
     elements: dict
     suboptions:

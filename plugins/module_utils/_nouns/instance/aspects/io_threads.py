@@ -43,11 +43,10 @@ ASPECT = Aspect(
         kind="int",
         minimum=0,
         maximum=MAX_THREADS,
-        create=0,
         at=_Threads(),
         effect="next_boot",
         help="How many threads there are for disks, beside QEMU's main one. Which disk uses which, its C(io_thread) "
-        "says.",
+        "says. None unless given.",
     ),
     find_mistakes=_find_mistakes,
 )

@@ -146,11 +146,10 @@ ASPECT = Aspect(
     row=Field(
         kind="list",
         element=Field(kind="dict", table=_CELL, help="A cell."),
-        create=(),
         at=_PLACE,
         effect="next_boot",
         help="The NUMA cells that its virtual CPUs and its memory are divided among, numbered from 0 in this order. "
-        "Not together with O(memory_max).",
+        "Not together with O(memory_max). An empty list is no cells.",
     ),
     refuse=_refuse,
     find_mistakes=_find_mistakes,

@@ -186,8 +186,9 @@ def test_disks_have_threads_that_there_are(model: Model) -> None:
     assert [change.field for change in work.pending] == ["volumes.more.attached"]
     (refusal,) = model.call(Vm(name="web", further={"io_threads": 1})).refusals
     assert refusal.what == "a disk of it has io_thread 2, and it has 1 of them"
-    (mistake,) = find_mistakes_within(replace(WEB, root=replace(ROOT, further={"io_thread": 1})), "vms[0]")
-    assert str(mistake) == "vms[0].io_threads: is 0, and a disk has io_thread 1; write at least as many"
+    wrong = replace(WEB, root=replace(ROOT, further={"io_thread": 2}), further={"io_threads": 1})
+    (mistake,) = find_mistakes_within(wrong, "vms[0]")
+    assert str(mistake) == "vms[0].io_threads: is 1, and a disk has io_thread 2; write at least as many"
 
 
 def test_limits_count_at_once_for_a_disk_that_goes_to_another_bus(model: Model) -> None:
