@@ -13,7 +13,7 @@ from typing import Any
 from ...._fields.field import Field
 from ..kinds import Aspect, Need, Refusal
 from ..memory_room import memory_of
-from ..places import CpuSet
+from ..places import CpuSet, Presence
 from ..size import parse_memory_of_cell, parse_vcpus_max
 
 _CPUS = CpuSet("", "cpus")
@@ -40,24 +40,31 @@ class _Cells:
         return tuple(found) or None
 
     def write(self, root: Any, value: Any) -> None:
-        cpu, tune = root.find("cpu"), root.find("numatune")
-        numa = cpu.find("numa") if cpu is not None else None
-        if cpu is not None and numa is not None:
-            cpu.remove(numa)
-        for old in tune.findall("memnode") if tune is not None else ():
-            tune.remove(old)
+        known = {cell.get("id", "0"): cell for cell in root.findall("cpu/numa/cell")}
+        Presence("cpu/numa").write(root, None)
+        Presence("numatune/memnode").write(root, None)
         if value:
-            cpu = cpu if cpu is not None else _add(root, "cpu", {})
-            numa = _add(cpu, "numa", {})
+            numa = _add(_child(root, "cpu"), "numa", {})
         for number, cell in enumerate(value or ()):
-            element = _add(numa, "cell", {"id": str(number), "memory": str(cell["memory"] * 1024), "unit": "KiB"})
+            # What else a hand has said of it stays.
+            element = known.get(str(number))
+            if element is None:
+                element = numa.makeelement("cell", {"id": str(number)})
+            numa.append(element)
+            element.set("memory", str(cell["memory"] * 1024))
+            element.set("unit", "KiB")
             _CPUS.write(element, cell["vcpus"])
             if cell.get("node") is not None:
-                tune = tune if tune is not None else _add(root, "numatune", {})
                 of = {"cellid": str(number), "mode": "strict", "nodeset": str(cell["node"])}
-                _add(tune, "memnode", of)
+                _add(_child(root, "numatune"), "memnode", of)
+        tune = root.find("numatune")
         if tune is not None and not len(tune) and not tune.attrib:
             root.remove(tune)
+
+
+def _child(parent: Any, tag: str) -> Any:
+    found = parent.find(tag)
+    return found if found is not None else _add(parent, tag, {})
 
 
 def _add(parent: Any, tag: str, attributes: Mapping[str, str]) -> Any:
@@ -89,13 +96,14 @@ def _find_gap(cells: Iterable[Mapping[str, Any]], vcpus: int | None, memory: int
 
 def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     """Only what is divided anew, or among cells that stay."""
-    cells = _PLACE.read(after)
-    if cells is None or (cells == _PLACE.read(before) and parse_vcpus_max(after) == parse_vcpus_max(before)):
+    cells, had = _PLACE.read(after), _PLACE.read(before)
+    if cells is None or (cells == had and parse_vcpus_max(after) == parse_vcpus_max(before)):
         return ()
-    if after.find("maxMemory") is not None:
+    is_divided_anew = [cell["memory"] for cell in cells] != [cell["memory"] for cell in had or ()]
+    if is_divided_anew and after.find("maxMemory") is not None:
         what = "it has room for more memory (memory_max), which only a guest of one cell can have"
         return (Refusal("numa", what, "Leave out one of them."),)
-    gap = _find_gap(cells, parse_vcpus_max(after), memory_of(after))
+    gap = _find_gap(cells, parse_vcpus_max(after), memory_of(after) if is_divided_anew else None)
     return (Refusal("numa", *gap),) if gap is not None else ()
 
 

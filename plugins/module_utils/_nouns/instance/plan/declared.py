@@ -240,9 +240,11 @@ def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], curr
 
 
 def _require_threads(disks: Sequence[Disk], want: Vm, current: DomainModel | None) -> None:
+    """Only of what is named: a hand may have numbered threads in another way."""
+    named = [part.further for part in (*([want.root] if want.root is not None else []), *(want.volumes or ()))]
     had = current.options.get("io_threads", 0) if current is not None else 0
     threads, highest = want.further.get("io_threads", had), find_highest(disk.further for disk in disks)
-    if highest > threads:
+    if highest > threads and ("io_threads" in want.further or find_highest(named)):
         what = f"a disk of it has io_thread {highest}, and it has {threads} of them"
         raise RefusedError(what, f"Set io_threads: {highest} as well, or another io_thread.")
 

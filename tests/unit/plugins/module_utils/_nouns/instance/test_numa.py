@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
@@ -82,6 +83,16 @@ def test_they_change_at_the_next_start(model: Model) -> None:
         ),
     ]
     assert [one["cpus"] for one in cells(model)] == ["0,2", "1,3"]
+
+
+def test_what_a_hand_has_said_of_cells_stays(model: Model) -> None:
+    guest = model.guest("web")[1]
+    distance = "<distances><sibling id='1' value='21'/></distances>"
+    guest.xml = re.sub(r'(<cell id="0"[^>]*?) ?/>', rf'\1 memAccess="shared">{distance}</cell>', guest.xml)
+    assert "distances" in guest.xml
+    model.apply(model.call(call(numa=(cell((0, 1), 256), cell((2, 3), 512)))))
+    (one, two) = ET.fromstring(guest.xml).iterfind("cpu/numa/cell")
+    assert (one.get("memAccess"), one.get("memory"), len(one), len(two)) == ("shared", "262144", 1, 0)
 
 
 def test_they_are_taken_away(model: Model) -> None:
