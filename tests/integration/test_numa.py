@@ -34,6 +34,7 @@ def shown(lab: Lab, *options: str) -> tuple[list[tuple[str | None, ...]], list[d
     return cells, [one.attrib for one in root.iterfind("numatune/memnode")]
 
 
+@pytest.mark.long
 def test_memory_is_divided(lab: Lab, guest: Site) -> None:
     two = [("0", "160"), ("1", "96")]
     assert shown(lab) == shown(lab, "--inactive") == (two, [])
