@@ -241,7 +241,7 @@ def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], curr
 
 def _require_threads(disks: Sequence[Disk], want: Vm, current: DomainModel | None) -> None:
     """Only of what is named: a hand may have numbered threads in another way."""
-    named = [part.further for part in (*([want.root] if want.root is not None else []), *(want.volumes or ()))]
+    named = [volume.further for volume in want.volumes or ()] + ([want.root.further] if want.root is not None else [])
     had = current.options.get("io_threads", 0) if current is not None else 0
     threads, highest = want.further.get("io_threads", had), find_highest(disk.further for disk in disks)
     if highest > threads and ("io_threads" in want.further or find_highest(named)):
