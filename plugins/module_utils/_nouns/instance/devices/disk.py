@@ -184,12 +184,12 @@ def name_on(target: str, bus: str) -> str:
     return f"{'vd' if bus == 'virtio' else 'sd'}{target[2:]}"
 
 
-def is_hot(disk: Mapping[str, Any], others: Iterable[Mapping[str, Any]], threads: int) -> bool:
+def is_hot(disk: Mapping[str, Any], others: Iterable[Mapping[str, Any]], threads: int | None = None) -> bool:
     """Tell whether a running guest can get and lose a disk. others: those that it has, which tell its controllers;
-    threads: how many it has for disks.
+    threads: how many it has for disks, of one that it is to get.
     """
     bus = disk.get("bus", "virtio")
-    if disk.get("io_thread", 0) > threads:
+    if threads is not None and disk.get("io_thread", 0) > threads:
         return False
     return bus == "virtio" or (bus == "scsi" and any(other.get("bus") == "scsi" for other in others))
 

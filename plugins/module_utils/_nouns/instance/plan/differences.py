@@ -189,7 +189,7 @@ def cold_disks(live: DomainModel, model: DomainModel) -> list[Change]:
         for has, wants in ((live, model), (model, live))
         for disk in wants.disks
         if disk.name not in ("root", "seed") and find_disk(disk.name, has) is None
-        if not is_hot(disk.further, runs, threads)
+        if not is_hot(disk.further, runs, threads if wants is model else None)
     ]
 
 

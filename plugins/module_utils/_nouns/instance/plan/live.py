@@ -52,7 +52,7 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
         elif any(one.when == "live" for one in differ_rows(nic.TABLE, "", old[mac].further, interface.further)):
             steps.append(step_of(UpdateNic(interface), f"change the NIC {mac}"))
     runs, threads = [disk.further for disk in live.disks], live.options.get("io_threads", 0)
-    attached = {disk.name: disk for disk in live.disks if is_hot(disk.further, runs, threads)}
+    attached = {disk.name: disk for disk in live.disks if is_hot(disk.further, runs)}
     wanted = {disk.name: disk for disk in model.disks if is_hot(disk.further, runs, threads)}
     # One that only goes to another bus at its next start is neither new nor gone.
     settled = {"root", "seed"} | ({disk.name for disk in live.disks} & {disk.name for disk in model.disks})
