@@ -180,13 +180,15 @@ def _read_noun(name: str, replace: tuple[str, str] = ("", "")) -> Any:
     """Return what is told of a noun; of an instance its aspects and its devices as well, from their rows."""
     told = _read(name, replace)
     if name == "vm":
-        from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import disk, nic
+        from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import cdrom, disk, nic
         from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import OPTIONS
 
         further = {key: _document_value(field) for key, field in OPTIONS.items() if key not in told["contains"]}
         told["contains"] |= further
         nics = told["contains"]["nics"]["contains"]
         nics |= {key: _document_value(field) for key, field in nic.TABLE.items()}
+        cdroms = told["contains"]["cdroms"]["contains"]
+        cdroms |= {key: _document_value(field) for key, field in cdrom.TABLE.items()}
         volumes = told["contains"]["volumes"]["contains"]
         volumes |= {key: _document_value(field) for key, field in disk.TABLE.items()}
     return told

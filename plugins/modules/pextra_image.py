@@ -37,6 +37,16 @@ options:
       - The name, by which everything else refers to it.
       - Exactly one of O(name) and O(images) is needed.
     type: str
+  kind: &kind
+    description:
+      - 'What it is: a disk that instances begin from, or a CD or DVD that is put into a drive of theirs
+        (O(pextra.cloud.pextra_vm#module:cdroms)).'
+      - It stays what it is.
+      - A new one gets V(disk) unless it is given.
+    type: str
+    choices:
+      - disk
+      - iso
   source: &source
     description:
       - A file on the controller (absolute, or relative to the inventory), or an http or https URL.
@@ -71,8 +81,7 @@ options:
   format: &format
     description:
       - The format of the file.
-      - It is never guessed.
-      - A new one gets V(qcow2) unless it is given.
+      - 'It is never guessed: V(qcow2) unless given, and V(raw) of an O(kind=iso), which has no other.'
     type: str
     choices:
       - qcow2
@@ -129,6 +138,7 @@ options:
           - The name, by which everything else refers to it.
         type: str
         required: true
+      kind: *kind
       source: *source
       sha256: *sha256
       signature: *signature
@@ -299,6 +309,10 @@ image:
       description: The cluster it belongs to.
       type: str
       sample: mtl-1
+    kind:
+      description: What it is, V(disk) or V(iso).
+      type: str
+      sample: disk
     number:
       description: Which content of the name it is, counted from 1.
       type: int

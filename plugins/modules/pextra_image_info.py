@@ -53,6 +53,10 @@ images:
       description: The cluster it belongs to.
       type: str
       sample: mtl-1
+    kind:
+      description: What it is, V(disk) or V(iso).
+      type: str
+      sample: disk
     number:
       description: Which content of the name it is, counted from 1.
       type: int

@@ -418,6 +418,43 @@ options:
                 0 is no more than that.
               - A new one gets V(0 MiB) unless it is given.
             type: str
+  cdroms: &cdroms
+    description:
+      - Drives for CDs and DVDs; 4 at most.
+      - What is in one changes while the instance runs, a drive itself comes and goes at its next start.
+      - The list is all of them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name of the drive, 3 to 32 characters, by which it is known.
+          - It is its serial number as well.
+        type: str
+        required: true
+      image:
+        description:
+          - The image that is in it, of the kind V(iso), by name or identifier.
+          - An empty text ejects what is in it.
+        type: str
+      pool:
+        description:
+          - The storage pool whose copy of the image is used.
+          - That of the root volume unless given.
+        type: str
+      bus:
+        description:
+          - 'What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.'
+          - A new one gets V(sata) unless it is given.
+        type: str
+        choices:
+          - sata
+          - scsi
+      boot_order:
+        description:
+          - Its turn when the firmware looks for what to boot from.
+          - As soon as one has a turn, only those that have one are looked at; without any it is the disks.
+        type: int
   nics: &nics
     description:
       - The NICs, in order; 32 at most.
@@ -1041,6 +1078,7 @@ options:
       image: *image
       root: *root
       volumes: *volumes
+      cdroms: *cdroms
       nics: *nics
       cloud_init: *cloud_init
       autostart: *autostart
@@ -1502,6 +1540,33 @@ vm:
               returned: when the definition says something of it
               type: int
               sample: 0
+    cdroms:
+      description: Its drives for CDs and DVDs.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name of the drive.
+          type: str
+          sample: installer
+        image:
+          description: The image that is in it; none where nothing is.
+          type: str
+          sample: debian-12-netinst
+        pool:
+          description: The storage pool whose copy of the image is used.
+          type: str
+          sample: shared
+        bus:
+          description: 'What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.'
+          returned: when the definition says something of it
+          type: str
+          sample: sata
+        boot_order:
+          description: Its turn when the firmware looks for what to boot from.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
     nics:
       description: Its NICs.
       type: list

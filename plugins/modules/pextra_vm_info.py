@@ -316,6 +316,33 @@ vms:
               returned: when the definition says something of it
               type: int
               sample: 0
+    cdroms:
+      description: Its drives for CDs and DVDs.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name of the drive.
+          type: str
+          sample: installer
+        image:
+          description: The image that is in it; none where nothing is.
+          type: str
+          sample: debian-12-netinst
+        pool:
+          description: The storage pool whose copy of the image is used.
+          type: str
+          sample: shared
+        bus:
+          description: 'What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.'
+          returned: when the definition says something of it
+          type: str
+          sample: sata
+        boot_order:
+          description: Its turn when the firmware looks for what to boot from.
+          returned: when the definition says something of it
+          type: int
+          sample: 1
     nics:
       description: Its NICs.
       type: list

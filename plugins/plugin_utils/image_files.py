@@ -122,9 +122,10 @@ class ImageAction(ModuleAction):
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise PextraError([Problem(f"{path} is not a file", "Give source a regular file.", resource=label)])
-                if image.format is not None:  # otherwise the coordinator, which knows, looks at it before it is used
+                image_format = image.format or ("raw" if image.kind == "iso" else None)
+                if image_format is not None:  # otherwise the coordinator, which knows, looks at it before it is used
                     largest = image.max_size or int(FIELDS["max_size"].made)
-                    inspect_image(file, image.format, largest, label)
+                    inspect_image(file, image_format, largest, label, is_iso=image.kind == "iso")
                 file.seek(0)
                 sha256 = digests.digest_of(path, file)
         except OSError as error:

@@ -101,6 +101,11 @@ DISK = {
 }
 # For some buses, or for threads that the instance has: test_disk_buses.py.
 DISK_APART = {"io_thread", "wwn"}
+# Of a drive; paths are below it.
+CDROM = {
+    "boot_order": Row("boot@order", (3, 4), ("3", "4")),
+    "bus": Row("target@bus", ("scsi", "sata"), ("scsi", "sata")),
+}
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
 # What divides the others anew: test_numa.py.

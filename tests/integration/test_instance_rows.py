@@ -35,8 +35,8 @@ def definition(lab: Lab) -> str:
     return lab.exec("node1", "virsh", "dumpxml", "--inactive", NAME)
 
 
-def running(lab: Lab) -> str:
-    return lab.exec("node1", "virsh", "dumpxml", NAME)
+def running(lab: Lab, name: str = NAME) -> str:
+    return lab.exec("node1", "virsh", "dumpxml", name)
 
 
 def nic_of(xml: str) -> str:

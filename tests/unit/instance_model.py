@@ -110,6 +110,17 @@ HUGE = Row(
     CLUSTER.id,
     {"format": "raw", "virtual_size": 2048 * 1024**2, "copies": EVERYWHERE},
 )
+# Of kind iso.
+DISC, RESCUE = (
+    Row(
+        f"img-{letter * 21}",
+        "image",
+        name,
+        CLUSTER.id,
+        {"kind": "iso", "format": "raw", "virtual_size": 2 * 1024**2, "copies": EVERYWHERE},
+    )
+    for letter, name in (("D", "disc"), ("R", "rescue"))
+)
 VSWITCHES = tuple(Row(f"vsw-{n * 21}", "vswitch", f"svswitch{n}", CLUSTER.id) for n in "12")
 PORT_GROUPS = (
     Row("pg-AAAAAAAAAAAAAAAAAAAAA", "port_group", "Production", CLUSTER.id, {"vswitch": VSWITCHES[0].id}),
@@ -118,6 +129,7 @@ PORT_GROUPS = (
 )
 COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.qcow2": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
 RAW_COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.raw": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
+ISOS = {f"{DISC.id}.raw": "disc", f"{RESCUE.id}.raw": "rescue"}
 UNFINISHED = ("half written", "half filled")
 
 
@@ -185,7 +197,9 @@ class Model:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
-    members: list[Row] = field(default_factory=lambda: [*NODES, *POOLS.values(), TINY, HUGE, *VSWITCHES, *PORT_GROUPS])
+    members: list[Row] = field(
+        default_factory=lambda: [*NODES, *POOLS.values(), TINY, HUGE, DISC, RESCUE, *VSWITCHES, *PORT_GROUPS]
+    )
     down: dict[str, Problem] = field(default_factory=dict)
     made: int = 0
     seeds: dict[str, Seed] = field(default_factory=dict)
@@ -194,11 +208,11 @@ class Model:
     @classmethod
     def fresh(cls) -> Model:
         shared = {
-            "shared": _copies(COPIES),
-            "ceph": _copies(RAW_COPIES),
+            "shared": _copies(COPIES | ISOS),
+            "ceph": _copies(RAW_COPIES | ISOS),
             "san": _copies(dict.fromkeys(UNITS, "theirs")),
         }
-        own = {"local": COPIES, "vg0": RAW_COPIES, "tank": RAW_COPIES}
+        own = {"local": COPIES | ISOS, "vg0": RAW_COPIES | ISOS, "tank": RAW_COPIES | ISOS}
         nodes = {
             row.name: Node(pools={**{name: _copies(copies) for name, copies in own.items()}, **shared}) for row in NODES
         }
@@ -325,7 +339,7 @@ class Model:
 
     def volumes(self, node: str, pool: str) -> dict[str, Volume]:
         """Return an instance's volumes by name, without the copies of images."""
-        known = {*COPIES, *RAW_COPIES, *UNITS}
+        known = {*COPIES, *RAW_COPIES, *ISOS, *UNITS}
         return {name: volume for name, volume in self.nodes[node].pools[pool].items() if name not in known}
 
     @property
@@ -335,8 +349,8 @@ class Model:
         for name, node in self.nodes.items():
             for guest in node.guests.values():
                 taken[f"{name}/{guest.config.name}"] = (
-                    replace(guest.config, disks=_sorted(guest.config.disks)),
-                    guest.live and replace(guest.live, disks=_sorted(guest.live.disks)),
+                    _in_order(guest.config),
+                    guest.live and _in_order(guest.live),
                     guest.power,
                     guest.autostart,
                     guest.persistent,
@@ -514,6 +528,9 @@ class Model:
             for other in state.guests.values()
         ):
             raise ImpossibleError("it runs elsewhere")
+        for drive in config.cdroms:
+            if drive.path and not any(drive.volume in names for names in node.pools.values()):
+                raise ImpossibleError(f"{drive.path} is not there")
         for interface in config.interfaces:
             if interface.network not in node.networks:
                 raise ImpossibleError(f"there is no network {interface.network}")
@@ -639,9 +656,37 @@ class Model:
         guest.live = replace(live, disks=disks)
         yield
 
+    def _change_medium(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        guest, drive = self._active(work), data["drive"]
+        live = _live(guest)
+        if drive.serial not in [held.serial for held in (*live.cdroms, *live.other_cdroms)]:
+            raise ImpossibleError(f"there is no drive {drive.serial}")
+        if drive.path and not any(drive.volume in names for names in self._node(work).pools.values()):
+            raise ImpossibleError(f"{drive.path} is not there")
+        guest.live = replace(
+            live,
+            **{
+                name: tuple(
+                    replace(held, path=drive.path, kind=drive.kind, ceph=drive.ceph)
+                    if held.serial == drive.serial
+                    else held
+                    for held in getattr(live, name)
+                )
+                for name in ("cdroms", "other_cdroms")
+            },
+        )
+        yield
+
     def _label(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         guest = self._active(work)
-        guest.live = replace(_live(guest), labels=data["labels"])
+        live, named = _live(guest), {label.name for label in data["labels"].cdroms}
+        drives = (*live.cdroms, *live.other_cdroms)
+        guest.live = replace(
+            live,
+            labels=data["labels"],
+            cdroms=tuple(drive for drive in drives if drive.serial in named),
+            other_cdroms=tuple(drive for drive in drives if drive.serial not in named),
+        )
         guest.xml = edit_domain(guest.xml, replace(guest.config, labels=data["labels"]))
         yield
 
@@ -665,6 +710,9 @@ class Model:
             for disk in _live(guest).disks:
                 if not any(disk.volume in target.pools.get(pool, {}) for pool in ("shared", "ceph", "san")):
                     raise ImpossibleError(f"{disk.path} is not there")
+            for drive in _live(guest).cdroms:
+                if drive.path and not any(drive.volume in names for names in target.pools.values()):
+                    raise ImpossibleError(f"{drive.path} is not there")
             del source.guests[uuid]
             target.guests[uuid] = Guest(config, guest.live, guest.live_xml, guest.power)
         else:
@@ -728,6 +776,10 @@ def _is(guest: Guest, name: str) -> bool:
 
 def _copies(copies: Mapping[str, str]) -> dict[str, Volume]:
     return {name: Volume(1, image) for name, image in copies.items()}
+
+
+def _in_order(model: DomainModel) -> DomainModel:
+    return replace(model, disks=_sorted(model.disks), cdroms=_sorted(model.cdroms))
 
 
 def _sorted(disks: Sequence[Disk]) -> tuple[Disk, ...]:

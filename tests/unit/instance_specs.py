@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import (
+    Cdrom,
+    CloudInit,
+    Nic,
+    Root,
+    Volume,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from hypothesis import strategies as st
 from instance_model import whole
@@ -45,6 +51,13 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
     if draw(st.integers(0, 3)) == 0:
         # Each instance its own: two on one unit are refused.
         volumes.append(Volume(name="san", pool="san", unit=f"unit:0:0:{NAMES.index(name) + 1}"))
+    cdrom = st.builds(
+        Cdrom,
+        name=st.sampled_from(["cd-1", "cd-2"]),
+        image=st.sampled_from(["", "disc", "rescue"]),
+        further=st.sampled_from([{}, {"bus": "scsi"}]),
+    )
+    cdroms = draw(st.lists(cdrom, unique_by=lambda drive: drive.name, max_size=2))
     nic = st.builds(
         Nic,
         port_group=st.sampled_from(["Production", "DMZ", "Backup"]),
@@ -59,6 +72,7 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
         image=image,
         root=root,
         volumes=tuple(volumes),
+        cdroms=tuple(cdroms),
         nics=tuple(draw(st.lists(nic, min_size=draw(st.integers(0, 1)), max_size=3))),
         cloud_init=draw(st.sampled_from([None, CloudInit(hostname="other")])),
         autostart=draw(st.booleans()),

@@ -20,7 +20,8 @@ from .._model.nouns import IN_CLUSTER
 from .._model.source import is_url
 from .._nouns.cluster.spec import Cluster, find_mistakes_within
 from .._nouns.datacenter.spec import Datacenter
-from .._nouns.image.spec import Image
+from .._nouns.image.spec import USUAL_FORMAT, Image
+from .._nouns.instance.parts import pool_of_medium
 from .._nouns.instance.spec import Vm
 from .._nouns.node.spec import Node
 from .._nouns.pool.spec import Pool
@@ -161,7 +162,7 @@ def complete_images(
     index: Index,
     mirrors: tuple[str, ...] | None = None,
 ) -> tuple[tuple[Declared[Image], ...], list[Mistake]]:
-    """An image is kept where instances that begin from it have their roots, unless it says where.
+    """An image is kept where instances that begin from it have their roots, or read it, unless it says where.
 
     mirrors: of the images that have a URL, and none of their own.
     """
@@ -170,6 +171,10 @@ def complete_images(
         vm = instance.spec
         if vm.state == "present" and vm.image and vm.root:
             used.setdefault((vm.cluster, vm.image), {})[vm.root.pool] = None
+        for cdrom in (vm.cdroms or ()) if vm.state == "present" else ():
+            pool = pool_of_medium(cdrom, vm.root)
+            if pool is not None:
+                used.setdefault((vm.cluster, cdrom.image or ""), {})[pool] = None
     complete, mistakes = [], []
     for element in declared:
         spec = element.spec
@@ -179,6 +184,8 @@ def complete_images(
                 spec = replace(spec, mirrors=mirrors)
             for number, pool in enumerate(spec.pools or ()):
                 found += index.find_mistakes("pool", pool, f"{element.path}.pools[{number}]", cluster)
+            if spec.format is None and element.knows("format", "kind"):
+                spec = replace(spec, format=USUAL_FORMAT[spec.kind or "disk"])
             if spec.pools is None or not element.knows("pools"):
                 spec = replace(spec, pools=tuple(used.get((cluster, spec.name), ())))
         complete.append(element.of(replace(spec, cluster=cluster)))
@@ -208,6 +215,10 @@ def complete_instances(
             for number, volume in enumerate(spec.volumes or ()):
                 here = element_path(f"{path}.volumes", number, {"name": volume.name})
                 found += index.find_mistakes("pool", volume.pool, f"{here}.pool", cluster)
+            for number, cdrom in enumerate(spec.cdroms or ()):
+                here = element_path(f"{path}.cdroms", number, {"name": cdrom.name})
+                found += index.find_mistakes("image", cdrom.image or None, f"{here}.image", cluster)
+                found += index.find_mistakes("pool", cdrom.pool or None, f"{here}.pool", cluster)
             for number, nic in enumerate(spec.nics or ()):
                 found += index.find_mistakes("port_group", nic.port_group, f"{path}.nics[{number}].port_group", cluster)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import runpy
 
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES, disk, nic
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import DEVICES, cdrom, disk, nic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
 from guards.project import ROOT
 
@@ -26,6 +26,9 @@ def test_every_row_has_a_lab_test() -> None:
     assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["APART"] | LAB["DEFINED_ONLY"].keys() == known
     assert LAB["DISK"].keys() | LAB["DISK_APART"] == {
         row.partition(".")[2] for row in rows(Field(kind="dict", table=disk.TABLE, help=""), "disk")
+    }
+    assert LAB["CDROM"].keys() == {
+        row.partition(".")[2] for row in rows(Field(kind="dict", table=cdrom.TABLE, help=""), "cdrom")
     }
     assert LAB["NIC"].keys() == {
         row.partition(".")[2] for row in rows(Field(kind="dict", table=nic.TABLE, help=""), "nic")

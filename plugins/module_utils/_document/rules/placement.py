@@ -114,6 +114,11 @@ def _find_pinned_mistakes(element: Declared[Vm], node: str, reach: Reach) -> lis
         (f"{element_path('volumes', number, {'name': volume.name})}.pool", volume.pool)
         for number, volume in enumerate(vm.volumes or ())
     ]
+    places += [
+        (f"{element_path('cdroms', number, {'name': cdrom.name})}.pool", cdrom.pool)
+        for number, cdrom in enumerate(vm.cdroms or ())
+        if cdrom.image and cdrom.pool
+    ]
     for place, pool in places:
         there = reach.pools.get((vm.cluster, pool))
         if there is not None and node not in there:
@@ -185,7 +190,8 @@ def _lowest(nodes: int) -> int:
 
 def _pools_of(vm: Vm) -> tuple[str, ...]:
     pools = [vm.root.pool] if vm.root else []
-    return tuple(dict.fromkeys(pools + [volume.pool for volume in vm.volumes or ()]))
+    pools += [volume.pool for volume in vm.volumes or ()]
+    return tuple(dict.fromkeys(pools + [cdrom.pool for cdrom in vm.cdroms or () if cdrom.image and cdrom.pool]))
 
 
 def _are_names(nodes: Sequence[str] | None) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..._model.mistake import Mistake
 from ..._model.source import is_url, lacks_scheme
-from ..._nouns.image.spec import Image
+from ..._nouns.image.spec import Image, find_mistakes_within
 from ..._nouns.image.trust import find_trust_mistakes, from_inline
 from ..elements import Declared, Written
 
@@ -72,5 +72,5 @@ def find_source_mistakes(images: Sequence[Declared[Image]], check_file: FileChec
             if name is not None and not is_url(name) and from_inline(name) is None:
                 problem = check_file(name)
                 mistakes += [Mistake(f"{element.path}.{key}", problem)] if problem else []
-        mistakes += find_trust_mistakes(spec, element.path)
+        mistakes += [*find_mistakes_within(spec, element.path), *find_trust_mistakes(spec, element.path)]
     return mistakes

@@ -14,7 +14,7 @@ from ..._model.ids import is_id
 from ..._model.mistake import Mistake
 from ..._model.names import data_volume, root_volume, seed_volume
 from ..._nouns.image.spec import Image
-from ..._nouns.instance.parts import Root, Volume
+from ..._nouns.instance.parts import Root, Volume, pool_of_medium
 from ..._nouns.instance.spec import Vm
 from ..._nouns.pool.kinds import KINDS, find_name_problem, volume_format
 from ..._nouns.pool.source import target_of
@@ -67,22 +67,38 @@ def _find_shared_directories(pools: Sequence[Declared[Pool]]) -> list[Mistake]:
 
 
 def find_image_mistakes(images: Sequence[Declared[Image]], instances: Sequence[Declared[Vm]]) -> list[Mistake]:
-    """An instance begins from an image only in a pool that holds it."""
-    held = {
-        (image.spec.cluster, image.spec.name): image.spec.pools or ()
-        for image in images
-        if image.spec.state == "present"
-    }
-    mistakes = []
+    """An instance begins from an image of kind disk, and has one of kind iso in a drive, in a pool that holds it."""
+    present = {(image.spec.cluster, image.spec.name): image.spec for image in images if image.spec.state == "present"}
+    mistakes: list[Mistake] = []
+
+    def check(vm: Vm, path: str, name: str, kind: str, at: str, pool: str | None) -> None:
+        image = present.get((vm.cluster, name))
+        if image is None:
+            return
+        if image.kind is not None and image.kind != kind:
+            how = "no instance begins from it" if kind == "disk" else "it cannot be put into a drive"
+            mistakes.append(
+                Mistake(path, f'"{name}" is of kind {image.kind}, and {how}; write an image of kind {kind}')
+            )
+            return
+        pools = image.pools or ()
+        if pool is None or pool in pools or is_id(pool) or any(is_id(one) for one in pools):
+            return
+        problem = f'the image "{name}" is in {", ".join(pools) or "no pool"}, not in "{pool}"'
+        mistakes.append(Mistake(at, f"{problem}; add it to the image's pools"))
+
     for instance in instances:
         vm = instance.spec
-        if vm.state != "present" or vm.image is None or vm.root is None:
+        if vm.state != "present":
             continue
-        pools = held.get((vm.cluster, vm.image))
-        if pools is None or vm.root.pool in pools or is_id(vm.root.pool) or any(is_id(pool) for pool in pools):
-            continue
-        problem = f'the image "{vm.image}" is in {", ".join(pools) or "no pool"}, not in "{vm.root.pool}"'
-        mistakes.append(Mistake(f"{instance.path}.root.pool", f"{problem}; add it to the image's pools"))
+        if vm.image is not None:
+            root = vm.root.pool if vm.root is not None else None
+            check(vm, f"{instance.path}.image", vm.image, "disk", f"{instance.path}.root.pool", root)
+        for number, cdrom in enumerate(vm.cdroms or ()):
+            if cdrom.image:
+                path = element_path(f"{instance.path}.cdroms", number, {"name": cdrom.name})
+                pool = pool_of_medium(cdrom, vm.root)
+                check(vm, f"{path}.image", cdrom.image, "iso", f"{path}.pool", pool)
     return mistakes
 
 

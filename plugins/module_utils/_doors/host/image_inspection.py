@@ -70,6 +70,8 @@ _VMDK_TEXT = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*version=[0-9]")
 # The same, from the start of the last 512 bytes.
 _TAIL_MAGICS = ((b"conectix", "VHD"), (b"koly", "DMG"))
 _HEAD_LENGTH = 2048
+_ISO_SECTOR = 2048
+_ISO_BEGINS = 16 * _ISO_SECTOR
 
 _V2_LENGTH = 72
 _V3_LENGTH = 104
@@ -104,8 +106,10 @@ class Inspection:
     size: int
 
 
-def inspect_image(file: BinaryIO, image_format: str, max_size_mib: int, label: str = "") -> Inspection:
-    """Check a file that was declared to be of a format. `file` must be seekable.
+def inspect_image(
+    file: BinaryIO, image_format: str, max_size_mib: int, label: str = "", *, is_iso: bool = False
+) -> Inspection:
+    """Check a file that was declared to be of a format. `file` must be seekable. is_iso: it is to be a CD or DVD.
 
     Raises HostileImageError; reads at most the headers and tables, not the data.
     """
@@ -114,6 +118,8 @@ def inspect_image(file: BinaryIO, image_format: str, max_size_mib: int, label: s
         virtual_size = _inspect_qcow2(file, size, max_size_mib) if image_format == "qcow2" else size
         if image_format != "qcow2":
             _inspect_raw(file, size, max_size_mib)
+        if is_iso:
+            _inspect_iso(file, size)
     except _Refusal as refusal:
         raise HostileImageError([Problem(str(refusal), refusal.remedy, resource=label or None)]) from refusal
     return Inspection(virtual_size, size)
@@ -172,6 +178,15 @@ def _inspect_raw(file: BinaryIO, size: int, max_size_mib: int) -> None:
     _refuse_size(size, max_size_mib)
     if size % 512:
         raise _Refusal("its length is not a whole number of sectors: it is truncated, or not a disk")
+
+
+def _inspect_iso(file: BinaryIO, size: int) -> None:
+    """ISO 9660 begins in its 17th sector of 2 KiB, and UDF says there that it does (ECMA-119, 8.1; ECMA-167, 2/9.1)."""
+    if size < _ISO_BEGINS + _ISO_SECTOR or _read(file, _ISO_BEGINS + 1, 5) not in (b"CD001", b"BEA01"):
+        raise _Refusal(
+            "it was declared to be of kind iso, and has no file system of a CD or DVD (ISO 9660, UDF)",
+            "Give another file; what instances begin from is of kind disk.",
+        )
 
 
 @dataclass(frozen=True)

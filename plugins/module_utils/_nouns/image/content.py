@@ -21,7 +21,7 @@ from ..._model.rows import Row
 from ..._model.source import is_url
 from .copies import change_images
 from .plan.state import Proof
-from .spec import Image
+from .spec import Image, image_kind
 from .trust import file_name_of, from_inline
 from .versions import keep_copies
 
@@ -34,7 +34,9 @@ def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
             continue
         with contextlib.suppress(FileNotFoundError), open(cache.cached_path(want.sha256), "rb") as file:
             try:
-                inspect_image(file, want.format or "", want.max_size or 0, f"image {want.name}")
+                inspect_image(
+                    file, want.format or "", want.max_size or 0, f"image {want.name}", is_iso=want.kind == "iso"
+                )
             except PextraError as error:
                 refused[want.name] = error.problems
     return refused
@@ -113,7 +115,8 @@ def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[st
     attributes = {**row.attributes, **proven}
     if data["is_fresh"]:
         with open_cached(data["sha256"], label) as file:
-            found = inspect_image(file, row.attributes["format"], data["max_size"], label)
+            is_iso = image_kind(row.attributes) == "iso"
+            found = inspect_image(file, row.attributes["format"], data["max_size"], label, is_iso=is_iso)
         attributes |= {"virtual_size": found.virtual_size, "size": found.size}
 
     def write() -> set[str]:

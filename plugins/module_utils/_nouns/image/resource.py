@@ -35,7 +35,7 @@ from .plan.report import describe_images, describe_use
 from .plan.state import ImageHave, User
 from .plan.targets import find_fresh, find_sites
 from .reading import SeenNode, find_clones, look_at_node
-from .spec import FIELDS, Image
+from .spec import FIELDS, Image, find_mistakes_within
 from .trust import find_trust_mistakes
 from .versions import keep_copies, versions_of
 
@@ -58,7 +58,7 @@ class ImageResource:
             here = f"{path}.sha256" if path else "sha256"
             mistakes.append(Mistake(here, "is missing; an image from a URL needs the SHA-256 that its publisher gives"))
         if image is not None and image.state == "present":
-            mistakes += find_trust_mistakes(image, path)
+            mistakes += [*find_mistakes_within(image, path), *find_trust_mistakes(image, path)]
         return image, mistakes
 
     def read(self, cloud: Cloud, wants: Sequence[Image], options: Options) -> ImageHave:

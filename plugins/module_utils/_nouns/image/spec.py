@@ -1,11 +1,13 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image: a disk that instances begin from."""
+"""Image: a disk that instances begin from, or an ISO that is put into their drives."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..._fields.checks import check_sha256
 from ..._fields.common import (
@@ -16,12 +18,22 @@ from ..._fields.common import (
     STATE,
     protected,
 )
-from ..._fields.field import Field
+from ..._fields.field import Field, join
+from ..._model.mistake import Mistake
 from ..._model.source import check_mirror, check_source
 from .trust import check_key, check_signed
 
+# The format of a file of which nobody says it, by what the image is.
+USUAL_FORMAT = {"disk": "qcow2", "iso": "raw"}
 FIELDS = {
     "name": NAME,
+    "kind": Field(
+        kind="str",
+        create="disk",
+        choices=("disk", "iso"),
+        help="What it is: a disk that instances begin from, or a CD or DVD that is put into a drive of theirs "
+        "(O(pextra.cloud.pextra_vm#module:cdroms)). It stays what it is.",
+    ),
     "source": Field(
         kind="str",
         check=check_source,
@@ -60,9 +72,9 @@ FIELDS = {
     ),
     "format": Field(
         kind="str",
-        create="qcow2",
         choices=("qcow2", "raw"),
-        help="The format of the file. It is never guessed.",
+        help="The format of the file. It is never guessed: V(qcow2) unless given, and V(raw) of an O(kind=iso), which "
+        "has no other.",
     ),
     "pools": Field(
         kind="list",
@@ -98,6 +110,7 @@ class Image:
     """max_size is in MiB; sha256 in lower case. What is None is not managed."""
 
     name: str
+    kind: str | None = None
     source: str | None = None
     sha256: str | None = None
     signature: str | None = None
@@ -116,3 +129,16 @@ class Image:
     def __post_init__(self) -> None:
         if self.sha256 is not None:
             object.__setattr__(self, "sha256", self.sha256.lower())
+
+
+def find_mistakes_within(image: Image, path: str) -> list[Mistake]:
+    """Check what no single field can tell."""
+    if image.kind == "iso" and image.format not in (None, "raw"):
+        problem = f"is {image.format}, and an image of kind iso is raw, as it comes; leave it out"
+        return [Mistake(join(path, "format"), problem)]
+    return []
+
+
+def image_kind(attributes: Mapping[str, Any]) -> str:
+    """Return what a registered image is. Older rows do not say it."""
+    return str(attributes.get("kind") or "disk")

@@ -22,6 +22,7 @@ from ..._model.plan import Step, Work
 from ..vswitch.definition import find_vlans
 from . import acts as walking
 from .definition import URI
+from .definition_cdroms import change_medium
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
 from .definition_writing import edit_domain, render_domain, render_labels
@@ -88,6 +89,8 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
         case acts.LimitDisk():
             tuning = tuning_of(act.disk.further.get("limits") or {})
             _node(cloud, work).limit_disk(_uuid(work), act.disk.target, tuning, work.label, live=True, config=False)
+        case acts.ChangeMedium():
+            _change_medium(cloud, work, act)
         case acts.Label():
             _label(cloud, work, act)
         case acts.Adopt():
@@ -183,7 +186,7 @@ def _attach_nic(cloud: Cloud, work: Work, act: _NicAct) -> None:
     hypervisor, mac = _node(cloud, work), act.interface.mac
     config = take_nic(hypervisor.config_xml_of(_uuid(work)), mac)
     if config is None:
-        raise _changed_by_others(work, mac)
+        raise _changed_by_others(work, f"its NIC {mac}")
     hypervisor.attach_device(_uuid(work), plug_nic(config), work.label, live=True, config=False)
 
 
@@ -200,7 +203,7 @@ def _update_nic(cloud: Cloud, work: Work, act: _NicAct) -> None:
     live = take_nic(hypervisor.live_xml_of(_uuid(work)), mac)
     config = take_nic(hypervisor.config_xml_of(_uuid(work)), mac)
     if live is None or config is None:
-        raise _changed_by_others(work, mac)
+        raise _changed_by_others(work, f"its NIC {mac}")
     vlan = find_vlans(hypervisor.network_xml(act.interface.network, work.label), act.interface.port_group)
     hypervisor.update_device(
         _uuid(work), move_nic(live, config, vlan, act.interface.further), work.label, live=True, config=False
@@ -260,6 +263,14 @@ def _change_disk(cloud: Cloud, work: Work, act: acts.AttachDisk | acts.DetachDis
     return hypervisor.await_release(_uuid(work), mark, f"the disk {act.disk.target}", work.label)
 
 
+def _change_medium(cloud: Cloud, work: Work, act: acts.ChangeMedium) -> None:
+    hypervisor = _node(cloud, work)
+    xml = change_medium(hypervisor.live_xml_of(_uuid(work)), act.drive)
+    if xml is None:
+        raise _changed_by_others(work, f"its drive {act.drive.serial}")
+    hypervisor.update_device(_uuid(work), xml, work.label, live=True, config=False)
+
+
 def _label(cloud: Cloud, work: Work, act: acts.Label) -> None:
     xml = render_labels(act.labels)
     _node(cloud, work).set_metadata(_uuid(work), xml, "pextra", URI, work.label, live=True)
@@ -294,8 +305,8 @@ def _move(cloud: Cloud, work: Work, act: acts.Move) -> None:
     target.set_autostart(_uuid(work), act.autostart, work.label)
 
 
-def _changed_by_others(work: Work, mac: str) -> HypervisorError:
-    what = f"its NIC {mac} has gone while it was being changed"
+def _changed_by_others(work: Work, device: str) -> HypervisorError:
+    what = f"{device} has gone while it was being changed"
     return HypervisorError(
         [Problem(what, "Run again; something else is changing the instance.", work.node, work.label)]
     )
@@ -304,7 +315,8 @@ def _changed_by_others(work: Work, mac: str) -> HypervisorError:
 def _require_same_volumes(target: Hypervisor, work: Work, act: acts.Move) -> None:
     """A pool is declared as shared; whether it is shows here, before anything moves."""
     seen = set().union(*(target.volume_names(pool) for pool in act.pools))
-    missing = [disk.path for disk in (*act.model.disks, *act.attached) if disk.volume not in seen]
+    media = [drive for drive in act.model.cdroms if drive.path]
+    missing = [disk.path for disk in (*act.model.disks, *act.attached, *media) if disk.volume not in seen]
     if missing:
         raise HypervisorError(
             [

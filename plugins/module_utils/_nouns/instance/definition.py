@@ -21,7 +21,7 @@ from ..._model.ids import is_id, uuid_of
 from ..._model.names import is_of_instance, parse_attached
 from ..pool.kinds import DiskKind
 from . import walk
-from .devices import disk, nic
+from .devices import cdrom, disk, nic
 from .memory_room import memory_of, parse_held_back
 from .rows import read_rows
 from .size import memory_of_guest, parse_vcpus
@@ -67,6 +67,11 @@ class Disk:
     def name(self) -> str:
         return self.serial if self.adopted_as is None else self.adopted_as
 
+    @property
+    def medium(self) -> tuple[DiskKind, str, Ceph | None] | None:
+        """What is in a drive, None for nothing."""
+        return (self.kind, self.path, self.ceph) if self.path else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Interface:
@@ -102,6 +107,15 @@ class VolumeLabel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CdromLabel:
+    """A drive of its own, and the image in it, read from a pool; None for nothing."""
+
+    name: str
+    image: str | None = None
+    pool: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class NicLabel:
     """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels.
 
@@ -132,6 +146,7 @@ class Labels:
     adopted: bool = False
     volumes: tuple[VolumeLabel, ...] = ()
     nics: tuple[NicLabel, ...] = ()
+    cdroms: tuple[CdromLabel, ...] = ()
 
     @property
     def addresses(self) -> tuple[tuple[str, ...], ...]:
@@ -162,6 +177,9 @@ class DomainModel:
     description: str | None
     labels: Labels
     held_back: int = 0
+    # Drives; the path is empty of one with nothing in it. Others are not the instance's, or no more.
+    cdroms: tuple[Disk, ...] = ()
+    other_cdroms: tuple[Disk, ...] = field(default=(), compare=False)
     # Of all other aspects and kinds of device, by option: what is there, or of a wanted one what is named.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
     attached: tuple[Disk, ...] = field(default=(), compare=False)
@@ -229,7 +247,9 @@ def parse_domain(xml: str) -> DomainModel | None:
     if not is_id(labels.id, "instance") or uuid_of(labels.id) != uuid:
         return None
     disks = devices.findall("disk")
-    known = tuple(_parse_disks(disks, labels))
+    drives = [disk for disk in disks if disk.get("device") == "cdrom" and disk.findtext("serial")]
+    own_drives = find_cdroms(devices, labels) if drives else []
+    known = tuple(_parse_disks([disk for disk in disks if disk not in own_drives], labels))
     ours = tuple(disk for disk in known if is_own_disk(disk, name, labels))
     targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
     macs = frozenset(mac_of_nic(element) for element in devices.findall("interface")) if labels.adopted else frozenset()
@@ -242,6 +262,8 @@ def parse_domain(xml: str) -> DomainModel | None:
         vcpus=parse_vcpus(root),
         further=_Further(xml),
         disks=ours,
+        cdroms=tuple(parse_cdrom(drive) for drive in own_drives),
+        other_cdroms=tuple(parse_cdrom(drive) for drive in drives if drive not in own_drives),
         interfaces=interfaces,
         description=root.findtext("description"),
         labels=labels,
@@ -283,6 +305,10 @@ def parse_labels(element: Any) -> Labels:
                 mac=nic.get("mac"),
             )
             for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
+        ),
+        cdroms=tuple(
+            CdromLabel(name=drive.get("name", ""), image=drive.get("image"), pool=drive.get("pool"))
+            for drive in element.findall(f"{{{URI}}}cdrom")
         ),
     )
 
@@ -326,6 +352,31 @@ def parse_disk(element: Any) -> Disk | None:
         kind=kind,
         ceph=_parse_ceph(element, source) if kind == "rbd" else None,
         further=read_rows(disk.TABLE, element),
+    )
+
+
+def find_cdroms(devices: Any, *labels: Labels) -> list[Any]:
+    """Return the elements of the drives that labels name. Others are not ours to know."""
+    names = {drive.name for one in labels for drive in one.cdroms}
+    return [
+        element
+        for element in devices.findall("disk")
+        if element.get("device") == "cdrom" and element.findtext("serial", "") in names
+    ]
+
+
+def parse_cdrom(element: Any) -> Disk:
+    source, target = element.find("source"), element.find("target")
+    kind, path = _parse_place(source) if source is not None else (None, "")
+    return Disk(
+        target=target.get("dev", "") if target is not None else "",
+        path=path,
+        serial=element.findtext("serial", ""),
+        format="raw",
+        read_only=True,
+        kind=kind or "file",
+        ceph=_parse_ceph(element, source) if kind == "rbd" else None,
+        further=read_rows(cdrom.TABLE, element),
     )
 
 

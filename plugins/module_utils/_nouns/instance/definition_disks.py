@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
-from .definition import DISK_TYPES, Disk, DomainModel, Labels, is_own_disk, label_of_adopted, parse_disk
+from .definition import DISK_TYPES, Disk, DomainModel, Labels, find_cdroms, is_own_disk, label_of_adopted, parse_disk
 from .definition_tree import Make, append, find_or_add, maker, set_text
 from .devices.disk import TABLE
 from .rows import write_rows
@@ -24,7 +24,7 @@ def render_disk(disk: Disk) -> str:
 def make_disk(disk: Disk, make: Make) -> Any:
     element = make("disk", {"type": DISK_TYPES[disk.kind][0], "device": "disk"})
     append(element, make, "driver", name="qemu", type=disk.format, cache="none", discard="unmap")
-    element.append(_make_source(disk, make))
+    element.append(make_source(disk, make))
     append(element, make, "target", dev=disk.target, bus="virtio")
     if disk.read_only:
         append(element, make, "readonly")
@@ -69,7 +69,7 @@ def settle_boot(root: Any, *, had_turns: bool) -> None:
         append(os_, maker(os_), "boot", dev="hd")
 
 
-def _make_source(disk: Disk, make: Make) -> Any:
+def make_source(disk: Disk, make: Make) -> Any:
     source = make("source", {})
     if disk.kind == "unit":
         pool, _, unit = disk.path.partition("/")
@@ -94,7 +94,10 @@ def set_disks(devices: Any, model: DomainModel, old: Labels | None) -> None:
     old: the labels that the definition had, which tell what units of targets were its own.
     """
     wanted = {disk.name: disk for disk in model.disks}
+    drives = find_cdroms(devices, *(one for one in (model.labels, old) if one))
     for element in devices.findall("disk"):
+        if element in drives:
+            continue
         disk, target = parse_disk(element), element.find("target")
         name = target.get("dev", "") if target is not None else ""
         serial = element.findtext("serial", "")
@@ -140,7 +143,7 @@ def _write_source(element: Any, disk: Disk) -> None:
         if disk.kind in ("file", "block"):
             source.set(key, disk.path)
             return
-    fresh = _make_source(disk, maker(element))
+    fresh = make_source(disk, maker(element))
     if source is not None and before is not None and before.kind == disk.kind:
         # Encryption, caches of the client and the like.
         fresh.extend(copy.deepcopy(child) for child in source if child.tag not in ("host", "auth"))

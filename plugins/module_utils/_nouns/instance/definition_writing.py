@@ -15,6 +15,7 @@ from typing import Any
 from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
+from .definition_cdroms import set_cdroms
 from .definition_disks import add_controllers, find_buses, has_turns, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
@@ -46,7 +47,8 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     devices = add(root, "devices")
     add(devices, "controller", type="pci", model="pcie-root")
     ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
-    ports += walk.count_slots(model.further) + len({disk.further.get("bus") for disk in model.disks} & {"scsi", "usb"})
+    drives = (*model.disks, *model.cdroms)
+    ports += walk.count_slots(model.further) + len({disk.further.get("bus") for disk in drives} & {"scsi", "usb"})
     for _ in range(ports):
         add(devices, "controller", type="pci", model="pcie-root-port")
     add(devices, "controller", type="usb", model="none")
@@ -126,6 +128,7 @@ def _write(root: Any, model: DomainModel) -> None:
     devices = find_or_add(root, "devices")
     had_turns, buses = has_turns(devices), find_buses(devices)
     set_disks(devices, model, old)
+    set_cdroms(devices, model, old)
     set_interfaces(devices, model.interfaces, old)
     add_controllers(devices, had=buses)
     settle_boot(root, had_turns=had_turns)
@@ -169,6 +172,9 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         name = {"name": nic.name} if nic.name != f"nic{index}" else {}
         mac = {"mac": nic.mac} if nic.mac is not None else {}
         parts.append(("nic", {"addresses": " ".join(nic.addresses), **name, **mac}))
+    for drive in labels.cdroms:
+        medium = {"image": drive.image, "pool": drive.pool}
+        parts.append(("cdrom", {"name": drive.name, **{key: value for key, value in medium.items() if value}}))
     for tag, attributes in parts:
         element.append(make(f"{{{URI}}}{tag}", attributes))
     return element

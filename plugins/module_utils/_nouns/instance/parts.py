@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an instance consists of: its root volume, further volumes, NICs, and what cloud-init is told."""
+"""What an instance consists of: its root volume, further volumes, drives, NICs, and what cloud-init is told."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..._fields.checks import (
 from ..._fields.common import MAX_VOLUME_MIB
 from ..._fields.field import REQUIRED, Field
 from .cloud_init_checks import check_mountpoint, check_password_hash, check_public_key, check_user_data
-from .devices import disk, nic
+from .devices import cdrom, disk, nic
 
 ROOT = {
     "pool": Field(effect="fixed", kind="str", create=REQUIRED, help="The storage pool of the root volume."),
@@ -86,6 +86,27 @@ VOLUME = {
         "nowhere.",
     ),
     **disk.TABLE,
+}
+CDROM = {
+    "name": Field(
+        effect="next_boot",
+        kind="str",
+        required=True,
+        check=check_device_name,
+        help="The name of the drive, 3 to 32 characters, by which it is known. It is its serial number as well.",
+    ),
+    "image": Field(
+        effect="live",
+        kind="str",
+        create="",
+        help="The image that is in it, of the kind V(iso), by name or identifier. An empty text ejects what is in it.",
+    ),
+    "pool": Field(
+        effect="live",
+        kind="str",
+        help="The storage pool whose copy of the image is used. That of the root volume unless given.",
+    ),
+    **cdrom.TABLE,
 }
 NIC = {
     "name": Field(
@@ -219,6 +240,17 @@ class Volume:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cdrom:
+    """An empty image is none; an empty pool is not named."""
+
+    name: str
+    image: str | None = None
+    pool: str = ""
+    # Of all rows of devices/cdrom.py.
+    further: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Nic:
     """An empty gateway is none; an empty port group is not named. mac: in its canonical form."""
 
@@ -264,6 +296,11 @@ class CloudInit:
 def name_nics(nics: Sequence[Nic]) -> tuple[Nic, ...]:
     """Return NICs that all have their names: by their order, those that were given none."""
     return tuple(replace(nic, name=nic.name or f"nic{index}") for index, nic in enumerate(nics))
+
+
+def pool_of_medium(cdrom: Cdrom, root: Root | None) -> str | None:
+    """Return the pool that an image is read from; None if there is no image, or nothing says a pool."""
+    return (cdrom.pool or (root.pool if root is not None else "") or None) if cdrom.image else None
 
 
 def canonical_unit(text: str) -> str:

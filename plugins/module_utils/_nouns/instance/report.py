@@ -49,6 +49,7 @@ def describe_instance(
         item["figures"] = describe_figures(stats or {}, domain.live or model) if is_told else None
     nics = model.labels.nics
     rows = {disk.name: disk.further for disk in model.disks}
+    drives = {drive.serial: drive.further for drive in model.cdroms}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
     item |= {key: _plain(value) for key, value in model.further.items()}
     item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted else None
@@ -71,6 +72,10 @@ def describe_instance(
                 **_plain(rows.get(volume.name, {})),
             }
             for volume in model.labels.volumes
+        ],
+        "cdroms": [
+            {"name": label.name, "image": label.image, "pool": label.pool, **_plain(drives.get(label.name, {}))}
+            for label in model.labels.cdroms
         ],
         "nics": [
             {

@@ -16,13 +16,16 @@ from ..._model.mistake import Mistake
 from . import walk
 from .devices import disk as disk_device
 from .devices import nic as nic_device
-from .parts import CLOUD_INIT, NIC, ROOT, VOLUME, CloudInit, Nic, Root, User, Volume, name_nics
+from .parts import CDROM, CLOUD_INIT, NIC, ROOT, VOLUME, Cdrom, CloudInit, Nic, Root, User, Volume, name_nics
 
 OPTIONS = walk.OPTIONS
 # Device names of further volumes, its own and those that are attached to it: vda is the root volume's, vdz the seed's.
+# Drives take letters of them too: another bus has other names, and no disk that goes there finds its letter taken.
 TARGETS = tuple(f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
 # With its disks and what else it has, far from the 256 buses of a machine, each of which takes one device.
 MAX_NICS = 32
+# With a root volume and a further one they find place on the one SATA controller that a machine has anyway.
+MAX_CDROMS = 4
 # What a guest sees of the serial number of a virtio disk, which is the volume's name (linux/virtio_blk.h).
 _SERIAL_LENGTH = 20
 FIELDS = {
@@ -69,6 +72,13 @@ FIELDS = {
         help="Further volumes, made empty, or units of iSCSI targets as they are; 24 at most, together with those that "
         "are attached with M(pextra.cloud.pextra_volume). The list is all of them: one that is "
         "not in it any more is detached, and its data stays.",
+    ),
+    "cdroms": Field(
+        kind="list",
+        element=Field(kind="dict", table=CDROM, help="A drive."),
+        create=(),
+        help="Drives for CDs and DVDs; 4 at most. What is in one changes while the instance runs, a drive itself comes "
+        "and goes at its next start. The list is all of them.",
     ),
     "nics": Field(
         kind="list",
@@ -119,6 +129,7 @@ class Vm:
     image: str | None = None
     root: Root | None = None
     volumes: tuple[Volume, ...] | None = None
+    cdroms: tuple[Cdrom, ...] | None = None
     nics: tuple[Nic, ...] | None = None
     cloud_init: CloudInit | None = None
     autostart: bool | None = None
@@ -184,9 +195,10 @@ def names_part_of_seed(vm: Vm, *, tells_volumes: bool) -> bool:
 def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     """Check what no single field can tell: names and addresses of devices are unique."""
     mistakes = []
-    volumes, nics = vm.volumes or (), name_nics(vm.nics or ())
-    mistakes += _find_volume_name_mistakes([volume.name for volume in volumes], path)
-    for what, given, most in (("volumes", volumes, len(TARGETS)), ("nics", nics, MAX_NICS)):
+    volumes, cdroms, nics = vm.volumes or (), vm.cdroms or (), name_nics(vm.nics or ())
+    mistakes += _find_name_mistakes([("volumes", volumes), ("cdroms", cdroms)], path)
+    counts = (("volumes", volumes, len(TARGETS)), ("cdroms", cdroms, MAX_CDROMS), ("nics", nics, MAX_NICS))
+    for what, given, most in counts:
         if len(given) > most:
             mistakes.append(Mistake(join(path, what), f"are {len(given)}; an instance can have {most} of them"))
     for index, volume in enumerate(volumes):
@@ -205,7 +217,11 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     ]
     for here, disk in disks:
         mistakes += [Mistake(join(here, where), what) for where, what in disk_device.find_mistakes(disk.further)]
-    mistakes += _find_turn_mistakes([*disks, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
+    turns: list[tuple[str, Root | Volume | Cdrom | Nic]] = [*disks]
+    turns += [
+        (element_path(f"{path}.cdroms", index, {"name": cdrom.name}), cdrom) for index, cdrom in enumerate(cdroms)
+    ]
+    mistakes += _find_turn_mistakes([*turns, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
     mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
     said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
@@ -228,26 +244,29 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     return mistakes
 
 
-def _find_volume_name_mistakes(names: Sequence[str], path: str) -> list[Mistake]:
-    """Names end in files' names, and there are servers to which letters of either case are one letter."""
-    mistakes = []
-    for index, name in enumerate(names):
-        before = names[:index]
-        problem = None
-        if name in before or name in ("root", "seed"):
-            problem = f'"{name}" is taken by another device of it'
-        elif other := next((one for one in before if one.casefold() == name.casefold()), None):
-            problem = f'"{name}" is "{other}" but for the case of its letters; write another name'
-        elif other := next((one for one in before if one[:_SERIAL_LENGTH] == name[:_SERIAL_LENGTH]), None):
-            problem = f'"{name}" has its first {_SERIAL_LENGTH} characters in common with "{other}", and a guest sees '
-            problem += "no more of them; write names that differ in these"
-        if problem is not None:
-            here = element_path(join(path, "volumes"), index, {"name": name})
-            mistakes.append(Mistake(f"{here}.name", problem))
+def _find_name_mistakes(lists: Sequence[tuple[str, Sequence[Volume | Cdrom]]], path: str) -> list[Mistake]:
+    """Names end in files' names, and there are servers to which letters of either case are one letter. All are serial
+    numbers.
+    """
+    mistakes, before = [], ["root", "seed"]
+    for option, devices in lists:
+        for index, name in enumerate(device.name for device in devices):
+            problem = None
+            if name in before:
+                problem = f'"{name}" is taken by another device of it'
+            elif other := next((one for one in before if one.casefold() == name.casefold()), None):
+                problem = f'"{name}" is "{other}" but for the case of its letters; write another name'
+            elif other := next((one for one in before if one[:_SERIAL_LENGTH] == name[:_SERIAL_LENGTH]), None):
+                problem = f'"{name}" has its first {_SERIAL_LENGTH} characters in common with "{other}", and a guest '
+                problem += "sees no more of them; write names that differ in these"
+            if problem is not None:
+                here = element_path(join(path, option), index, {"name": name})
+                mistakes.append(Mistake(f"{here}.name", problem))
+            before.append(name)
     return mistakes
 
 
-def _find_turn_mistakes(parts: Sequence[tuple[str, Root | Volume | Nic]]) -> list[Mistake]:
+def _find_turn_mistakes(parts: Sequence[tuple[str, Root | Volume | Cdrom | Nic]]) -> list[Mistake]:
     mistakes, seen = [], set()
     for here, part in parts:
         turn = part.further.get("boot_order")
@@ -298,6 +317,10 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
         if volume.size is None and volume.unit is None:
             problem = "is missing; write the size of the volume, or the unit of a pool of type iscsi"
             mistakes.append(Mistake(f"{here}.size", problem))
+    for index, cdrom in enumerate(vm.cdroms or ()):
+        if cdrom.image and not cdrom.pool and vm.root is None:
+            here = element_path(join(path, "cdroms"), index, {"name": cdrom.name})
+            mistakes.append(Mistake(f"{here}.pool", "is missing; without a root volume it has to say it"))
     for index, nic in enumerate(vm.nics or ()):
         if not nic.port_group:
             here = join(path, f"nics[{index}].port_group")
@@ -311,6 +334,8 @@ def make_vm(**values: Any) -> Vm:
         values["root"] = _make_part(Root, values["root"])
     if values["volumes"] is not None:
         values["volumes"] = tuple(_make_part(Volume, volume) for volume in values["volumes"])
+    if values["cdroms"] is not None:
+        values["cdroms"] = tuple(_make_part(Cdrom, cdrom) for cdrom in values["cdroms"])
     if values["nics"] is not None:
         values["nics"] = tuple(_make_part(Nic, nic) for nic in values["nics"])
     if values["cloud_init"] is not None:
@@ -327,7 +352,7 @@ def options_of(vm: Vm) -> dict[str, Any]:
     return {key: value for key in OPTIONS if (value := value_of(vm, key)) is not None}
 
 
-def _make_part(part: type[Root | Volume | Nic], values: Mapping[str, Any]) -> Any:
+def _make_part(part: type[Root | Volume | Cdrom | Nic], values: Mapping[str, Any]) -> Any:
     """Return a part with what its class has no field for in its `further`."""
     own = {one.name for one in fields(part)}
     further = {key: value for key, value in values.items() if key not in own and value is not None}

@@ -38,6 +38,16 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
         draft.refuse(what, "Set source, and sha256 for a URL.", resource=label)
         return
+    if want.kind not in (None, target.kind):
+        draft.refuse(
+            f"it is of kind {target.kind}, and cannot become of kind {want.kind}",
+            f"Leave out kind, or declare {target.kind}; an image of another name can be of the other kind.",
+            resource=label,
+        )
+        return
+    if target.kind == "iso" and target.format != "raw":
+        draft.refuse("it is of kind iso, whose format is raw", "Leave out format.", resource=label)
+        return
     if is_protected(row) and target.is_replaced:
         draft.refuse(*explain("its name cannot come to mean another content"), resource=label)
         return
@@ -124,6 +134,7 @@ def _new_row(target: Target, sha256: str) -> Row:
         description = row.attributes.get("description")
     protected = is_protected(row) if want.protected is None else want.protected
     own: dict[str, Any] = {
+        **({"kind": target.kind} if target.kind != "disk" else {}),
         "description": description,
         "protected": protected or None,
         "retention": target.retention or None,

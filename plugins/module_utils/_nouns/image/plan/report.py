@@ -12,6 +12,7 @@ from ...._model.names import instance_in, is_of_instance
 from ...._model.protection import is_protected
 from ...._model.rows import Row, name_of
 from ...hierarchy.plan import find_all
+from ..spec import image_kind
 from ..versions import Version, newest_of, older_of, versions_of
 from .carriers import find_blind
 from .state import ImageHave, User, is_there, site_of, volumes_of
@@ -29,6 +30,7 @@ def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
         "id": row.id,
         "name": row.name,
         "cluster": name_of(row.scope, have.clusters),
+        "kind": image_kind(row.attributes),
         "number": newest.number,
         "sha256": newest.sha256,
         "format": newest.format,

@@ -13,7 +13,7 @@ from ...._model.errors import Problem
 from ...._model.rows import Row
 from ...hierarchy.plan import find_cluster, find_within
 from ...pool.spec import WITH_VOLUMES
-from ..spec import FIELDS, Image
+from ..spec import FIELDS, USUAL_FORMAT, Image, image_kind
 from ..versions import Version, newest_of, older_of, versions_of
 from .state import ImageHave, Site, site_of
 
@@ -29,9 +29,14 @@ class Target:
     pools: frozenset[str] = frozenset()
 
     @property
+    def kind(self) -> str:
+        """What it is stays as it was made."""
+        return image_kind(self.row.attributes) if self.row is not None else self.want.kind or "disk"
+
+    @property
     def format(self) -> str:
         """What is not said is as it is, also of another content."""
-        known = self.row.attributes["format"] if self.row is not None else FIELDS["format"].made
+        known = self.row.attributes["format"] if self.row is not None else USUAL_FORMAT[self.kind]
         return self.want.format or str(known)
 
     @property
@@ -85,7 +90,7 @@ def find_fresh(wants: Sequence[Image], have: ImageHave) -> list[Image]:
     for want in wants:
         target = resolve(want, have)
         if isinstance(target, Target) and want.state == "present" and target.is_fresh:
-            fresh.append(replace(want, format=target.format, max_size=target.max_size))
+            fresh.append(replace(want, kind=target.kind, format=target.format, max_size=target.max_size))
     return fresh
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from ...._fields.field import Field
 from ..places import Attribute, Text
 from ..threads import MAX_THREADS
+from ..turns import BOOT_ORDER
 
 # QEMU limits no bandwidth beyond 10**15 bytes per second.
 _MAX_BANDWIDTH_MIB = 10**15 // 1024**2
@@ -166,15 +167,7 @@ TABLE = {
         effect="next_boot",
         help="Whether zeroes that the guest writes take no space: V(on), or V(unmap) to free what had it.",
     ),
-    "boot_order": Field(
-        kind="int",
-        minimum=1,
-        maximum=64,
-        at=Attribute("boot", "order", "int"),
-        effect="next_boot",
-        help="Its turn when the firmware looks for what to boot from. As soon as one has a turn, only those that have "
-        "one are looked at; without any it is the disks.",
-    ),
+    "boot_order": BOOT_ORDER,
     "limits": Field(kind="dict", table={**LIMITS, **_BURSTS}, help="Limits of its input and output."),
 }
 

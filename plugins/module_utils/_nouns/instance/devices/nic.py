@@ -12,6 +12,7 @@ from typing import Any
 
 from ...._fields.field import Field
 from ..places import Attribute
+from ..turns import BOOT_ORDER
 
 # libvirt counts in KiB, and its numbers have 32 bits.
 _MAX_MIB = (2**32 - 1) // 1024
@@ -99,15 +100,7 @@ TABLE = {
         effect="next_boot",
         help="How many queues it has, of the model V(virtio). More than virtual CPUs are of no use.",
     ),
-    "boot_order": Field(
-        kind="int",
-        minimum=1,
-        maximum=64,
-        at=Attribute("boot", "order", "int"),
-        effect="next_boot",
-        help="Its turn when the firmware looks for what to boot from. As soon as one has a turn, only those that have "
-        "one are looked at; without any it is the disks.",
-    ),
+    "boot_order": BOOT_ORDER,
     "limits": Field(
         kind="dict",
         help="How much it may take. In is towards the guest.",

@@ -199,6 +199,13 @@ class LimitDisk:
 
 
 @dataclass(frozen=True)
+class ChangeMedium:
+    """drive: with what is to be in it."""
+
+    drive: Disk
+
+
+@dataclass(frozen=True)
 class Label:
     labels: Labels
 
@@ -260,6 +267,7 @@ Act = (
     | AttachDisk
     | DetachDisk
     | LimitDisk
+    | ChangeMedium
     | Label
     | Adopt
     | Move

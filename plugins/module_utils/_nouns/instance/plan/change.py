@@ -16,6 +16,7 @@ from ..placement import NOTHING
 from ..spec import Vm, names_inside
 from ..walk import Walked
 from .acts import Autostart, Define, Plug
+from .cdroms import lacking_media
 from .claims import room_of, takes_of, uses_of
 from .context import Context, RefusedError
 from .declared import model_of
@@ -55,7 +56,8 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     if target is None:
         lacking = unsuitable_changes(want, current, model, here, replaced)
         lacking += unsuitable_image(want, here, context) if replaced else []
-        require_suitable(lacking, current.node)
+        lacking += lacking_media(model.labels.cdroms, model.cdroms, here, context, current.config.cdroms)
+        require_suitable(list(dict.fromkeys(lacking)), current.node)
         require_room(current.node, current.size if current.runs else NOTHING, needed, context)
     elif replaced:
         raise RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")

@@ -25,6 +25,7 @@ def uses_of(model: DomainModel, nodes: Sequence[str], context: Context) -> tuple
     keys = [f"cluster {context.cluster.name}", *(f"node {node}" for node in nodes)]
     keys += [f"pool {label.pool}" for label in model.labels.volumes]
     keys += [f"image {model.labels.image}"] if model.labels.image else []
+    keys += [key for one in model.labels.cdroms if one.image for key in (f"pool {one.pool}", f"image {one.image}")]
     keys += [key for nic in model.interfaces for key in (f"vswitch {nic.network}", f"port_group {nic.port_group}")]
     return tuple(dict.fromkeys(keys))
 

@@ -60,6 +60,7 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         Change("node", None, node),
         *(Change(path, None, value) for path, value in walk.list_values(options_of(want))),
         *(change_of_volume(None, volume) for volume in model.labels.volumes),
+        *(Change(f"cdroms.{label.name}.image", None, label.image or "") for label in model.labels.cdroms),
         *(Change(f"nics.{label.name}.port_group", None, one.port_group) for label, one in named_nics(model)),
         Change("power", None, power),
         *([Change("protected", None, True)] if model.labels.protected else []),

@@ -26,6 +26,7 @@ from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
 from ..threads import find_highest
 from ..vendor_data import told
+from .cdroms import cdroms_of
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
 from .references import (
     checked_name,
@@ -95,7 +96,8 @@ def model_of(
         disks.append(disk_of(pool, name, target="vdz", serial="seed", volume_format="raw", read_only=True))
     elif digest is not None and kept_seed is not None:
         disks.append(kept_seed)
-    _require_places(disks, interfaces, current)
+    cdrom_labels, cdroms = cdroms_of(want, found, context, disks)
+    _require_places(disks, cdroms, interfaces, current)
     _require_threads(disks, want, current)
     was = current.labels if current is not None else None
     mode = was.root_mode if was is not None else None
@@ -123,6 +125,7 @@ def model_of(
         tags=want.tags if want.tags is not None else was.tags if was else (),
         volumes=tuple(volumes),
         nics=nics,
+        cdroms=cdrom_labels,
     )
     model = DomainModel(
         name=want.name,
@@ -130,6 +133,8 @@ def model_of(
         memory=want.memory if want.memory is not None else current.memory if current else 0,
         vcpus=want.vcpus if want.vcpus is not None else current.vcpus if current else 0,
         disks=tuple(disks),
+        cdroms=cdroms,
+        other_cdroms=current.other_cdroms if current is not None else (),
         interfaces=interfaces,
         # An empty one takes it away; libvirt keeps no empty description.
         description=current.description
@@ -220,7 +225,9 @@ def _adopted(name: str, disk: Disk | None, current: DomainModel | None) -> Disk 
     return disk
 
 
-def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None) -> None:
+def _require_places(
+    disks: Sequence[Disk], cdroms: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None
+) -> None:
     """Names of disks are its own, whatever buses they are on, and so are turns to boot."""
     for disk in disks:
         old = find_disk(disk.name, current) if current is not None else None
@@ -232,6 +239,7 @@ def _require_places(disks: Sequence[Disk], interfaces: Sequence[Interface], curr
             )
     turns: dict[int, str] = {}
     names = [(path_of(disk.name), disk.further) for disk in disks]
+    names += [(f"cdroms.{drive.serial}", drive.further) for drive in cdroms]
     names += [(f"NIC {one.mac}", one.further) for one in interfaces]
     for name, further in names:
         turn = further.get("boot_order")

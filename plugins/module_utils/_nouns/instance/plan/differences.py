@@ -15,13 +15,14 @@ from ..devices import nic
 from ..devices.disk import TABLE as DISK
 from ..devices.disk import is_hot
 from ..rows import differ_rows
+from .cdroms import compare_cdroms
 from .context import RefusedError
 from .references import find_disk, names_of_pools, path_of
 from .state import named_nics
 
 
 def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
-    """Return how the definition differs from the declared state in what its disks, NICs and labels are."""
+    """Return how the definition differs from the declared state in what its disks, drives, NICs and labels are."""
     changes: list[Change] = []
     old, new = before.labels, after.labels
     for name in ("organization", "anti_affinity", "tags", "addresses"):
@@ -44,6 +45,7 @@ def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
         changes.append(Change("cloud_init", old.seed and old.seed[:12], new.seed and new.seed[:12], "next_boot"))
     changes += _compare_volumes(old, new)
     changes += _compare_disks(before, after)
+    changes += compare_cdroms(before, after)
     interfaces = _compare_interfaces(before, after)
     was, is_ = (tuple(label.name for label in labels.nics) for labels in (old, new))
     if not interfaces and was != is_:
@@ -167,12 +169,13 @@ def where_it_is(value: bool) -> str:
 
 
 def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
-    """Return what the running guest does not have yet of its disks and NICs."""
+    """Return what the running guest does not have yet of its disks, drives and NICs."""
     waiting = []
     if find_disk("seed", live) != find_disk("seed", model):
         waiting.append(Change("cloud_init", "as at the last start", "as declared", "next_boot"))
     waiting += [change for change in _compare_interfaces(live, model) if change.when == "next_boot"]
     waiting += [change for _, change in differ_disks(live, model) if change.when == "next_boot"]
+    waiting += [change for change in compare_cdroms(live, model) if change.when == "next_boot"]
     waiting += [
         Change(f"disks.{disk.name}", _show_disk(old), _show_disk(disk), "next_boot")
         for disk in model.disks
@@ -183,7 +186,7 @@ def waiting_for_restart(live: DomainModel, model: DomainModel) -> list[Change]:
 
 def cold_disks(live: DomainModel, model: DomainModel) -> list[Change]:
     """Return the disks that a running guest neither gets nor loses before its next start."""
-    runs, threads = [disk.further for disk in live.disks], live.options.get("io_threads", 0)
+    runs, threads = [disk.further for disk in (*live.disks, *live.cdroms)], live.options.get("io_threads", 0)
     return [
         Change(f"{path_of(disk.name)}.attached", has is model, has is live, "next_boot")
         for has, wants in ((live, model), (model, live))
@@ -207,6 +210,9 @@ def live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change])
     ]
     changes += [
         change for _, change in differ_disks(live, model) if change.field not in fields and change.when == "live"
+    ]
+    changes += [
+        change for change in compare_cdroms(live, model) if change.field not in fields and change.when == "live"
     ]
     attached, wanted = ({disk.name for disk in found.disks} - {"root", "seed"} for found in (live, model))
     cold = {change.field for change in cold_disks(live, model)}

@@ -11,6 +11,7 @@ from ..definition import DomainModel, Interface, VolumeLabel
 from ..parts import Nic, Root, Volume, name_nics
 from ..rows import merge_rows
 from ..spec import Vm
+from .cdroms import with_media_as_named
 from .context import RefusedError
 from .references import find_disk
 from .state import Domain, named_nics
@@ -68,19 +69,25 @@ def as_far_as_named(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
         root = find_disk("root", model) if want.root is not None else None
         disks = tuple(root if disk.name == "root" and root is not None else disk for disk in live.disks)
         model = replace(model, disks=disks)
-    return model
+    return replace(model, cdroms=with_media_as_named(want, live, model))
 
 
 def with_named_rows(want: Vm, live: DomainModel, model: DomainModel) -> DomainModel:
-    """Return the model for a running guest, in which NICs and disks are as they run, but for what the call names."""
+    """Return the model for a running guest, in which NICs, disks and drives are as they run, but for what the call
+    names.
+    """
     named = {nic.name: nic.further for nic in name_nics(want.nics or ())}
     names = {one.mac: label.name for label, one in named_nics(model)}
     nics = {one.mac: merge_rows(one.further, named.get(names.get(one.mac), {})) for one in live.interfaces}
     told = {volume.name: volume.further for volume in want.volumes or ()}
     told |= {"root": want.root.further} if want.root is not None else {}
     disks = {disk.name: merge_rows(disk.further, told.get(disk.name, {})) for disk in live.disks}
+    told_drives = {cdrom.name: cdrom.further for cdrom in want.cdroms or ()}
+    held = {drive.serial: drive.further for drive in (*live.other_cdroms, *live.cdroms)}
+    drives = {name: merge_rows(further, told_drives.get(name, {})) for name, further in held.items()}
     return replace(
         model,
+        cdroms=tuple(replace(drive, further=drives.get(drive.serial, drive.further)) for drive in model.cdroms),
         interfaces=tuple(replace(one, further=nics.get(one.mac, one.further)) for one in model.interfaces),
         disks=tuple(replace(disk, further=disks.get(disk.name, disk.further)) for disk in model.disks),
     )

@@ -17,7 +17,7 @@ from ..devices.disk import is_hot
 from ..rows import differ_rows
 from ..spec import Vm, options_of
 from ..walk import Walked
-from .acts import AttachDisk, AttachNic, DetachDisk, DetachNic, Label, LimitDisk, ReplugNic, UpdateNic
+from .acts import AttachDisk, AttachNic, ChangeMedium, DetachDisk, DetachNic, Label, LimitDisk, ReplugNic, UpdateNic
 from .context import RefusedError
 from .differences import differ_disks, place_of
 from .state import Domain
@@ -36,7 +36,7 @@ def walk_over(want: Vm, current: Domain, model: DomainModel) -> Walked:
 
 
 def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
-    """Plan what the running guest can have at once: NICs, further volumes, labels."""
+    """Plan what the running guest can have at once: NICs, further volumes, what is in its drives, labels."""
     steps: list[Step] = []
     old = {interface.mac: interface for interface in live.interfaces}
     new = {interface.mac: interface for interface in model.interfaces}
@@ -51,7 +51,7 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
             steps.append(step_of(act(interface), f"move the NIC {mac} to {interface.port_group}"))
         elif any(one.when == "live" for one in differ_rows(nic.TABLE, "", old[mac].further, interface.further)):
             steps.append(step_of(UpdateNic(interface), f"change the NIC {mac}"))
-    runs, threads = [disk.further for disk in live.disks], live.options.get("io_threads", 0)
+    runs, threads = [disk.further for disk in (*live.disks, *live.cdroms)], live.options.get("io_threads", 0)
     attached = {disk.name: disk for disk in live.disks if is_hot(disk.further, runs)}
     wanted = {disk.name: disk for disk in model.disks if is_hot(disk.further, runs, threads)}
     # One that only goes to another bus at its next start is neither new nor gone.
@@ -67,6 +67,11 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     names = {disk.name: disk.target for disk in live.disks}
     for serial, disk in limited.items():
         steps.append(step_of(LimitDisk(replace(disk, target=names[serial])), f"limit volume {serial}"))
+    drives = {drive.serial: drive for drive in (*live.other_cdroms, *live.cdroms)}
+    for drive in model.cdroms:
+        if drive.serial in drives and drives[drive.serial].medium != drive.medium:
+            what = f"put {drive.volume} into" if drive.path else "eject what is in"
+            steps.append(step_of(ChangeMedium(drive), f"{what} drive {drive.serial}"))
     if live.labels != model.labels:
         steps.append(step_of(Label(model.labels), "write its labels"))
     return steps

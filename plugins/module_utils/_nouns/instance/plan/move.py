@@ -123,6 +123,7 @@ def move_step(want: Vm, current: Domain, model: DomainModel, target: str, contex
     rows: list[Row | None] = [
         *(find_pool(name, context) for name in pools_of(want, current)),
         *(_pool_of(disk, context) for disk in attached),
+        *(context.pools.get(label.pool or "") for label in model.labels.cdroms),
     ]
     pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
     there = context.have.nodes[target].virt_type

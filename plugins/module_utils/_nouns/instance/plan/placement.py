@@ -16,6 +16,7 @@ from ..definition import DomainModel
 from ..placement import NOTHING, Size, choose_node
 from ..spec import Vm
 from ..walk import list_needs
+from .cdroms import cdroms_of, lacking_media
 from .context import Context, FailedError, RefusedError, is_to_run, node_name, registered_size
 from .references import (
     copy_of,
@@ -79,7 +80,8 @@ def _find_candidates(want: Vm, context: Context) -> tuple[Mapping[str, list[str]
     root = want.root.pool if want.root else None
     volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
     able = (want.vcpus, *(need.ability for need in needs_of(want, None)))
-    needs = (want.image, root, volumes, tuple(nic.port_group for nic in want.nics or ()), able)
+    media = tuple((cdrom.image, cdrom.pool) for cdrom in want.cdroms or ())
+    needs = (want.image, root, volumes, media, tuple(nic.port_group for nic in want.nics or ()), able)
     if needs not in context.candidates:
         members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
         reasons = {name: find_obstacles(want, name, context) for name in members}
@@ -142,6 +144,7 @@ def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None
     """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
     state = context.have.nodes[node]
     vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
+    labels, drives = cdroms_of(want, current, context)
     problems = _wrong_architecture(state) + _too_many_vcpus(vcpus or 0, state)
     problems += find_lacking(needs_of(want, current.config.options if current is not None else None), state.abilities)
     for name in dict.fromkeys(pools_of(want, current)):
@@ -151,11 +154,13 @@ def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None
     for port_group, vswitch in networks_of(want, current, context):
         if vswitch not in state.networks:
             problems.append(f"port group {port_group} needs {vswitch}, which is not there")
+    problems += lacking_media(labels, drives, state, context)
     for volume in want.volumes or ():
         pool = find_volume_pool(volume, context)
         if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
             problems.append(f"storage pool {pool.name} has no unit {volume.unit} there")
-    return problems + (unsuitable_image(want, state, context) if current is None else [])
+    problems += unsuitable_image(want, state, context) if current is None else []
+    return list(dict.fromkeys(problems))
 
 
 def _wrong_architecture(state: NodeState) -> list[str]:

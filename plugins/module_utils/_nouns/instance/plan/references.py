@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ...._model.names import image_volume
 from ...._model.rows import Row
 from ...hierarchy.plan import find
+from ...image.spec import image_kind
 from ...pool.kinds import KINDS, PoolKind, find_name_problem, image_format
 from ..definition import Disk, DomainModel
 from ..parts import Nic, Root, Volume
@@ -101,11 +102,22 @@ def find_volume_pool(volume: Volume, context: Context) -> Row:
     return pool
 
 
-def find_image(reference: str, context: Context) -> Row:
+def find_image(reference: str, context: Context, kind: str = "disk") -> Row:
+    """Return an image, which must be of a kind: a disk that instances begin from, or an iso for their drives."""
     row = context.images.get(reference)
     if row is None:
-        raise RefusedError(f'there is no image "{reference}"', list_known("images", context.images))
-    return row
+        known = {name: one for name, one in context.images.items() if image_kind(one.attributes) == kind}
+        raise RefusedError(f'there is no image "{reference}"', list_known("images", known))
+    if image_kind(row.attributes) == kind:
+        return row
+    if kind == "disk":
+        raise RefusedError(
+            f"image {row.name} is of kind iso, from which no instance begins",
+            "Put it into a drive of the instance (cdroms), and choose an image of kind disk, or none.",
+        )
+    raise RefusedError(
+        f"image {row.name} is of kind disk, and cannot be put into a drive", "Choose an image of kind iso."
+    )
 
 
 def find_port_group(nic: Nic, context: Context) -> Row:

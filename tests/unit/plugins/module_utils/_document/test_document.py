@@ -71,6 +71,7 @@ def test_what_is_left_out_is_filled_in() -> None:
                 "detect_zeroes": "off",
             },
             "volumes": [],
+            "cdroms": [],
             "nics": [
                 {
                     "port_group": "Production",

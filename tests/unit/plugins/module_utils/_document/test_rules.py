@@ -203,6 +203,31 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     (
+        "an iso to begin from, a disk in a drive, an iso that is no raw, and a pool without it",
+        {
+            "pextra_images": [
+                *VARIABLES["pextra_images"],
+                {"name": "cd", "kind": "iso", "source": "images/tiny.qcow2"},
+                {"name": "dvd", "kind": "iso", "format": "qcow2", "source": "images/tiny.qcow2"},
+                {"name": "here", "kind": "iso", "source": "images/tiny.qcow2", "pools": ["shared"]},
+            ],
+            "pextra_instances": [
+                instance("a", image="cd"),
+                instance("b", cdroms=[{"name": "one", "image": "tiny"}, {"name": "two", "image": "cd"}]),
+                instance("c", cdroms=[{"name": "one", "image": "here"}, {"name": "two", "image": "none-such"}]),
+                {"name": "d", "cdroms": [{"name": "one", "image": "cd"}]},
+            ],
+        },
+        [
+            "pextra_images[2] (dvd).format: is qcow2, and an image of kind iso is raw, as it comes; leave it out",
+            'pextra_instances[0] (a).image: "cd" is of kind iso, and no instance begins from it; write an image',
+            'pextra_instances[1] (b).cdroms[0] (one).image: "tiny" is of kind disk, and it cannot be put into a drive',
+            'pextra_instances[2] (c).cdroms[0] (one).pool: the image "here" is in shared, not in "local"; add it to',
+            'pextra_instances[2] (c).cdroms[1] (two).image: "none-such" is not an image',
+            "pextra_instances[3] (d).cdroms[0] (one).pool: is missing; without a root volume it has to say it",
+        ],
+    ),
+    (
         "units where they are and are not, and one for two",
         {
             "pextra_pools": [{"name": "local"}, SAN],

@@ -17,8 +17,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import 
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.resource import ClusterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.datacenter.resource import DatacenterResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import disk, nic
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices import cdrom, disk, nic
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Cdrom, Nic, Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.walk import KINDS
@@ -64,8 +64,12 @@ def instances() -> Any:
     rows = {key: made(field, key) for key, field in nic.TABLE.items()} | {"boot_order": 2}
     one = Nic(name="nic0", port_group="Production", addresses=("172.20.0.11/24",), further=rows)
     disks = {key: made(field, key) for key, field in disk.TABLE.items()}
+    drive = {key: made(field, key) for key, field in cdrom.TABLE.items()} | {"boot_order": 3}
+    cdroms = (Cdrom(name="installer", image="disc", further=drive),)
     root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}
-    model.converge(Vm(name="web", image="tiny", root=root, nics=(one,), tags=("front",), further=further))
+    model.converge(
+        Vm(name="web", image="tiny", root=root, cdroms=cdroms, nics=(one,), tags=("front",), further=further)
+    )
     have = model.have
     stats = {"cpu.time": 1, "balloon.current": 1024, "balloon.unused": 1024, "balloon.rss": 1024}
     stats |= {"block.count": 1, "block.0.name": "vda", "net.count": 1, "net.0.name": "vnet0"}

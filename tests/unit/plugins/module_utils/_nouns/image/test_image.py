@@ -205,6 +205,8 @@ def test_a_node_that_is_down_is_named_once_for_all_images() -> None:
         (replace(WANT, pools=("locl",)), 'Did you mean "local"?'),
         (Image(name="new"), "its source is missing"),
         (Image(name="new", source="/srv/x"), "its sha256 is missing"),
+        (replace(WANT, kind="iso"), "it is of kind disk, and cannot become of kind iso"),
+        (replace(WANT, name="cd", kind="iso", format="qcow2"), "it is of kind iso, whose format is raw"),
         (replace(WANT, max_size=512), "its virtual size is 1 GiB, more than the 512 MiB allowed"),
     ],
 )
@@ -230,7 +232,7 @@ def test_the_description_is_changed_everywhere() -> None:
 def test_another_content_is_another_version(want: Image) -> None:
     state = have(IMAGE, cached=frozenset({SHA256, OTHER}))
     assert [version.id for version in find_losing([want], state)] == [IMAGE.id]
-    expected = replace(want, format=want.format or "qcow2", max_size=65536)
+    expected = replace(want, kind="disk", format=want.format or "qcow2", max_size=65536)
     assert find_fresh([want], state) == [expected]
     plan = plan_images([want], state)
     first = plan.first[0].steps[0].data
@@ -538,6 +540,20 @@ def test_removal_deletes_every_copy_before_it_lets_go_of_the_name() -> None:
 
 
 # Labels and results
+
+
+def test_an_iso_is_raw_and_stays_one() -> None:
+    state = have()
+    plan = plan_images([Image(name="cd", kind="iso", source="/srv/cd.iso", sha256=SHA256)], state)
+    [row] = [step.data["row"] for work in plan.first for step in work.steps if step.act == "register"]
+    assert (row.attributes["kind"], row.attributes["format"]) == ("iso", "raw")
+    done = replace(row, attributes={**row.attributes, "virtual_size": 2048, "copies": KEYS})
+    for want in (Image(name="cd"), Image(name="cd", kind="iso")):
+        assert summary(plan_images([want], have(done))) == []
+    assert describe_images(None, have(done))[0]["kind"] == "iso"
+    assert describe_images(None, have(IMAGE))[0]["kind"] == "disk"
+    labels = labels_of_image(done, KEYS)
+    assert images_from_labels(labels, cluster_id=CLUSTER.id)[0].attributes["kind"] == "iso"
 
 
 def test_images_are_rebuilt_from_labels() -> None:
