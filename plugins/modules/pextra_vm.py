@@ -1200,6 +1200,19 @@ EXAMPLES = r"""
     clock: {offset: localtime}
     power: stopped
 
+- name: Install an instance from an ISO, an image of kind iso
+  pextra.cloud.pextra_vm:
+    name: desk
+    cdroms:
+      - {name: installer, image: debian-12-netinst, boot_order: 1}
+    power: running
+
+- name: Eject it, while the instance runs
+  pextra.cloud.pextra_vm:
+    name: desk
+    cdroms:
+      - {name: installer, image: ""}
+
 - name: Run many, read in bulk and applied in parallel
   pextra.cloud.pextra_vm:
     vms: "{{ instances }}"
