@@ -744,6 +744,29 @@ options:
             with.
           - A new one gets V(false) unless it is given.
         type: bool
+  host_devices: &host_devices
+    description:
+      - Devices of its node that it has to itself.
+      - It can only be where they are, where the node does not need them itself, and where no other instance
+        has them.
+      - It moves only while it is stopped.
+      - The list is all of them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name by which it is known, 3 to 32 characters.
+        type: str
+        required: true
+      pci:
+        description:
+          - The address of a PCI device of the node, such as V(0000:65:00.0).
+        type: str
+      usb:
+        description:
+          - The vendor and the product of a USB device of the node, such as V(046d:c52b).
+        type: str
   io_threads: &io_threads
     description:
       - How many threads there are for disks, beside QEMU's main one.
@@ -1091,6 +1114,7 @@ options:
       cpu: *cpu
       description: *description
       firmware: *firmware
+      host_devices: *host_devices
       io_threads: *io_threads
       memory: *memory
       memory_backing: *memory_backing
@@ -1750,6 +1774,27 @@ vm:
           returned: when the definition says something of it
           type: bool
           sample: false
+    host_devices:
+      description: Devices of its node that it has to itself.
+      returned: when the definition says something of it
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name by which it is known, 3 to 32 characters.
+          returned: when the definition says something of it
+          type: str
+          sample: gpu
+        pci:
+          description: The address of a PCI device of the node, such as V(0000:65:00.0).
+          returned: when the definition says something of it
+          type: str
+          sample: 0000:65:00.0
+        usb:
+          description: The vendor and the product of a USB device of the node, such as V(046d:c52b).
+          returned: when the definition says something of it
+          type: str
+          sample: 046d:c52b
     io_threads:
       description: How many threads there are for disks, beside QEMU's main one.
       returned: when the definition says something of it

@@ -513,6 +513,27 @@ vms:
           returned: when the definition says something of it
           type: bool
           sample: false
+    host_devices:
+      description: Devices of its node that it has to itself.
+      returned: when the definition says something of it
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name by which it is known, 3 to 32 characters.
+          returned: when the definition says something of it
+          type: str
+          sample: gpu
+        pci:
+          description: The address of a PCI device of the node, such as V(0000:65:00.0).
+          returned: when the definition says something of it
+          type: str
+          sample: 0000:65:00.0
+        usb:
+          description: The vendor and the product of a USB device of the node, such as V(046d:c52b).
+          returned: when the definition says something of it
+          type: str
+          sample: 046d:c52b
     io_threads:
       description: How many threads there are for disks, beside QEMU's main one.
       returned: when the definition says something of it

@@ -21,10 +21,14 @@ from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info
+
+from .conftest import IMAGE
 
 Result = dict[str, Any]
 Module = Callable[..., Result]
@@ -506,3 +510,27 @@ def test_in_userspace_a_guest_computes_its_checksums(converge: Module, module: M
     assert (again["changed"], len(again["pending"])) == (False, 1)
     converge(**WEB, allow_restart=True)
     assert module(**WEB)["pending"] == []
+
+
+def test_discs_and_devices_of_the_node_are_defined(converge: Module, small_cloud: Cloud) -> None:
+    """libvirt keeps the aliases that they are told by, and takes an empty drive as well."""
+    disc = replace(IMAGE, id=new_id("image"), name="disc")
+    copies = {"kind": "iso", "format": "raw", "copies": IMAGE.attributes["copies"]}
+    small_cloud.registry.put([replace(disc, attributes={**IMAGE.attributes, **copies})])
+    volume = image_volume(disc.id, "raw")
+    small_cloud.hypervisor("node1").create_volume("shared", render_volume(volume, 1024**2, "raw"), "")
+    drives = [{"name": "installer", "image": "disc", "boot_order": 1}, {"name": "drivers", "bus": "scsi"}]
+    given = [{"name": "gpu", "pci": "0000:65:00.0"}, {"name": "dongle", "usb": "046d:c52b"}]
+    result = converge(**WEB, power="stopped", cdroms=drives, host_devices=given)
+    assert result["vm"]["cdroms"] == [
+        {"name": "installer", "image": "disc", "pool": "shared", "bus": "sata", "boot_order": 1},
+        {"name": "drivers", "image": None, "pool": None, "bus": "scsi"},
+    ]
+    xml = raw(small_cloud, "node1").XMLDesc(0)
+    assert re.findall(r"<alias name='(ua-[^']*)'", xml) == ["ua-pextra-gpu", "ua-pextra-dongle"]
+    assert f"/{volume}'/>" in xml
+    assert "qemu-xhci" in xml
+    converge(name="web", cdroms=[{"name": "installer", "image": ""}], host_devices=given[1:])
+    xml = raw(small_cloud, "node1").XMLDesc(0)
+    assert volume not in xml
+    assert re.findall(r"<alias name='(ua-[^']*)'", xml) == ["ua-pextra-dongle"]

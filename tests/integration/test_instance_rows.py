@@ -172,6 +172,8 @@ def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:
         ({"cpu": {"model": "EPYC-of-tomorrow"}}, "it has no CPU model EPYC-of-tomorrow"),
         ({"pinning": {"vcpus": [4000]}}, "it has no thread 4000"),
         ({"memory_backing": {"huge_pages": "3 MiB"}}, "it has no huge pages of 3 MiB"),
+        ({"host_devices": [{"name": "gpu", "pci": "0000:ff:1f.7"}]}, "it has no PCI device 0000:ff:1f.7 that it does"),
+        ({"host_devices": [{"name": "dongle", "usb": "046d:ffff"}]}, "it has not one USB device 046d:ffff alone that"),
     ):
         assert lacks in guest.refused_module("pextra_vm", name=NAME, **options)["msg"]
     assert definition(lab) == before

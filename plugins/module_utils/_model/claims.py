@@ -38,6 +38,11 @@ def key_of_unit(target: str, unit: str) -> str:
     return f"unit {target} {unit}"
 
 
+def key_of_device(node_id: str, device: str) -> str:
+    """device: of a node, such as `pci 0000:65:00.0`."""
+    return f"device {node_id} {device}"
+
+
 def key_of_mac(mac: str) -> str:
     """mac is in its canonical form."""
     return f"mac {mac}"

@@ -18,12 +18,13 @@ from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import PextraError
 from ..._model.rows import Row
 from ..pool.blocks import read_blocks
-from .abilities import parse_abilities
+from .abilities import parse_abilities, parse_devices
 from .adoption import list_places
 from .cloud_init import Seed, parse_seed
 from .definition import URI, parse_domain
 from .foreign import size_of_foreign
 from .placement import Size
+from .plan.context import device_names_of
 from .plan.state import Domain, Odd, Stranger, VmHave
 from .spec import Vm, names_of_seed, names_part_of_seed, options_of
 from .vendor_data import told
@@ -32,7 +33,8 @@ from .walk import list_needs
 
 
 def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
-    """Read what the nodes can do, if anything that is wanted, or that moves, depends on it: two calls for each node."""
+    """Read what the nodes can do, if anything that is wanted, or that moves, depends on it: two calls for each node,
+    and one for each of its devices where an instance is to have any."""
     wanted = {want.name: want for want in wants if want.state == "present"}
     moving = [
         domain.config.options
@@ -43,10 +45,15 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     if not any(list_needs(options_of(want)) for want in wanted.values()) and not any(map(list_needs, moving)):
         return have
 
+    has_devices = any(device_names_of(options) for options in (*map(options_of, wanted.values()), *moving))
+
     def read(node: str) -> frozenset[str] | None:
-        state = have.nodes[node]
-        found = cloud.hypervisor(node).capabilities(state.virt_type)
-        return parse_abilities(*found, state.capacity.threads or 0) if found is not None else None
+        state, hypervisor = have.nodes[node], cloud.hypervisor(node)
+        found = hypervisor.capabilities(state.virt_type)
+        if found is None:
+            return None
+        devices = parse_devices(hypervisor.devices()) if has_devices else frozenset()
+        return parse_abilities(*found, state.capacity.threads or 0) | devices
 
     found = cloud.on_each(have.nodes, read)
     nodes = {name: replace(state, abilities=found.get(name)) for name, state in have.nodes.items()}

@@ -21,6 +21,7 @@ from .claims import room_of, takes_of, uses_of
 from .context import Context, RefusedError
 from .declared import model_of
 from .differences import find_changes, live_changes, waiting_for_restart
+from .host_devices import keys_of_devices, take_devices
 from .kept import as_far_as_named, with_named_rows
 from .live import live_steps, walk_over
 from .move import count_as, move_step, target_of_move
@@ -50,6 +51,8 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         size = size.or_more(size_of(current.live))
     needed = size if power.wanted != "stopped" else NOTHING
     target = target_of_move(want, current, model, needed, context)
+    devices = keys_of_devices(want, current, target or current.node, context)
+    take_devices((instance_id, want.name), devices, context)
     here = context.have.nodes[current.node]
     require_volumes(current, here, context, but_root=replaced)
     _require_unsaved(current, changes, target)
@@ -109,13 +112,15 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps.append(settle_step(instance_id, want, context, settled, text))
     if power.wanted != current.power:
         changes.append(Change("power", current.power, power.wanted))
+    found = [*changes, *power.changes]
     work = Work(
         kind="instance",
         name=want.name,
         id=instance_id,
         node=current.node,
         steps=tuple(steps),
-        changes=tuple(dict.fromkeys([*changes, *power.changes])),
+        # Each once; values may be mappings, which have no hash.
+        changes=tuple(change for number, change in enumerate(found) if change not in found[:number]),
         pending=power.pending,
         loses=loses,
     )
@@ -124,7 +129,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     return replace(
         work,
         uses=uses_of(model, (current.node, *([target] if target else [])), context),
-        takes=takes_of(model, context),
+        takes=takes_of(model, context, devices),
         room=room_of(model, size, current, power.wanted, context.have.nodes[target or current.node]),
     )
 

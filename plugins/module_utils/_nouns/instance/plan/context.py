@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...._model.claims import Claim, key_of_mac, key_of_unit, keys_of_addresses
+from ...._model.claims import Claim, key_of_device, key_of_mac, key_of_unit, keys_of_addresses
 from ...._model.errors import Problem
 from ...._model.ids import uuid_of
 from ...._model.rows import Row
@@ -83,6 +84,7 @@ class Context:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
             for domain in domains:
                 holder = (domain.config.labels.id, domain.config.name)
+                context.taken |= dict.fromkeys(_keys_of_devices(domain, have), holder)
                 context.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
                 for label in domain.config.labels.volumes:
                     pool = pools.get((domain.config.labels.cluster, label.pool))
@@ -128,6 +130,22 @@ class Context:
         (capacity.take if sign > 0 else capacity.give_back)(registered_size(row), runs=is_to_run(row))
         if group is not None:
             (capacity.groups.add if sign > 0 else capacity.groups.discard)(group)
+
+
+def device_names_of(options: Mapping[str, Any]) -> list[str]:
+    """Return the devices of its node that an instance has, such as `pci 0000:65:00.0`."""
+    return [
+        f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in ("pci", "usb") if one.get(kind)
+    ]
+
+
+def _keys_of_devices(domain: Domain, have: VmHave) -> list[str]:
+    node = have.nodes.get(domain.node)
+    texts = ((domain.config, domain.xml), (domain.live, domain.live_xml))
+    # Most have none, and what a definition says beyond the usual is read only when it is asked for.
+    models = [model for model, xml in texts if model is not None and xml is not None and "<hostdev" in xml]
+    names = [name for model in models for name in device_names_of(model.options)]
+    return [key_of_device(node.row.id, name) for name in names] if node is not None else []
 
 
 def registered_size(row: Row) -> Size:

@@ -16,6 +16,7 @@ from .claims import takes_of, uses_of
 from .context import Context
 from .declared import model_of
 from .differences import change_of_volume
+from .host_devices import keys_of_devices, take_devices
 from .power import power_steps
 from .registered import register_step, row_attributes, settle_step
 from .seed import seed_step, stale_seeds
@@ -25,6 +26,8 @@ from .volumes import begin_again, is_filled, volume_steps
 
 def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: Context) -> Work:
     model, seed = model_of(want, instance_id, context, None, node)
+    devices = keys_of_devices(want, None, node, context)
+    take_devices((instance_id, want.name), devices, context)
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
     settled = row_attributes(state.row.id, model)
@@ -73,6 +76,6 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         steps=tuple(steps),
         changes=tuple(changes),
         uses=uses_of(model, (node,), context),
-        takes=takes_of(model, context),
+        takes=takes_of(model, context, devices),
         room=Room(state.row.id, model.memory, power != "stopped", model.labels.anti_affinity, model.vcpus),
     )

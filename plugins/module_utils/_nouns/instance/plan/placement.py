@@ -18,6 +18,7 @@ from ..spec import Vm
 from ..walk import list_needs
 from .cdroms import cdroms_of, lacking_media
 from .context import Context, FailedError, RefusedError, is_to_run, node_name, registered_size
+from .host_devices import devices_wanted, find_taken
 from .references import (
     copy_of,
     find_image,
@@ -81,7 +82,9 @@ def _find_candidates(want: Vm, context: Context) -> tuple[Mapping[str, list[str]
     volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
     able = (want.vcpus, *(need.ability for need in needs_of(want, None)))
     media = tuple((cdrom.image, cdrom.pool) for cdrom in want.cdroms or ())
-    needs = (want.image, root, volumes, media, tuple(nic.port_group for nic in want.nics or ()), able)
+    # What is given to one of the call is no more there for the next.
+    given = len(context.taken) if devices_wanted(want, None) else 0
+    needs = (given, want.image, root, volumes, media, tuple(nic.port_group for nic in want.nics or ()), able)
     if needs not in context.candidates:
         members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
         reasons = {name: find_obstacles(want, name, context) for name in members}
@@ -155,6 +158,7 @@ def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None
         if vswitch not in state.networks:
             problems.append(f"port group {port_group} needs {vswitch}, which is not there")
     problems += lacking_media(labels, drives, state, context)
+    problems += find_taken(want, current, node, context)
     for volume in want.volumes or ():
         pool = find_volume_pool(volume, context)
         if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):

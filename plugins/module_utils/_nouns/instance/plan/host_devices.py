@@ -1,0 +1,54 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices of nodes that are an instance's alone: no other gets them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...._model.claims import key_of_device
+from ..spec import Vm
+from .context import Context, RefusedError, device_names_of
+from .state import Domain
+
+
+def devices_wanted(want: Vm, current: Domain | None) -> list[str]:
+    """Return what it is to have, such as `pci 0000:65:00.0`: what it has, where nothing is named."""
+    options: Mapping[str, Any] = want.further
+    if options.get("host_devices") is None and current is not None:
+        options = current.config.options
+    return device_names_of(options)
+
+
+def keys_of_devices(want: Vm, current: Domain | None, node: str, context: Context) -> list[str]:
+    """Return what it takes of a node. What a running guest has is its own until its next start."""
+    names = devices_wanted(want, current)
+    keys = [key_of_device(context.have.nodes[node].row.id, name) for name in names]
+    if current is not None and current.live is not None:
+        here = context.have.nodes[current.node].row.id
+        keys += [key_of_device(here, name) for name in device_names_of(current.live.options)]
+    return list(dict.fromkeys(keys))
+
+
+def find_taken(want: Vm, current: Domain | None, node: str, context: Context) -> list[str]:
+    """Return which devices of a node others have."""
+    node_id = context.have.nodes[node].row.id
+    found = []
+    for name in devices_wanted(want, current):
+        holder = context.taken.get(key_of_device(node_id, name))
+        if holder is not None and holder[1] != want.name:
+            found.append(f"its device {name} is given to instance {holder[1]}")
+    return found
+
+
+def take_devices(taker: tuple[str, str], keys: Sequence[str], context: Context) -> None:
+    """Two guests cannot drive one device. taker: the instance's identifier and name."""
+    for key in keys:
+        holder = context.taken.setdefault(key, taker)
+        if holder[0] != taker[0]:
+            raise RefusedError(
+                f"the device {' '.join(key.split()[2:])} of its node is given to instance {holder[1]}",
+                f"Choose another device or node, or take it from {holder[1]} first.",
+            )
