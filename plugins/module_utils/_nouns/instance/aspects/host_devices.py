@@ -173,7 +173,6 @@ ASPECT = Aspect(
             },
             help="A device.",
         ),
-        create=(),
         at=_Devices(),
         effect="next_boot",
         help="Devices of its node that it has to itself. It can only be where they are, where the node does not need "

@@ -133,18 +133,23 @@ class Context:
 
 
 def device_names_of(options: Mapping[str, Any]) -> list[str]:
-    """Return the devices of its node that an instance has, such as `pci 0000:65:00.0`."""
+    """Return the devices of its node that options name, such as `pci 0000:65:00.0`."""
     return [
         f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in ("pci", "usb") if one.get(kind)
     ]
 
 
+def devices_of(domain: Domain, *, live: bool = False) -> list[str]:
+    """Return the devices of its node that an instance has, as defined or as it runs. Most have none, and of those the
+    text tells: what a definition says beyond the usual is read only when it is asked for.
+    """
+    model, xml = (domain.live, domain.live_xml) if live else (domain.config, domain.xml)
+    return device_names_of(model.options) if model is not None and "<hostdev" in (xml or "") else []
+
+
 def _keys_of_devices(domain: Domain, have: VmHave) -> list[str]:
     node = have.nodes.get(domain.node)
-    texts = ((domain.config, domain.xml), (domain.live, domain.live_xml))
-    # Most have none, and what a definition says beyond the usual is read only when it is asked for.
-    models = [model for model, xml in texts if model is not None and xml is not None and "<hostdev" in xml]
-    names = [name for model in models for name in device_names_of(model.options)]
+    names = [*devices_of(domain), *devices_of(domain, live=True)]
     return [key_of_device(node.row.id, name) for name in names] if node is not None else []
 
 

@@ -5,30 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ...._model.claims import key_of_device
 from ..spec import Vm
-from .context import Context, RefusedError, device_names_of
+from .context import Context, RefusedError, device_names_of, devices_of
 from .state import Domain
 
 
 def devices_wanted(want: Vm, current: Domain | None) -> list[str]:
     """Return what it is to have, such as `pci 0000:65:00.0`: what it has, where nothing is named."""
-    options: Mapping[str, Any] = want.further
-    if options.get("host_devices") is None and current is not None:
-        options = current.config.options
-    return device_names_of(options)
+    if want.further.get("host_devices") is not None or current is None:
+        return device_names_of(want.further)
+    return devices_of(current)
 
 
 def keys_of_devices(want: Vm, current: Domain | None, node: str, context: Context) -> list[str]:
     """Return what it takes of a node. What a running guest has is its own until its next start."""
     names = devices_wanted(want, current)
     keys = [key_of_device(context.have.nodes[node].row.id, name) for name in names]
-    if current is not None and current.live is not None:
+    if current is not None:
         here = context.have.nodes[current.node].row.id
-        keys += [key_of_device(here, name) for name in device_names_of(current.live.options)]
+        keys += [key_of_device(here, name) for name in devices_of(current, live=True)]
     return list(dict.fromkeys(keys))
 
 

@@ -16,7 +16,7 @@ from ..definition_writing import convert_domain
 from ..placement import NOTHING, Size
 from ..spec import Vm
 from .acts import Move
-from .context import Context, FailedError, RefusedError, device_names_of
+from .context import Context, FailedError, RefusedError, devices_of
 from .placement import find_obstacles
 from .references import find_pinned, find_pool, pools_of
 from .room import find_lacks, remedy_for
@@ -39,7 +39,7 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
             problems.append(f"storage pool {pool.name} is not shared between nodes")
     problems += _find_bound(current, target, context) + _find_foreign(current)
     problems += find_obstacles(want, target, context, current)
-    devices = device_names_of(current.live.options) if current.live is not None else []
+    devices = devices_of(current, live=True)
     if devices:
         problems.append(f"it has devices of {current.node}, which do not move while it runs: {', '.join(devices)}")
     if current.power == "stopped" and _keeps_state(current):
