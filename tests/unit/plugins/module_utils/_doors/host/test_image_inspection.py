@@ -325,6 +325,33 @@ def test_what_qemu_writes_is_sound(options: str, tmp_path: Path) -> None:
         assert inspect_image(file, "qcow2", 64).virtual_size == -(-raw.stat().st_size // 512) * 512
 
 
+def disc(mark: bytes, *, at: int = 16 * 2048 + 1, sectors: int = 17) -> io.BytesIO:
+    content = bytearray(sectors * 2048)
+    content[at : at + len(mark)] = mark
+    return io.BytesIO(bytes(content))
+
+
+@pytest.mark.parametrize("mark", [b"CD001", b"BEA01"], ids=["ISO 9660", "UDF"])
+def test_discs_are_accepted(mark: bytes) -> None:
+    assert inspect_image(disc(mark), "raw", 1, is_iso=True).size == 17 * 2048
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        disc(b""),
+        disc(b"CD001", at=16 * 2048),
+        disc(b"CD001", at=1),
+        disc(b"CD001", at=1, sectors=1),
+        disc(b"QFI\xfb", at=0),
+    ],
+    ids=["zeros", "one byte before", "first sector", "too short", "qcow2"],
+)
+def test_what_is_no_disc_is_refused(file: io.BytesIO) -> None:
+    with pytest.raises(InvalidInputError, match="no file system of a CD or DVD|looks like qcow2"):
+        inspect_image(file, "raw", 1, is_iso=True)
+
+
 @given(st.binary(max_size=4096), st.sampled_from(["qcow2", "raw"]))
 def test_random_bytes_raise_only_our_error(data: bytes, image_format: str) -> None:
     with suppress(InvalidInputError):
