@@ -348,7 +348,7 @@ def test_discs_are_accepted(mark: bytes) -> None:
     ids=["zeros", "one byte before", "first sector", "too short", "qcow2"],
 )
 def test_what_is_no_disc_is_refused(file: io.BytesIO) -> None:
-    with pytest.raises(InvalidInputError, match="no file system of a CD or DVD|looks like qcow2"):
+    with pytest.raises(InvalidInputError, match=r"no file system of a CD or DVD|looks like qcow2"):
         inspect_image(file, "raw", 1, is_iso=True)
 
 
