@@ -198,6 +198,7 @@ CASES = {
 # Options that name the resource itself, that say how a new one begins, or by which a file is had and looked at.
 OF_NOTHING = {
     "name",
+    "kind",
     "former_name",
     "state",
     "cluster",

@@ -27,6 +27,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 BARE = "<domain><name>web</name><vcpu>4</vcpu><!-- kept --><devices><emulator>/bin/true</emulator></devices></domain>"
+# Of the one list of mappings that there is.
+GIVEN: tuple[dict[str, Any], ...] = (
+    {"name": "gpu", "pci": "0000:65:00.0", "usb": None},
+    {"name": "dongle", "pci": None, "usb": "046d:c52b"},
+)
 
 
 def values(table: Table) -> st.SearchStrategy[dict[str, Any]]:
@@ -43,6 +48,8 @@ def value(field: Field, key: str) -> st.SearchStrategy[Any]:
         return st.booleans()
     if field.kind in ("int", "size"):
         return st.integers(field.minimum, field.maximum)
+    if key == "host_devices":
+        return st.sampled_from([(), GIVEN[:1], GIVEN, GIVEN[::-1]])
     if field.element is not None:
         return st.lists(value(field.element, key), max_size=3, unique=True).map(tuple)
     # One word stands in one list: a feature is required, or disabled.
@@ -139,6 +146,8 @@ def first(field: Field, key: str = "a") -> Any:
         return {key: first(inner, key) for key, inner in field.table.items()}
     if field.choices:
         return field.choices[0]
+    if field.element is not None and field.element.table is not None:
+        return GIVEN
     if field.element is not None:
         return (first(field.element, key),)
     return {"bool": True, "str": key}.get(field.kind, field.minimum or field.maximum)
