@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import xml.etree.ElementTree as ET
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -20,8 +20,8 @@ from ..._fields.addresses import canonical_mac
 from ..._model.ids import is_id, uuid_of
 from ..._model.names import is_of_instance, parse_attached
 from ..pool.kinds import DiskKind
-from . import walk
 from .devices import cdrom, disk, nic
+from .further import Further
 from .memory_room import memory_of, parse_held_back
 from .rows import read_rows
 from .size import memory_of_guest, parse_vcpus
@@ -203,29 +203,6 @@ class DomainModel:
         return self.other_targets | {disk.target for disk in self.disks}
 
 
-class _Further(Mapping[str, Any]):
-    """What a definition says of aspects and devices, read when it is asked for: of most instances it never is."""
-
-    def __init__(self, xml: str) -> None:
-        self._xml = xml
-
-    @functools.cached_property
-    def _values(self) -> Mapping[str, Any]:
-        return walk.read(ET.fromstring(self._xml))
-
-    def __getitem__(self, option: str) -> Any:
-        return self._values[option]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return repr(self._values)
-
-
 @functools.lru_cache(maxsize=2**15)
 def parse_domain(xml: str) -> DomainModel | None:
     """Return what a definition says of what we manage; None for a domain that is not ours.
@@ -260,7 +237,7 @@ def parse_domain(xml: str) -> DomainModel | None:
         memory=memory_of(root),
         held_back=parse_held_back(root),
         vcpus=parse_vcpus(root),
-        further=_Further(xml),
+        further=Further(xml),
         disks=ours,
         cdroms=tuple(parse_cdrom(drive) for drive in own_drives),
         other_cdroms=tuple(parse_cdrom(drive) for drive in drives if drive not in own_drives),

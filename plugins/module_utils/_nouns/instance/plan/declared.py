@@ -24,10 +24,10 @@ from ..disks import disk_of
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
-from ..threads import find_highest
 from ..vendor_data import told
 from .cdroms import cdroms_of
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
+from .places import require_places, require_threads
 from .references import (
     checked_name,
     find_disk,
@@ -97,8 +97,8 @@ def model_of(
     elif digest is not None and kept_seed is not None:
         disks.append(kept_seed)
     cdrom_labels, cdroms = cdroms_of(want, found, context, disks)
-    _require_places(disks, cdroms, interfaces, current)
-    _require_threads(disks, want, current)
+    require_places(disks, cdroms, interfaces, current)
+    require_threads(disks, want, current)
     was = current.labels if current is not None else None
     mode = was.root_mode if was is not None else None
     # Their order says nothing: those that are known keep theirs, or a list in another order would be a change.
@@ -223,38 +223,6 @@ def _adopted(name: str, disk: Disk | None, current: DomainModel | None) -> Disk 
             "Put it back with that path (virsh edit), after a snapshot by merging it (virsh blockcommit --pivot).",
         )
     return disk
-
-
-def _require_places(
-    disks: Sequence[Disk], cdroms: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None
-) -> None:
-    """Names of disks are its own, whatever buses they are on, and so are turns to boot."""
-    for disk in disks:
-        old = find_disk(disk.name, current) if current is not None else None
-        is_new = old is None or old.target != disk.target
-        if is_new and current is not None and disk.target in current.other_targets:
-            raise RefusedError(
-                f"its {path_of(disk.name)} cannot be {disk.target}: another disk of it has that name",
-                "Take that one away first, or choose another bus.",
-            )
-    turns: dict[int, str] = {}
-    names = [(path_of(disk.name), disk.further) for disk in disks]
-    names += [(f"cdroms.{drive.serial}", drive.further) for drive in cdroms]
-    names += [(f"NIC {one.mac}", one.further) for one in interfaces]
-    for name, further in names:
-        turn = further.get("boot_order")
-        if turn is not None and turns.setdefault(turn, name) != name:
-            raise RefusedError(f"{turns[turn]} and {name} have the boot_order {turn}", "Give each a turn of its own.")
-
-
-def _require_threads(disks: Sequence[Disk], want: Vm, current: DomainModel | None) -> None:
-    """Only of what is named: a hand may have numbered threads in another way."""
-    named = [volume.further for volume in want.volumes or ()] + ([want.root.further] if want.root is not None else [])
-    had = current.options.get("io_threads", 0) if current is not None else 0
-    threads, highest = want.further.get("io_threads", had), find_highest(disk.further for disk in disks)
-    if highest > threads and ("io_threads" in want.further or find_highest(named)):
-        what = f"a disk of it has io_thread {highest}, and it has {threads} of them"
-        raise RefusedError(what, f"Set io_threads: {highest} as well, or another io_thread.")
 
 
 def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Disk:

@@ -63,7 +63,7 @@ def instances() -> Any:
     # Two devices cannot have one turn to boot.
     rows = {key: made(field, key) for key, field in nic.TABLE.items()} | {"boot_order": 2}
     one = Nic(name="nic0", port_group="Production", addresses=("172.20.0.11/24",), further=rows)
-    disks = {key: made(field, key) for key, field in disk.TABLE.items()}
+    disks = {key: made(field, key) for key, field in disk.TABLE.items()} | {"bus": "scsi"}
     drive = {key: made(field, key) for key, field in cdrom.TABLE.items()} | {"boot_order": 3}
     cdroms = (Cdrom(name="installer", image="disc", further=drive),)
     root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}

@@ -146,7 +146,7 @@ def first(field: Field, key: str = "a") -> Any:
         return {key: first(inner, key) for key, inner in field.table.items()}
     if field.choices:
         return field.choices[0]
-    if field.element is not None and field.element.table is not None:
+    if field.element is not None and "pci" in (field.element.table or ()):
         return GIVEN
     if field.element is not None:
         return (first(field.element, key),)

@@ -1,0 +1,36 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a definition says of aspects and kinds of device, by option. Pure."""
+
+from __future__ import annotations
+
+import functools
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import walk
+
+
+class Further(Mapping[str, Any]):
+    """What a definition says of aspects and devices, read when it is asked for: of most instances it never is."""
+
+    def __init__(self, xml: str) -> None:
+        self._xml = xml
+
+    @functools.cached_property
+    def _values(self) -> Mapping[str, Any]:
+        return walk.read(ET.fromstring(self._xml))
+
+    def __getitem__(self, option: str) -> Any:
+        return self._values[option]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
