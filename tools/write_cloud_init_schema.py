@@ -52,11 +52,16 @@ def unpack(folder: Path, suite: str) -> str:
     }
     options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
     for command in (["update"], ["download", "cloud-init"]):
-        subprocess.run(["apt-get", "-q", *options, *command], cwd=folder, check=True, timeout=300)  # noqa: S603, S607
+        run("apt-get", "-q", *options, *command, cwd=folder)
     (package,) = folder.glob("*.deb")
-    subprocess.run(["dpkg-deb", "--extract", package, folder / "tree"], check=True, timeout=60)
-    field = ["dpkg-deb", "--field", str(package), "Version"]
-    return subprocess.run(field, check=True, timeout=60, capture_output=True, text=True).stdout.strip()
+    run("dpkg-deb", "--extract", str(package), "tree", cwd=folder)
+    return run("dpkg-deb", "--field", str(package), "Version", cwd=folder).strip()
+
+
+def run(*command: str, cwd: Path) -> str:
+    """Return what a program prints."""
+    done = subprocess.run(command, cwd=cwd, check=True, timeout=300, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    return done.stdout
 
 
 def without_words(value: Any) -> Any:
