@@ -87,7 +87,7 @@ class Guest:
         return {name: value.strip() for name, value in zip(found[1::2], found[2::2], strict=True)}
 
     def _run(self, script: str) -> dict[str, Any]:
-        options = {"name": NAME, "action": "run", "argv": ["/bin/sh", "-c", script], "timeout_s": 120}
+        options = {"name": NAME, "action": "run", "argv": ["/bin/sh", "-c", script], "timeout_s": 400}
         (found,) = self.cloud.module("pextra_vm_guest", **options)["vms"]
         return dict(found)
 
