@@ -68,6 +68,7 @@ class NodeEntry(NamedTuple):
     virt_type: str = "qemu"
     memory_reserved: int | None = None
     migration_address: str = ""
+    containers: bool = False
 
     @classmethod
     def from_row(cls, row: Row) -> NodeEntry:
@@ -79,6 +80,7 @@ class NodeEntry(NamedTuple):
             row.attributes.get("virt_type") or "qemu",
             row.attributes.get("memory_reserved"),
             row.attributes.get("migration_address") or row.attributes["address"],
+            bool(row.attributes.get("containers")),
         )
 
     def reserved_of(self, memory: int) -> int:
@@ -171,7 +173,10 @@ class Cloud:
 
     def hypervisor(self, node: str) -> Hypervisor:
         """Return the connection to a node's libvirt. Raises UnreachableError, at once after the first time."""
-        return self._connected(node, self._hypervisors, self._open_hypervisor)
+        found = self._connected(node, self._hypervisors, self._open_hypervisor)
+        # It may have been opened before the node was registered.
+        found.has_containers = self.nodes[node].containers
+        return found
 
     def domains(self, node: str) -> list[DomainRecord]:
         """Return a node's domains, see `known`. What is about to destroy something asks the hypervisor instead."""

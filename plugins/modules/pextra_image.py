@@ -82,10 +82,14 @@ options:
     description:
       - The format of the file.
       - 'It is never guessed: V(qcow2) unless given, and V(raw) of an O(kind=iso), which has no other.'
+      - V(qcow2) and V(raw) are disks of virtual machines; V(tar), also compressed with gzip, and V(squashfs)
+        are the files of containers.
     type: str
     choices:
       - qcow2
       - raw
+      - tar
+      - squashfs
   pools: &pools
     description:
       - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.

@@ -52,6 +52,12 @@ options:
     choices:
       - kvm
       - qemu
+  containers: &containers
+    description:
+      - 'Whether containers can be there: instances of the type V(lxc), for which libvirt has a driver of
+        its own.'
+      - Not so unless given.
+    type: bool
   memory_reserved: &memory_reserved
     description:
       - Memory kept for the host itself, which instances may not take.
@@ -83,6 +89,7 @@ options:
       cluster: *cluster
       description: *description
       virt_type: *virt_type
+      containers: *containers
       memory_reserved: *memory_reserved
       state: *state
   # End of the options of one resource
@@ -249,6 +256,10 @@ node:
       description: How it runs virtual machines.
       type: str
       sample: kvm
+    containers:
+      description: Whether containers can be there.
+      type: bool
+      sample: false
     memory_reserved:
       description: Memory kept for the host, in MiB.
       type: int

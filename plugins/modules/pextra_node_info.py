@@ -61,6 +61,10 @@ nodes:
       description: How it runs virtual machines.
       type: str
       sample: kvm
+    containers:
+      description: Whether containers can be there.
+      type: bool
+      sample: false
     memory_reserved:
       description: Memory kept for the host, in MiB.
       type: int

@@ -35,6 +35,15 @@ options:
       - The name of the instance, unique in the cluster.
       - Exactly one of O(name) and O(vms) is needed.
     type: str
+  type: &type
+    description:
+      - V(qemu) is a virtual machine, V(lxc) a container, which has its node's kernel.
+      - What it is, it stays.
+      - A new one gets V(qemu) unless it is given.
+    type: str
+    choices:
+      - qemu
+      - lxc
   cluster: &cluster
     description:
       - The cluster, by name or identifier.
@@ -780,6 +789,7 @@ options:
         it back again; both are up to its guest, which needs the driver C(virtio_mem) and has to bring the
         memory online.
       - What it does not give back waits for its next start, as does everything else.
+      - Of a container it is the most that it can have, and changes at once.
       - A new one gets V(512 MiB) unless it is given.
     type: str
   memory_backing: &memory_backing
@@ -880,6 +890,8 @@ options:
       - The number of virtual CPUs.
       - A running instance gets more at once, up to O(vcpus_max), and its guest has to bring them online;
         fewer, or more than that, it gets at its next start.
+      - A container sees all processors of its node, has the time of so many of them, and another number
+        at once.
       - A new one gets V(1) unless it is given.
     type: int
   vcpus_max: &vcpus_max
@@ -1093,6 +1105,7 @@ options:
           - The name of the instance, unique in the cluster.
         type: str
         required: true
+      type: *type
       cluster: *cluster
       organization: *organization
       node: *node
@@ -1391,6 +1404,10 @@ vm:
         if it is registered and on no node, V(unknown) if its node does not answer.
       type: str
       sample: running
+    type:
+      description: V(qemu) is a virtual machine, V(lxc) a container.
+      type: str
+      sample: qemu
     saved:
       description: Whether it is stopped, and goes on from what was saved of its memory when it is started.
       type: bool

@@ -130,6 +130,10 @@ vms:
         if it is registered and on no node, V(unknown) if its node does not answer.
       type: str
       sample: running
+    type:
+      description: V(qemu) is a virtual machine, V(lxc) a container.
+      type: str
+      sample: qemu
     saved:
       description: Whether it is stopped, and goes on from what was saved of its memory when it is started.
       type: bool

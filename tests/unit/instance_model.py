@@ -26,6 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance impor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts import (
     AttachDevice,
     Describe,
+    LimitContainer,
     ResizeMemory,
     SetVcpus,
     UpdateDevice,
@@ -121,13 +122,25 @@ DISC, RESCUE = (
     )
     for letter, name in (("D", "disc"), ("R", "rescue"))
 )
+# The files of a container.
+FILES = Row(
+    "img-CCCCCCCCCCCCCCCCCCCCC",
+    "image",
+    "files",
+    CLUSTER.id,
+    {"format": "tar", "virtual_size": 2 * 1024**2, "copies": EVERYWHERE},
+)
 VSWITCHES = tuple(Row(f"vsw-{n * 21}", "vswitch", f"svswitch{n}", CLUSTER.id) for n in "12")
 PORT_GROUPS = (
     Row("pg-AAAAAAAAAAAAAAAAAAAAA", "port_group", "Production", CLUSTER.id, {"vswitch": VSWITCHES[0].id}),
     Row("pg-BBBBBBBBBBBBBBBBBBBBB", "port_group", "DMZ", CLUSTER.id, {"vswitch": VSWITCHES[0].id}),
     Row("pg-CCCCCCCCCCCCCCCCCCCCC", "port_group", "Backup", CLUSTER.id, {"vswitch": VSWITCHES[1].id}),
 )
-COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.qcow2": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
+COPIES = {
+    "img-AAAAAAAAAAAAAAAAAAAAA.qcow2": "tiny",
+    "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge",
+    "img-CCCCCCCCCCCCCCCCCCCCC.raw": "files",
+}
 RAW_COPIES = {"img-AAAAAAAAAAAAAAAAAAAAA.raw": "tiny", "img-BBBBBBBBBBBBBBBBBBBBB.raw": "huge"}
 ISOS = {f"{DISC.id}.raw": "disc", f"{RESCUE.id}.raw": "rescue"}
 UNFINISHED = ("half written", "half filled")
@@ -187,6 +200,7 @@ class Node:
     # What those that are not ours use.
     foreign_size: Size = NOTHING
     userspace: set[str] = field(default_factory=set)
+    containers: bool = False
 
 
 @dataclass
@@ -198,7 +212,7 @@ class Model:
     nodes: dict[str, Node] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     members: list[Row] = field(
-        default_factory=lambda: [*NODES, *POOLS.values(), TINY, HUGE, DISC, RESCUE, *VSWITCHES, *PORT_GROUPS]
+        default_factory=lambda: [*NODES, *POOLS.values(), TINY, HUGE, FILES, DISC, RESCUE, *VSWITCHES, *PORT_GROUPS]
     )
     down: dict[str, Problem] = field(default_factory=dict)
     made: int = 0
@@ -266,6 +280,7 @@ class Model:
                 sizes,
                 frozenset(node.userspace),
                 node.architecture,
+                containers=node.containers,
             )
         foreign = {
             name: frozenset(self.nodes[name].foreign) | {_name(guest) for guest in self.nodes[name].strangers.values()}
@@ -408,6 +423,14 @@ class Model:
             raise ImpossibleError(f"{data['volume']} is there already")
         self.made += 1
         pool_type = POOLS[data["pool"]].attributes["type"]
+        if data["mode"] == "unpack":
+            if data["image_volume"] not in pool or not self._node(work).containers:
+                raise ImpossibleError("there is no copy of the image, or nobody to unpack it")
+            pool[data["volume"]] = Volume(0, "half filled")
+            yield
+            pool[data["volume"]].content = f"unpack {self.made}"
+            yield
+            return
         if data["type"] != pool_type or data["format"] not in KINDS[pool_type].formats:
             raise ImpossibleError(f"a pool of type {pool_type} has no volume of format {data['format']}")
         content = f"{data['mode']} {self.made}"
@@ -468,6 +491,17 @@ class Model:
         if data["wipe"] is not (data["pool"] == "vg0"):
             raise ImpossibleError("the next volume there would show what this one held")
         self._node(work).pools[data["pool"]].pop(data["volume"], None)
+        yield
+
+    def _delete_tree(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        for guest in self._node(work).guests.values():
+            if guest.live and any(disk.volume == data["volume"] for disk in guest.live.disks):
+                raise ImpossibleError(f"{data['volume']} is in use")
+        pool = self._node(work).pools[data["pool"]]
+        if data["volume"] in pool:
+            pool[data["volume"]].content = "half filled"
+            yield  # its files go one by one
+        pool.pop(data["volume"], None)
         yield
 
     def _define(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
@@ -577,6 +611,8 @@ class Model:
         live = _live(guest)
         if interface.mac not in [held.mac for held in live.interfaces]:
             raise ImpossibleError(f"{interface.mac} is not there")
+        if live.type == "lxc":
+            raise ImpossibleError("libvirt changes nothing of a container's NIC")
         at_once = {key: value for key, value in interface.further.items() if key in ("link", "limits")}
         changed = tuple(
             replace(interface, further={**held.further, **at_once}) if held.mac == interface.mac else held
@@ -593,6 +629,13 @@ class Model:
         guest, act = self._active(work), data["act"]
         if isinstance(act, Describe):
             guest.live = replace(_live(guest), description=act.description)
+            yield
+            return
+        if isinstance(act, LimitContainer):
+            live = _live(guest)
+            if live.type != "lxc":
+                raise ImpossibleError("it is no container")
+            guest.live = replace(live, memory=act.memory or live.memory, vcpus=act.processors or live.vcpus)
             yield
             return
         if isinstance(act, SetVcpus):

@@ -88,6 +88,7 @@ def read_hosts(
             cluster=cluster,
             description=values["pextra_node_description"],
             virt_type=values["pextra_virt_type"],
+            containers=bool(values["pextra_containers"]),
             memory_reserved=values["pextra_memory_reserved"],
         )
         nodes.append(Declared(path, spec, unknown))

@@ -14,6 +14,7 @@ from .._nouns.vswitch.spec import Vswitch
 from .elements import Declared, Elements, Spec
 from .rules.addresses import find_address_mistakes
 from .rules.capacity import find_capacity_mistakes
+from .rules.containers import find_container_mistakes
 from .rules.placement import find_placement_mistakes, find_reach
 from .rules.storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
 from .rules.switches import find_uplink_mistakes
@@ -41,6 +42,12 @@ def find_rule_mistakes(
     mistakes = find_pool_mistakes(pools, in_own_ceph)
     mistakes += find_type_mistakes(elements.pools, elements.images, elements.instances)
     mistakes += find_image_mistakes(elements.images, elements.instances)
+    mistakes += find_container_mistakes(
+        _knowing(elements.instances, "type", "cluster", "image", "node"),
+        _knowing(elements.images, "cluster", "format"),
+        _knowing(elements.pools, "cluster", "type"),
+        _knowing(elements.nodes, "cluster", "pextra_containers"),
+    )
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
     port_groups = _knowing(elements.port_groups, "cluster", "vswitch", "vlan")
     mistakes += find_address_mistakes(elements.instances, port_groups, elements.nodes)

@@ -160,6 +160,7 @@ HOST: Table = {
         help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software. "
         "Found out on the node unless given.",
     ),
+    "pextra_containers": node.FIELDS["containers"],
     "pextra_memory": Field(
         kind="size",
         help="The memory of the host. With it, validation can tell whether the instances fit before any host is asked.",

@@ -30,6 +30,32 @@ def root_volume(instance: str, instance_id: str, volume_format: str = "qcow2") -
     return f"{instance}.{instance_id}.root.{volume_format}"
 
 
+_TREE = "dir"
+# Below a tree's volume, which is closed to everybody else on the node.
+_FILES = "rootfs"
+
+
+def root_tree(instance: str, instance_id: str) -> str:
+    """Return the name of a container's root volume: a directory, which holds its files."""
+    return root_volume(instance, instance_id, _TREE)
+
+
+def is_tree(volume: str) -> bool:
+    """Tell whether an instance's volume is a directory."""
+    return _INSTANCE.search(volume) is not None and volume.endswith(f".{_TREE}")
+
+
+def files_of_tree(path: str) -> str:
+    """Return where the files of a container are. path: of its root volume."""
+    return f"{path}/{_FILES}"
+
+
+def tree_of_files(path: str) -> str | None:
+    """Return the path of the root volume that a container's files are in, None for files elsewhere."""
+    volume, _, name = path.rpartition("/")
+    return volume if name == _FILES else None
+
+
 def data_volume(instance: str, instance_id: str, volume: str, volume_format: str = "qcow2") -> str:
     """Return the name of a further volume of an instance."""
     return f"{instance}.{instance_id}.{volume}.{volume_format}"

@@ -8,15 +8,19 @@ done
 command -v virsh >/dev/null || exit 0
 
 ask() {
-    timeout 30 virsh --connect qemu:///system "$@"
+    timeout 30 virsh --connect "$driver" "$@"
 }
 
-uuids=$(ask list --all --uuid) || {
-    echo "libvirt does not tell which instances are here: see systemctl status libvirtd on the node" >&2
-    exit 1
-}
-for uuid in $uuids; do
-    # One that is gone by now has no definition.
-    ask dumpxml --inactive "$uuid" | grep -q 'urn:pextra:' || continue
-    echo "instance $(ask domname "$uuid" | head -n 1)"
+drivers=qemu:///system
+ls /usr/lib/*/libvirt/connection-driver/libvirt_driver_lxc.so >/dev/null 2>&1 && drivers="$drivers lxc:///system"
+for driver in $drivers; do
+    uuids=$(ask list --all --uuid) || {
+        echo "libvirt does not tell which instances are here: see systemctl status libvirtd on the node" >&2
+        exit 1
+    }
+    for uuid in $uuids; do
+        # One that is gone by now has no definition.
+        ask dumpxml --inactive "$uuid" | grep -q 'urn:pextra:' || continue
+        echo "instance $(ask domname "$uuid" | head -n 1)"
+    done
 done

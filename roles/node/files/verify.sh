@@ -1,8 +1,8 @@
-# verify ADDRESS PKI VIRT_TYPE IS_THOROUGH: looks at a prepared node from inside, prints what is wrong, a sentence a line.
+# verify ADDRESS PKI VIRT_TYPE IS_THOROUGH HAS_CONTAINERS: looks at a prepared node from inside, prints what is wrong, a sentence a line.
 # Thorough, which is after a change: shakes hands as well. That leaves a line about a refused client in the journals.
 set -u
 export LC_ALL=C
-address=$1 pki=$2 virt_type=$3 is_thorough=$4
+address=$1 pki=$2 virt_type=$3 is_thorough=$4 has_containers=$5
 failed=0
 
 complain() {
@@ -37,6 +37,8 @@ case $? in
 124) complain "libvirtd has not answered for 10 s; see systemctl status libvirtd. Restarted there, it leaves guests alone." ;;
 *) complain "libvirt cannot run guests of the type $virt_type; see virsh domcapabilities --virttype $virt_type." ;;
 esac
+[ "$has_containers" != true ] || timeout 10 virsh --connect lxc:///system list >/dev/null 2>&1 ||
+    complain "libvirt cannot run containers; see virsh --connect lxc:///system list."
 ovs-vsctl --timeout=10 show >/dev/null 2>&1 ||
     complain "Open vSwitch does not answer; see journalctl -u ovsdb-server -u ovs-vswitchd."
 exit $failed

@@ -16,6 +16,13 @@ from .processes import LabError, inspect, run
 
 DIRECTORY_LABEL = "pextra-lab.directory"
 SHUTDOWN_LIMIT_S = 20
+# What podman's own way for systemd does, but for the cgroups: of those it mounts one more inside, and the paths that
+# libvirt reads there and those that are mounted are not the same. Then it finds no limits of its containers.
+SYSTEMD = (
+    "--systemd=false", "--cgroupns=private", "--env", "container=podman",
+    "--tmpfs", "/run:rw,nosuid,nodev,exec", "--tmpfs", "/run/lock:rw,nosuid,nodev",
+    "--tmpfs", "/tmp:rw,nosuid,nodev,exec",
+)  # fmt: skip
 # podman's words for a container that never ran, or is half removed.
 UNBORN_STATES = ("created", "configured", "initialized", "removing", "unknown")
 
@@ -71,7 +78,7 @@ def run_container(node: Node, kind: str) -> None:
     SHARED_DIRECTORY.mkdir(parents=True, exist_ok=True)
     run([
         "podman", *RUNTIME, "run", "--detach", "--name", node.container, "--hostname", node.name,
-        "--systemd=always", "--privileged", *LIMITS, "--pids-limit", "-1", "--no-hosts",
+        *SYSTEMD, "--privileged", *LIMITS, "--pids-limit", "-1", "--no-hosts",
         "--stop-timeout", str(SHUTDOWN_LIMIT_S), "--pull=never",
         "--label", f"{LAB_LABEL}=node", "--label", f"{KIND_LABEL}={kind}",
         "--label", f"{DIRECTORY_LABEL}={STATE_DIRECTORY}",

@@ -64,7 +64,10 @@ _MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"070707", "cpio"),
     (0x101, b"ustar", "tar"),
     (0, b"!<arch>\n", "ar"),
+    (0, b"hsqs", "squashfs"),
 )
+# Formats of containers' files, and what files of them look like.
+_TREES = {"tar": ("tar", "gzip"), "squashfs": ("squashfs",)}
 # What QEMU takes for the text of a VMDK: comments and empty lines, then the version.
 _VMDK_TEXT = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*version=[0-9]")
 # The same, from the start of the last 512 bytes.
@@ -116,7 +119,9 @@ def inspect_image(
     size = file.seek(0, os.SEEK_END)
     try:
         virtual_size = _inspect_qcow2(file, size, max_size_mib) if image_format == "qcow2" else size
-        if image_format != "qcow2":
+        if image_format in _TREES:
+            _inspect_tree(file, image_format, size, max_size_mib)
+        elif image_format != "qcow2":
             _inspect_raw(file, size, max_size_mib)
         if is_iso:
             _inspect_iso(file, size)
@@ -173,7 +178,9 @@ def _inspect_raw(file: BinaryIO, size: int, max_size_mib: int) -> None:
     if magic is not None:
         raise _Refusal(
             f"it was declared to be raw, but looks like {magic}",
-            "Declare format: qcow2." if magic == "qcow2" else "Convert or decompress it to qcow2 or raw first.",
+            f"Declare format: {magic}."
+            if magic in ("qcow2", *_TREES)
+            else "Convert or decompress it to qcow2 or raw first.",
         )
     _refuse_size(size, max_size_mib)
     if size % 512:
@@ -187,6 +194,18 @@ def _inspect_iso(file: BinaryIO, size: int) -> None:
             "it was declared to be of kind iso, and has no file system of a CD or DVD (ISO 9660, UDF)",
             "Give another file; what instances begin from is of kind disk.",
         )
+
+
+def _inspect_tree(file: BinaryIO, image_format: str, size: int, max_size_mib: int) -> None:
+    """What is in it is unpacked where it can do no harm: by a container's root."""
+    magic = _find_magic(file, size)
+    if magic not in _TREES[image_format]:
+        looks = f"; it looks like {magic}" if magic else ""
+        raise _Refusal(
+            f"it was declared to be {image_format}, but is not{looks}",
+            f"Declare its real format, or make it anew as {' or '.join(_TREES[image_format])}.",
+        )
+    _refuse_size(size, max_size_mib)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Self, TypeVar
@@ -61,6 +62,11 @@ class Connection:
         self.node = node
         self.is_local = is_local
         self._connection = connection
+        self._uri = uri
+        # Whether the node has the driver of containers, LXC, beside QEMU's: its connection is opened when it is needed.
+        self.has_containers = False
+        self._container_driver: Any = None
+        self._driver_lock = threading.Lock()
         # Storage pools that were defined and not started yet, by UUID.
         self._defined: dict[str, Any] = {}
         self._left_alone = 0
@@ -98,10 +104,27 @@ class Connection:
         if self._left_alone or self._watch.nudges:
             # A thread is still in a call: what it uses must not be freed. Its call ends with the connection.
             self._watch.shut()
-            self._connection._o = None
+            for connection in self._opened():
+                connection._o = None
             return
-        with contextlib.suppress(libvirt.libvirtError), self._watch.watched("close", _CLOSE_LIMIT_S):
-            self._connection.close()
+        for connection in self._opened():
+            with contextlib.suppress(libvirt.libvirtError), self._watch.watched("close", _CLOSE_LIMIT_S):
+                connection.close()
+
+    def _opened(self) -> list[Any]:
+        return [one for one in (self._container_driver, self._connection) if one is not None]
+
+    def _drivers(self) -> list[Any]:
+        """Return what has domains on the node: QEMU's driver, and that of containers where there is one.
+
+        Called where errors are made ours; storage and networks are the same whichever driver is asked.
+        """
+        if not self.has_containers:
+            return [self._connection]
+        with self._driver_lock:
+            if self._container_driver is None:
+                self._container_driver = libvirt.open(self._uri.replace("qemu", "lxc", 1))
+        return [self._connection, self._container_driver]
 
     def _make_small_call(self) -> None:
         with contextlib.suppress(libvirt.libvirtError):
@@ -149,6 +172,8 @@ class Connection:
             return "The disk is full: free space, or use another storage pool."
         if error.get_error_code() in NO_AGENT:
             return "qemu-guest-agent has to run in the guest; while a guest boots or hangs, it does not answer."
+        if error.get_error_code() == libvirt.VIR_ERR_NO_CONNECT:
+            return "It is declared to have containers: site.yml --tags node installs libvirt's driver for them."
         if not self._connection.isAlive():
             return "The connection broke: check the node, then run again."
         return ""

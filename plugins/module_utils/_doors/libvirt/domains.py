@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import libvirt
@@ -15,10 +16,12 @@ import libvirt
 from ..._model.errors import NotFoundError, Problem
 from .connection import Connection
 from .faults import passing_over
+from .watch import Call
 
 # What it asks a guest's QEMU, or has QEMU do.
 _GUEST_LIMIT_S = 60.0
 _START_LIMIT_S = 300.0
+IS_CONTAINER = re.compile(r"\s*<domain [^>]*type=['\"]lxc['\"]")
 Power = Literal["running", "stopped", "paused"]
 _POWER: dict[int, Power] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
@@ -53,32 +56,27 @@ class Domains(Connection):
     def domains(self) -> list[DomainRecord]:
         """Read all domains: six list calls, and one call per domain and kind of XML."""
         with self._errors("list instances") as call:
-            autostarted = {
-                domain.UUIDString()
-                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
-            }
-            # Active and not paused is running, whatever libvirt calls it: shutting down, or asleep.
-            active: dict[str, Power] = {
-                domain.UUIDString(): "running"
-                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-            }
-            for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED):
-                active[domain.UUIDString()] = "paused"
-            transient = {
-                domain.UUIDString()
-                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
-            }
-            saved = {
-                domain.UUIDString()
-                for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
-            }
-            records = []
-            for domain in self._connection.listAllDomains():
-                call.go_on()
-                record = self._read_domain(domain, active, autostarted, transient, saved)
-                if record is not None:
-                    records.append(record)
-            return records
+            return [record for driver in self._drivers() for record in self._domains_of(driver, call)]
+
+    def _domains_of(self, driver: Any, call: Call) -> Iterator[DomainRecord]:
+        autostarted = {
+            domain.UUIDString() for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
+        }
+        # Active and not paused is running, whatever libvirt calls it: shutting down, or asleep.
+        active: dict[str, Power] = {
+            domain.UUIDString(): "running" for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        }
+        for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED):
+            active[domain.UUIDString()] = "paused"
+        transient = {
+            domain.UUIDString() for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+        }
+        saved = {domain.UUIDString() for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)}
+        for domain in driver.listAllDomains():
+            call.go_on()
+            record = self._read_domain(domain, active, autostarted, transient, saved)
+            if record is not None:
+                yield record
 
     def _read_domain(
         self, domain: Any, active: dict[str, Power], autostarted: set[str], transient: set[str], saved: set[str]
@@ -101,27 +99,28 @@ class Domains(Connection):
         """Read the live XML of the running and paused domains only."""
         with self._errors("list running instances") as call:
             texts = []
-            for domain in self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-                call.go_on()
-                with passing_over(libvirt.VIR_ERR_NO_DOMAIN):  # stopped since it was listed
-                    texts.append(domain.XMLDesc(0))
+            for driver in self._drivers():
+                for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                    call.go_on()
+                    with passing_over(libvirt.VIR_ERR_NO_DOMAIN):  # stopped since it was listed
+                        texts.append(domain.XMLDesc(0))
             return texts
 
     def live_xml_of(self, uuid: str) -> str:
         """Read the live XML of one domain; nothing if it does not run."""
         with self._errors("read a running instance"):
-            domain = self._connection.lookupByUUIDString(uuid)
+            domain = self._domain(uuid)
             return str(domain.XMLDesc(0)) if domain.isActive() else ""
 
     def config_xml_of(self, uuid: str) -> str:
         """Read the definition of one domain."""
         with self._errors("read an instance's definition"):
-            return str(self._connection.lookupByUUIDString(uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+            return str(self._domain(uuid).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
 
     def define_domain(self, xml: str, resource: str) -> None:
         with self._errors("define the instance", resource):
             # Without libvirt's schema validation, which takes fifteen times as long as all the rest: the tests do it.
-            self._connection.defineXML(xml)
+            self._drivers()[-1 if IS_CONTAINER.match(xml) else 0].defineXML(xml)
 
     def undefine_domain(self, uuid: str, resource: str, *, loses_state: bool = False) -> None:
         """Remove the definition; volumes stay. Gone already is fine. loses_state: also what firmware and TPM hold."""
@@ -136,23 +135,28 @@ class Domains(Connection):
             else libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
         )
         with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
-            self._connection.lookupByUUIDString(uuid).undefineFlags(flags)
+            domain = self._domain(uuid)
+            domain.undefineFlags(0 if self._is_container(domain) else flags)
 
     def set_autostart(self, uuid: str, autostart: bool, resource: str) -> None:
         with self._errors("set autostart", resource):
-            self._connection.lookupByUUIDString(uuid).setAutostart(int(autostart))
+            self._domain(uuid).setAutostart(int(autostart))
 
     def power_of(self, uuid: str, resource: str) -> Power:
         with self._errors("read the power state", resource):
-            return _POWER.get(self._connection.lookupByUUIDString(uuid).state()[0], "stopped")
+            return _POWER.get(self._domain(uuid).state()[0], "stopped")
 
     def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
         """Start it; running already is fine."""
 
         def start() -> None:
             domain = self._domain(uuid)
-            if not domain.isActive():
-                domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
+            if domain.isActive():
+                return
+            is_container = self._is_container(domain)
+            domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused and not is_container else 0)
+            if paused and is_container:
+                domain.suspend()
 
         self._of_guest("start the instance", resource, start, _START_LIMIT_S)
 
@@ -163,12 +167,22 @@ class Domains(Connection):
         self._of_guest("pause the instance", resource, lambda: self._domain(uuid).suspend())
 
     def request_shutdown(self, uuid: str, resource: str) -> None:
-        """Press the power button; the guest decides."""
+        """Press the power button; the guest decides.
+
+        A container's init is told in both ways that one may listen to: libvirt 9 says of the first that it was heard
+        where nobody listens.
+        """
 
         def stop() -> None:
             domain = self._domain(uuid)
-            if domain.isActive():
+            if not domain.isActive():
+                return
+            if not self._is_container(domain):
                 domain.shutdown()
+                return
+            with passing_over(libvirt.VIR_ERR_OPERATION_UNSUPPORTED):
+                domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_INITCTL)
+            domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_SIGNAL)
 
         self._of_guest("stop the instance", resource, stop)
 
@@ -184,9 +198,7 @@ class Domains(Connection):
 
     def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
         with self._errors("write the instance's metadata", resource):
-            self._connection.lookupByUUIDString(uuid).setMetadata(
-                libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, affect(live, True)
-            )
+            self._domain(uuid).setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, affect(live, True))
 
     def describe_running(self, uuid: str, description: str | None, resource: str) -> None:
         """Give the running guest a description, None for none. Its definition stays as it is."""
@@ -207,7 +219,16 @@ class Domains(Connection):
         self._of_guest("plug in virtual CPUs", resource, plug)
 
     def _domain(self, uuid: str) -> Any:
-        return self._connection.lookupByUUIDString(uuid)
+        """Return a domain, of whichever driver."""
+        try:
+            return self._connection.lookupByUUIDString(uuid)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN or not self.has_containers:
+                raise
+        return self._drivers()[-1].lookupByUUIDString(uuid)
+
+    def _is_container(self, domain: Any) -> bool:
+        return self._container_driver is not None and domain.connect() is self._container_driver
 
     def _of_guest(self, doing: str, resource: str, call: Callable[[], object], limit_s: float = _GUEST_LIMIT_S) -> None:
         """Do what libvirt needs a guest's QEMU for, which may be frozen by itself."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .agent import Agents
+from .containers import Containers
 from .devices import Devices
 from .host import Hosts
 from .migration import Migrations
@@ -16,5 +17,5 @@ from .secrets import Secrets
 from .streams import Streams
 
 
-class Hypervisor(Hosts, Agents, Screens, Devices, Migrations, Pools, Streams, Secrets, Networks):
+class Hypervisor(Hosts, Agents, Containers, Screens, Devices, Migrations, Pools, Streams, Secrets, Networks):
     """An open connection to one node's libvirt. Open it with `connect`."""

@@ -61,7 +61,9 @@ class Powers(Domains):
                 with passing_over(libvirt.VIR_ERR_NO_DOMAIN):
                     domain = self._domain(uuid)
                     state = _STATES.get(domain.state()[0], "running")
-                    is_saved = state == "stopped" and bool(domain.hasManagedSaveImage())
+                    is_saved = (
+                        state == "stopped" and not self._is_container(domain) and bool(domain.hasManagedSaveImage())
+                    )
                     found.append(DomainState(uuid, state, is_saved, str(domain.XMLDesc())))
         return found
 

@@ -20,7 +20,7 @@ from ..pool.blocks import (
     require_way,
     write_blocks,
 )
-from ..pool.kinds import KINDS
+from ..pool.kinds import KINDS, TREE_FORMATS
 from .content import drop_changed, open_cached
 
 _MIB = 1024**2
@@ -38,7 +38,7 @@ def write_block_copy(cloud: Cloud, node: str, data: Mapping[str, Any], label: st
     with open_cached(data["sha256"], label) as file:
         if cache.digest_of(file) != data["sha256"]:
             raise drop_changed(data["sha256"], label)
-        disk = open_disk(file, data["format"], label)
+        disk = open_disk(file, "raw" if data["format"] in TREE_FORMATS else data["format"], label)
         size = -(-disk.size // _MIB) * _MIB
         _delete(cloud, node, pool, volume, resource)  # what a killed run has left
         create_raw(cloud, node, pool, volume, size, resource, is_thin=kind.is_thin)

@@ -23,7 +23,7 @@ from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..._model.rows import Row
 from ..._model.source import is_url
-from ..pool.kinds import KINDS
+from ..pool.kinds import KINDS, TREE_FORMATS
 from ..volume.definition import render_volume
 from .blocks import write_block_copy
 from .content import drop_changed, inspect_cached, open_cached, register, verify
@@ -200,7 +200,9 @@ class ImageResource:
                 return chunk
 
             # A raw volume of exactly the file's length; libvirt finds out the real format when it looks again.
-            hypervisor.create_volume(pool, render_volume(volume, size, "raw"), resource)
+            # A container's root, who unpacks its files, is nobody on the node.
+            xml = render_volume(volume, size, "raw", is_readable=data["format"] in TREE_FORMATS)
+            hypervisor.create_volume(pool, xml, resource)
             try:
                 hypervisor.upload_volume(
                     pool,

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image: a disk that instances begin from, or an ISO that is put into their drives."""
+"""Image: a disk, or the files, that instances begin from, or an ISO that is put into their drives."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..._fields.common import (
 from ..._fields.field import Field, join
 from ..._model.mistake import Mistake
 from ..._model.source import check_mirror, check_source
+from ..pool.kinds import TREE_FORMATS
 from .trust import check_key, check_signed
 
 # The format of a file of which nobody says it, by what the image is.
@@ -72,9 +73,10 @@ FIELDS = {
     ),
     "format": Field(
         kind="str",
-        choices=("qcow2", "raw"),
+        choices=("qcow2", "raw", *TREE_FORMATS),
         help="The format of the file. It is never guessed: V(qcow2) unless given, and V(raw) of an O(kind=iso), which "
-        "has no other.",
+        "has no other. V(qcow2) and V(raw) are disks of virtual machines; V(tar), also compressed with gzip, and "
+        "V(squashfs) are the files of containers.",
     ),
     "pools": Field(
         kind="list",

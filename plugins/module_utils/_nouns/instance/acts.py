@@ -79,4 +79,18 @@ class ResizeMemory:
         return f"plug memory, or take it back, to {self.memory} MiB"
 
 
-Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus | ResizeMemory
+@dataclass(frozen=True)
+class LimitContainer:
+    """What a running container can have from now on. memory is MiB; processors: so many processors' time."""
+
+    memory: int | None = None
+    processors: int | None = None
+
+    @property
+    def text(self) -> str:
+        if self.memory is not None:
+            return f"limit its memory to {self.memory} MiB"
+        return f"limit it to {self.processors} virtual CPUs"
+
+
+Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus | ResizeMemory | LimitContainer

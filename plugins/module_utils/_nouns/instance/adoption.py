@@ -20,6 +20,7 @@ from ..._model.ids import adopted_id
 from ..._model.names import parse_attached
 from ..._model.rows import Row
 from ..pool.kinds import KINDS, volume_place
+from . import walk
 from .definition import URI, Disk, Interface, Labels, NicLabel, VolumeLabel, mac_of_nic, parse_disk, parse_domain
 from .definition import parse_interfaces as parse_nics
 from .definition_writing import label_domain
@@ -83,6 +84,8 @@ def find_hindrance(stranger: Stranger) -> tuple[str, str] | None:
     if URI in stranger.xml:
         remedy = f"See whose it is: virsh metadata {name} {URI}. docs/adoption.md tells what to do with a copy."
         return "it bears metadata of this cloud, of an instance that it is not", remedy
+    if walk.type_of(ET.fromstring(stranger.xml)) == "lxc":
+        return "it is a container, and only virtual machines are adopted", "Make a new one of its files: type: lxc."
     if not stranger.persistent:
         return "it is defined only until it stops", f"Define it for good: virsh dumpxml {name} > f; virsh define f."
     if stranger.saved:

@@ -29,7 +29,7 @@ from .definition_writing import edit_domain, render_domain, render_labels
 from .devices.disk import tuning_of
 from .memory_room import memory_of
 from .plan import acts
-from .volume_making import make_volume, write_small_volume
+from .volume_making import delete_tree, make_volume, write_small_volume
 
 _MIB = 1024**2
 _POLL_EVERY_S = 0.25
@@ -51,13 +51,15 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
         case acts.Unregister():
             cloud.registry.remove([act.id])
         case acts.CreateVolume():
-            make_volume(cloud, _node_name(work), act, work.label)
+            return make_volume(cloud, _node_name(work), act, work.label)
         case acts.WriteSeed():
             _write_seed(cloud, work, act)
         case acts.GrowVolume():
             _grow_volume(cloud, work, act)
         case acts.DeleteVolume():
             _node(cloud, work).delete_volume(act.pool, act.volume, work.label, wipe=act.wipe)
+        case acts.DeleteTree():
+            return delete_tree(cloud, _node_name(work), act, work.label)
         case acts.Define():
             _define(cloud, work, act)
         case acts.Undefine():
@@ -227,6 +229,9 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
         return
     if isinstance(act, walking.SetVcpus):
         hypervisor.plug_vcpus(_uuid(work), act.vcpus, work.label)
+        return
+    if isinstance(act, walking.LimitContainer):
+        hypervisor.limit_container(_uuid(work), work.label, memory=act.memory, processors=act.processors)
         return
     xml = ET.tostring(act.element, encoding="unicode")
     if isinstance(act, walking.ResizeMemory):

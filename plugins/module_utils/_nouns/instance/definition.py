@@ -18,10 +18,12 @@ from typing import Any, cast
 
 from ..._fields.addresses import canonical_mac
 from ..._model.ids import is_id, uuid_of
-from ..._model.names import is_of_instance, parse_attached
+from ..._model.names import is_of_instance, parse_attached, tree_of_files
 from ..pool.kinds import DiskKind
+from . import walk
 from .devices import cdrom, disk, nic
 from .further import Further
+from .kinds import Type
 from .memory_room import memory_of, parse_held_back
 from .rows import read_rows
 from .size import memory_of_guest, parse_vcpus
@@ -85,6 +87,9 @@ class Interface:
     network: str
     port_group: str
     offload: bool = True
+    # Of a container, which libvirt gives them; with prefixes, and the default gateways. None of a virtual machine.
+    addresses: tuple[str, ...] | None = None
+    gateways: tuple[str, ...] | None = None
     # Of all rows of devices/nic.py, what there is, or is to be.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -164,7 +169,8 @@ class Labels:
 class DomainModel:
     """memory is MiB; held_back is how much of it the balloon keeps from the guest: nothing, unless edited by hand.
 
-    disks are the instance's own; attached are volumes that live on their own, which stay with whoever attached them.
+    disks are the instance's own, of a container its root volume, of the kind tree; attached are volumes that live on
+    their own, which stay with whoever attached them.
     Of others only the device names matter.
     """
 
@@ -180,6 +186,7 @@ class DomainModel:
     # Drives; the path is empty of one with nothing in it. Others are not the instance's, or no more.
     cdroms: tuple[Disk, ...] = ()
     other_cdroms: tuple[Disk, ...] = field(default=(), compare=False)
+    type: Type = "qemu"
     # Of all other aspects and kinds of device, by option: what is there, or of a wanted one what is named.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
     attached: tuple[Disk, ...] = field(default=(), compare=False)
@@ -189,11 +196,12 @@ class DomainModel:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The values of aspects and kinds of device, by option. An empty description takes it away."""
+        """The values of aspects and kinds of device, by option, and the type. An empty description takes it away."""
         typed = {
             "memory": memory_of_guest(self.memory, self.held_back),
             "vcpus": self.vcpus,
             "description": self.description or "",
+            "type": self.type,
         }
         return ChainMap(typed, cast("dict[str, Any]", self.further))  # which is read alone
 
@@ -223,20 +231,24 @@ def parse_domain(xml: str) -> DomainModel | None:
     labels, name, uuid = parse_labels(element), root.findtext("name", ""), root.findtext("uuid", "")
     if not is_id(labels.id, "instance") or uuid_of(labels.id) != uuid:
         return None
-    disks = devices.findall("disk")
+    disks, type_ = devices.findall("disk"), walk.type_of(root)
     drives = [disk for disk in disks if disk.get("device") == "cdrom" and disk.findtext("serial")]
     own_drives = find_cdroms(devices, labels) if drives else []
-    known = tuple(_parse_disks([disk for disk in disks if disk not in own_drives], labels))
+    if type_ == "qemu":
+        known = tuple(_parse_disks([disk for disk in disks if disk not in own_drives], labels))
+    else:
+        known = tuple(_parse_trees(devices))
     ours = tuple(disk for disk in known if is_own_disk(disk, name, labels))
     targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
     macs = frozenset(mac_of_nic(element) for element in devices.findall("interface")) if labels.adopted else frozenset()
-    interfaces = tuple(one for one in parse_interfaces(devices) if labels.claims_nic(one.mac))
+    interfaces = tuple(one for one in parse_interfaces(devices, type_) if labels.claims_nic(one.mac))
     return DomainModel(
         name=name,
         uuid=uuid,
         memory=memory_of(root),
         held_back=parse_held_back(root),
         vcpus=parse_vcpus(root),
+        type=type_,
         further=Further(xml),
         disks=ours,
         cdroms=tuple(parse_cdrom(drive) for drive in own_drives),
@@ -296,6 +308,7 @@ DISK_TYPES: dict[DiskKind, tuple[str, str]] = {
     "block": ("block", "dev"),
     "rbd": ("network", "name"),
     "unit": ("volume", "volume"),
+    "tree": ("mount", "dir"),
 }
 
 
@@ -310,6 +323,15 @@ def _parse_disks(elements: Iterable[ET.Element], labels: Labels) -> Iterable[Dis
 def label_of_adopted(disk: Disk, labels: Labels) -> VolumeLabel | None:
     """Return what a disk was adopted as."""
     return next((one for one in labels.volumes if one.path == disk.path), None) if labels.adopted else None
+
+
+def _parse_trees(devices: Any) -> Iterable[Disk]:
+    """Return the root volume of a container. What else is mounted in it was written by hand."""
+    for element in devices.findall("filesystem"):
+        source, target = element.find("source"), element.find("target")
+        path = tree_of_files(source.get("dir", "")) if source is not None else None
+        if path is not None and target is not None and target.get("dir") == "/":
+            yield Disk(target="/", path=path, serial="root", format="dir", kind="tree")
 
 
 def parse_disk(element: Any) -> Disk | None:
@@ -407,7 +429,7 @@ def mac_of_nic(element: Any) -> str:
     return canonical_mac(mac.get("address", "")) if mac is not None else ""
 
 
-def parse_interfaces(devices: Any) -> Iterable[Interface]:
+def parse_interfaces(devices: Any, type_: Type = "qemu") -> Iterable[Interface]:
     for element in find_nics(devices):
         source = element.find("source")
         yield Interface(
@@ -415,8 +437,25 @@ def parse_interfaces(devices: Any) -> Iterable[Interface]:
             network=source.get("network", ""),
             port_group=source.get("portgroup", ""),
             offload=not _has_checksums_off(element),
+            addresses=_parse_addresses(element) if type_ == "lxc" else None,
+            gateways=tuple(one.get("gateway", "") for one in element.findall("route") if is_default_route(one))
+            if type_ == "lxc"
+            else None,
             further=read_rows(nic.TABLE, element),
         )
+
+
+# What a default route leads to.
+ANYWHERE = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104 - nothing binds to it
+
+
+def is_default_route(route: Any) -> bool:
+    return route.get("prefix", "0") == "0" and route.get("address") in ANYWHERE.values()
+
+
+def _parse_addresses(element: Any) -> tuple[str, ...]:
+    found = ((one.get("address", ""), one.get("prefix")) for one in element.findall("ip"))
+    return tuple(f"{address}/{prefix}" if prefix is not None else address for address, prefix in found)
 
 
 def _has_checksums_off(element: Any) -> bool:

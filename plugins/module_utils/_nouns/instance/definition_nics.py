@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .definition import Interface, Labels, find_nics, mac_of_nic
+from .definition import ANYWHERE, Interface, Labels, find_nics, is_default_route, mac_of_nic
 from .definition_tree import Make, append, find_or_add, maker
 from .devices import nic
 from .rows import create_rows, write_live_rows, write_rows
@@ -79,6 +79,7 @@ def _make_interface(interface: Interface, make: Make) -> Any:
     write_rows(nic.TABLE, element, interface.further or create_rows(nic.TABLE))
     if not interface.offload:
         _turn_off_checksums(element)
+    _write_addresses(element, interface)
     return element
 
 
@@ -122,6 +123,27 @@ def _write_interface(element: Any, interface: Interface) -> None:
             element.remove(driver)
     if not interface.offload:
         _turn_off_checksums(element)
+    _write_addresses(element, interface)
+
+
+def _write_addresses(element: Any, interface: Interface) -> None:
+    """Write what libvirt gives a container's NIC, which it also switches on. Other routes stay."""
+    if interface.addresses is None or interface.gateways is None:
+        return
+    for old in (*element.findall("ip"), *(one for one in element.findall("route") if is_default_route(one))):
+        element.remove(old)
+    make = maker(element)
+    for address in interface.addresses:
+        host, _, prefix = address.partition("/")
+        append(element, make, "ip", family=_family(host), address=host, prefix=prefix)
+    for gateway in interface.gateways:
+        family = _family(gateway)
+        append(element, make, "route", family=family, address=ANYWHERE[family], prefix="0", gateway=gateway)
+    find_or_add(element, "link").set("state", "up")
+
+
+def _family(address: str) -> str:
+    return "ipv6" if ":" in address else "ipv4"
 
 
 def _turn_off_checksums(element: Any) -> None:

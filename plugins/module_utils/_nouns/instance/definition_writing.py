@@ -16,6 +16,7 @@ from ..._model.names import console_log
 from . import walk
 from .definition import URI, DomainModel, Labels, parse_labels
 from .definition_cdroms import set_cdroms
+from .definition_container import make_container
 from .definition_disks import add_controllers, find_buses, has_turns, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
@@ -29,7 +30,11 @@ ET.register_namespace(PREFIX, URI)
 
 
 def render_domain(model: DomainModel, virt_type: str) -> str:
-    """Return the definition of a new instance; virt_type is kvm or qemu."""
+    """Return the definition of a new instance; virt_type is kvm or qemu, which is nothing to containers."""
+    if model.type == "lxc":
+        root = make_container(model)
+        _write(root, model)
+        return ET.tostring(root, encoding="unicode")
     root = ET.Element("domain", {"type": virt_type})
     add(root, "name").text = model.name
     add(root, "uuid").text = model.uuid
@@ -128,11 +133,14 @@ def _write(root: Any, model: DomainModel) -> None:
         _set_labels(root, model.labels)
     devices = find_or_add(root, "devices")
     had_turns, buses = has_turns(devices), find_buses(devices)
-    set_disks(devices, model, old)
-    set_cdroms(devices, model, old)
+    # A container's only volume stays where it is.
+    if model.type == "qemu":
+        set_disks(devices, model, old)
+        set_cdroms(devices, model, old)
     set_interfaces(devices, model.interfaces, old)
-    add_controllers(devices, had=buses)
-    settle_boot(root, had_turns=had_turns)
+    if model.type == "qemu":
+        add_controllers(devices, had=buses)
+        settle_boot(root, had_turns=had_turns)
     walk.edit(root, model.options)
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..._model.ids import uuid_of
 from ..._model.rows import Row
 from ..pool.kinds import CEPH_PORT, KINDS, volume_place
@@ -26,6 +28,11 @@ def disk_of(
         kind=KINDS[pool_type].disk,
         ceph=ceph_of(pool) if pool_type == "rbd" else None,
     )
+
+
+def tree_of(pool: Row, volume: str) -> Disk:
+    """Return the root volume of a container: a directory in a pool of files."""
+    return replace(disk_of(pool, volume, target="/", serial="root", volume_format="dir"), kind="tree")
 
 
 def ceph_of(pool: Row) -> Ceph:

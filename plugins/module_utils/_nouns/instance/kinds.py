@@ -13,6 +13,10 @@ from ..._fields.field import Field, Place, Table
 from .acts import Act
 
 Hot = Literal["attach", "detach", "update"]
+# The types of instance: virtual machines, and containers.
+Type = Literal["qemu", "lxc"]
+TYPES: tuple[Type, ...] = ("qemu", "lxc")
+_MACHINES: frozenset[Type] = frozenset({"qemu"})
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def nothing_wrong(_values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 class Aspect:
     """What concerns no device: a table of rows, or one row alone. Each has its place below the domain, and its effect.
 
+    types: the types of instance that have it.
+
     refuse: looks at the definition as it would become, and as it is. find_mistakes: looks at the instance's options
     alone, before anything is known of it, and returns pairs of a path and what is wrong there. act: takes a row's path,
     its value, what is read of the running guest, and what tells its definition; returns what gives it to that guest, or
@@ -56,6 +62,7 @@ class Aspect:
 
     option: str
     help: str = ""
+    types: frozenset[Type] = _MACHINES
     table: Table | None = None
     row: Field | None = None
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
@@ -77,7 +84,7 @@ class Device:
     choice `none` means that the instance has no such device. hot: what a running guest takes; everything else waits for
     its next start. slots: the PCIe root ports that one takes. claims: which elements of the tag are ours. fixed: what a
     new one has besides, as places with their values. says_none: libvirt adds one where there is none, unless an element
-    says so. needs: takes the option's value, of a device that is wanted.
+    says so. needs: takes the option's value, of a device that is wanted. types: the types of instance that can have it.
     """
 
     option: str
@@ -85,6 +92,7 @@ class Device:
     tag: str
     table: Table
     switch: str = "model"
+    types: frozenset[Type] = _MACHINES
     fixed: Sequence[tuple[Place, Any]] = ()
     says_none: bool = False
     hot: frozenset[Hot] = frozenset()

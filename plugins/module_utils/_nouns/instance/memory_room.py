@@ -15,7 +15,7 @@ import copy
 from typing import Any, NamedTuple
 
 from .places import CpuSet
-from .size import find_obstacle, parse_memory, parse_pages, parse_vcpus_max, write_memory
+from .size import find_obstacle, parse_limit, parse_memory, parse_pages, parse_vcpus_max, write_memory
 
 # What Linux adds and gives back as a whole, on x86 (the memory block; larger in guests of 64 GiB and more).
 STEP = 128
@@ -55,7 +55,10 @@ def find_plugged(root: Any) -> Plugged | None:
 
 
 def memory_of(root: Any) -> int:
-    """Return how much memory a guest takes, or is to take, of its node."""
+    """Return how much memory a guest takes, or is to take, of its node. A container has what it is limited to."""
+    limit = parse_limit(root)
+    if limit is not None:
+        return limit
     plugged = find_plugged(root)
     return plugged.has if plugged is not None else parse_memory(root.find("memory"))
 

@@ -54,6 +54,7 @@ def describe_instance(
     item |= {key: _plain(value) for key, value in model.further.items()}
     item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted else None
     return item | {
+        "type": model.type,
         "saved": domain.saved,
         "vcpus": model.vcpus,
         "memory": model.memory,
@@ -65,7 +66,7 @@ def describe_instance(
             {
                 "name": volume.name,
                 "pool": volume.pool,
-                "size": volume.size if volume.unit is None else None,
+                "size": (volume.size or None) if volume.unit is None else None,
                 "unit": volume.unit,
                 "filesystem": volume.filesystem or None,
                 "mountpoint": volume.mountpoint or None,
@@ -84,7 +85,7 @@ def describe_instance(
                 "vswitch": nic.network,
                 "port_group": nic.port_group,
                 "addresses": list(nics[index].addresses) if index < len(nics) else [],
-                **_plain(nic.further),
+                **(_plain(nic.further) if model.type == "qemu" else {}),
             }
             for index, nic in enumerate(model.interfaces)
         ],

@@ -87,6 +87,7 @@ class VmResource:
                 sizes,
                 userspace,
                 host.architecture,
+                containers=cloud.nodes[name].containers,
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))

@@ -27,6 +27,16 @@ _BYTES = {
 }
 
 
+# Over which a container's share of its node's processors is counted.
+PERIOD_US = 100_000
+
+
+def parse_limit(root: Any) -> int | None:
+    """Return what a container's memory is limited to beside its definition's size, in MiB; None if it is not."""
+    limit = root.find("memtune/hard_limit") if root.get("type") == "lxc" else None
+    return parse_memory(limit) if limit is not None else None
+
+
 def parse_memory(element: Any | None) -> int:
     """Return MiB, rounded down."""
     return _bytes_of(element) // 2**20
@@ -39,6 +49,10 @@ def parse_memory_of_cell(cell: Any) -> int:
 
 def parse_vcpus(root: Any) -> int:
     """Return how many virtual CPUs there are at the start; there may be room for more."""
+    quota = root.findtext("cputune/quota") if root.get("type") == "lxc" else None
+    if quota is not None:
+        # A container's are its share of its node's; libvirt itself makes nothing of its number.
+        return max(int(quota) // PERIOD_US, 0)
     element = root.find("vcpu")
     if element is None:
         return 1
@@ -143,6 +157,9 @@ def write_memory(root: Any, memory: int) -> None:
     if room is not None and _bytes_of(room) < memory * 2**20:
         room.text = str(memory)
         room.set("unit", "MiB")
+    tune = root.find("memtune") if root.get("type") == "lxc" else None
+    if tune is not None:
+        root.remove(tune)  # written by hand; it would count for more
     for tag in ("memory", "currentMemory"):
         found = root.find(tag)
         if found is None:
@@ -177,6 +194,21 @@ def write_vcpus(root: Any, vcpus: int) -> None:
     each = root.find("vcpus")
     if each is not None:
         _enable(each, vcpus)
+    if root.get("type") == "lxc":
+        _write_share(root, vcpus)
+
+
+def _write_share(root: Any, vcpus: int) -> None:
+    tune = root.find("cputune")
+    if tune is None:
+        tune = root.makeelement("cputune", {})
+        root.append(tune)
+    for tag, number in (("period", PERIOD_US), ("quota", vcpus * PERIOD_US)):
+        found = tune.find(tag)
+        if found is None:
+            found = tune.makeelement(tag, {})
+            tune.append(found)
+        found.text = str(number)
 
 
 def _fill_cell(root: Any) -> None:

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instance of the type virtual machine."""
+"""Instance: a virtual machine, or a container."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ..._model.mistake import Mistake
 from . import walk
 from .devices import disk as disk_device
 from .devices import nic as nic_device
+from .kinds import TYPES, Type
 from .parts import CDROM, CLOUD_INIT, NIC, ROOT, VOLUME, Cdrom, CloudInit, Nic, Root, User, Volume, name_nics
+from .unsuited import find_unsuited
 
 OPTIONS = walk.OPTIONS
 # Device names of further volumes, its own and those that are attached to it: vda is the root volume's, vdz the seed's.
@@ -35,6 +37,13 @@ FIELDS = {
         required=True,
         check=check_hostname,
         help="The name of the instance, unique in the cluster.",
+    ),
+    "type": Field(
+        effect="fixed",
+        kind="str",
+        choices=TYPES,
+        create="qemu",
+        help="V(qemu) is a virtual machine, V(lxc) a container, which has its node's kernel. What it is, it stays.",
     ),
     "cluster": CLUSTER,
     "organization": Field(
@@ -119,6 +128,7 @@ class Vm:
     """memory is in MiB. None is not managed; what a new instance gets instead, `complete_new` says."""
 
     name: str
+    type: Type | None = None
     cluster: str | None = None
     organization: str | None = None
     node: str | None = None
@@ -150,6 +160,8 @@ def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake
 def complete_new(vm: Vm) -> Vm:
     """Return what a new instance gets: what is not said is as its rows say (`create`)."""
     values = created(FIELDS, {key: _plain(value_of(vm, key)) for key in FIELDS})
+    if values["type"] == "lxc":
+        values["cloud_init"] = None  # nobody in it reads a seed
     return make_vm(**values)
 
 
@@ -223,8 +235,10 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     ]
     mistakes += _find_turn_mistakes([*turns, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
     mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
-    said = {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
+    said = what_is_said(vm)
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
+    if vm.type == "lxc":
+        mistakes += [Mistake(join(path, where), problem) for where, problem in find_unsuited(said)]
     known = [nic.name for nic in nics]
     macs = [nic.mac for nic in nics]
     for index, nic in enumerate(nics):
@@ -242,6 +256,11 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
             problem = f'"{nic.gateway6}" is no address of IPv6; write it as gateway'
             mistakes.append(Mistake(f"{path}.nics[{index}].gateway6", problem))
     return mistakes
+
+
+def what_is_said(vm: Vm) -> dict[str, Any]:
+    """Return what is managed of an instance, by option."""
+    return {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
 
 
 def _find_name_mistakes(lists: Sequence[tuple[str, Sequence[Volume | Cdrom]]], path: str) -> list[Mistake]:
@@ -292,6 +311,10 @@ def _find_cloud_init_mistakes(init: CloudInit, path: str) -> list[Mistake]:
 def find_missing(vm: Vm, path: str) -> list[Mistake]:
     """Check that a new instance, or a document's, has all that it cannot do without."""
     mistakes = []
+    if vm.type == "lxc" and vm.image is None:
+        mistakes.append(Mistake(join(path, "image"), "is missing; a container begins from the files of an image"))
+    if vm.type == "lxc" and vm.image is None and vm.root is None:
+        mistakes.append(Mistake(join(path, "root"), "is missing; a container needs root: {pool: ...} for its files"))
     if vm.image is not None and vm.root is None:
         mistakes.append(Mistake(join(path, "root"), "is missing; an instance with an image needs root: {pool: ...}"))
     if vm.image is None and (inside := [one.name for one in vm.volumes or () if told_of(one)]):
@@ -308,7 +331,7 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
         ]
     if vm.root is not None and not vm.root.pool:
         mistakes.append(Mistake(join(path, "root.pool"), "is missing; write the storage pool of the root volume"))
-    if vm.root is not None and vm.image is None and vm.root.size is None:
+    if vm.root is not None and vm.image is None and vm.root.size is None and vm.type != "lxc":
         mistakes.append(Mistake(join(path, "root.size"), "is missing; without an image the root volume needs a size"))
     for index, volume in enumerate(vm.volumes or ()):
         here = element_path(join(path, "volumes"), index, {"name": volume.name})

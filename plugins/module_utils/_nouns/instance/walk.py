@@ -18,10 +18,11 @@ from ..._model.plan import Change, When
 from .acts import Act, AttachDevice, DetachDevice, UpdateDevice
 from .aspects import ASPECTS
 from .devices import DEVICES
-from .kinds import Aspect, Device, Need, Refusal
+from .kinds import TYPES, Aspect, Device, Need, Refusal, Type
 from .rows import Wanted, is_same, iterate_rows, read_field, read_rows, show, value_at, write_field
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
+_KINDS_OF = {name: tuple(kind for kind in KINDS if name in kind.types) for name in TYPES}
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
 
 
@@ -37,10 +38,26 @@ class Walked:
     acts: tuple[Act, ...] = ()
 
 
+def type_of(root: Any) -> Type:
+    """Return the type of instance that a definition is of."""
+    return "lxc" if root.get("type") == "lxc" else "qemu"
+
+
+def find_unsuited(wanted: Wanted, type_: Type) -> list[str]:
+    """Return the options of which an instance of a type can have nothing, and which want something."""
+    return [
+        kind.option
+        for kind in KINDS
+        if type_ not in kind.types
+        and wanted.get(kind.option) is not None
+        and (isinstance(kind, Aspect) or kind.is_wanted(wanted[kind.option]))
+    ]
+
+
 def read(root: Any) -> dict[str, Any]:
     """Return what a definition says of every option; an option of which it says nothing is left out."""
     found: dict[str, Any] = {}
-    for kind in KINDS:
+    for kind in _KINDS_OF[type_of(root)]:
         if isinstance(kind, Aspect):
             values = read_field(kind.field, root)
         else:
@@ -53,7 +70,7 @@ def read(root: Any) -> dict[str, Any]:
 
 def edit(root: Any, wanted: Wanted) -> None:
     """Take a definition to what is wanted. wanted: by option; None is not managed, at any depth."""
-    for kind in KINDS:
+    for kind in _KINDS_OF[type_of(root)]:
         values = wanted.get(kind.option)
         if values is None:
             continue
@@ -65,7 +82,7 @@ def edit(root: Any, wanted: Wanted) -> None:
 
 def refuse(after: Any, before: Any) -> list[Refusal]:
     """Return why a definition, as it would become, cannot be. before: as it is."""
-    return [refusal for kind in KINDS for refusal in kind.refuse(after, before)]
+    return [refusal for kind in _KINDS_OF[type_of(after)] for refusal in kind.refuse(after, before)]
 
 
 def find_mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -76,6 +76,12 @@ def refusal_of(state: str, reason: str = "") -> RefusedError:
     return RefusedError(what + reason, remedy.replace("(action:", "(pextra_vm_power with action:"))
 
 
+def refuse_container(row: Row, what: str) -> None:
+    """Refuse what a container has not."""
+    if row.attributes.get("type") == "lxc":
+        raise RefusedError(f"it is a container, and has no {what}", "docs/containers.md says what containers have.")
+
+
 def plan_each(wants: Sequence[Want], have: Whereabouts, plan_one: Callable[[Want, Row, Seen], Work | None]) -> Plan:
     """Plan each act where its instance is. A node that does not answer stops only what may be on it."""
     works: list[Work] = []

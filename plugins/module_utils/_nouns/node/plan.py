@@ -179,12 +179,19 @@ def _join_or_change(
         "migration_address": want.migration_address,
         "description": want.description,
         "virt_type": want.virt_type,
+        "containers": want.containers,
         "memory_reserved": want.memory_reserved,
     }
     after = {**before, **{key: value for key, value in wanted.items() if value is not None}}
     # The management address is what it is without saying.
     if after.get("migration_address") == canonical_address(after.get("address") or ""):
         del after["migration_address"]
+    if not after.get("containers"):
+        after.pop("containers", None)
+        held = _find_containers(row, have)
+        if held:
+            what = f"it still holds containers: {', '.join(held)}"
+            return Problem(what, "Leave containers: true as long as they are there.", resource=label)
     node_id = row.id if row else known.id if known else new_id("node")
     steps: list[Step] = []
     changes: list[Change] = []
@@ -205,6 +212,14 @@ def _join_or_change(
         if row is not None:
             changes += [Change(f"labels.{key}", labels.get(key), value) for key, value in sorted(stale.items())]
     return Work(kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes))
+
+
+def _find_containers(row: Row | None, have: NodeHave) -> list[str]:
+    return sorted(
+        member.name
+        for member in have.hierarchy.members
+        if row is not None and member.attributes.get("node") == row.id and member.attributes.get("type") == "lxc"
+    )
 
 
 def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:

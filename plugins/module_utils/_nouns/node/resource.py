@@ -95,6 +95,7 @@ class NodeResource:
                     "cluster": name_of(row.scope, have.hierarchy.clusters),
                     "description": row.attributes.get("description"),
                     "virt_type": row.attributes.get("virt_type"),
+                    "containers": bool(row.attributes.get("containers")),
                     "memory_reserved": row.attributes.get("memory_reserved"),
                     "health": "healthy" if facts else "unreachable",
                     "reason": None if facts else str(have.down[name].what) if name in have.down else None,

@@ -32,6 +32,11 @@ FIELDS = {
         choices=("kvm", "qemu"),
         help="How the node runs virtual machines: V(kvm) in hardware, V(qemu) in software.",
     ),
+    "containers": Field(
+        kind="bool",
+        help="Whether containers can be there: instances of the type V(lxc), for which libvirt has a driver of its "
+        "own. Not so unless given.",
+    ),
     "memory_reserved": Field(
         kind="size",
         help="Memory kept for the host itself, which instances may not take. An eighth of its memory, at most 8 GiB, "
@@ -59,6 +64,7 @@ class Node:
     cluster: str | None = None
     description: str | None = None
     virt_type: str | None = None
+    containers: bool | None = None
     memory_reserved: int | None = None
     state: str = "present"
 

@@ -16,7 +16,10 @@ from typing import Any, Literal, NamedTuple
 # Ceph's messenger version 2: the version 1 has no encryption.
 CEPH_PORT = 3300
 
-DiskKind = Literal["file", "block", "rbd", "unit"]
+# A tree is a directory with the files of a container, in a pool of files.
+DiskKind = Literal["file", "block", "rbd", "unit", "tree"]
+# Formats of images that are no disks, but the files of containers. Their copies are the same bytes everywhere.
+TREE_FORMATS = ("tar", "squashfs")
 Provisioning = Literal["thin", "thick"]
 
 

@@ -250,8 +250,9 @@ def _find_users(hypervisor: Hypervisor, places: Mapping[str, str]) -> dict[str, 
     users: dict[str, set[str]] = {}
     for domain in hypervisor.domains():
         for text in filter(None, (domain.config, domain.live)):
-            for source in ET.fromstring(text).iterfind("devices/disk//source"):
-                path = source.get("file") or source.get("dev") or source.get("name") or ""
+            devices = ET.fromstring(text)
+            for source in (*devices.iterfind("devices/disk//source"), *devices.iterfind("devices/filesystem/source")):
+                path = source.get("file") or source.get("dev") or source.get("name") or source.get("dir") or ""
                 for pool, place in places.items():
                     if path.startswith(place) or source.get("pool") == pool:
                         users.setdefault(pool, set()).add(domain.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..._model.mistake import printable
 from ..._model.plan import Change, Plan, Step, Work, step_of
 from ..._model.rows import Row
-from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of
+from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of, refuse_container
 from .spec import GuestAct
 
 _SHOWN = 100
@@ -48,6 +48,7 @@ def plan_guest_acts(wants: Sequence[GuestAct], have: Whereabouts, done: Collecti
     """Plan what is to be done. done: identifiers of the instances in which this call has done it already."""
 
     def plan_one(want: GuestAct, row: Row, seen: Seen) -> Work | None:
+        refuse_container(row, "agent")
         if row.id in done:
             return None
         if seen.state != "running":

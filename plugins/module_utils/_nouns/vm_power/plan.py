@@ -25,7 +25,7 @@ from ..instance.plan.acts import (
 )
 from ..instance.plan.power import stop_steps
 from ..instance.plan.state import Consent
-from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of
+from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of, refuse_container
 from .spec import PowerAct
 
 # Action and state: what is done, and what it is afterwards. A step's text says it to people.
@@ -42,6 +42,14 @@ _STEPS: dict[tuple[str, str], tuple[tuple[Step, ...], str]] = {
     ("nmi", "running"): ((step_of(InjectNmi(), "send it an NMI"),), "sent an NMI"),
     ("discard_saved", "saved"): ((step_of(DiscardSaved(), "discard what was saved of its memory"),), "stopped"),
 }
+# What containers do not have for it.
+_OF_MACHINES = {
+    "reset": "reset button",
+    "nmi": "processors of its own to interrupt",
+    "suspend_to_memory": "firmware that suspends it",
+    "save": "memory that could be saved",
+    "discard_saved": "memory that could be saved",
+}
 _NOTHING_TO_DO = {
     *{("pause", "paused"), ("suspend_to_memory", "asleep"), ("save", "saved"), ("resume", "running")},
     *(("discard_saved", state) for state in ("running", "paused", "asleep", "stopped")),
@@ -54,6 +62,8 @@ def plan_power_acts(wants: Sequence[PowerAct], have: Whereabouts, done: Collecti
     """
 
     def plan_one(want: PowerAct, row: Row, seen: Seen) -> Work | None:
+        if want.action in _OF_MACHINES:
+            refuse_container(row, _OF_MACHINES[want.action])
         if row.id in done or (want.action, seen.state) in _NOTHING_TO_DO:
             return None
         if want.action == "restart":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..._model.plan import Change, Plan, Work, step_of
 from ..._model.rows import Row
 from ..instance.plan.context import RefusedError
-from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of
+from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of, refuse_container
 from .spec import Screenshot
 
 
@@ -33,6 +33,7 @@ def plan_screenshots(
     """
 
     def plan_one(want: Screenshot, row: Row, seen: Seen) -> Work | None:
+        refuse_container(row, "screen")
         if row.id in done:
             return None
         hindrance = hindrances[want.directory]

@@ -87,6 +87,8 @@ def _detach(use: Use, plan: Attaching) -> None:
 
 
 def _attach(user: User, record: Record, plan: Attaching, context: Context) -> None:
+    if user.is_container:
+        raise RefusedError(f"instance {user.name} is a container, and has no disks", "Choose a virtual machine.")
     if record.pool is None:
         raise RefusedError("its storage pool is not registered any more")
     clones = context.linked.get(record.id)

@@ -33,8 +33,10 @@ def render_volume(
     backing_path: str | None = None,
     backing_format: str = "qcow2",
     is_thin: bool = True,
+    is_readable: bool = False,
 ) -> str:
-    """Return the XML of a volume. Only the owner may read it; QEMU's user gets it when it is opened.
+    """Return the XML of a volume. Only the owner may read it, unless everybody is to (is_readable); QEMU's user gets it
+    when it is opened.
 
     is_thin: whether space is taken only when it is written. Of a logical volume libvirt would make a snapshot of
     nothing, which is lost when it is full.
@@ -46,7 +48,7 @@ def render_volume(
     target = ET.SubElement(root, "target")
     ET.SubElement(target, "format", type=volume_format)
     permissions = ET.SubElement(target, "permissions")
-    ET.SubElement(permissions, "mode").text = "0600"
+    ET.SubElement(permissions, "mode").text = "0644" if is_readable else "0600"
     if backing_path is not None:
         backing = ET.SubElement(root, "backingStore")
         ET.SubElement(backing, "path").text = backing_path

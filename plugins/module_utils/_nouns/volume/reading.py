@@ -133,6 +133,7 @@ def _user_of(node: str, record: DomainRecord) -> User | None:
         targets=model.targets | (live.targets if live is not None else frozenset()),
         xml=record.config,
         saved=record.saved,
+        is_container=model.type == "lxc",
     )
 
 

@@ -63,6 +63,7 @@ class User:
     targets: frozenset[str] = frozenset()
     xml: str = field(repr=False, default="")
     saved: bool = False
+    is_container: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...._fields.common import DESCRIPTION
 from ..acts import Describe
-from ..kinds import Aspect
+from ..kinds import TYPES, Aspect
 from ..places import Text
 
 
@@ -19,4 +19,9 @@ def _describe(_path: str, value: Any, _live: Mapping[str, Any], _running: Callab
     return Describe(value)
 
 
-ASPECT = Aspect(option="description", row=replace(DESCRIPTION, at=Text("description"), effect="live"), act=_describe)
+ASPECT = Aspect(
+    option="description",
+    types=frozenset(TYPES),
+    row=replace(DESCRIPTION, at=Text("description"), effect="live"),
+    act=_describe,
+)

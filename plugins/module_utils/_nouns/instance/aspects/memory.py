@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
-from ..acts import ResizeMemory
-from ..kinds import Aspect, Refusal
+from ..acts import LimitContainer, ResizeMemory
+from ..kinds import TYPES, Aspect, Refusal
 from ..memory_room import ask_for, find_refusal, memory_of, parse_held_back, write_memory_of
 from ..size import memory_of_guest
 
@@ -32,13 +32,18 @@ def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     return () if refusal is None else (Refusal("memory", *refusal),)
 
 
-def _resize(_path: str, value: Any, _live: Mapping[str, Any], running: Callable[[], Any]) -> ResizeMemory | None:
+def _resize(
+    _path: str, value: Any, live: Mapping[str, Any], running: Callable[[], Any]
+) -> ResizeMemory | LimitContainer | None:
+    if live.get("type") == "lxc":
+        return LimitContainer(memory=value)
     device = ask_for(running(), value)
     return ResizeMemory(device, value) if device is not None else None
 
 
 ASPECT = Aspect(
     option="memory",
+    types=frozenset(TYPES),
     row=Field(
         kind="size",
         create=512,
@@ -48,7 +53,8 @@ ASPECT = Aspect(
         effect="hot_plug",
         help="The memory. A running instance gets more at once, up to the O(memory_max) that it was started with, and "
         "gives it back again; both are up to its guest, which needs the driver C(virtio_mem) and has to bring the "
-        "memory online. What it does not give back waits for its next start, as does everything else.",
+        "memory online. What it does not give back waits for its next start, as does everything else. Of a container "
+        "it is the most that it can have, and changes at once.",
     ),
     refuse=_refuse,
     act=_resize,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...._fields.field import Field
-from ..acts import SetVcpus
-from ..kinds import Aspect
+from ..acts import LimitContainer, SetVcpus
+from ..kinds import TYPES, Aspect
 from ..size import parse_vcpus, write_vcpus
 
 
@@ -24,13 +24,18 @@ class _Vcpus:
         write_vcpus(root, value)
 
 
-def _plug_in(_path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]) -> SetVcpus | None:
-    """Only more: what a guest does not let go of would be left half done."""
+def _plug_in(
+    _path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]
+) -> SetVcpus | LimitContainer | None:
+    """Only more: what a guest does not let go of would be left half done. A container only has a limit."""
+    if live.get("type") == "lxc":
+        return LimitContainer(processors=value)
     return SetVcpus(value) if live.get("vcpus", 0) < value <= live.get("vcpus_max", 0) else None
 
 
 ASPECT = Aspect(
     option="vcpus",
+    types=frozenset(TYPES),
     row=Field(
         kind="int",
         create=1,
@@ -39,7 +44,8 @@ ASPECT = Aspect(
         at=_Vcpus(),
         effect="hot_plug",
         help="The number of virtual CPUs. A running instance gets more at once, up to O(vcpus_max), and its guest has "
-        "to bring them online; fewer, or more than that, it gets at its next start.",
+        "to bring them online; fewer, or more than that, it gets at its next start. A container sees all processors of "
+        "its node, has the time of so many of them, and another number at once.",
     ),
     act=_plug_in,
 )

@@ -23,6 +23,11 @@ def undefine_leftover(left: Domain) -> Step:
     return step_of(Undefine(left.node, left.config.uuid), f"remove the leftover definition on {left.node}")
 
 
+def is_container(row: Row | None, current: Domain | None) -> bool:
+    """Tell whether it is one, by its definition, or by the registry where it has none."""
+    return current.config.type == "lxc" if current else row is not None and row.attributes.get("type") == "lxc"
+
+
 def _state_of(current: Domain) -> list[str]:
     """Return what it holds beside its volumes."""
     has = current.config.options
@@ -69,6 +74,11 @@ def plan_absence(
         loses += _state_of(current) if goes else []
         steps += [undefine_leftover(left) for left in leftovers]
     state = context.have.nodes.get(node) if node else None
+    if not context.consent.remove_volumes and is_container(row, current):
+        raise RefusedError(
+            "it is a container, and what is left of it could not be used by any other instance",
+            'Leave it stopped, or let its files go with it, as docs/containers.md says under "Undo".',
+        )
     if state is not None and instance_id is not None:
         if current is not None and context.consent.remove_volumes:
             missing = sorted({label.pool for label in current.config.labels.volumes} - state.volumes.keys())

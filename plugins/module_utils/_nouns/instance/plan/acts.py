@@ -32,8 +32,8 @@ class Unregister:
 
 @dataclass(frozen=True, kw_only=True)
 class CreateVolume:
-    """mode: empty, overlay or copy; the last two need the image's copy in the pool. size is MiB, image_size bytes.
-    type: the pool's.
+    """mode: empty, overlay, copy, or unpack of a container's; all but the first need the image's copy in the pool.
+    size is MiB, image_size bytes. type: the pool's.
     """
 
     pool: str
@@ -66,6 +66,14 @@ class DeleteVolume:
     pool: str
     volume: str
     wipe: bool
+
+
+@dataclass(frozen=True)
+class DeleteTree:
+    """The root volume of a container: a directory, with all that is in it."""
+
+    pool: str
+    volume: str
 
 
 @dataclass(frozen=True)
@@ -246,6 +254,7 @@ Act = (
     | CreateVolume
     | GrowVolume
     | DeleteVolume
+    | DeleteTree
     | WriteSeed
     | Define
     | Undefine

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...._model.claims import key_of_mac, keys_of_addresses
+from ...._model.claims import keys_of_addresses
 from ...._model.ids import mac_of, uuid_of
-from ...._model.names import data_volume, root_volume, seed_volume
+from ...._model.names import data_volume, root_tree, root_volume, seed_volume
 from ...._model.rows import Row
 from ...pool.kinds import root_mode, volume_format
 from ..cloud_init import digest_of
@@ -20,13 +20,15 @@ from ..devices import nic as nic_device
 from ..devices.disk import TABLE as DISK
 from ..devices.disk import find_mistakes as find_disk_mistakes
 from ..devices.disk import name_on
-from ..disks import disk_of
+from ..disks import disk_of, tree_of
+from ..kinds import Type
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
 from ..vendor_data import told
 from .cdroms import cdroms_of
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
+from .nics import in_container, mac_word
 from .places import require_places, require_threads
 from .references import (
     checked_name,
@@ -43,6 +45,7 @@ from .references import (
 )
 from .seed import seed_files
 from .state import Domain, named_nics
+from .taking import take_addresses, take_mac, take_unit
 
 
 def model_of(
@@ -54,15 +57,19 @@ def model_of(
     """
     current = found.config if found else None
     image = image_name(want, context) if want.image else current.labels.image if current else None
+    type_ = current.type if current is not None else want.type or "qemu"
     disks: list[Disk] = []
     volumes: list[VolumeLabel] = []
     if want.root is not None:
         pool = find_root_pool(want.root, context)
-        label = VolumeLabel(name="root", pool=pool.name, size=_root_size(want.root, want, image, current, context))
-        volumes.append(label)
         found_root = find_disk("root", current) if current is not None else None
         adopted = _adopted("root", found_root, current)
-        if adopted is not None:
+        size = 0 if type_ == "lxc" else _root_size(want.root, want, image, current, context)
+        label = VolumeLabel(name="root", pool=pool.name, size=size)
+        volumes.append(label)
+        if type_ == "lxc":
+            disks.append(tree_of(pool, checked_name(root_tree(want.name, instance_id), pool)))
+        elif adopted is not None:
             if image is not None:
                 raise RefusedError("its root volume was adopted, and begins from no image", "Leave image out.")
             volumes[-1] = replace(label, path=adopted.path)
@@ -77,10 +84,10 @@ def model_of(
         _add_volumes(want, want.volumes, instance_id, context, found, disks, volumes)
     elif current is not None:
         _keep_disks(current, disks, volumes, is_root=False)
-    nics, interfaces = _nics_of(want, instance_id, context, current, node)
+    nics, interfaces = _nics_of(want, instance_id, context, current, node, type_)
     seed, digest = None, None
     root = next((label for label in volumes if label.name == "root"), None)
-    if image is not None and root is not None:
+    if image is not None and root is not None and type_ == "qemu":
         seed = seed_files(want, instance_id, interfaces, volumes, context, current)
         digest = digest_of(seed) if seed is not None else current.labels.seed if current is not None else None
     elif lost := told(volumes):
@@ -104,7 +111,7 @@ def model_of(
     # Their order says nothing: those that are known keep theirs, or a list in another order would be a change.
     known = {label.name: number for number, label in enumerate(was.volumes)} if was is not None else {}
     volumes.sort(key=lambda label: known.get(label.name, len(known)))
-    if want.root is not None:
+    if want.root is not None and type_ == "qemu":
         # What was adopted is its own, wherever it is declared to be.
         said = mode if was is not None and was.adopted and want.root.mode is None else want.root.mode
         mode = root_mode(find_root_pool(want.root, context).attributes["type"], said)
@@ -142,6 +149,7 @@ def model_of(
         else want.description or None,
         labels=labels,
         held_back=current.held_back if current is not None and want.memory is None else 0,
+        type=type_,
         further=want.further,
     )
     return model, seed
@@ -185,7 +193,7 @@ def _add_volumes(
         adopted = _adopted(volume.name, before, found.config if found is not None else None)
         volumes.append(replace(label, path=adopted.path) if adopted is not None else label)
         if volume.unit is not None:
-            _take_unit(volume.unit, pool, (instance_id, want.name), context)
+            take_unit(volume.unit, pool, (instance_id, want.name), context)
             first = units.setdefault(unit_of(pool, volume.unit), volume.name)
             if first != volume.name:
                 raise RefusedError(
@@ -237,7 +245,7 @@ def _with_rows(disk: Disk, before: Disk | None, named: Mapping[str, Any]) -> Dis
 
 
 def _nics_of(
-    want: Vm, instance_id: str, context: Context, current: DomainModel | None, node: str
+    want: Vm, instance_id: str, context: Context, current: DomainModel | None, node: str, type_: Type
 ) -> tuple[tuple[NicLabel, ...], tuple[Interface, ...]]:
     """Return the labels of the NICs and the NICs themselves, in order."""
     if want.nics is None:
@@ -251,7 +259,7 @@ def _nics_of(
     labels, interfaces = [], []
     for nic in name_nics(want.nics):
         name = nic.name or ""
-        mac = nic.mac or mac_of(instance_id, _mac_word(name))
+        mac = nic.mac or mac_of(instance_id, mac_word(name))
         kept = known.get(name)
         was = kept.addresses if kept is not None else ()
         addresses = nic.addresses if nic.addresses is not None else was
@@ -263,13 +271,13 @@ def _nics_of(
             )
         before = held.get(mac)
         if before is None:
-            _take_mac(mac, (instance_id, want.name), context)
+            take_mac(mac, (instance_id, want.name), context)
         if not nic.port_group and before is not None:
             network, port_group = before.network, before.port_group
         else:
             network, port_group = vswitch_of(nic, context), find_port_group(nic, context).name
         keys = keys_of_addresses(network_of(network, port_group, context), addresses)
-        _take_addresses([key for key in keys if key not in mine], (instance_id, want.name), context)
+        take_addresses([key for key in keys if key not in mine], (instance_id, want.name), context)
         further = merge_rows(before.further if before is not None else create_rows(nic_device.TABLE), nic.further)
         # Queues that are there go with a model that has none.
         for where, what in nic_device.find_mistakes({**further, "queues": nic.further.get("queues")}):
@@ -280,45 +288,9 @@ def _nics_of(
         ) != "virtio"
         if is_adopted and before is not None and before.network == network:
             offload = before.offload
-        interfaces.append(Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further))
+        interface = Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further)
+        interfaces.append(in_container(interface, nic, addresses, before) if type_ == "lxc" else interface)
     return tuple(labels), tuple(interfaces)
-
-
-def _mac_word(name: str) -> str:
-    """Return what a MAC is derived from: the number alone of a NIC that is named by its order."""
-    number = name.removeprefix("nic")
-    return number if name != number and number.isdecimal() and number == str(int(number)) else name
-
-
-def _take_unit(unit: str, pool: Row, taker: tuple[str, str], context: Context) -> None:
-    """Two guests on one unit destroy each other's file systems. taker: the instance's identifier and name."""
-    holder = context.taken.setdefault(unit_of(pool, unit), taker)
-    if holder[0] != taker[0]:
-        raise RefusedError(
-            f"{unit} of storage pool {pool.name} is used by instance {holder[1]}",
-            "Choose another unit, or take it from that instance first.",
-        )
-
-
-def _take_mac(mac: str, taker: tuple[str, str], context: Context) -> None:
-    """Two guests with one MAC lose each other's frames. taker: the instance's identifier and name."""
-    holder = context.taken.setdefault(key_of_mac(mac), taker)
-    if holder[0] != taker[0]:
-        raise RefusedError(
-            f"the MAC address {mac} is that of instance {holder[1]}",
-            "Choose another one, or leave it out: then one is made of the instance's identifier.",
-        )
-
-
-def _take_addresses(keys: Sequence[str], taker: tuple[str, str], context: Context) -> None:
-    """Two guests with one address in one network answer for each other. taker: the instance's identifier and name."""
-    for key in keys:
-        holder = context.taken.setdefault(key, taker)
-        if holder[0] != taker[0]:
-            raise RefusedError(
-                f"the address {key.rpartition(' ')[2]} is that of instance {holder[1]}, in the same network",
-                f"Choose another one, or take it from {holder[1]} first.",
-            )
 
 
 def targets_of(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]:

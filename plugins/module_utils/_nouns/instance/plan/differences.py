@@ -132,6 +132,8 @@ def change_of_volume(was: VolumeLabel | None, is_: VolumeLabel | None) -> Change
         raise ValueError("a change needs what was or what is")
     if either.unit is not None:
         return Change(f"volumes.{either.name}.unit", was and was.unit, is_ and is_.unit)
+    if either.size == 0:  # a directory takes what it needs
+        return Change(f"volumes.{either.name}.pool", was and was.pool, is_ and is_.pool)
     return Change(f"volumes.{either.name}.size", was and was.size, is_ and is_.size)
 
 
@@ -149,10 +151,15 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
                     f"nics.{name}.port_group",
                     was and f"{was.port_group} ({was.network})",
                     is_ and f"{is_.port_group} ({is_.network})",
+                    "live" if after.type == "qemu" else "next_boot",
                 )
             )
         if was is not None and is_ is not None:
             changes += differ_rows(nic.TABLE, f"nics.{name}", was.further, is_.further)
+        for key in ("addresses", "gateways"):
+            if was is not None and is_ is not None and getattr(was, key) != getattr(is_, key):
+                change = Change(f"nics.{name}.{key}", getattr(was, key), getattr(is_, key), "next_boot")
+                changes.append(change)
         if was is not None and is_ is not None and was.offload != is_.offload:
             changes.append(
                 Change(f"nics.{name}.offload", where_it_is(was.offload), where_it_is(is_.offload), "next_boot")

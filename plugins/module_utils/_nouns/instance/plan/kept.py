@@ -80,7 +80,8 @@ def with_named_rows(want: Vm, live: DomainModel, model: DomainModel) -> DomainMo
     names = {one.mac: label.name for label, one in named_nics(model)}
     nics = {one.mac: merge_rows(one.further, named.get(names.get(one.mac), {})) for one in live.interfaces}
     told = {volume.name: volume.further for volume in want.volumes or ()}
-    told |= {"root": want.root.further} if want.root is not None else {}
+    # A container's root is no disk.
+    told |= {"root": want.root.further} if want.root is not None and model.type == "qemu" else {}
     disks = {disk.name: merge_rows(disk.further, told.get(disk.name, {})) for disk in live.disks}
     told_drives = {cdrom.name: cdrom.further for cdrom in want.cdroms or ()}
     held = {drive.serial: drive.further for drive in (*live.other_cdroms, *live.cdroms)}

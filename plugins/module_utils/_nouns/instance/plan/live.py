@@ -38,8 +38,10 @@ def walk_over(want: Vm, current: Domain, model: DomainModel) -> Walked:
 def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     """Plan what the running guest can have at once: NICs, further volumes, what is in its drives, labels."""
     steps: list[Step] = []
-    old = {interface.mac: interface for interface in live.interfaces}
-    new = {interface.mac: interface for interface in model.interfaces}
+    # What libvirt plugs into a container has neither its name nor its addresses: all of that waits for its next start.
+    is_machine = model.type == "qemu"
+    old = {interface.mac: interface for interface in live.interfaces} if is_machine else {}
+    new = {interface.mac: interface for interface in model.interfaces} if is_machine else {}
     for mac, interface in old.items():
         if mac not in new:
             steps.append(step_of(DetachNic(interface), f"detach the NIC {mac}"))

@@ -33,6 +33,8 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
     if target in context.have.down:
         raise FailedError(context.have.down[target])
     problems = []
+    if current.config.type == "lxc":
+        problems.append("it is a container, and containers stay on their node")
     for name in dict.fromkeys(pools_of(want, current)):
         pool = find_pool(name, context)
         if not pool.attributes.get("shared"):

@@ -80,7 +80,7 @@ def _find_candidates(want: Vm, context: Context) -> tuple[Mapping[str, list[str]
     """
     root = want.root.pool if want.root else None
     volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
-    able = (want.vcpus, *(need.ability for need in needs_of(want, None)))
+    able = (want.type, want.vcpus, *(need.ability for need in needs_of(want, None)))
     media = tuple((cdrom.image, cdrom.pool) for cdrom in want.cdroms or ())
     # What is given to one of the call is no more there for the next.
     given = len(context.taken) if devices_wanted(want, None) else 0
@@ -149,6 +149,8 @@ def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None
     vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
     labels, drives = cdroms_of(want, current, context)
     problems = _wrong_architecture(state) + _too_many_vcpus(vcpus or 0, state)
+    if want.type == "lxc" and not state.containers:
+        problems.append("it has no containers (pextra_containers: true would give them to it)")
     problems += find_lacking(needs_of(want, current.config.options if current is not None else None), state.abilities)
     for name in dict.fromkeys(pools_of(want, current)):
         pool = find_pool(name, context)

@@ -27,6 +27,7 @@ from .references import find_root_pool, find_volume_pool
 from .registered import lift_protection
 from .room import warn_of_crowds
 from .state import Consent, Domain, VmHave
+from .suited import require_type
 
 Item = TypeVar("Item")
 
@@ -100,6 +101,8 @@ def _plan_one(want: Vm, context: Context) -> Work:
             # It is the instance itself, and making it once more would run two guests on one volume.
             raise FailedError(odd.problem)
     current, leftovers = _pick(row, domains, context)
+    if want.state == "present":
+        want = replace(want, type=require_type(want, row, current, context))
     if want.state == "absent":
         return plan_absence(want, row, current, leftovers, context)
     if current is None and want.adopt:

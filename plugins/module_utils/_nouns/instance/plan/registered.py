@@ -26,6 +26,7 @@ def row_attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
         "anti_affinity": model.labels.anti_affinity,
         "memory": model.memory,
         "image": model.labels.image,
+        "type": model.type if model.type != "qemu" else None,
         **attribute_of(model.labels.protected),
     }
     return {key: value for key, value in kept.items() if value is not None}

@@ -67,6 +67,8 @@ class NodeState:
     architecture: str = "x86_64"
     # As abilities.py has them; None where nothing that is wanted depends on them.
     abilities: frozenset[str] | None = None
+    # Whether its libvirt has the driver of containers.
+    containers: bool = False
 
 
 @dataclass(frozen=True)

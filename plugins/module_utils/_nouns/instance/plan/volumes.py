@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...._model.names import is_tree
 from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ...pool.kinds import KINDS, image_format, root_mode
 from ...volume.missing import explain_missing
 from ..definition import Disk, DomainModel, VolumeLabel
 from ..spec import Vm
-from .acts import CreateVolume, DeleteVolume, GrowVolume
+from .acts import CreateVolume, DeleteTree, DeleteVolume, GrowVolume
 from .context import Context, FailedError, RefusedError
 from .power import stop_steps
 from .references import copy_of, find_disk, find_image, kind_of
@@ -21,8 +22,12 @@ from .state import Domain, NodeState
 
 
 def is_filled(step: Step) -> bool:
-    """Tell whether a volume is there, under its name, long before it is complete: on a block device by copying."""
-    return step.act == "create_volume" and step.data["mode"] == "copy" and KINDS[step.data["type"]].disk == "block"
+    """Tell whether a volume is there, under its name, long before it is complete: on a block device by copying, and
+    that of a container.
+    """
+    if step.act != "create_volume" or step.data["mode"] == "unpack":
+        return step.act == "create_volume"
+    return step.data["mode"] == "copy" and KINDS[step.data["type"]].disk == "block"
 
 
 def begin_again(
@@ -46,6 +51,8 @@ def begin_again(
 
 
 def delete_step(pool: str, volume: str, text: str, context: Context) -> Step:
+    if is_tree(volume):
+        return step_of(DeleteTree(pool, volume), text)
     row = context.pools.get(pool)
     # A pool that is not ours to know is a directory's, as far as deleting goes.
     kind = kind_of(row) if row is not None else KINDS["directory"]
@@ -69,6 +76,8 @@ def volume_steps(
                     f"its volume {label.name} is attached to instance {context.attached[name]}, by pextra_volume",
                     "Detach it there first, or choose another name for the new one.",
                 )
+            if disk.kind == "tree":
+                continue
             _require_growth(label, disk, state, context)
             kept = GrowVolume(pool=label.pool, volume=name, size=label.size, type=pool_type)
             steps.append(step_of(kept, f"keep volume {label.name}, with {label.size} MiB"))
@@ -84,6 +93,10 @@ def volume_steps(
         if label.name == "root" and want.image is not None and want.root is not None:
             image = find_image(want.image, context)
             image_size = -(-int(image.attributes["virtual_size"]) // 1024**2)
+            if disk.kind == "tree":
+                act = replace(act, mode="unpack", image_volume=copy_of(image, context.pools[label.pool]))
+                steps.append(step_of(act, f"unpack {image.name} in {label.pool}"))
+                continue
             if label.size < image_size:
                 raise RefusedError(
                     f"its root volume of {label.size} MiB is smaller than image {image.name} of {image_size} MiB"

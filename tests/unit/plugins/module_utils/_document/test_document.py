@@ -31,6 +31,7 @@ def test_what_is_left_out_is_filled_in() -> None:
         "address": "10.91.0.11",
         "migration_address": "10.91.0.11",
         "cluster": "mtl-1",
+        "containers": False,
         "state": "present",
     }
     assert document["pools"][0] == {
@@ -56,6 +57,7 @@ def test_what_is_left_out_is_filled_in() -> None:
     assert document["instances"] == [
         {
             "name": "db",
+            "type": "qemu",
             "cluster": "mtl-1",
             "organization": "acme",
             "anti_affinity": "",

@@ -138,6 +138,7 @@ CASES = {
             "description": ("x", "description"),
             "virt_type": ("kvm", "virt_type"),
             "migration_address": ("10.92.0.11", "migration_address"),
+            "containers": (True, "containers"),
             "memory_reserved": ("1 GiB", "memory_reserved"),
         },
     ),

@@ -366,3 +366,35 @@ def test_lying_headers_raise_only_our_error(data: st.DataObject) -> None:
     whole = whole[: data.draw(st.sampled_from([len(whole), 5 * CLUSTER, CLUSTER, 104, 50]))]
     with suppress(InvalidInputError):
         assert 0 < inspect(bytes(whole)).virtual_size <= 65536 * MIB
+
+
+TAR = (bytes(257) + b"ustar\x0000").ljust(1024, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [(TAR, "tar"), (b"\x1f\x8b".ljust(20, b"\0"), "tar"), (b"hsqs".ljust(96, b"\0"), "squashfs")],
+)
+def test_files_of_containers(content: bytes, form: str) -> None:
+    assert inspect_image(io.BytesIO(content), form, 64) == Inspection(len(content), len(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "told"),
+    [
+        (GOOD.build(), "tar", "it was declared to be tar, but is not; it looks like qcow2"),
+        (TAR, "squashfs", "it was declared to be squashfs, but is not; it looks like tar"),
+        (bytes(1024), "tar", "it was declared to be tar, but is not"),
+        (b"", "tar", "it was declared to be tar, but is not"),
+        (b"hsqs".ljust(512, b"\0"), "raw", "it was declared to be raw, but looks like squashfs"),
+    ],
+)
+def test_what_are_no_files_of_containers(content: bytes, form: str, told: str) -> None:
+    with pytest.raises(HostileImageError) as caught:
+        inspect_image(io.BytesIO(content), form, 64)
+    assert told in str(caught.value)
+
+
+def test_files_of_containers_have_a_limit() -> None:
+    with pytest.raises(HostileImageError, match="more than the 1 MiB allowed"):
+        inspect_image(io.BytesIO(TAR.ljust(MIB + 512, b"\0")), "tar", 1)

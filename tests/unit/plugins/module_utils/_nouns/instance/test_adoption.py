@@ -368,6 +368,14 @@ def test_what_is_not_defined_for_good_is_refused() -> None:
     assert "it is defined only until it stops" in refusal(model, ADOPT)
 
 
+def test_a_container_is_refused() -> None:
+    model, guest = model_with(PLAIN, runs=False)
+    root = ET.fromstring(guest.xml)
+    root.set("type", "lxc")
+    guest.xml = ET.tostring(root, encoding="unicode")
+    assert "it is a container, and only virtual machines are adopted" in refusal(model, ADOPT)
+
+
 def test_a_copy_of_an_instance_is_refused() -> None:
     """It bears metadata, and has another UUID than goes with it."""
     model, guest = adopted(PLAIN, runs=False)

@@ -224,7 +224,7 @@ def test_a_root_volume_smaller_than_the_image(model: Model) -> None:
 
 def test_remedies_name_what_there_is(model: Model) -> None:
     for change, remedy in (
-        ({"image": "x"}, "There are the images huge, tiny."),
+        ({"image": "x"}, "There are the images files, huge, tiny."),
         ({"root": Root(pool="x")}, "There are the storage pools ceph, local, san, shared, tank, vg0."),
         ({"nics": (Nic(port_group="x"),)}, "There are the port groups Backup, DMZ, Production."),
     ):

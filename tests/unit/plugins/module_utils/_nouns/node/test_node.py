@@ -316,3 +316,27 @@ def test_damaged_labels_are_passed_over(damage: dict[str, Any]) -> None:
     # The host then joins like a new one.
     have = replace(FRESH, labels={"node1": damage})
     assert plan_nodes([WANT], applied(plan_nodes([WANT], have, check_key=opens), have), check_key=closed).is_empty
+
+
+def test_containers_come_and_go() -> None:
+    plan = plan_nodes([replace(WANT, containers=True)], JOINED, check_key=closed)
+    (work,) = plan.works
+    assert ("containers", None, True) in [(one.field, one.before, one.after) for one in work.changes]
+    having = applied(plan, JOINED)
+    assert plan_nodes([replace(WANT, containers=True)], having, check_key=closed).is_empty
+    assert plan_nodes([WANT], having, check_key=closed).is_empty
+    assert plan_nodes([replace(WANT, containers=False)], JOINED, check_key=closed).is_empty
+    gone = plan_nodes([replace(WANT, containers=False)], having, check_key=closed)
+    assert "containers" not in applied(gone, having).nodes["node1"].attributes
+
+
+def test_a_node_keeps_containers_while_it_has_some() -> None:
+    having = applied(plan_nodes([replace(WANT, containers=True)], JOINED, check_key=closed), JOINED)
+    there = {"node": having.nodes["node1"].id}
+    box = Row(new_id("instance"), "instance", "box", MTL.id, {**there, "type": "lxc"})
+    web = Row(new_id("instance"), "instance", "web", MTL.id, there)
+    hierarchy = replace(HIERARCHY, members=(*HIERARCHY.members, box, web))
+    problem = refused(
+        plan_nodes([replace(WANT, containers=False)], replace(having, hierarchy=hierarchy), check_key=closed)
+    )
+    assert problem.what == "it still holds containers: box"

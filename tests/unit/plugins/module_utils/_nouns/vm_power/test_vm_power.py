@@ -165,3 +165,19 @@ def test_options() -> None:
     act, mistakes = parse_power_act({"name": "web", "action": "restart"}, "")
     assert act == PowerAct(name="web", action="restart")
     assert mistakes == []
+
+
+BOX = replace(WEB, attributes={**WEB.attributes, "type": "lxc"})
+
+
+@pytest.mark.parametrize("action", ["reset", "nmi", "suspend_to_memory", "save", "discard_saved"])
+def test_what_a_container_has_not(action: str) -> None:
+    found = plan(action, "running", row=BOX)
+    assert found.is_empty
+    (refusal,) = found.refusals
+    assert refusal.what.startswith("it is a container, and has no ")
+
+
+@pytest.mark.parametrize(("action", "state"), [("restart", "running"), ("pause", "running"), ("resume", "paused")])
+def test_what_a_container_has(action: str, state: str) -> None:
+    assert plan(action, state, row=BOX).refusals == ()

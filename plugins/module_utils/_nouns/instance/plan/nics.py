@@ -1,0 +1,38 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a NIC is beside where it attaches: its MAC, and what it has in a container. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+
+from ...._fields.addresses import canonical_address
+from ..definition import Interface
+from ..parts import Nic
+
+
+def in_container(interface: Interface, nic: Nic, addresses: Sequence[str], before: Interface | None) -> Interface:
+    """Return a container's NIC, which libvirt gives its addresses. Its ends are in the node's kernel."""
+    kept = (before.gateways if before is not None else None) or ()
+    gateways = []
+    for family, named in ((4, nic.gateway), (6, nic.gateway6)):
+        # An address of IPv6 may stand in either.
+        if named is None:
+            gateways += [one for one in kept if ip_address(one).version == family]
+        elif named:
+            gateways.append(named)
+    return replace(
+        interface,
+        offload=True,
+        addresses=tuple(str(ip_interface(one)) for one in addresses),
+        gateways=tuple(dict.fromkeys(canonical_address(one) for one in gateways)),
+    )
+
+
+def mac_word(name: str) -> str:
+    """Return what a MAC is derived from: the number alone of a NIC that is named by its order."""
+    number = name.removeprefix("nic")
+    return number if name != number and number.isdecimal() and number == str(int(number)) else name
