@@ -137,7 +137,7 @@ def test_a_container(lab: Lab, box: Site, tmp_path: Path) -> None:
     assert "172.20.0.1 dev eth0" in inside(lab, "ip", "route")
 
     # Reached over its port group, from a virtual machine on another node.
-    ping = f"#cloud-config\npextra_ping: [{ADDRESS}]\n"
+    ping = f"## template: jinja\n#cloud-config\npextra_ping: [{ADDRESS}]\n"
     asks = {
         "name": MACHINE,
         "node": OTHER,
