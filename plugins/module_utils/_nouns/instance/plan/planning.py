@@ -15,7 +15,7 @@ from ...._model.plan import Plan, Work
 from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ...hierarchy.plan import find_cluster
-from ..spec import Vm, complete_new, find_missing
+from ..spec import Vm, complete_new, find_missing, find_mistakes_within
 from .absence import plan_absence, undefine_leftover
 from .adoption import plan_adoption
 from .change import plan_change
@@ -109,9 +109,10 @@ def _plan_one(want: Vm, context: Context) -> Work:
         return plan_adoption(want, row, context)
     if current is None:
         want = complete_new(want)
-        missing = find_missing(want, "")
-        if missing:
-            raise RefusedError("; ".join(f"{mistake.path} {mistake.problem}" for mistake in missing))
+        # With what a new one gets, parts may not go together that do so by themselves.
+        mistakes = [*find_missing(want, ""), *find_mistakes_within(want, "")]
+        if mistakes:
+            raise RefusedError("; ".join(f"{mistake.path} {mistake.problem}" for mistake in mistakes))
     else:
         want = with_kept_parts(want, current)
     if want.root is not None:

@@ -68,6 +68,10 @@ def instances() -> Any:
     cdroms = (Cdrom(name="installer", image="disc", further=drive),)
     root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}
     further["host_devices"] = ({"name": "gpu", "pci": "0000:65:00.0", "usb": None},)
+    # What goes together with the rest.
+    further["boot"]["menu"] = True
+    further["memory_max"] = 512
+    further["numa"] = ({"vcpus": (0,), "memory": 512, "node": 0},)
     model.converge(
         Vm(name="web", image="tiny", root=root, cdroms=cdroms, nics=(one,), tags=("front",), further=further)
     )

@@ -216,3 +216,10 @@ def test_a_foreign_one_counts_for_what_it_has() -> None:
 def test_the_document_is_told(memory: int, further: dict[str, Any], told: str) -> None:
     (mistake,) = find_mistakes_within(replace(WEB, memory=memory, further=further), "vms[0]")
     assert str(mistake) == f"vms[0].memory_max: {told}"
+
+
+def test_a_new_one_is_held_to_what_it_gets_without_saying_it() -> None:
+    model = Model.fresh()
+    (refusal,) = model.plan(replace(WEB, name="db", memory=None, further={"memory_max": 256})).refusals
+    assert refusal.what == "memory_max is 256 MiB, and memory is 512 MiB; write at least as much, or leave it out"
+    assert model.plan(replace(WEB, name="db", memory=None, further={"memory_max": 512})).refusals == ()
