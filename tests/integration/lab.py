@@ -296,11 +296,12 @@ class Site:
             yield ("-e", f"@{file.name}")
 
 
-def lab_command(*arguments: str) -> None:
-    """Change the lab itself."""
+def lab_command(*arguments: str, timeout_s: float = 300) -> str:
+    """Change the lab itself, and return what it says."""
     command = [str(ROOT / "tests/lab/lab"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
     assert done.returncode == 0, f"lab {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def group_vars(name: str) -> dict[str, Any]:

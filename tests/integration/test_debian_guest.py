@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .lab import ROOT, Lab, Site, wait_until
+from .lab import Lab, Site, lab_command, wait_until
 
 NAME = "inside"
 NODE = "node1"
@@ -94,9 +93,7 @@ class Guest:
 
 @pytest.fixture
 def image(cloud: Site) -> Iterator[str]:
-    command = [str(ROOT / "tests/lab/lab"), "debian-guest"]
-    built = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800)
-    source = built.stdout.splitlines()[-1]
+    source = lab_command("debian-guest", timeout_s=1800).splitlines()[-1]
     cloud.module("pextra_image", name="debian", source=source, pools=["shared"])
     yield "debian"
     cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from .instance_rows import look
-from .lab import INVENTORY, Lab, Site, lab_command, wait_until
+from .lab import Lab, Site, lab_command, wait_until
 
 NAME = "frozen"
 # What it is told to run begins the watchdog's time, and then nobody feeds it.
@@ -20,8 +20,7 @@ FREEZE = "#!/bin/sh\n(exec 3> /dev/watchdog; sleep 100000) &\n"
 @pytest.fixture
 def full_guest(cloud: Site) -> Iterator[str]:
     """An image with the drivers that the tiny guest's kernel lacks."""
-    lab_command("images", "--full-guest")
-    source = str((INVENTORY / "../../.build/lab/full.qcow2").resolve())
+    source = lab_command("full-guest").splitlines()[-1]
     cloud.module("pextra_image", name="full", source=source, pools=["local"])
     yield "full"
     cloud.module("pextra_image", name="full", state="absent")

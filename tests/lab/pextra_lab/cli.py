@@ -34,11 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
     images = commands.add_parser("images", help="build the node images and the guest image, unless they are current")
     images.add_argument("--rebuild", action="store_true", help="build them even if they are current")
     images.add_argument("--ceph", action="store_true", help="that with the packages of Ceph as well")
-    images.add_argument("--full-guest", action="store_true", help="the guest with all drivers as well")
 
-    commands.add_parser(
-        "debian-guest", help="build the Debian guest's image, unless it is current, and say where it is"
-    )
+    for guest, what in (("full-guest", "the guest with all drivers"), ("debian-guest", "the Debian guest")):
+        commands.add_parser(guest, help=f"build the image of {what}, unless it is current, and say where it is")
 
     create = commands.add_parser("create", help="bring the lab up, or repair it; what is right is left alone")
     create.add_argument("--nodes", type=int, default=3, metavar="N", choices=NODE_NUMBERS, help="how many (3)")
@@ -133,9 +131,9 @@ def run_command(options: argparse.Namespace) -> int:
     if command == "images":
         node_images.ensure_images(rebuild=options.rebuild, with_ceph=options.ceph)
         guest_image.ensure_guest_image(rebuild=options.rebuild)
-        if options.full_guest:
-            guest_image.ensure_guest_image(guest_image.FULL, rebuild=options.rebuild)
-            lab.link_guest_image(guest_image.FULL)
+    elif command == "full-guest":
+        guest_image.ensure_guest_image(guest_image.FULL)
+        say(str(guest_image.FULL.image))
     elif command == "debian-guest":
         say(str(debian_guest_image.ensure_image()))
     elif command == "create":

@@ -138,13 +138,13 @@ def verify_nodes(nodes: Sequence[Node]) -> None:
         raise LabError("The lab is not as it should be:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-def link_guest_image(guest: guest_image.Guest = guest_image.TINY) -> None:
-    """Show a guest image where inventories/lab looks for it."""
+def link_guest_image() -> None:
+    """Show the guest image where inventories/lab looks for it."""
     STATE_DIRECTORY.mkdir(parents=True, exist_ok=True)
-    link = STATE_DIRECTORY / guest.image.name
-    if not link.is_symlink() or link.readlink() != guest.image:
+    link = STATE_DIRECTORY / GUEST_IMAGE.name
+    if not link.is_symlink() or link.readlink() != GUEST_IMAGE:
         link.unlink(missing_ok=True)
-        link.symlink_to(guest.image)
+        link.symlink_to(GUEST_IMAGE)
 
 
 def create(*, node_count: int, bare: frozenset[Node], image: str) -> None:
