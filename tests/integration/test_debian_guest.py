@@ -12,16 +12,19 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .lab import Lab, Site, lab_command, wait_until
+from .test_cdroms import iso
 
 NAME = "inside"
 NODE = "node1"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINgi+7CUcoV4lrRZhupDG6Pefq3wL4uMdETUrMHxFCHr ann@desk"
 BOOT_S = 600
+DISC, DISC_BYTES = "guest-tools", 1111 * 2048
 RESTART = {"allow_restart": True, "stop_timeout_s": 240}
 USER_DATA = f"""\
 #cloud-config
@@ -92,12 +95,18 @@ class Guest:
 
 
 @pytest.fixture
-def image(cloud: Site) -> Iterator[str]:
-    source = lab_command("debian-guest", timeout_s=1800).splitlines()[-1]
-    cloud.module("pextra_image", name="debian", source=source, pools=["shared"])
+def image(cloud: Site, tmp_path: Path) -> Iterator[str]:
+    """The Debian guest, and a disc to put into its drive."""
+    (tmp_path / DISC).write_bytes(iso(DISC_BYTES))
+    images = [
+        {"name": "debian", "source": lab_command("debian-guest", timeout_s=1800).splitlines()[-1], "pools": ["shared"]},
+        {"name": DISC, "kind": "iso", "source": str(tmp_path / DISC), "pools": ["shared"]},
+    ]
+    cloud.module("pextra_image", images=images)
     yield "debian"
     cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
-    cloud.module("pextra_image", name="debian", state="absent", confirm="DESTROY")
+    gone = [{"name": image["name"], "state": "absent"} for image in images]
+    cloud.module("pextra_image", images=gone, confirm="DESTROY")
 
 
 def seeds(lab: Lab) -> list[str]:
@@ -139,10 +148,13 @@ def test_what_cloud_init_is_told(lab: Lab, cloud: Site, image: str) -> None:
         "vcpus": 1,
         "vcpus_max": 3,
         "memory": "384 MiB",
+        "memory_max": "768 MiB",
         "image": image,
         "root": {"pool": "shared", "size": "3 GiB"},
         "volumes": VOLUMES,
         "nics": nics("172.20.0.61/24"),
+        # Debian's cloud kernel has no driver for SATA.
+        "cdroms": [{"name": "tools", "image": "", "bus": "scsi"}],
         "cloud_init": {"user_data": USER_DATA, "vendor_data": VENDOR_DATA},
     }
     bad = {"user_data": USER_DATA.replace("runcmd", "runcmds")}
@@ -215,14 +227,17 @@ def test_what_cloud_init_is_told(lab: Lab, cloud: Site, image: str) -> None:
 
 
 def plug_into(guest: Guest, cloud: Site, declared: dict[str, Any]) -> None:
-    """Give the running guest processors, disks on either bus and a NIC, and see them inside."""
+    """Give the running guest processors, memory, disks on either bus, a NIC and a disc, and see them inside."""
     new = [
         {"name": "plugged-virtio", "pool": "shared", "size": "32 MiB"},
         {"name": "plugged-scsi", "pool": "shared", "size": "48 MiB", "bus": "scsi"},
     ]
     before = json.loads(guest.sh("lsblk --json --bytes --nodeps --output NAME,SIZE"))["blockdevices"]
+    kib = int(guest.sh("awk '/^MemTotal/ { print $2 }' /proc/meminfo"))
     declared = declared | {
         "vcpus": 3,
+        "memory": "640 MiB",
+        "cdroms": [{"name": "tools", "image": DISC, "bus": "scsi"}],
         "volumes": [*declared["volumes"], *new],
         "nics": [*declared["nics"], {"name": "third", "port_group": "DMZ"}],
     }
@@ -235,15 +250,18 @@ def plug_into(guest: Guest, cloud: Site, declared: dict[str, Any]) -> None:
             disks="lsblk --json --bytes --nodeps --output NAME,SIZE",
             links="ls /dev/disk/by-id",
             nics="ls -d /sys/class/net/*/device | wc -l",
+            memory="awk '/^MemTotal/ { print $2 }' /proc/meminfo",
+            disc="blockdev --getsize64 /dev/sr0",
         )
-        names = {one["name"] for one in before}
+        names = {*(one["name"] for one in before), "sr0"}
         fresh = {
             one["name"][:2]: one["size"]
             for one in json.loads(told["disks"])["blockdevices"]
             if one["name"] not in names
         }
         return (
-            (told["cpus"], told["nics"]) == ("3", "3")
+            (told["cpus"], told["nics"], told["disc"]) == ("3", "3", str(DISC_BYTES))
+            and int(told["memory"]) - kib == 256 * 1024
             and fresh == {"vd": 32 * mib, "sd": 48 * mib}
             and "virtio-plugged-virtio" in told["links"]
             and "plugged-scsi" in told["links"]
