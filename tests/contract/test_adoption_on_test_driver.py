@@ -136,6 +136,24 @@ def test_from_then_on_it_is_any_other(module: Module, small_cloud: Cloud) -> Non
     assert any(name.endswith(".logs.qcow2") for name in small_cloud.hypervisor("node2").volume_names("shared"))
 
 
+def test_an_edit_keeps_the_password_of_its_screen(module: Module, small_cloud: Cloud) -> None:
+    """libvirt tells it only if it is asked to, and forgets it with a definition in which it is not."""
+    domain = let_there_be(small_cloud, runs=False)
+    screen = "<graphics type='vnc' port='-1' autoport='yes' listen='0.0.0.0' passwd='kept-by-hand'/>"
+    connection = small_cloud.hypervisor("node2")._connection
+    domain = connection.defineXML(domain.XMLDesc(0).replace("</devices>", f"{screen}</devices>"))
+    told = [
+        module(pextra_vm_info.main, foreign=True),
+        module(**ADOPT, _ansible_diff=True),
+        module(name="old-web", memory="512 MiB", description="An old server", _ansible_diff=True),
+    ]
+    assert [bool(one.get("failed")) for one in told] == [False] * 3
+    config = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+    assert "<memory unit='KiB'>524288</memory>" in config
+    assert "passwd='kept-by-hand'" in config
+    assert "kept-by-hand" not in str(told)
+
+
 def test_what_is_refused(module: Module, small_cloud: Cloud) -> None:
     domain = let_there_be(small_cloud)
     before = texts(domain)
