@@ -152,6 +152,18 @@ def parse_attached(volume: str, uuid: str) -> Standalone | None:
     return parse_standalone(volume)
 
 
+def is_of_others(volume: str, uuid: str) -> bool:
+    """Tell whether a volume's name says that it is the cloud's, and not a domain's own: a volume on its own, the copy
+    of an image, or a volume or a seed of another instance. uuid: the domain's.
+    """
+    owner = instance_in(volume)
+    is_anothers = owner is not None and uuid_of(owner) != uuid
+    return is_anothers or parse_standalone(volume) is not None or _IMAGE.match(volume) is not None
+
+
+_IMAGE = re.compile(r"img-[A-Za-z0-9_-]{21}\.")
+
+
 def serial_of(volume_id: str) -> str:
     """Return what a guest finds a volume by: it has no room for the whole identifier."""
     return volume_id.removeprefix("vol-")[:_SERIAL_LENGTH]

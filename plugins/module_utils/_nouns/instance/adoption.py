@@ -9,6 +9,7 @@ stays what it is, and is told.
 
 from __future__ import annotations
 
+import functools
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any
 from ..._fields.checks import check_hostname
 from ..._model.errors import Problem
 from ..._model.ids import adopted_id
-from ..._model.names import parse_attached
+from ..._model.names import is_of_others
 from ..._model.rows import Row
 from ..pool.kinds import KINDS, volume_place
 from . import walk
@@ -47,9 +48,17 @@ def adopt(stranger: Stranger, have: VmHave, organization: str) -> Adopted:
     elements = [] if devices is None else devices.findall("disk")
     volumes, remarks = _take_disks(elements, stranger, have)
     macs = [] if devices is None else [mac_of_nic(element) for element in devices.findall("interface")]
-    taken = [] if devices is None else [one for one in parse_nics(devices) if _is_on_ours(one, have, cluster_id)]
+    # By their MAC addresses they are known: of two that share one neither is.
+    nics = [] if devices is None else [one for one in parse_nics(devices) if macs.count(one.mac) == 1]
+    taken = [one for one in nics if _is_on_ours(one, have, cluster_id)]
     known = {one.mac for one in taken}
-    remarks += [f"its NIC {mac} is on no port group of the cluster" for mac in macs if mac not in known]
+    remarks += [
+        f"its NIC {mac} is on no port group of the cluster"
+        if macs.count(mac) == 1
+        else f"its {macs.count(mac)} NICs {mac} have one MAC address"
+        for mac in dict.fromkeys(macs)
+        if mac not in known
+    ]
     labels = Labels(
         id=adopted_id(stranger.uuid),
         cluster=cluster_id,
@@ -114,7 +123,7 @@ def _take_disks(
     hard = [element for element in elements if element.get("device", "disk") == "disk"]
     parsed = [parse_disk(element) for element in hard]
     paths = [disk.path for disk in parsed if disk is not None]
-    held = {label.path for label in _all_labels(have) if label.path is not None}
+    held = set(_held_by_others(stranger, set(paths), have))
     first = min(range(len(hard)), key=lambda index: _turn_of(hard[index]), default=0)
     for index, (element, disk) in enumerate(zip(hard, parsed, strict=True)):
         target = element.find("target")
@@ -123,9 +132,11 @@ def _take_disks(
         if disk is None or pool is None:
             where = f" ({disk.path})" if disk is not None else ""
             remarks.append(f"its disk {name}{where} lies in no storage pool of the cluster")
-        elif parse_attached(disk.volume, stranger.uuid) is not None:
+        elif is_of_others(disk.volume, stranger.uuid):
             remarks.append(f"its disk {name} ({disk.path}) is a volume of this cloud already")
-        elif paths.count(disk.path) > 1 or disk.path in held:
+        elif (
+            paths.count(disk.path) > 1 or (None if pool.attributes.get("shared") else stranger.node, disk.path) in held
+        ):
             remarks.append(f"its disk {name} ({disk.path}) is used more than once")
         else:
             can_be_root = index == first and KINDS[pool.attributes["type"]].formats
@@ -139,10 +150,34 @@ def _take_disks(
     return tuple(label for _, label in sorted(labels, key=lambda pair: pair[0])), remarks
 
 
-def _all_labels(have: VmHave) -> Iterator[VolumeLabel]:
-    for domains in have.domains.values():
-        for domain in domains:
-            yield from domain.config.labels.volumes
+def _where(pool: Row, stranger: Stranger) -> str | None:
+    """Return the node whose files a pool's are; None for a shared one. Elsewhere a path is another file."""
+    return None if pool.attributes.get("shared") else stranger.node
+
+
+def _held_by_others(stranger: Stranger, paths: set[str], have: VmHave) -> Iterator[tuple[str | None, str]]:
+    """Yield those paths that disks of other domains have as well, each with its node and, for a shared pool, without.
+    Of what is not ours, those are looked at that the call is about.
+    """
+    cluster = have.nodes[stranger.node].row.scope
+    found = [
+        (domain.node, disk.path)
+        for domains in have.domains.values()
+        for domain in domains
+        for disk in (*domain.config.disks, *domain.config.attached)
+    ]
+    for other in have.strangers:
+        if (other.node, other.uuid) != (stranger.node, stranger.uuid):
+            found += [(other.node, path) for path in _paths_of(other.xml)]
+    for node, path in found:
+        if path in paths and have.nodes[node].row.scope == cluster:
+            yield from ((node, path), (None, path))
+
+
+@functools.lru_cache(maxsize=2**12)
+def _paths_of(xml: str) -> tuple[str, ...]:
+    found = (parse_disk(element) for element in ET.fromstring(xml).iterfind("devices/disk"))
+    return tuple(disk.path for disk in found if disk is not None)
 
 
 def _turn_of(element: ET.Element) -> int:

@@ -26,7 +26,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import VmHave
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, parse_vm
-from instance_model import CLUSTER, LOCAL, ROOT_ORGANIZATION, Guest, Model, acts, step_of
+from instance_model import CLUSTER, LOCAL, ROOT_ORGANIZATION, TINY, Guest, Model, acts, step_of, whole
 from instance_model import Volume as Stored
 from lxml import etree
 
@@ -275,6 +275,72 @@ def taken(name: str) -> tuple[list[tuple[str, str]], list[str]]:
 )
 def test_what_is_taken_of_it(name: str, volumes: list[tuple[str, str]], remarks: list[str]) -> None:
     assert taken(name) == ([("root", "local"), *volumes], remarks)
+
+
+SECOND = {"old-web<": "old-two<", MAC: "52:54:00:00:00:77", PLAIN.uuid: "11111111-1111-4111-9111-111111111111"}
+
+
+def second_of(xml: str) -> str:
+    """Return another machine with the same disks."""
+    for old, new in SECOND.items():
+        xml = xml.replace(old, new)
+    return xml
+
+
+def volumes_of(guest: Guest) -> list[str]:
+    return [one.name for one in guest.config.labels.volumes]
+
+
+def test_what_the_cloud_has_made_is_not_taken() -> None:
+    """It would be destroyed with the instance: an image's copy with all that grew from it."""
+    model = Model.fresh()
+    model.converge(whole(name="web", node="node2", memory=512, image="tiny", root=Root(pool="local")))
+    disks = model.guest("web")[1].config.disks
+    assert [disk.name for disk in disks] == ["root", "seed"]
+    for path in (*(disk.path for disk in disks), f"/srv/local/{TINY.id}.qcow2"):
+        fresh = model.copy()
+        guest = fresh.find("node2", definition(PLAIN).replace("/srv/local/old-web.qcow2", path))
+        plan = fresh.call(ADOPT)
+        assert [f"its disk vda ({path}) is a volume of this cloud already; " in one for one in plan.warnings] == [True]
+        fresh.apply(plan)
+        assert volumes_of(guest) == []
+
+
+@pytest.mark.parametrize("pool", ["local", "shared"])
+def test_one_file_is_not_taken_twice_in_one_call(pool: str) -> None:
+    model, guest = model_with(PLAIN, runs=False)
+    xml = definition(PLAIN).replace("/srv/local/", f"/srv/{pool}/")
+    node = {"local": "node2", "shared": "node1"}[pool]
+    model.nodes[node].pools[pool]["old-web.qcow2"] = Stored(1024, "theirs")
+    guest.xml = xml
+    other = model.find(node, second_of(xml))
+    plan = model.call(ADOPT, Vm(name="old-two", adopt=True))
+    assert len([one for one in plan.warnings if "old-web.qcow2) is used more than once" in one]) == 2
+    model.apply(plan)
+    assert (volumes_of(guest), volumes_of(other)) == ([], [])
+
+
+def test_files_of_one_name_on_two_nodes_are_two() -> None:
+    model, guest = model_with(PLAIN, runs=False)
+    model.nodes["node1"].pools["local"]["old-web.qcow2"] = Stored(1024, "theirs")
+    other = model.find("node1", second_of(definition(PLAIN)))
+    for name in ("old-web", "old-two"):
+        plan = model.call(Vm(name=name, adopt=True))
+        assert plan.warnings == ()
+        model.apply(plan)
+    assert (volumes_of(guest), volumes_of(other)) == (["root"], ["root"])
+
+
+def test_nics_with_one_mac_address_are_not_told_apart() -> None:
+    model, _ = model_with(PLAIN, runs=False)
+    guest = next(iter(model.nodes["node2"].strangers.values()))
+    twin = f'<interface type="network"><mac address="{MAC.upper()}"/><source network="default"/></interface>'
+    guest.xml = guest.xml.replace("</devices>", f"{twin}</devices>")
+    plan = model.call(ADOPT)
+    assert plan.warnings == (f"node2: instance old-web: its 2 NICs {MAC} have one MAC address; it stays as it is",)
+    model.apply(plan)
+    assert guest.config.labels.nics == ()
+    assert model.call(ADOPT).is_empty
 
 
 def test_one_that_boots_from_elsewhere_has_no_root_volume() -> None:
