@@ -109,10 +109,10 @@ def _plan_one(want: Vm, context: Context) -> Work:
         return plan_adoption(want, row, context)
     if current is None:
         want = complete_new(want)
-        # With what a new one gets, parts may not go together that do so by themselves.
+        # Also what is no mistake before it is known what it gets of which nothing is said.
         mistakes = [*find_missing(want, ""), *find_mistakes_within(want, "")]
         if mistakes:
-            raise RefusedError("; ".join(f"{mistake.path} {mistake.problem}" for mistake in mistakes))
+            raise RefusedError("; ".join(f"{one.path.lstrip('.')}: {one.problem}" for one in mistakes))
     else:
         want = with_kept_parts(want, current)
     if want.root is not None:

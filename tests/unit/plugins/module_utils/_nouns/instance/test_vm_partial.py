@@ -223,3 +223,20 @@ def test_whatever_is_there_one_option_changes_nothing_else(there: Vm, other: Vm,
         assert after.labels.tags == before.labels.tags
     if option != "image":
         assert after.labels.seed == before.labels.seed
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"further": {"memory_max": 256}}, "memory_max: is 256 MiB, and memory is 512 MiB"),
+        ({"further": {"numa": ({"vcpus": (0,), "memory": 1024},)}}, "numa: its cells have 1024 MiB together, and it is"),
+        ({"memory": 64, "further": {"numa": ({"vcpus": (0, 1), "memory": 64},)}}, "numa: its cells hold the virtual"),
+        (
+            {"volumes": (Volume(name="data", pool="local", size=1, further={"wwn": "5000c500a1b2c3d4"}),)},
+            "volumes[0] (data).wwn: is for the buses scsi and sata, and the bus is virtio",
+        ),
+    ],
+)
+def test_what_a_new_one_gets_goes_together_with_what_is_said(said: dict[str, Any], told: str) -> None:
+    (refusal,) = Model.fresh().call(Vm(name="new", **said)).refusals
+    assert refusal.what.startswith(told)
