@@ -95,6 +95,13 @@ def write_most(root: Any, most: int) -> None:
         _divide(root, memory_of(root), most)
 
 
+def drop_room(root: Any) -> None:
+    """Take away room that is none: as much as there is memory. It would be in the way of other NUMA cells."""
+    room = root.find("maxMemory")
+    if room is not None and root.find("devices/memory") is None and parse_most(root) == memory_of(root):
+        root.remove(room)
+
+
 def settle(root: Any) -> None:
     """Divide the memory anew, after its pages have got another size."""
     if find_device(root) is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...._fields.field import Field
 from ..kinds import Aspect, Need, Refusal
-from ..memory_room import memory_of
+from ..memory_room import drop_room, memory_of
 from ..places import CpuSet, Presence
 from ..size import parse_memory_of_cell, parse_vcpus_max
 
@@ -44,6 +44,7 @@ class _Cells:
         Presence("cpu/numa").write(root, None)
         Presence("numatune/memnode").write(root, None)
         if value:
+            drop_room(root)
             numa = _add(_child(root, "cpu"), "numa", {})
         for number, cell in enumerate(value or ()):
             # What else a hand has said of it stays.
@@ -102,7 +103,8 @@ def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     is_divided_anew = [cell["memory"] for cell in cells] != [cell["memory"] for cell in had or ()]
     if is_divided_anew and after.find("maxMemory") is not None:
         what = "it has room for more memory (memory_max), which only a guest of one cell can have"
-        return (Refusal("numa", what, "Leave out one of them."),)
+        remedy = "Set memory_max to as much as memory as well, and take away modules (DIMM) first, or leave numa out."
+        return (Refusal("numa", what, remedy),)
     gap = _find_gap(cells, parse_vcpus_max(after), memory_of(after) if is_divided_anew else None)
     return (Refusal("numa", *gap),) if gap is not None else ()
 

@@ -25,13 +25,21 @@ from .state import Domain
 
 def walk_over(want: Vm, current: Domain, model: DomainModel) -> Walked:
     """Compare aspects and devices, and refuse what the definition cannot become."""
-    live = current.live.options if current.live is not None else None
-    walked = walk.compare(current.config.options, live, options_of(want), lambda: ET.fromstring(current.live_xml or ""))
+    live, wanted = current.live.options if current.live is not None else None, options_of(want)
+    walked = walk.compare(current.config.options, live, wanted, lambda: ET.fromstring(current.live_xml or ""))
     if current.xml and walked.changes:
-        refusals = walk.refuse(ET.fromstring(edit_domain(current.xml, model)), ET.fromstring(current.xml))
+        after = ET.fromstring(edit_domain(current.xml, model))
+        refusals = walk.refuse(after, ET.fromstring(current.xml))
         if refusals:
             what = "; ".join(f"{refusal.path}: {refusal.what}" for refusal in refusals)
             raise RefusedError(what, " ".join(dict.fromkeys(refusal.remedy for refusal in refusals)))
+        left = walk.compare(walk.read(after), None, wanted, lambda: None).changes
+        if left:
+            # What does not end where it is wanted would be begun again by every run.
+            what = "; ".join(f"{one.field}: it would be {one.before}, declared {one.after}" for one in left)
+            raise RefusedError(
+                what, "It does not go together with what else its definition says; leave one of them out."
+            )
     return walked
 
 

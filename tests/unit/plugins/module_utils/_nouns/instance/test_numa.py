@@ -118,6 +118,42 @@ def test_a_node_of_the_host_is_asked_for(model: Model) -> None:
         assert find_lacking(walk.list_needs({"numa": (cell((0,), 512, node),)}), able) == lacking
 
 
+def test_room_for_memory_makes_way_for_cells() -> None:
+    """Also where all that there was room for is in use, or where a hand made room that nothing has."""
+    wanted = call(768, memory_max=768, numa=TWO)
+    for memory, further in ((512, {"memory_max": 1024}), (1024, {"memory_max": 1024})):
+        model = Model.fresh()
+        model.converge(replace(WEB, memory=512, further={"memory_max": 1024}))
+        model.converge(replace(WEB, memory=memory, further=further))
+        model.converge(replace(WEB, memory=768, further={"memory_max": 768}))
+        do(model, wanted)
+        assert "maxMemory" not in model.guest("web")[1].xml
+    model = Model.fresh()
+    model.converge(replace(WEB, memory=512, further={"memory_max": 1024}))
+    do(model, wanted)
+    model = Model.fresh()
+    model.converge(replace(WEB, further={}))
+    guest = model.guest("web")[1]
+    room = '<maxMemory slots="16" unit="KiB">8388608</maxMemory><memory '
+    one = '<numa><cell id="0" cpus="0-3" memory="786432" unit="KiB"/></numa></cpu>'
+    guest.xml = guest.xml.replace("<memory ", room, 1).replace("</cpu>", one)
+    do(model, call(numa=TWO))
+    assert "maxMemory" not in guest.xml
+
+
+@pytest.mark.parametrize("node", [None, 0])
+def test_the_only_cell_of_one_with_room_is_that_rooms(node: int | None) -> None:
+    """It would be declared again and again."""
+    model = Model.fresh()
+    model.converge(replace(WEB, memory=512, further={"memory_max": 1024}))
+    (refusal,) = model.call(call(numa=(cell((0, 1, 2, 3), 512, node),))).refusals
+    assert refusal.what.startswith("numa: it would be None, declared ('vcpus 0, 1, 2, 3; memory 512")
+    assert refusal.remedy.startswith("It does not go together with what else its definition says")
+    (refusal,) = model.call(call(numa=(cell((0, 1), 256), cell((2, 3), 256)))).refusals
+    assert "it has room for more memory (memory_max)" in refusal.what
+    do(model, call(memory_max=512, numa=(cell((0, 1, 2, 3), 512, node),)))
+
+
 @pytest.mark.parametrize(
     ("wanted", "what"),
     [

@@ -229,7 +229,10 @@ def test_whatever_is_there_one_option_changes_nothing_else(there: Vm, other: Vm,
     ("said", "told"),
     [
         ({"further": {"memory_max": 256}}, "memory_max: is 256 MiB, and memory is 512 MiB"),
-        ({"further": {"numa": ({"vcpus": (0,), "memory": 1024},)}}, "numa: its cells have 1024 MiB together, and it is"),
+        (
+            {"further": {"numa": ({"vcpus": (0,), "memory": 1024},)}},
+            "numa: its cells have 1024 MiB together, and",
+        ),
         ({"memory": 64, "further": {"numa": ({"vcpus": (0, 1), "memory": 64},)}}, "numa: its cells hold the virtual"),
         (
             {"volumes": (Volume(name="data", pool="local", size=1, further={"wwn": "5000c500a1b2c3d4"}),)},
