@@ -233,7 +233,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     turns += [
         (element_path(f"{path}.cdroms", index, {"name": cdrom.name}), cdrom) for index, cdrom in enumerate(cdroms)
     ]
-    mistakes += _find_turn_mistakes([*turns, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
+    mistakes += _find_shared_mistakes([*turns, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
     mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
     said = what_is_said(vm)
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
@@ -285,13 +285,15 @@ def _find_name_mistakes(lists: Sequence[tuple[str, Sequence[Volume | Cdrom]]], p
     return mistakes
 
 
-def _find_turn_mistakes(parts: Sequence[tuple[str, Root | Volume | Cdrom | Nic]]) -> list[Mistake]:
+def _find_shared_mistakes(parts: Sequence[tuple[str, Root | Volume | Cdrom | Nic]]) -> list[Mistake]:
+    """Two disks with one World Wide Name are one to a guest: it takes them for two ways to the same blocks."""
     mistakes, seen = [], set()
     for here, part in parts:
-        turn = part.further.get("boot_order")
-        if turn in seen:
-            mistakes.append(Mistake(join(here, "boot_order"), f"{turn} is the turn of another device of it"))
-        seen |= {turn} if turn is not None else set()
+        for key, what in (("boot_order", "turn"), ("wwn", "World Wide Name")):
+            value = part.further.get(key)
+            if (key, value) in seen:
+                mistakes.append(Mistake(join(here, key), f"{value} is the {what} of another device of it"))
+            seen |= {(key, value)} if value else set()
     return mistakes
 
 

@@ -84,8 +84,8 @@ def _bandwidth(word: str, what: str) -> Field:
 
 
 def _check_wwn(text: str) -> str | None:
-    wanted = "write 16 hexadecimal digits in small letters, such as 5000c500a1b2c3d4"
-    return None if re.fullmatch(r"[0-9a-f]{16}", text) else f'"{text}" is no World Wide Name; {wanted}'
+    wanted = "write 16 hexadecimal digits in small letters, such as 5000c500a1b2c3d4, or an empty text for none"
+    return None if re.fullmatch(r"([0-9a-f]{16})?", text) else f'"{text}" is no World Wide Name; {wanted}'
 
 
 LIMITS = {
@@ -123,7 +123,7 @@ TABLE = {
         at=Text("wwn"),
         effect="next_boot",
         help="Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well. For the buses V(scsi) "
-        "and V(sata). None unless given.",
+        "and V(sata). An empty text is none. None unless given.",
     ),
     "io_thread": Field(
         kind="int",
@@ -211,8 +211,9 @@ def find_mistakes(disk: Mapping[str, Any]) -> list[tuple[str, str]]:
     if disk.get("io") == "native" and disk.get("cache") not in (None, "none", "directsync"):
         mistakes.append(("io", f"native needs the cache modes none or directsync, and it is {disk['cache']}"))
     bus = disk.get("bus")
-    if disk.get("wwn") is not None and bus in ("virtio", "usb"):
-        mistakes.append(("wwn", f"is for the buses scsi and sata, and the bus is {bus}; leave it out, or set the bus"))
+    if disk.get("wwn") and bus in ("virtio", "usb"):
+        what = f'is for the buses scsi and sata, and the bus is {bus}; write "" for none, or set the bus'
+        mistakes.append(("wwn", what))
     if disk.get("io_thread") and bus not in (None, "virtio"):
         mistakes.append(("io_thread", f"is for the bus virtio, and the bus is {bus}; write 0, or set the bus"))
     return mistakes

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..definition import Disk, DomainModel, Interface
 from ..spec import Vm
@@ -17,7 +18,7 @@ from .references import find_disk, path_of
 def require_places(
     disks: Sequence[Disk], cdroms: Sequence[Disk], interfaces: Sequence[Interface], current: DomainModel | None
 ) -> None:
-    """Names of disks are its own, whatever buses they are on, and so are turns to boot."""
+    """Names of disks are its own, whatever buses they are on, and so are turns to boot and World Wide Names."""
     for disk in disks:
         old = find_disk(disk.name, current) if current is not None else None
         is_new = old is None or old.target != disk.target
@@ -26,14 +27,16 @@ def require_places(
                 f"its {path_of(disk.name)} cannot be {disk.target}: another disk of it has that name",
                 "Take that one away first, or choose another bus.",
             )
-    turns: dict[int, str] = {}
+    held: dict[tuple[str, Any], str] = {}
     names = [(path_of(disk.name), disk.further) for disk in disks]
     names += [(f"cdroms.{drive.serial}", drive.further) for drive in cdroms]
     names += [(f"NIC {one.mac}", one.further) for one in interfaces]
     for name, further in names:
-        turn = further.get("boot_order")
-        if turn is not None and turns.setdefault(turn, name) != name:
-            raise RefusedError(f"{turns[turn]} and {name} have the boot_order {turn}", "Give each a turn of its own.")
+        for key in ("boot_order", "wwn"):
+            value = further.get(key)
+            if value and held.setdefault((key, value), name) != name:
+                what = f"{held[key, value]} and {name} have the {key} {value}"
+                raise RefusedError(what, "Give each one of its own.")
 
 
 def require_threads(disks: Sequence[Disk], want: Vm, current: DomainModel | None) -> None:

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.devices.disk import tuning_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, find_mistakes_within
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import (
+    Vm,
+    find_mistakes_within,
+    parse_vm,
+)
 from instance_model import Model, acts, whole
 
 ROOT, DATA = Root(pool="local", size=1024), Volume(name="data", pool="local", size=64)
@@ -103,12 +107,39 @@ def test_a_limit_made_by_hand_is_told_and_mended(model: Model) -> None:
     ],
 )
 def test_what_cannot_be_is_told(further: dict[str, Any], mistake: str) -> None:
-    wrong = replace(WEB, root=replace(ROOT, further=further), volumes=(replace(DATA, further=further),))
+    other = {**further, "wwn": "5000c500a1b2c3d5"} if "wwn" in further else further
+    wrong = replace(WEB, root=replace(ROOT, further=further), volumes=(replace(DATA, further=other),))
     found = [str(one) for one in find_mistakes_within(replace(wrong, further={"io_threads": 1}), "vms[0]")]
     assert [text.partition(";")[0].partition(", and")[0] for text in found] == [
         f"vms[0].root.{mistake}",
         f"vms[0].volumes[0] (data).{mistake}",
     ]
+
+
+WWN = "5000c500a1b2c3d4"
+
+
+def test_a_world_wide_name_is_one_disks(model: Model) -> None:
+    """A guest takes two disks that share one for two ways to the same blocks."""
+    two = tuple(Volume(name=name, pool="local", size=1, further={"bus": "scsi", "wwn": WWN}) for name in ("aaa", "bbb"))
+    (mistake,) = find_mistakes_within(replace(WEB, volumes=two), "vms[0]")
+    assert str(mistake) == f"vms[0].volumes[1] (bbb).wwn: {WWN} is the World Wide Name of another device of it"
+    model.apply(model.call(root(bus="scsi", wwn=WWN)))
+    plan = model.call(data(bus="scsi", wwn=WWN))
+    assert [one.what for one in plan.refusals] == [f"root and volumes.data have the wwn {WWN}"]
+
+
+def test_a_world_wide_name_can_be_taken_away(model: Model) -> None:
+    """Otherwise its disk could never go to a bus that has none."""
+    model.apply(model.call(data(bus="scsi", wwn=WWN)))
+    assert f"<wwn>{WWN}</wwn>" in model.guest("web")[1].xml
+    (refusal,) = model.call(data(bus="virtio")).refusals
+    assert 'and the bus is virtio; write "" for none, or set the bus' in refusal.what
+    _, mistakes = parse_vm({"name": "web", "volumes": [{"name": "data", "wwn": ""}]}, "")
+    assert mistakes == []
+    model.apply(model.call(data(bus="virtio", wwn="")))
+    assert "wwn" not in model.guest("web")[1].xml
+    assert acts(model.call(data(bus="virtio", wwn=""))) == []
 
 
 def test_a_burst_goes_with_its_length() -> None:
