@@ -119,6 +119,7 @@ options:
         description:
           - Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well.
           - For the buses V(scsi) and V(sata).
+          - An empty text is none.
           - None unless given.
         type: str
       io_thread:
@@ -304,6 +305,7 @@ options:
         description:
           - Its World Wide Name, 16 hexadecimal digits, by which a guest can find it as well.
           - For the buses V(scsi) and V(sata).
+          - An empty text is none.
           - None unless given.
         type: str
       io_thread:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
-from ..kinds import Aspect
+from ..kinds import Aspect, Refusal
 from ..places import Text
 from ..threads import MAX_THREADS, find_highest
 
@@ -37,6 +37,21 @@ def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     return (("io_threads", f"is {threads}, and a disk has io_thread {highest}; write at least as many"),)
 
 
+def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
+    """Only fewer: also controllers and disks that are not ours to know have threads, and libvirt pins threads."""
+    place = _Threads()
+    threads, had = place.read(after), place.read(before)
+    if not isinstance(threads, int) or threads == had or (isinstance(had, int) and threads > had):
+        return ()
+    named = [driver.get("iothread", "") for driver in after.iterfind("devices/*/driver")]
+    named += [pin.get("iothread", "") for pin in after.iterfind("cputune/iothreadpin")]
+    highest = max((int(number) for number in named if number.isdecimal()), default=0)
+    if highest <= threads:
+        return ()
+    what = f"a device or a pin of its definition has thread {highest}, and it is to have {threads} of them"
+    return (Refusal("io_threads", what, f"Set io_threads: {highest}, or take the thread from it first (virsh edit)."),)
+
+
 ASPECT = Aspect(
     option="io_threads",
     row=Field(
@@ -48,5 +63,6 @@ ASPECT = Aspect(
         help="How many threads there are for disks, beside QEMU's main one. Which disk uses which, its C(io_thread) "
         "says. None unless given.",
     ),
+    refuse=_refuse,
     find_mistakes=_find_mistakes,
 )

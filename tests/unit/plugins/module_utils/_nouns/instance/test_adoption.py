@@ -624,3 +624,21 @@ def test_pools_are_those_of_the_node() -> None:
         "node2: instance old-web: its disk vda (/srv/local/old-web.qcow2) lies in no storage pool of the cluster; it "
         "stays as it is",
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "with_thread"),
+    [
+        ("</devices>", '<controller type="scsi" index="0" model="virtio-scsi"><driver iothread="4"/></controller>'),
+        ("<devices>", '<cputune><iothreadpin iothread="4" cpuset="0"/></cputune>'),
+    ],
+)
+def test_threads_that_a_hand_gave_away_stay(place: str, with_thread: str) -> None:
+    """libvirt would refuse the definition, after all else was done."""
+    model, guest = model_with(PLAIN, runs=False)
+    guest.xml = guest.xml.replace(place, with_thread + place)
+    guest.xml = guest.xml.replace("<devices>", "<iothreads>4</iothreads><devices>")
+    model.apply(model.call(ADOPT))
+    told = refusal(model, Vm(name="old-web", further={"io_threads": 2}))
+    assert "io_threads: a device or a pin of its definition has thread 4, and it is to have 2 of them" in told
+    assert acts(model.call(Vm(name="old-web", further={"io_threads": 6}))) == ["define"]
