@@ -133,10 +133,13 @@ class Context:
 
 
 def device_names_of(options: Mapping[str, Any]) -> list[str]:
-    """Return the devices of its node that options name, such as `pci 0000:65:00.0`."""
-    return [
+    """Return the devices of its node that options name, such as `pci 0000:65:00.0`; the number of a socket is one."""
+    names = [
         f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in ("pci", "usb") if one.get(kind)
     ]
+    vsock = options.get("vsock") or {}
+    is_numbered = vsock.get("model") != "none" and isinstance(vsock.get("cid"), int) and vsock["cid"] > 0
+    return [*names, *([f"vsock {vsock['cid']}"] if is_numbered else [])]
 
 
 def devices_of(domain: Domain, *, live: bool = False) -> list[str]:
@@ -144,7 +147,8 @@ def devices_of(domain: Domain, *, live: bool = False) -> list[str]:
     text tells: what a definition says beyond the usual is read only when it is asked for.
     """
     model, xml = (domain.live, domain.live_xml) if live else (domain.config, domain.xml)
-    return device_names_of(model.options) if model is not None and "<hostdev" in (xml or "") else []
+    has_any = model is not None and any(tag in (xml or "") for tag in ("<hostdev", "<vsock"))
+    return device_names_of(model.options) if model is not None and has_any else []
 
 
 def _keys_of_devices(domain: Domain, have: VmHave) -> list[str]:

@@ -1,13 +1,16 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Devices of nodes that are an instance's alone: no other gets them. Pure."""
+"""Devices of nodes that are an instance's alone: no other gets them. So are the numbers of sockets (vsock): QEMU starts
+no second guest with the number of another. Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ...._model.claims import key_of_device
+from ..rows import merge_rows
 from ..spec import Vm
 from .context import Context, RefusedError, device_names_of, devices_of
 from .state import Domain
@@ -15,9 +18,15 @@ from .state import Domain
 
 def devices_wanted(want: Vm, current: Domain | None) -> list[str]:
     """Return what it is to have, such as `pci 0000:65:00.0`: what it has, where nothing is named."""
-    if want.further.get("host_devices") is not None or current is None:
+    if current is None:
         return device_names_of(want.further)
-    return devices_of(current)
+    named = {key: value for key in ("host_devices", "vsock") if (value := want.further.get(key)) is not None}
+    if not named:
+        return devices_of(current)
+    has = {key: current.config.options.get(key) for key in ("host_devices", "vsock")}
+    if "vsock" in named:
+        named["vsock"] = merge_rows(has["vsock"] or {}, named["vsock"])
+    return device_names_of({**has, **named})
 
 
 def keys_of_devices(want: Vm, current: Domain | None, node: str, context: Context) -> list[str]:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.report import describe_instance
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, parse_vm
 from instance_model import Model, acts, whole
@@ -111,3 +115,39 @@ def test_it_is_told() -> None:
     assert told() is None
     model.converge(Vm(name="web", further={"watchdog": {"action": "pause"}}))
     assert told() == {"model": "i6300esb", "action": "pause"}
+
+
+def with_cid(name: str, cid: int | None = 7, **values: Any) -> Vm:
+    return Vm(name=name, further={"vsock": {"cid": cid}} if cid is not None else {}, **values)
+
+
+def told(plan: Plan) -> list[str]:
+    """Return the instances that nothing can be done for, as their number is another's."""
+    problems = [*plan.refusals, *plan.failures]
+    assert all(re.search("device vsock 7 .*is given to instance a", one.what) for one in problems)
+    return [one.resource or "" for one in problems]
+
+
+def test_a_number_is_one_guests_on_its_node() -> None:
+    """QEMU would not start the second, after all that was made for it."""
+    model = Model.fresh()
+    assert told(model.call(with_cid("a", node="node1"), with_cid("b", node="node1"))) == ["instance b"]
+    model.apply(model.call(with_cid("a", node="node1")))
+    assert told(model.call(with_cid("b", node="node1"))) == ["instance b"]
+    # One that may be anywhere goes elsewhere, and one of another number anywhere.
+    model.apply(model.call(with_cid("b"), with_cid("c", 8, node="node1"), with_cid("d", None, node="node1")))
+    assert model.guest("b")[0] != "node1"
+    assert told(model.call(with_cid("c"))) == ["instance c"]
+    assert told(model.call(with_cid("b", None, node="node1"))) == ["instance b"]
+    # What it has it keeps, and what it gives back is free.
+    assert model.call(with_cid("a")).is_empty
+    model.apply(model.call(with_cid("a", 0)))
+    model.apply(model.call(with_cid("c")))
+    assert model.call(with_cid("c")).is_empty
+
+
+def test_another_run_has_not_its_number() -> None:
+    (claim,) = [work.claim for work in Model.fresh().call(with_cid("a", node="node1")).works]
+    assert claim is not None
+    have = replace(Model.fresh().have, claims=(claim,))
+    assert told(plan_vms([with_cid("b", node="node1")], have, Consent())) == ["instance b"]
