@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init import render_seed
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import VolumeLabel
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import VolumeLabel
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.vendor_data import (

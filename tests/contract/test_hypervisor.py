@@ -24,19 +24,21 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
-    URI,
     Disk,
     DomainModel,
     Interface,
-    Labels,
-    NicLabel,
-    VolumeLabel,
     parse_domain,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
     edit_domain,
     render_domain,
     render_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import (
+    URI,
+    Labels,
+    NicLabel,
+    VolumeLabel,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 

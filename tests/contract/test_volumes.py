@@ -12,8 +12,9 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hyperv
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import NotFoundError
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import parse_standalone, standalone_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk, DomainModel, Labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk, DomainModel
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import render_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import Labels
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import (
     Attachment,
     parse_attachments,

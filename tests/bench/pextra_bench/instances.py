@@ -37,8 +37,9 @@ def declare(count: int, *, state: str = "present", devices: bool = False) -> lis
 def render(count: int, *, devices: bool = False) -> list[dict[str, str]]:
     """The same as the XML that the module itself writes, for the peers."""
     from ansible_collections.pextra.cloud.plugins.module_utils._model import ids as _ids
-    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel, Labels
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel
     from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import render_domain
+    from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import Labels
 
     rendered = []
     for number in range(1, count + 1):

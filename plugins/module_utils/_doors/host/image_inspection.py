@@ -13,7 +13,6 @@ Source of the rules: QEMU's docs/interop/qcow2.txt.
 from __future__ import annotations
 
 import os
-import re
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -21,58 +20,15 @@ from typing import BinaryIO
 from ..._model.errors import InvalidInputError, Problem
 from ..._model.mistake import shown
 from ..._model.sizes import show_size
+from .file_magics import QCOW2, find_magic
 from .qcow2_tables import Layout, TableError, check_tables
 
-_QCOW2_MAGIC = b"QFI\xfb"
 _MIB = 1024**2
 _AGAIN = "Fetch or copy it again."
 _FLATTEN = "Flatten it: qemu-img convert -O qcow2 IN OUT."
 
-# (offset from the start, bytes there, what it is). QEMU's own probing looks at these.
-_MAGICS: tuple[tuple[int, bytes, str], ...] = (
-    (0, _QCOW2_MAGIC, "qcow2"),
-    (0, b"QED\x00", "QED"),
-    (0, b"KDMV", "VMDK"),
-    (0, b"COWD", "VMDK"),
-    (0, b"# Disk DescriptorFile", "VMDK descriptor"),
-    (0, b"<<< ", "VDI"),
-    (0x40, b"\x7f\x10\xda\xbe", "VDI"),
-    (0, b"vhdxfile", "VHDX"),
-    (0, b"conectix", "VHD"),
-    (0, b"LUKS\xba\xbe", "LUKS"),
-    (0, b"WithoutFreeSpace", "Parallels"),
-    (0, b"WithouFreSpacExt", "Parallels"),
-    (0, b"Bochs Virtual HD Image", "Bochs"),
-    (0, b"#!/bin/sh\n#V2.0 Format\n", "cloop"),
-    (0, b"\x1f\x8b", "gzip"),
-    (0, b"\xfd7zXZ\x00", "xz"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd"),
-    (0, b"BZh", "bzip2"),
-    (0, b"PK\x03\x04", "zip"),
-    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip"),
-    (0, b"Rar!\x1a\x07", "RAR"),
-    (0, b"\x04\x22\x4d\x18", "lz4"),
-    (0, b"\x02\x21\x4c\x18", "lz4"),
-    (0, b"LZIP", "lzip"),
-    (0, b"\x5d\x00\x00", "lzma"),
-    (0, b"\x89LZO\x00\r\n\x1a\n", "lzop"),
-    (0, b"\x1f\x9d", "compress"),
-    (0, b"MSCF", "cabinet"),
-    (0, b"MSWIM\x00\x00\x00", "WIM"),
-    (0, b"070701", "cpio"),
-    (0, b"070702", "cpio"),
-    (0, b"070707", "cpio"),
-    (0x101, b"ustar", "tar"),
-    (0, b"!<arch>\n", "ar"),
-    (0, b"hsqs", "squashfs"),
-)
 # Formats of containers' files, and what files of them look like.
 _TREES = {"tar": ("tar", "gzip"), "squashfs": ("squashfs",)}
-# What QEMU takes for the text of a VMDK: comments and empty lines, then the version.
-_VMDK_TEXT = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*version=[0-9]")
-# The same, from the start of the last 512 bytes.
-_TAIL_MAGICS = ((b"conectix", "VHD"), (b"koly", "DMG"))
-_HEAD_LENGTH = 2048
 _ISO_SECTOR = 2048
 _ISO_BEGINS = 16 * _ISO_SECTOR
 
@@ -145,23 +101,6 @@ def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     return data
 
 
-def _find_magic(file: BinaryIO, size: int) -> str | None:
-    file.seek(0)
-    head = file.read(_HEAD_LENGTH)
-    for offset, magic, name in _MAGICS:
-        if head[offset : offset + len(magic)] == magic:
-            return name
-    if _VMDK_TEXT.match(head):
-        return "VMDK descriptor"
-    if size >= 512:
-        file.seek(size - 512)
-        tail = file.read(512)
-        for magic, name in _TAIL_MAGICS:
-            if tail.startswith(magic):
-                return name
-    return None
-
-
 def _refuse_size(virtual_size: int, max_size_mib: int) -> None:
     if virtual_size <= 0:
         raise _Refusal("its virtual size is zero")
@@ -174,7 +113,7 @@ def _refuse_size(virtual_size: int, max_size_mib: int) -> None:
 
 
 def _inspect_raw(file: BinaryIO, size: int, max_size_mib: int) -> None:
-    magic = _find_magic(file, size)
+    magic = find_magic(file, size)
     if magic is not None:
         raise _Refusal(
             f"it was declared to be raw, but looks like {magic}",
@@ -198,7 +137,7 @@ def _inspect_iso(file: BinaryIO, size: int) -> None:
 
 def _inspect_tree(file: BinaryIO, image_format: str, size: int, max_size_mib: int) -> None:
     """What is in it is unpacked where it can do no harm: by a container's root."""
-    magic = _find_magic(file, size)
+    magic = find_magic(file, size)
     if magic not in _TREES[image_format]:
         looks = f"; it looks like {magic}" if magic else ""
         raise _Refusal(
@@ -278,8 +217,8 @@ def _parse_header(file: BinaryIO) -> _Header:
 def _inspect_qcow2(file: BinaryIO, size: int, max_size_mib: int) -> int:
     """Return the virtual size in bytes."""
     file.seek(0)
-    if file.read(4) != _QCOW2_MAGIC:
-        magic = _find_magic(file, size)
+    if file.read(4) != QCOW2:
+        magic = find_magic(file, size)
         looks = f"; it looks like {magic}" if magic else ""
         raise _Refusal(f"it was declared to be qcow2, but is not{looks}", "Declare its real format, or convert it.")
     header = _parse_header(file)

@@ -22,11 +22,12 @@ from ..._model.names import is_of_others
 from ..._model.rows import Row
 from ..pool.kinds import KINDS, volume_place
 from . import walk
-from .definition import URI, Disk, Interface, Labels, NicLabel, VolumeLabel, mac_of_nic, parse_disk, parse_domain
+from .definition import Disk, Interface, mac_of_nic, parse_disk, parse_domain
 from .definition import parse_interfaces as parse_nics
 from .definition_writing import label_domain
 from .disks import ceph_of
 from .element import make_element
+from .labels import URI, Labels, NicLabel, VolumeLabel
 from .plan.state import Domain, Stranger, VmHave
 
 

@@ -21,12 +21,12 @@ from ..._model.ids import uuid_of
 from ..._model.plan import Step, Work
 from ..vswitch.definition import find_vlans
 from . import acts as walking
-from .definition import URI
 from .definition_cdroms import change_medium
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
 from .definition_writing import edit_domain, render_domain, render_labels
 from .devices.disk import tuning_of
+from .labels import URI
 from .memory_room import memory_of
 from .plan import acts
 from .volume_making import delete_tree, make_volume, write_small_volume

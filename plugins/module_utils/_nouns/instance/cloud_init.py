@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from .definition import VolumeLabel
+from .labels import VolumeLabel
 from .parts import CloudInit, Nic, User, name_nics
 from .spec import Vm
 from .vendor_data import render_vendor_data

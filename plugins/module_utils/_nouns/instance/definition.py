@@ -24,11 +24,19 @@ from . import walk
 from .devices import cdrom, disk, nic
 from .further import Further
 from .kinds import Type
+from .labels import URI, Labels, VolumeLabel, parse_labels
 from .memory_room import memory_of, parse_held_back
 from .rows import read_rows
 from .size import memory_of_guest, parse_vcpus
 
-URI = "urn:pextra:instance:1"
+# libvirt's word for each kind, and the attribute of <source> that holds its path.
+DISK_TYPES: dict[DiskKind, tuple[str, str]] = {
+    "file": ("file", "file"),
+    "block": ("block", "dev"),
+    "rbd": ("network", "name"),
+    "unit": ("volume", "volume"),
+    "tree": ("mount", "dir"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,77 +100,6 @@ class Interface:
     gateways: tuple[str, ...] | None = None
     # Of all rows of devices/nic.py, what there is, or is to be.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VolumeLabel:
-    """What a volume is to the instance. size is MiB. unit: of an iSCSI target, whose size is not ours to know.
-
-    filesystem, mountpoint: what the guest is told of it, empty for nothing.
-    path: of one that was adopted, as its disk has it. Its name in the pool is the one that it had.
-    """
-
-    name: str
-    pool: str
-    size: int = 0
-    unit: str | None = None
-    filesystem: str = ""
-    mountpoint: str = ""
-    path: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CdromLabel:
-    """A drive of its own, and the image in it, read from a pool; None for nothing."""
-
-    name: str
-    image: str | None = None
-    pool: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NicLabel:
-    """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels.
-
-    mac: of an instance that was adopted, of which other NICs may be nobody's of ours.
-    """
-
-    name: str
-    addresses: tuple[str, ...] = ()
-    mac: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labels:
-    """What libvirt has no field for. `image` is the name, which stays when the image is renewed.
-
-    adopted: its domain was there before. Of its NICs those are ours that the labels name.
-    """
-
-    id: str
-    cluster: str
-    organization: str
-    image: str | None = None
-    root_mode: str | None = None
-    anti_affinity: str | None = None
-    seed: str | None = None
-    tags: tuple[str, ...] = ()
-    protected: bool = False
-    adopted: bool = False
-    volumes: tuple[VolumeLabel, ...] = ()
-    nics: tuple[NicLabel, ...] = ()
-    cdroms: tuple[CdromLabel, ...] = ()
-
-    @property
-    def addresses(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(nic.addresses for nic in self.nics)
-
-    @property
-    def root(self) -> VolumeLabel | None:
-        return next((volume for volume in self.volumes if volume.name == "root"), None)
-
-    def claims_nic(self, mac: str) -> bool:
-        return not self.adopted or any(nic.mac == mac for nic in self.nics)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,56 +197,6 @@ def parse_domain(xml: str) -> DomainModel | None:
         other_targets=frozenset(targets - {disk.target for disk in ours}),
         other_macs=macs - {one.mac for one in interfaces},
     )
-
-
-def parse_labels(element: Any) -> Labels:
-    return Labels(
-        id=element.get("id", ""),
-        cluster=element.get("cluster", ""),
-        organization=element.get("organization", ""),
-        image=element.get("image"),
-        root_mode=element.get("root_mode"),
-        anti_affinity=element.get("anti_affinity"),
-        seed=element.get("seed"),
-        protected=element.get("protected") == "true",
-        adopted=element.get("adopted") == "true",
-        tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
-        volumes=tuple(
-            VolumeLabel(
-                name=volume.get("name", ""),
-                pool=volume.get("pool", ""),
-                # What was written there by hand is written anew, as what it is not.
-                size=int(text) if (text := volume.get("size", "0")).isdecimal() else 0,
-                unit=volume.get("unit"),
-                filesystem=volume.get("filesystem", ""),
-                mountpoint=volume.get("mountpoint", ""),
-                path=volume.get("path"),
-            )
-            for volume in element.findall(f"{{{URI}}}volume")
-        ),
-        nics=tuple(
-            NicLabel(
-                name=nic.get("name") or f"nic{index}",
-                addresses=tuple(nic.get("addresses", "").split()),
-                mac=nic.get("mac"),
-            )
-            for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
-        ),
-        cdroms=tuple(
-            CdromLabel(name=drive.get("name", ""), image=drive.get("image"), pool=drive.get("pool"))
-            for drive in element.findall(f"{{{URI}}}cdrom")
-        ),
-    )
-
-
-# libvirt's word for each kind, and the attribute of <source> that holds its path.
-DISK_TYPES: dict[DiskKind, tuple[str, str]] = {
-    "file": ("file", "file"),
-    "block": ("block", "dev"),
-    "rbd": ("network", "name"),
-    "unit": ("volume", "volume"),
-    "tree": ("mount", "dir"),
-}
 
 
 def _parse_disks(elements: Iterable[ET.Element], labels: Labels) -> Iterable[Disk]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from .definition import DISK_TYPES, Disk, DomainModel, Labels, find_cdroms, parse_cdrom
+from .definition import DISK_TYPES, Disk, DomainModel, find_cdroms, parse_cdrom
 from .definition_disks import make_source
 from .definition_tree import Make, append, find_or_add, maker, set_text
 from .devices.cdrom import TABLE
+from .labels import Labels
 from .rows import write_rows
 
 

@@ -10,9 +10,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
-from .definition import DISK_TYPES, Disk, DomainModel, Labels, find_cdroms, is_own_disk, label_of_adopted, parse_disk
+from .definition import DISK_TYPES, Disk, DomainModel, find_cdroms, is_own_disk, label_of_adopted, parse_disk
 from .definition_tree import Make, append, find_or_add, maker, set_text
 from .devices.disk import TABLE
+from .labels import Labels
 from .rows import write_rows
 
 

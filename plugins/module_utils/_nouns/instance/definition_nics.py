@@ -10,9 +10,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .definition import ANYWHERE, Interface, Labels, find_nics, is_default_route, mac_of_nic
+from .definition import ANYWHERE, Interface, find_nics, is_default_route, mac_of_nic
 from .definition_tree import Make, append, find_or_add, maker
 from .devices import nic
+from .labels import Labels
 from .rows import create_rows, write_live_rows, write_rows
 
 # What has to be off on a switch with the userspace datapath, on either side (libvirt: Domain XML, NIC driver).

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
 
-from .definition import URI
+from .labels import URI
 
 PREFIX = "pextra"
 Make = Callable[[str, dict[str, str]], Any]

@@ -14,12 +14,13 @@ from typing import Any
 
 from ..._model.names import console_log
 from . import walk
-from .definition import URI, DomainModel, Labels, parse_labels
+from .definition import DomainModel
 from .definition_cdroms import set_cdroms
 from .definition_container import make_container
 from .definition_disks import add_controllers, find_buses, has_turns, set_disks, settle_boot
 from .definition_nics import set_interfaces
 from .definition_tree import PREFIX, Make, add, find_or_add, maker, read_tree, set_text, show_tree
+from .labels import URI, Labels, parse_labels
 
 # Every PCIe device needs a root port of its own, and ports cannot be added while the guest runs.
 _SPARE_PCIE_PORTS = 4

@@ -21,8 +21,9 @@ from ..pool.blocks import read_blocks
 from .abilities import parse_abilities, parse_devices
 from .adoption import list_places
 from .cloud_init import Seed, parse_seed
-from .definition import URI, parse_domain
+from .definition import parse_domain
 from .foreign import size_of_foreign
+from .labels import URI
 from .placement import Size
 from .plan.context import device_names_of
 from .plan.state import Domain, Odd, Stranger, VmHave

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from . import walk
 from .devices import disk as disk_device
 from .devices import nic as nic_device
 from .kinds import TYPES, Type
+from .part_checks import find_cloud_init_mistakes, find_name_mistakes, find_shared_mistakes
 from .parts import CDROM, CLOUD_INIT, NIC, ROOT, VOLUME, Cdrom, CloudInit, Nic, Root, User, Volume, name_nics
 from .unsuited import find_unsuited
 
@@ -28,8 +29,6 @@ TARGETS = tuple(f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy")
 MAX_NICS = 32
 # With a root volume and a further one they find place on the one SATA controller that a machine has anyway.
 MAX_CDROMS = 4
-# What a guest sees of the serial number of a virtio disk, which is the volume's name (linux/virtio_blk.h).
-_SERIAL_LENGTH = 20
 FIELDS = {
     "name": Field(
         effect="fixed",
@@ -208,7 +207,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     """Check what no single field can tell: names and addresses of devices are unique."""
     mistakes = []
     volumes, cdroms, nics = vm.volumes or (), vm.cdroms or (), name_nics(vm.nics or ())
-    mistakes += _find_name_mistakes([("volumes", volumes), ("cdroms", cdroms)], path)
+    mistakes += find_name_mistakes([("volumes", volumes), ("cdroms", cdroms)], path)
     counts = (("volumes", volumes, len(TARGETS)), ("cdroms", cdroms, MAX_CDROMS), ("nics", nics, MAX_NICS))
     for what, given, most in counts:
         if len(given) > most:
@@ -233,8 +232,8 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     turns += [
         (element_path(f"{path}.cdroms", index, {"name": cdrom.name}), cdrom) for index, cdrom in enumerate(cdroms)
     ]
-    mistakes += _find_shared_mistakes([*turns, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
-    mistakes += _find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
+    mistakes += find_shared_mistakes([*turns, *((f"{path}.nics[{index}]", nic) for index, nic in enumerate(nics))])
+    mistakes += find_cloud_init_mistakes(vm.cloud_init or CloudInit(), join(path, "cloud_init"))
     said = what_is_said(vm)
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
     if vm.type == "lxc":
@@ -261,53 +260,6 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
 def what_is_said(vm: Vm) -> dict[str, Any]:
     """Return what is managed of an instance, by option."""
     return {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
-
-
-def _find_name_mistakes(lists: Sequence[tuple[str, Sequence[Volume | Cdrom]]], path: str) -> list[Mistake]:
-    """Names end in files' names, and there are servers to which letters of either case are one letter. All are serial
-    numbers.
-    """
-    mistakes, before = [], ["root", "seed"]
-    for option, devices in lists:
-        for index, name in enumerate(device.name for device in devices):
-            problem = None
-            if name in before:
-                problem = f'"{name}" is taken by another device of it'
-            elif other := next((one for one in before if one.casefold() == name.casefold()), None):
-                problem = f'"{name}" is "{other}" but for the case of its letters; write another name'
-            elif other := next((one for one in before if one[:_SERIAL_LENGTH] == name[:_SERIAL_LENGTH]), None):
-                problem = f'"{name}" has its first {_SERIAL_LENGTH} characters in common with "{other}", and a guest '
-                problem += "sees no more of them; write names that differ in these"
-            if problem is not None:
-                here = element_path(join(path, option), index, {"name": name})
-                mistakes.append(Mistake(f"{here}.name", problem))
-            before.append(name)
-    return mistakes
-
-
-def _find_shared_mistakes(parts: Sequence[tuple[str, Root | Volume | Cdrom | Nic]]) -> list[Mistake]:
-    """Two disks with one World Wide Name are one to a guest: it takes them for two ways to the same blocks."""
-    mistakes, seen = [], set()
-    for here, part in parts:
-        for key, what in (("boot_order", "turn"), ("wwn", "World Wide Name")):
-            value = part.further.get(key)
-            if (key, value) in seen:
-                mistakes.append(Mistake(join(here, key), f"{value} is the {what} of another device of it"))
-            seen |= {(key, value)} if value else set()
-    return mistakes
-
-
-def _find_cloud_init_mistakes(init: CloudInit, path: str) -> list[Mistake]:
-    mistakes = []
-    if init.users and init.user_data:
-        problem = "cannot be together with users, which would be ignored; write the users into it, or leave out one"
-        mistakes.append(Mistake(join(path, "user_data"), problem))
-    names = [user.name for user in init.users or ()]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            here = element_path(join(path, "users"), index, {"name": name})
-            mistakes.append(Mistake(f"{here}.name", f'"{name}" is the name of another user of it'))
-    return mistakes
 
 
 def find_missing(vm: Vm, path: str) -> list[Mistake]:

@@ -20,7 +20,7 @@ from email.parser import Parser
 from functools import lru_cache
 
 from .cloud_init_checks import is_mime
-from .definition import VolumeLabel
+from .labels import VolumeLabel
 
 # Without it cloud-init reads the network of a guest that it knows already, and leaves it as it was.
 NETWORK = "#cloud-config\nupdates: {network: {when: [boot-new-instance, boot]}}\n"

@@ -86,8 +86,20 @@ def refuse(after: Any, before: Any) -> list[Refusal]:
 
 
 def find_mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is wrong with the options of an instance by themselves, as pairs of a path and a problem."""
-    return [mistake for kind in KINDS for mistake in kind.find_mistakes(values)]
+    """Return what is wrong with the options of an instance by themselves, as pairs of a path and a problem.
+
+    Of values of which a part could not be understood, which is told elsewhere, nothing more is told.
+    """
+    whole = {key: value for key, value in values.items() if key not in OPTIONS or _is_whole(OPTIONS[key], value)}
+    return [mistake for kind in KINDS for mistake in kind.find_mistakes(whole)]
+
+
+def _is_whole(field: Field, value: Any) -> bool:
+    if value is None:
+        return not field.required
+    if field.element is not None:
+        return all(_is_whole(field.element, one) for one in value)
+    return field.table is None or all(_is_whole(inner, value.get(key)) for key, inner in field.table.items())
 
 
 def count_slots(wanted: Wanted) -> int:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from ...._model.rows import Row
 from .. import acts
-from ..definition import Disk, DomainModel, Interface, Labels
+from ..definition import Disk, DomainModel, Interface
+from ..labels import Labels
 
 
 @dataclass(frozen=True)

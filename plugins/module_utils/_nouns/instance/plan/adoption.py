@@ -15,7 +15,7 @@ from ...._model.ids import adopted_id
 from ...._model.plan import Change, Work, step_of
 from ...._model.rows import Row
 from .. import adoption
-from ..definition import Labels
+from ..labels import Labels
 from ..parts import name_nics
 from ..spec import Vm
 from .acts import Adopt

@@ -11,9 +11,10 @@ from dataclasses import replace
 from ...._model.plan import Change
 from ...._model.rows import Row
 from ...image.plan.state import site_key
-from ..definition import CdromLabel, Disk, DomainModel
+from ..definition import Disk, DomainModel
 from ..devices.cdrom import TABLE
 from ..disks import disk_of
+from ..labels import CdromLabel
 from ..parts import Cdrom
 from ..rows import create_rows, differ_rows, merge_rows
 from ..spec import TARGETS, Vm

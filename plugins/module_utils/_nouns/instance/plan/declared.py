@@ -15,13 +15,14 @@ from ...._model.names import data_volume, root_tree, root_volume, seed_volume
 from ...._model.rows import Row
 from ...pool.kinds import root_mode, volume_format
 from ..cloud_init import digest_of
-from ..definition import Disk, DomainModel, Interface, Labels, NicLabel, VolumeLabel
+from ..definition import Disk, DomainModel, Interface
 from ..devices import nic as nic_device
 from ..devices.disk import TABLE as DISK
 from ..devices.disk import find_mistakes as find_disk_mistakes
 from ..devices.disk import name_on
 from ..disks import disk_of, tree_of
 from ..kinds import Type
+from ..labels import Labels, NicLabel, VolumeLabel
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from ...._model.plan import Change
 from ...._model.protection import changes_of
-from ..definition import Disk, DomainModel, Interface, Labels, VolumeLabel
+from ..definition import Disk, DomainModel, Interface
 from ..devices import nic
 from ..devices.disk import TABLE as DISK
 from ..devices.disk import is_hot
+from ..labels import Labels, VolumeLabel
 from ..rows import differ_rows
 from .cdroms import compare_cdroms
 from .context import RefusedError

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..definition import DomainModel, Interface, VolumeLabel
+from ..definition import DomainModel, Interface
+from ..labels import VolumeLabel
 from ..parts import Nic, Root, Volume, name_nics
 from ..rows import merge_rows
 from ..spec import Vm

@@ -11,7 +11,8 @@ from dataclasses import replace
 from ...._model.names import is_seed_of
 from ...._model.plan import Step, step_of
 from ..cloud_init import DECLARED, WORDS, UnknownSeedError, digest_of, render_seed
-from ..definition import DomainModel, Interface, VolumeLabel
+from ..definition import DomainModel, Interface
+from ..labels import VolumeLabel
 from ..parts import Nic
 from ..spec import Vm, complete_new
 from ..vendor_data import told

@@ -14,7 +14,8 @@ from ...._model.errors import Problem
 from ...._model.rows import Row
 from ...hierarchy.plan import Hierarchy
 from ..cloud_init import Seed
-from ..definition import DomainModel, Interface, NicLabel
+from ..definition import DomainModel, Interface
+from ..labels import NicLabel
 from ..placement import Capacity, Size
 
 

@@ -12,7 +12,8 @@ from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ...pool.kinds import KINDS, image_format, root_mode
 from ...volume.missing import explain_missing
-from ..definition import Disk, DomainModel, VolumeLabel
+from ..definition import Disk, DomainModel
+from ..labels import VolumeLabel
 from ..spec import Vm
 from .acts import CreateVolume, DeleteTree, DeleteVolume, GrowVolume
 from .context import Context, FailedError, RefusedError

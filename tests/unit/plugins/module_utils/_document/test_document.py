@@ -68,6 +68,7 @@ def test_what_is_left_out_is_filled_in() -> None:
                 "pool": "local",
                 "size": "1 GiB",
                 "bus": "virtio",
+                "io_thread": 0,
                 "cache": "none",
                 "discard": "unmap",
                 "detect_zeroes": "off",

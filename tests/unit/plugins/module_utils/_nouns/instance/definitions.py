@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
-    URI,
     Disk,
     DomainModel,
     Interface,
-    Labels,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import render_labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import URI, Labels
 
 ID = "inst-qthm_iLrflJ_DtSS1l4Gx"
 

@@ -19,10 +19,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.names import (
     parse_attached,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.adoption import adopt, describe_stranger
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import URI, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
     render_labels,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import URI
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import VmHave
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, parse_vm

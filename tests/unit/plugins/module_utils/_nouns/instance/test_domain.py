@@ -12,14 +12,10 @@ from typing import Any
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import (
-    URI,
     Ceph,
     Disk,
     DomainModel,
     Interface,
-    Labels,
-    NicLabel,
-    VolumeLabel,
     parse_domain,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_disks import render_disk
@@ -33,6 +29,12 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
     edit_domain,
     render_domain,
     render_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import (
+    URI,
+    Labels,
+    NicLabel,
+    VolumeLabel,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import DiskKind
 from hypothesis import given

@@ -158,3 +158,11 @@ def first(field: Field, key: str = "a") -> Any:
     if field.element is not None:
         return (first(field.element, key),)
     return {"bool": True, "str": key}.get(field.kind, field.minimum or field.maximum)
+
+
+def test_of_what_could_not_be_understood_nothing_more_is_told() -> None:
+    """It is a mistake already, and what looks at parts together has no value to look at."""
+    assert walk.find_mistakes({"memory": 512, "numa": ({"vcpus": (0,), "memory": None, "node": None},)}) == []
+    assert walk.find_mistakes({"memory": 512, "numa": ({"vcpus": None, "memory": 512, "node": None},)}) == []
+    cell = {"vcpus": (0,), "memory": 256, "node": None}
+    assert [path for path, _ in walk.find_mistakes({"memory": 512, "numa": (cell,)})] == ["numa"]

@@ -221,5 +221,5 @@ def test_the_document_is_told(memory: int, further: dict[str, Any], told: str) -
 def test_a_new_one_is_held_to_what_it_gets_without_saying_it() -> None:
     model = Model.fresh()
     (refusal,) = model.plan(replace(WEB, name="db", memory=None, further={"memory_max": 256})).refusals
-    assert refusal.what == "memory_max is 256 MiB, and memory is 512 MiB; write at least as much, or leave it out"
+    assert refusal.what == "memory_max: is 256 MiB, and memory is 512 MiB; write at least as much, or leave it out"
     assert model.plan(replace(WEB, name="db", memory=None, further={"memory_max": 512})).refusals == ()

@@ -18,7 +18,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud
     render_seed,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import check_mountpoint
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import VolumeLabel
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import VolumeLabel
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, User, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import (
     Vm,

@@ -11,7 +11,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.labels import labels_of_image
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel, Labels
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import DomainModel
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import Labels
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import labels_of_node
