@@ -124,7 +124,8 @@ options:
         type: str
       io_thread:
         description:
-          - The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          - The number of the thread, of O(pextra.cloud.pextra_vm#module:io_threads), that does its work,
+            for the bus V(virtio).
           - V(0) leaves it to QEMU's main thread.
           - A new one gets V(0) unless it is given.
         type: int
@@ -310,7 +311,8 @@ options:
         type: str
       io_thread:
         description:
-          - The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          - The number of the thread, of O(pextra.cloud.pextra_vm#module:io_threads), that does its work,
+            for the bus V(virtio).
           - V(0) leaves it to QEMU's main thread.
           - A new one gets V(0) unless it is given.
         type: int
@@ -1495,7 +1497,8 @@ vm:
           type: str
           sample: 5000c500a1b2c3d4
         io_thread:
-          description: The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          description: The number of the thread, of O(pextra.cloud.pextra_vm#module:io_threads), that
+            does its work, for the bus V(virtio).
           returned: when the definition says something of it
           type: int
           sample: 0

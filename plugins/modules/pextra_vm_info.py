@@ -219,7 +219,8 @@ vms:
           type: str
           sample: 5000c500a1b2c3d4
         io_thread:
-          description: The number of the thread, of O(io_threads), that does its work, for the bus V(virtio).
+          description: The number of the thread, of O(pextra.cloud.pextra_vm#module:io_threads), that
+            does its work, for the bus V(virtio).
           returned: when the definition says something of it
           type: int
           sample: 0
