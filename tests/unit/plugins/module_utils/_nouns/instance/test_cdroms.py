@@ -202,7 +202,7 @@ def test_what_is_not_ours_stays(model: Model) -> None:
         (whole(name="new", image="disc", root=Root(pool="local")), "image disc is of kind iso"),
         (
             whole(name="new", cdroms=(Cdrom(name="cd-1", image="disc"),)),
-            "cdroms[0] (cd-1).pool is missing; without a root volume",
+            "cdroms[0] (cd-1).pool: is missing; without a root volume",
         ),
     ],
 )
