@@ -132,8 +132,8 @@ TABLE = {
         create=0,
         at=_Thread(),
         effect="next_boot",
-        help="The number of the thread, of O(pextra.cloud.pextra_vm#module:io_threads), that does its work, for the bus "
-        "V(virtio). V(0) leaves it to QEMU's main thread.",
+        help="The number of the thread, of O(pextra.cloud.pextra_vm#module:io_threads), that does its work, for the "
+        "bus V(virtio). V(0) leaves it to QEMU's main thread.",
     ),
     "cache": Field(
         kind="str",
