@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from .instance_rows import look
 from .lab import Lab, Site, wait_until
+from .test_cdroms import iso
 
 NAME = "trusted"
 # Where libvirt keeps them.
@@ -85,3 +87,39 @@ def test_it_is_kept_and_goes_along(lab: Lab, cloud: Site, trusted: str) -> None:
     # libvirt leaves the variables where the guest came from.
     assert lab.exec("node1", "find", f"/var/lib/libvirt/swtpm/{trusted}", check=False) == ""
     lab.exec("node1", "rm", NVRAM)
+
+
+@pytest.mark.long
+def test_a_machine_as_windows_wants_it(lab: Lab, cloud: Site, tmp_path: Path) -> None:
+    """Secure boot, a TPM, a disk on SCSI, and its drivers on a CD. It comes as far as its firmware."""
+    name, disc = "windows", "it-drivers"
+    (tmp_path / disc).write_bytes(iso(1000 * 2048))
+    cloud.module("pextra_image", name=disc, kind="iso", source=str(tmp_path / disc), pools=["shared"])
+    before = lab.console(name).count("BdsDxe")
+    declared = {
+        "name": name,
+        "node": "node1",
+        "vcpus": 2,
+        "memory": "384 MiB",
+        "firmware": {"type": "efi", "secure_boot": True},
+        "tpm": {},
+        "root": {"pool": "shared", "size": "1 GiB", "bus": "scsi", "boot_order": 2},
+        "cdroms": [{"name": "drivers", "image": disc, "boot_order": 1}],
+        "video": {},
+        "graphics": {},
+    }
+    try:
+        made, again = cloud.calls("pextra_vm", declared, declared)
+        assert (made["changed"], again["changed"], again["pending"]) == (True, False, [])
+        wait_until("its firmware speaks", lambda: lab.console(name).count("BdsDxe") > before, timeout_s=180)
+        live = lab.exec("node1", "virsh", "dumpxml", name)
+        assert look(live, "os/loader@secure") == "yes"
+        assert look(live, "devices/tpm/backend@version") == "2.0"
+        blocks = lab.exec("node1", "virsh", "domblklist", "--details", name).split()
+        assert [word for word in blocks if word in ("disk", "cdrom")] == ["disk", "cdrom"]
+        buses = re.findall(r"<target dev='\w+' bus='(\w+)'", live)
+        assert sorted(buses) == ["sata", "scsi"]
+    finally:
+        gone = {"name": name, "state": "absent", "force_stop": True, "stop_timeout_s": 1}
+        cloud.module("pextra_vm", **gone, remove_volumes=True, confirm="DESTROY")
+        cloud.module("pextra_image", name=disc, state="absent", confirm="DESTROY")
