@@ -143,7 +143,7 @@ def test_they_become_instances_as_they_are(lab: Lab, cloud: Site, old: None, tmp
         lab.exec("node3", "virsh", "setmaxmem", TWO, "80M", "--config")
         drift = cloud.run(*extra, "-e", f"report={report}", playbook="pextra.cloud.drift")
         assert drift.code == 2
-        assert f"instance {TWO} on node3: change the definition" in drift.output
+        assert f"instance {TWO} on node3: change the definition" in drift.output, drift.output[-3000:]
         found = json.loads(report.read_text())
         assert (found["differs"], found["complete"], found["problems"]) == (True, True, [])
         assert found["actions"] == [f"instance {TWO} on node3: change the definition"]

@@ -11,13 +11,16 @@ from .field import Table
 
 
 def secrets_in(table: Table, raw: object) -> Iterator[str]:
-    """Yield what an element holds of options that are secret."""
+    """Yield what an element holds of options that are secret. No text is one that is empty or blank: every place
+    between two letters has it, and all that is told would be hidden.
+    """
     if not isinstance(raw, Mapping):
         return
     for name, field in table.items():
         value = raw.get(name)
-        if field.no_log and value is not None:
-            yield str(value)
+        if field.no_log:
+            if value is not None and str(value).strip():
+                yield str(value)
         elif field.table is not None:
             yield from secrets_in(field.table, value)
         elif field.element is not None and field.element.table is not None and isinstance(value, list):
