@@ -91,6 +91,12 @@ def plan_absence(
                 is_seed = name.endswith(".iso") and name in own
                 if not is_seed and not context.consent.remove_volumes:
                     continue
+                if not is_seed and current is None and want.name in context.have.foreign.get(node or "", ()):
+                    raise RefusedError(
+                        f"{node} has a virtual machine of this name that is not ours, and it may use volume {name} in "
+                        f"{pool}",
+                        "Leave out remove_volumes: the cloud forgets the instance, and the volumes stay.",
+                    )
                 if not is_seed:
                     loses.append(f"volume {name} in {pool}")
                 steps.append(delete_step(pool, name, f"destroy {name}", context))

@@ -583,6 +583,16 @@ def test_it_is_given_back_by_its_metadata() -> None:
     del node.guests[PLAIN.uuid]
     guest.xml = guest.live_xml = definition(PLAIN)
     node.strangers[PLAIN.uuid] = guest
+    # A volume that the cloud has made for it stays attached to it.
+    (row,) = model.rows.values()
+    made = f"old-web.{row.id}.data.qcow2"
+    node.pools["local"][made] = Stored(1024, "made by the cloud")
+    (refusal,) = model.call(Vm(name="old-web", state="absent"), remove_volumes=True).refusals
+    assert refusal.what == (
+        f"node2 has a virtual machine of this name that is not ours, and it may use volume {made} in local"
+    )
+    assert acts(model.call(Vm(name="old-web", state="absent"))) == ["unregister"]
+    del node.pools["local"][made]
     plan = model.call(Vm(name="old-web", state="absent"), remove_volumes=True)
     assert acts(plan) == ["unregister"]
     assert plan.all[0].loses == ()
