@@ -150,6 +150,11 @@ def _require_size(root: Any) -> None:
 def _problems_of_yaml(text: str) -> Iterator[tuple[int, str]]:
     try:
         value, node = _read(text)
+    except (yaml.constructor.ConstructorError, yaml.composer.ComposerError) as error:
+        # The library's own text has the value in it.
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark is not None else 1
+        yield line, "it has a tag or an alias that is not known; put a value that begins with !, & or * in quotes"
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         yield (mark.line + 1 if mark is not None else 1), f"it is no YAML: {error.problem or error.context}"
@@ -159,8 +164,8 @@ def _problems_of_yaml(text: str) -> Iterator[tuple[int, str]]:
         yield error.line, str(error)
     except RecursionError:
         yield 1, "it is nested too deeply"
-    except ValueError:
-        yield 1, "a date, time or number in it is none; put it in quotes"
+    except (ValueError, LookupError, AttributeError):
+        yield 1, "a date, time, number or tag in it is none; put it in quotes"
     else:
         if value is not None and not isinstance(value, dict):
             yield node.start_mark.line + 1, "it has to be a mapping of keys to values"
@@ -209,6 +214,8 @@ def _reasons(error: Any) -> Iterator[tuple[list[Any], str]]:
             yield path, f"has to be {_types(rule)}"
         case "enum":
             yield path, f"has to be one of {_list(rule)}"
+        case "minItems" | "minProperties" if rule == 1:
+            return  # what templates leave where there is nothing to say, and cloud-init takes it for that
         case "minItems" | "minLength" | "minProperties":
             yield path, "is empty" if rule == 1 else f"is too short: it has less than {rule}"
         case "maxItems" | "maxLength" | "maxProperties":

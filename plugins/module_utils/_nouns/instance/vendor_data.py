@@ -44,14 +44,19 @@ fail() {
     failed=1
 }
 
+# By what udev calls it; where that follows another name of the disk (wwn), by its serial. Never a partition.
 find_disk() {
-    for name in "virtio-$2" "scsi-0QEMU_QEMU_HARDDISK_$1" "scsi-0QEMU_QEMU_HARDDISK_$2" "ata-QEMU_HARDDISK_$2"; do
-        if [ -b "/dev/disk/by-id/$name" ]; then
-            readlink -f "/dev/disk/by-id/$name"
+    for name in "virtio-$2" "scsi-0QEMU_QEMU_HARDDISK_$1" "scsi-0QEMU_QEMU_HARDDISK_$2" "ata-QEMU_HARDDISK_$2" \
+        "usb-QEMU_QEMU_HARDDISK_$1-0:0" "usb-QEMU_QEMU_HARDDISK_$2-0:0"; do
+        path=$(readlink -f "/dev/disk/by-id/$name")
+        if [ -b "$path" ] && [ ! -e "/sys/class/block/${path##*/}/partition" ]; then
+            echo "$path"
             return 0
         fi
     done
-    return 1
+    lsblk --nodeps --noheadings --raw --output PATH,SERIAL | while read -r path serial; do
+        [ "$serial" != "$1" ] && [ "$serial" != "$2" ] || echo "$path"
+    done | grep -m 1 .
 }
 
 # Only what bears no signature, no partitions, and nothing in its first and last MiB is empty. What cannot be asked or
@@ -64,13 +69,26 @@ is_empty() {
     cmp -s -n 1048576 "$1" /dev/zero && cmp -s -i "$((size - 1048576)):0" -n 1048576 "$1" /dev/zero
 }
 
+# Its line stays as it is where the volume is away for once, or nobody can tell what it is.
+keep_line() {
+    [ -n "$2" ] || return
+    had=$(grep "$mark=$1 " /etc/fstab) && lines="$lines$had
+"
+}
+
 # Name, its first 20 characters, file system, mount point; the last two may be empty.
 volume() {
     if ! disk=$(find_disk "$1" "$2"); then
         fail "volume $1 is not there"
+        keep_line "$1" "$4"
         return
     fi
     if [ -n "$3" ] && is_empty "$disk"; then
+        if grep -q "$mark=$1 " /etc/fstab; then
+            fail "volume $1 had a file system, and has none now: nothing is made on it"
+            keep_line "$1" "$4"
+            return
+        fi
         if ! mkfs."$3" -q "$disk" </dev/null >&2; then
             fail "volume $1: no file system of type $3 could be made"
             return
@@ -80,11 +98,13 @@ volume() {
     is=$(blkid -p -s TYPE -o value "$disk")
     if [ "$(blkid -p -s USAGE -o value "$disk")" != filesystem ]; then
         fail "volume $1 has no file system, and is left as it is${3:+: it is not empty}"
+        keep_line "$1" "$4"
         return
     fi
     [ -z "$3" ] || [ "$3" = "$is" ] || say "volume $1 has a file system of type $is already, and keeps it"
     [ -n "$4" ] || return
-    if grep -v "$mark=" /etc/fstab | awk -v point="$4" '$2 == point { found = 1 } END { exit !found }'; then
+    if grep -v "$mark=" /etc/fstab | awk -v point="$4" '
+        $1 !~ /^#/ && ($2 == point || $2 == point "/") { found = 1 } END { exit !found }'; then
         say "volume $1 is left to the line of $4 that is in /etc/fstab already"
         return
     fi
@@ -103,7 +123,8 @@ if [ "$before" != "${lines%?}" ]; then
         [ -z "$point" ] || echo "$lines" | grep -qF "$device $point " || umount "$point"
     done
     # A guest that loses power has the old file or the new one.
-    cp -p /etc/fstab /etc/fstab.pextra && { grep -v "$mark=" /etc/fstab; printf %s "$lines"; } >/etc/fstab.pextra &&
+    cp -p /etc/fstab /etc/fstab.pextra &&
+        { grep -v "$mark=" /etc/fstab; [ $? -lt 2 ] && printf %s "$lines"; } >/etc/fstab.pextra &&
         sync && mv /etc/fstab.pextra /etc/fstab || fail "/etc/fstab could not be written"
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi

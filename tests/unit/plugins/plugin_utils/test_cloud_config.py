@@ -27,6 +27,8 @@ def problem(text: str) -> str | None:
         "users: [default, {name: ann, lock_passwd: false, ssh_authorized_keys: [x]}]\n",
         "runcmd: [[ls, -l], ls]\nwrite_files: [{path: /a, content: !!binary aGk=}]\n",
         "timezone: UTC\nvendor_data: {enabled: false}\n",
+        # What a template leaves where there is nothing to say.
+        "runcmd: []\nwrite_files: []\nmounts: []\n",
     ],
 )
 def test_what_follows_the_schema(text: str) -> None:
@@ -56,7 +58,11 @@ def test_what_follows_the_schema(text: str) -> None:
         ("- hunter2\n", "line 2: it has to be a mapping"),
         ("a: &x [*x]\n", "line 2: an alias leads back to what it is in"),
         ("true: hunter2\n", 'line 2: keys are texts, and "true" is none; put it in quotes'),
-        ("timezone: 2020-99-99\n", "a date, time or number in it is none"),
+        ("timezone: 2020-99-99\n", "a date, time, number or tag in it is none"),
+        ("password: !hunter2\n", "line 2: it has a tag or an alias that is not known"),
+        ("password: *hunter2\n", "line 2: it has a tag or an alias that is not known"),
+        ("a: !!bool hunter2\n", "a date, time, number or tag in it is none"),
+        ("a: !!int ''\n", "a date, time, number or tag in it is none"),
         ("a: " + "[" * 5000, "nest"),
         (ALIASES, "its aliases make more than"),
     ],
