@@ -168,10 +168,14 @@ def test_a_container(lab: Lab, box: Site, tmp_path: Path) -> None:
     assert "<tag id='99'/>" in ct(lab, "dumpxml", NAME)
     wait_until("it is out of reach", lambda: lab.console(MACHINE).rstrip().splitlines()[-1].find("lost") > 0)
 
-    box.module("pextra_vm", name=NAME, power="paused")
-    assert state(lab) == "paused"
     box.module("pextra_vm", name=NAME, power="stopped")
     assert state(lab) == "shut off"
+    # As a run leaves it that is killed while it empties them.
+    lab.exec(NODE, "chmod", "0700", files)
+    refused = box.refused_module("pextra_vm", name=NAME, power="running")["msg"]
+    assert "are not whole" in refused
+    assert state(lab) == "shut off"
+    lab.exec(NODE, "chmod", "0500", files)
     # Its files stay as they were left.
     lab.exec(NODE, "touch", f"{files}/rootfs/home/kept")
     box.module("pextra_vm", name=NAME, power="running")

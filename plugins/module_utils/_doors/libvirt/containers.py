@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Generator
@@ -14,6 +15,7 @@ import libvirt
 
 from ..._model.errors import HypervisorError, Problem
 from .domains import Domains
+from .faults import passing_over
 
 _POLL_EVERY_S = 0.25
 # How long a processor's share is counted over.
@@ -66,3 +68,18 @@ class Containers(Domains):
         with self._errors("read a volume", resource):
             xml = self._connection.storagePoolLookupByName(pool).storageVolLookupByName(name).XMLDesc()
             return int(ET.fromstring(xml).findtext("target/permissions/mode", "0"), 8)
+
+    def find_open_root(self, uuid: str, closed: int, resource: str) -> str | None:
+        """Return the directory of a container's root that has other permissions than `closed`; None for any other."""
+        with self._errors("look at the files of the instance", resource):
+            domain = self._domain(uuid)
+            if not self._is_container(domain):
+                return None
+            root = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+            for source in root.iterfind("devices/filesystem/source"):
+                directory = posixpath.dirname(source.get("dir", ""))
+                with passing_over(libvirt.VIR_ERR_NO_STORAGE_VOL):
+                    xml = self._connection.storageVolLookupByPath(directory).XMLDesc()
+                    if int(ET.fromstring(xml).findtext("target/permissions/mode", "0"), 8) != closed:
+                        return directory
+            return None

@@ -20,6 +20,8 @@ from .watch import Call
 
 # What it asks a guest's QEMU, or has QEMU do.
 _GUEST_LIMIT_S = 60.0
+# SIGRTMIN+4 of glibc (systemd(1), Signals).
+_SYSTEMD_POWEROFF = libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6
 _START_LIMIT_S = 300.0
 IS_CONTAINER = re.compile(r"\s*<domain [^>]*type=['\"]lxc['\"]")
 Power = Literal["running", "stopped", "paused"]
@@ -155,10 +157,7 @@ class Domains(Connection):
             domain = self._domain(uuid)
             if domain.isActive():
                 return
-            is_container = self._is_container(domain)
-            domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused and not is_container else 0)
-            if paused and is_container:
-                domain.suspend()
+            domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
 
         self._of_guest("start the instance", resource, start, _START_LIMIT_S)
 
@@ -171,8 +170,8 @@ class Domains(Connection):
     def request_shutdown(self, uuid: str, resource: str) -> None:
         """Press the power button; the guest decides.
 
-        A container's init is told in both ways that one may listen to: libvirt 9 says of the first that it was heard
-        where nobody listens.
+        A container's init is told by signals: that of systemd for switching off, then the usual one. libvirt's other
+        way would open a file that the container names, with the rights of the node.
         """
 
         def stop() -> None:
@@ -182,9 +181,8 @@ class Domains(Connection):
             if not self._is_container(domain):
                 domain.shutdown()
                 return
-            with passing_over(libvirt.VIR_ERR_OPERATION_UNSUPPORTED):
-                domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_INITCTL)
-            domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_SIGNAL)
+            for number in (_SYSTEMD_POWEROFF, libvirt.VIR_DOMAIN_PROCESS_SIGNAL_TERM):
+                domain.sendProcessSignal(1, number)
 
         self._of_guest("stop the instance", resource, stop)
 

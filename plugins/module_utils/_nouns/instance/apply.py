@@ -22,6 +22,7 @@ from ..._model.plan import Step, Work
 from ..vswitch.definition import find_vlans
 from . import acts as walking
 from .definition_cdroms import change_medium
+from .definition_container import COMPLETE
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
 from .definition_writing import edit_domain, render_domain, render_labels
@@ -128,6 +129,12 @@ def _define(cloud: Cloud, work: Work, act: acts.Define) -> None:
 
 def _start(cloud: Cloud, work: Work, act: acts.Start) -> None:
     hypervisor = _node(cloud, work)
+    unfinished = hypervisor.find_open_root(_uuid(work), COMPLETE, work.label)
+    if unfinished is not None:
+        what = f"its files in {unfinished} are not whole: a run that was to make them, or to remove them, was ended"
+        raise HypervisorError(
+            [Problem(what, "See docs/containers.md, Files that are not whole.", work.node, work.label)]
+        )
     hypervisor.start_domain(_uuid(work), work.label, paused=act.paused)
     # One that was paused when it was saved by hand is paused again.
     if act.saved and not act.paused and hypervisor.power_of(_uuid(work), work.label) == "paused":

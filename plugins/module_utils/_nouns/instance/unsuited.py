@@ -42,6 +42,9 @@ def find_unsuited(said: Mapping[str, Any]) -> list[tuple[str, str]]:
         found += [
             (f"{here}.{path}", f"is nothing that a container's NIC has; {_LEAVE}") for path in _told(nic.TABLE, one)
         ]
+    if said.get("power") == "paused":
+        # libvirt pauses containers by the cgroups of version 1, which current hosts do not have.
+        found.append(("power", "paused is nothing that a container can be on every node; write running or stopped"))
     init = said.get("cloud_init")
     if init is not None:
         found += [

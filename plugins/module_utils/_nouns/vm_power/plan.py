@@ -44,6 +44,7 @@ _STEPS: dict[tuple[str, str], tuple[tuple[Step, ...], str]] = {
 }
 # What containers do not have for it.
 _OF_MACHINES = {
+    "pause": "way to be paused on every node",
     "reset": "reset button",
     "nmi": "processors of its own to interrupt",
     "suspend_to_memory": "firmware that suspends it",

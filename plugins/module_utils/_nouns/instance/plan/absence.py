@@ -74,7 +74,7 @@ def plan_absence(
         loses += _state_of(current) if goes else []
         steps += [undefine_leftover(left) for left in leftovers]
     state = context.have.nodes.get(node) if node else None
-    if not context.consent.remove_volumes and is_container(row, current):
+    if not context.consent.remove_volumes and current is not None and is_container(row, current):
         raise RefusedError(
             "it is a container, and what is left of it could not be used by any other instance",
             'Leave it stopped, or let its files go with it, as docs/containers.md says under "Undo".',
@@ -95,7 +95,7 @@ def plan_absence(
                     raise RefusedError(
                         f"{node} has a virtual machine of this name that is not ours, and it may use volume {name} in "
                         f"{pool}",
-                        "Leave out remove_volumes: the cloud forgets the instance, and the volumes stay.",
+                        "Without its volumes the cloud can forget it. They may be used as long as that one is there.",
                     )
                 if not is_seed:
                     loses.append(f"volume {name} in {pool}")

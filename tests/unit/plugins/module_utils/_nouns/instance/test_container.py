@@ -216,6 +216,7 @@ UNSUITED: dict[str, Any] = {
 def test_what_it_cannot_have_is_refused_by_name_and_all_at_once() -> None:
     raw = {"name": "box", "type": "lxc", "image": "files", **UNSUITED}
     raw["root"] = {"pool": "local", "size": "1 GiB", "bus": "scsi"}
+    raw["power"] = "paused"
     raw["nics"] = [{"port_group": "Production", "queues": 2, "nameservers": ["192.0.2.1"]}]
     vm, mistakes = parse_vm(raw, "")
     assert vm is not None
@@ -223,7 +224,7 @@ def test_what_it_cannot_have_is_refused_by_name_and_all_at_once() -> None:
     found = {mistake.path for mistake in find_mistakes_within(vm, "")}
     assert found == {
         *(UNSUITED.keys() - {"cloud_init"}),
-        *("cloud_init.user_data", "root.size", "root.bus", "nics[0].queues", "nics[0].nameservers"),
+        *("cloud_init.user_data", "power", "root.size", "root.bus", "nics[0].queues", "nics[0].nameservers"),
     }
 
 

@@ -170,7 +170,7 @@ def test_options() -> None:
 BOX = replace(WEB, attributes={**WEB.attributes, "type": "lxc"})
 
 
-@pytest.mark.parametrize("action", ["reset", "nmi", "suspend_to_memory", "save", "discard_saved"])
+@pytest.mark.parametrize("action", ["reset", "nmi", "pause", "suspend_to_memory", "save", "discard_saved"])
 def test_what_a_container_has_not(action: str) -> None:
     found = plan(action, "running", row=BOX)
     assert found.is_empty
@@ -178,6 +178,6 @@ def test_what_a_container_has_not(action: str) -> None:
     assert refusal.what.startswith("it is a container, and has no ")
 
 
-@pytest.mark.parametrize(("action", "state"), [("restart", "running"), ("pause", "running"), ("resume", "paused")])
+@pytest.mark.parametrize(("action", "state"), [("restart", "running"), ("resume", "paused")])
 def test_what_a_container_has(action: str, state: str) -> None:
     assert plan(action, state, row=BOX).refusals == ()
