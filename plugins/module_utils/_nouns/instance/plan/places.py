@@ -27,6 +27,10 @@ def require_places(
                 f"its {path_of(disk.name)} cannot be {disk.target}: another disk of it has that name",
                 "Take that one away first, or choose another bus.",
             )
+    # A call may name one and not the other.
+    for name in sorted({disk.name for disk in disks} & {drive.serial for drive in cdroms}):
+        what = f"{path_of(name)} and cdroms.{name} would have one name, by which a guest and the cloud know them"
+        raise RefusedError(what, "Give each one of its own.")
     held: dict[tuple[str, Any], str] = {}
     names = [(path_of(disk.name), disk.further) for disk in disks]
     names += [(f"cdroms.{drive.serial}", drive.further) for drive in cdroms]

@@ -297,3 +297,8 @@ def test_a_running_drive_gets_another_medium_and_nothing_else(
 )
 def test_mistakes(vm: Vm, mistake: str) -> None:
     assert [str(one)[: len(mistake)] for one in find_mistakes_within(vm, "vms[0]")] == [mistake]
+
+
+def test_a_call_that_names_a_drive_alone_cannot_call_it_as_a_volume(model: Model) -> None:
+    (volume,) = (one.name for one in model.guest("web")[1].config.labels.volumes if one.name != "root")
+    assert f"cdroms.{volume} would have one name" in refused(model, drives(Cdrom(name=volume)))
