@@ -109,7 +109,7 @@ METADATA = {
     "instructions": '<?keep me="so"?><a:b xmlns:a="urn:a"><?inner?></a:b>',
     "prefix of ours": '<pextra:other xmlns:pextra="urn:another">not ours</pextra:other>',
     "space": '<a:text xmlns:a="urn:a" xml:space="preserve">  two  spaces\n\tand a tab  </a:text>',
-    "letters": '<a:text xmlns:a="urn:a" a:ö="ü">日本語 “”</a:text>',
+    "letters": '<a:text xmlns:a="urn:a" a:ö="ü">日本語 «»</a:text>',
     "terraform": '<tf:state xmlns:tf="http://libvirt.org/terraform"><tf:json>{"a": [1, "&lt;"]}</tf:json></tf:state>',
 }
 # At the end of the domain.
