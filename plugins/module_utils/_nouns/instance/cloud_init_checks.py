@@ -44,7 +44,8 @@ _MOUNTPOINT = re.compile(r"(/[A-Za-z0-9@_+][A-Za-z0-9@_+.-]*)+")
 # What a system cannot do without, or finds anew at each boot: nobody may hide it, nor anything in it ...
 _SYSTEM_TREES = {"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr"}
 # ... or the place itself, while there is room below it.
-_SYSTEM_PLACES = {"/root", "/tmp", "/var", "/var/lib", "/var/lib/cloud", "/var/lib/dpkg", "/var/lock", "/var/run"}  # noqa: S108
+_SYSTEM_PLACES = {"/root", "/var", "/var/lib", "/var/lib/cloud", "/var/lib/dpkg", "/var/lock", "/var/run"}
+_SYSTEM_PLACES |= {"/tmp"}  # noqa: S108 - a place in a guest that is refused, and nothing is written there
 # What cloud-init's own schema says of a text. It lies on the controller alone: each call of a module would carry it.
 _BY_SCHEMA: ContextVar[Callable[[str], str | None]] = ContextVar("by_schema", default=lambda _text: None)
 
