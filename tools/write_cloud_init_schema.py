@@ -60,6 +60,7 @@ def unpack(folder: Path, suite: str) -> str:
 
 def run(*command: str, cwd: Path) -> str:
     """Return what a program prints."""
+    # What is run stands in this file; nothing of it is given from outside but the suite.
     done = subprocess.run(command, cwd=cwd, check=True, timeout=300, stdout=subprocess.PIPE, text=True)  # noqa: S603
     return done.stdout
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import libvirt
 import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors import hung_nodes
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
@@ -21,6 +24,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
+from ansible_collections.pextra.cloud.plugins.modules import pextra_vm
+
+Result = dict[str, Any]
+Module = Callable[..., Result]
 
 HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>
 <cores>4</cores><threads>1</threads></cpu><memory>8192000</memory>
@@ -193,3 +200,22 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     counted = Calls(libvirt.libvirtmod)
     monkeypatch.setattr(libvirt, "libvirtmod", counted)
     return counted
+
+
+@pytest.fixture
+def module(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Module:
+    """Run the module pextra_vm with some options, and return its result."""
+
+    def open_cloud(_: Any, __: Any) -> Cloud:
+        small_cloud.refresh_nodes()
+        return small_cloud
+
+    monkeypatch.setattr(_runner, "_open", open_cloud)
+
+    def run(main: Callable[[], None] = pextra_vm.main, **options: Any) -> Result:
+        with patch_module_args({"registry": small_cloud.registry.url, **options}), pytest.raises(SystemExit):
+            main()
+        result: Result = json.loads(capsys.readouterr().out)
+        return result
+
+    return run

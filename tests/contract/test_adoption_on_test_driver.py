@@ -5,44 +5,20 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
-from typing import Any
 
 import libvirt
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
-from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info
+from ansible_collections.pextra.cloud.plugins.modules import pextra_vm_info
 
-Result = dict[str, Any]
-Module = Callable[..., Result]
+from .conftest import Module, Result
+
 UUID = "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1a01"
 MAC = "52:54:00:00:00:01"
 OURS = re.compile(r"\s*<instance xmlns=.urn:pextra.*?</instance>", re.DOTALL)
 ADOPT: Result = {"name": "old-web", "adopt": True}
-
-
-@pytest.fixture
-def module(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Module:
-    """Run the module pextra_vm with some options, and return its result."""
-
-    def open_cloud(_: Any, __: Any) -> Cloud:
-        small_cloud.refresh_nodes()
-        return small_cloud
-
-    monkeypatch.setattr(_runner, "_open", open_cloud)
-
-    def run(main: Callable[[], None] = pextra_vm.main, **options: Any) -> Result:
-        with patch_module_args({"registry": small_cloud.registry.url, **options}), pytest.raises(SystemExit):
-            main()
-        result: Result = json.loads(capsys.readouterr().out)
-        return result
-
-    return run
 
 
 def let_there_be(cloud: Cloud, node: str = "node2", uuid: str = UUID, *, runs: bool = True) -> libvirt.virDomain:

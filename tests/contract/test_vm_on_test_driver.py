@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import io
-import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import libvirt
 import pycdlib
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
@@ -26,12 +22,9 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.names import i
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
-from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info
+from ansible_collections.pextra.cloud.plugins.modules import pextra_vm_info
 
-from .conftest import IMAGE
-
-Result = dict[str, Any]
-Module = Callable[..., Result]
+from .conftest import IMAGE, Module, Result
 
 WEB: Result = {
     "name": "web",
@@ -50,25 +43,6 @@ def numbered(number: int) -> Result:
 
 
 DATA = {"name": "data", "pool": "shared", "size": "64 MiB"}
-
-
-@pytest.fixture
-def module(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Module:
-    """Run the module pextra_vm with some options, and return its result."""
-
-    def open_cloud(_: Any, __: Any) -> Cloud:
-        small_cloud.refresh_nodes()
-        return small_cloud
-
-    monkeypatch.setattr(_runner, "_open", open_cloud)
-
-    def run(main: Callable[[], None] = pextra_vm.main, **options: Any) -> Result:
-        with patch_module_args({"registry": small_cloud.registry.url, **options}), pytest.raises(SystemExit):
-            main()
-        result: Result = json.loads(capsys.readouterr().out)
-        return result
-
-    return run
 
 
 @pytest.fixture
