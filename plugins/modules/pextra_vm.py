@@ -1088,9 +1088,12 @@ options:
       action:
         description:
           - What happens to a guest that no longer answers.
-          - A new one gets V(reset) unless it is given.
+          - 'V(restart): the coordinators'' job resets it within its interval, three times an hour at most.'
+          - 'V(reset): QEMU does at once, however often.'
+          - A new one gets V(restart) unless it is given.
         type: str
         choices:
+          - restart
           - reset
           - shutdown
           - poweroff
@@ -2038,7 +2041,7 @@ vm:
           description: What happens to a guest that no longer answers.
           returned: when the definition says something of it
           type: str
-          sample: reset
+          sample: restart
 vms:
   description: The instances, in the order in which they were given.
   returned: success and partial failure, when many were given

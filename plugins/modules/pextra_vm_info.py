@@ -760,7 +760,7 @@ vms:
           description: What happens to a guest that no longer answers.
           returned: when the definition says something of it
           type: str
-          sample: reset
+          sample: restart
     figures:
       description: What it uses; none of one that does not run. Counters begin at its start.
       returned: with O(figures=true)

@@ -62,7 +62,7 @@ ROWS: dict[str, Row] = {
     "vcpus": Row("vcpu@current", (1, 2), ("1", "2")),
     "vcpus_max": Row("vcpu", (4, 3), ("4", "3")),
     "video.model": Row("devices/video/model@type", ("virtio", "vga"), ("virtio", "vga")),
-    "watchdog.action": Row("devices/watchdog@action", ("pause", "none"), ("pause", "none")),
+    "watchdog.action": Row("devices/watchdog@action", ("restart", "none"), ("pause", "none")),
     "watchdog.model": Row("devices/watchdog@model", ("i6300esb", "i6300esb"), ("i6300esb", "i6300esb")),
 }
 # Of its one NIC; paths are below it.

@@ -28,11 +28,11 @@ def kill(lab: Lab) -> None:
     wait_until("libvirt has noticed", lambda: lab.domains("node2")[NAME] == "shut off", timeout_s=20)
 
 
-def do_a_round(lab: Lab) -> str:
+def do_a_round(lab: Lab, name: str = NAME) -> str:
     """Let the job do what its timer lets it do, and return what it says of the instance."""
     lab.exec("node1", "systemctl", "start", "pextra-propagation.service")
     said = lab.exec("node1", "journalctl", "--unit", "pextra-propagation.service", "--output", "cat", "--lines", "20")
-    return "\n".join(line for line in said.splitlines() if f"instance {NAME}" in line)
+    return "\n".join(line for line in said.splitlines() if f"instance {name}" in line)
 
 
 def test_a_killed_guest_is_back_until_it_is_given_up(lab: Lab, guest: Site) -> None:

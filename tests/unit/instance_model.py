@@ -175,6 +175,8 @@ class Guest:
     persistent: bool = True
     # What was saved of its memory goes with these devices.
     saved: DomainModel | None = None
+    # Its watchdog has paused it, and is at rest since then.
+    hangs: bool = False
     # It takes memory that is plugged, and gives none back.
     keeps_memory: bool = False
 
@@ -260,6 +262,7 @@ class Model:
                     guest.xml,
                     guest.live_xml,
                     saved=guest.saved is not None,
+                    hangs=guest.hangs,
                 )
                 domains.setdefault(uuid, []).append(domain)
                 capacity.take(domain.size, runs=domain.runs)
@@ -569,6 +572,10 @@ class Model:
             if interface.network not in node.networks:
                 raise ImpossibleError(f"there is no network {interface.network}")
         guest.live, guest.live_xml, guest.power = config, guest.xml, power
+
+    def _reset(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
+        self._active(work).hangs = False
+        yield
 
     def _resume(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         self._active(work).power = "running"

@@ -15,7 +15,7 @@ DEVICES: dict[str, Any] = {
     "sound": {"model": "ich9"},
     "tpm": {"model": "tpm-crb"},
     "video": {"model": "virtio"},
-    "watchdog": {"model": "i6300esb", "action": "reset"},
+    "watchdog": {"model": "i6300esb", "action": "restart"},
 }
 
 

@@ -24,6 +24,8 @@ _GUEST_LIMIT_S = 60.0
 _SYSTEMD_POWEROFF = libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6
 _START_LIMIT_S = 300.0
 IS_CONTAINER = re.compile(r"\s*<domain [^>]*type=['\"]lxc['\"]")
+# A guest's state, and why it is so: its watchdog has paused it.
+HANGS = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_WATCHDOG)
 Power = Literal["running", "stopped", "paused"]
 _POWER: dict[int, Power] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
@@ -40,7 +42,8 @@ class DomainRecord(NamedTuple):
     """A domain as it is. `config` is the persistent XML, with the passwords of its screens, and never shown; `live`
     that of the running guest, without them (None when stopped).
 
-    saved: what it had in memory lies on the node's disk, and its next start goes on from there.
+    saved: what it had in memory lies on the node's disk, and its next start goes on from there. hangs: its watchdog has
+    paused it.
     """
 
     name: str
@@ -51,6 +54,7 @@ class DomainRecord(NamedTuple):
     config: str
     live: str | None
     saved: bool = False
+    hangs: bool = False
 
 
 class Domains(Connection):
@@ -90,6 +94,7 @@ class Domains(Connection):
             # With its secrets: it is edited and defined anew, and a screen would lose the password that a hand gave it.
             config = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
             live = domain.XMLDesc(0) if power != "stopped" else None
+            hangs = power == "paused" and tuple(domain.state()) == HANGS
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # gone since it was listed
                 return None
@@ -97,6 +102,7 @@ class Domains(Connection):
         return DomainRecord(
             *(domain.name(), uuid, power, uuid in autostarted, uuid not in transient, config, live),
             saved=uuid in saved and power == "stopped",
+            hangs=hangs,
         )
 
     def live_domain_xml(self) -> list[str]:

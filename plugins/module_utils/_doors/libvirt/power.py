@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 import libvirt
 
 from ..._model.errors import Problem
-from .domains import Domains
+from ..._model.watchdogs import RESTARTS
+from .domains import HANGS, Domains
 from .faults import passing_over
 
 State = Literal["running", "paused", "asleep", "stopped"]
@@ -42,11 +43,14 @@ _ENDED = (libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
 
 
 class CrashedDomain(NamedTuple):
-    """is_left: its definition says that it stays off. has_failed: it could not be started."""
+    """is_left: its definition says that it stays as it is. has_failed: it could not be started. hangs: it runs, and its
+    watchdog has paused it.
+    """
 
     uuid: str
-    is_left: bool
-    has_failed: bool
+    is_left: bool = False
+    has_failed: bool = False
+    hangs: bool = False
 
 
 class Powers(Domains):
@@ -68,23 +72,23 @@ class Powers(Domains):
         return found
 
     def crashed_domains(self) -> list[CrashedDomain]:
-        """Return the domains whose QEMU ended by itself, or could not be started.
+        """Return the domains whose QEMU ended by itself, or could not be started, and those that hang.
 
-        One call, and one more for each that is found.
+        One call, which asks no guest's QEMU, and one more for each that is found.
         """
         found = []
         with self._errors("look for crashed instances") as call:
-            inactive = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE
-            for domain, values in self._connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, inactive):
+            for domain, values in self._connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE):
                 call.go_on()
-                reason = values.get("state.reason")
-                if values.get("state.state") != libvirt.VIR_DOMAIN_SHUTOFF or reason not in _ENDED:
+                state, reason = values.get("state.state"), values.get("state.reason")
+                hangs = (state, reason) == HANGS
+                if not hangs and (state != libvirt.VIR_DOMAIN_SHUTOFF or reason not in _ENDED):
                     continue
                 with passing_over(libvirt.VIR_ERR_NO_DOMAIN):
-                    xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-                    is_left = "<on_crash>restart</on_crash>" not in xml
-                    has_failed = reason == libvirt.VIR_DOMAIN_SHUTOFF_FAILED
-                    found.append(CrashedDomain(domain.UUIDString(), is_left, has_failed))
+                    xml = domain.XMLDesc(0 if hangs else libvirt.VIR_DOMAIN_XML_INACTIVE)
+                    is_left = (RESTARTS if hangs else "<on_crash>restart</on_crash>") not in xml
+                    has_failed = not hangs and reason == libvirt.VIR_DOMAIN_SHUTOFF_FAILED
+                    found.append(CrashedDomain(domain.UUIDString(), is_left, has_failed, hangs))
         return found
 
     def figures(self) -> dict[str, dict[str, Any]]:

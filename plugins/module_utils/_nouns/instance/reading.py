@@ -199,6 +199,7 @@ def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None
     return Domain(
         *(node, config, live, record.power, record.autostart, record.persistent, record.config, record.live),
         saved=record.saved,
+        hangs=record.hangs,
     )
 
 

@@ -1,10 +1,11 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instances whose QEMU has ended by itself: which are started again, and how often. Pure.
+"""Instances whose QEMU has ended by itself, or whose watchdog has paused them: which are started again, and how often.
+Pure.
 
 libvirt tells a QEMU that ended without the guest having shut down, and without anyone having stopped it, as crashed.
-What a person stopped, and what went down with its node, is not.
+What a person stopped, and what went down with its node, is not. Nor is what a person paused one that hangs.
 """
 
 from __future__ import annotations
@@ -15,26 +16,29 @@ from dataclasses import dataclass
 from ..._model.ids import uuid_of
 from ..._model.plan import Change, Plan, Work, step_of
 from ..._model.rows import Row
-from ..instance.plan.acts import Start
+from ..instance.plan.acts import Reset, Resume, Start
 
 # One that ends again and again only gets worse by that, and fills its node's logs.
 STARTS = 3
 WITHIN_S = 3600
 # By these the audit trail is read again.
 STARTED = "start it again, since its QEMU ended"
+RESET = "reset it, since it hung"
 GIVEN_UP = f"leave it off, since its QEMU ended again after {STARTS} starts within an hour"
+LEFT_PAUSED = f"leave it paused, since it hung again after {STARTS} starts within an hour"
 
 
 @dataclass(frozen=True)
 class Crashed:
-    """An instance whose QEMU has ended. is_left: its definition says that it then stays off (`on_crash`). has_failed:
-    it could not be started, which is all that libvirt then tells.
+    """An instance whose QEMU has ended, or that hangs. is_left: its definition says that it then stays so (`on_crash`,
+    `watchdog.action`). has_failed: it could not be started, which is all that libvirt then tells.
     """
 
     row: Row
     node: str
     is_left: bool = False
     has_failed: bool = False
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,11 @@ class RecoveryHave:
     starts: Mapping[str, int]
 
 
-def find_crashed(rows: Sequence[Row], found: Mapping[str, Sequence[tuple[str, bool, bool]]]) -> tuple[Crashed, ...]:
+def find_crashed(
+    rows: Sequence[Row], found: Mapping[str, Sequence[tuple[str, bool, bool, bool]]]
+) -> tuple[Crashed, ...]:
     """Return the registered instances among what has crashed. rows: instances and nodes; found: by node, UUIDs with
-    whether they stay off, and whether they could not be started.
+    what `Crashed` says of them.
 
     One that is on its way to another node is its run's business, and so is a definition that a move has left behind.
     """
@@ -55,12 +61,12 @@ def find_crashed(rows: Sequence[Row], found: Mapping[str, Sequence[tuple[str, bo
     instances = {uuid_of(row.id): row for row in rows if row.kind == "instance"}
     crashed = []
     for node, domains in found.items():
-        for uuid, is_left, has_failed in domains:
+        for uuid, *how in domains:
             row = instances.get(uuid)
             if row is None or "origin" in row.attributes or "power" in row.attributes:
                 continue
             if nodes.get(row.attributes.get("node", "")) == node:
-                crashed.append(Crashed(row, node, is_left, has_failed))
+                crashed.append(Crashed(row, node, *how))
     return tuple(sorted(crashed, key=lambda one: one.row.name))
 
 
@@ -78,8 +84,10 @@ def plan_recovery(wanted: Sequence[str], have: RecoveryHave) -> Plan:
                 name=one.row.name,
                 id=one.row.id,
                 node=one.node,
-                steps=(step_of(Start(paused=False), STARTED),),
-                changes=(Change("power", "crashed", "running"),),
+                steps=(step_of(Reset(), RESET), step_of(Resume(), "resume"))
+                if one.hangs
+                else (step_of(Start(paused=False), STARTED),),
+                changes=(Change("power", "paused" if one.hangs else "crashed", "running"),),
             )
             for one in have.crashed
             if one.row.id in wanted and not one.is_left and have.starts.get(one.row.id, 0) < STARTS

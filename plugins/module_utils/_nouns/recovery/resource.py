@@ -1,8 +1,8 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instances that are started again when their QEMU has ended, as the engine sees them. No module has them: nothing of
-it is declared but each instance's `on_crash`.
+"""Instances that are started again when their QEMU has ended, or when they hang, as the engine sees them. No module has
+them: nothing of it is declared but each instance's `on_crash` and `watchdog`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..._fields.field import Table
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..instance.apply import apply
-from .plan import STARTED, WITHIN_S, RecoveryHave, find_crashed, plan_recovery, take_up
+from .plan import RESET, STARTED, WITHIN_S, RecoveryHave, find_crashed, plan_recovery, take_up
 
 # More events than one instance can have of it within an hour.
 _EVENTS = 200
@@ -60,4 +60,5 @@ class RecoveryResource:
 def _count_starts(cloud: Cloud, instance_id: str) -> int:
     since = cloud.registry.transaction(cloud.registry.now) - WITHIN_S
     events = audit.read(cloud.registry, names=[instance_id], limit=_EVENTS)
-    return sum(event["what"] == STARTED and event["outcome"] == "started" and event["at"] > since for event in events)
+    begun = [event for event in events if event["what"] in (STARTED, RESET) and event["outcome"] == "started"]
+    return sum(event["at"] > since for event in begun)

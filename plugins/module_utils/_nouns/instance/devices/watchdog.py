@@ -8,9 +8,31 @@ The i6300esb is a device of PCI: the bridge that it needs on a machine of PCI Ex
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...._fields.field import Field
+from ...._model.watchdogs import RESTARTS
 from ..kinds import Device
 from ..places import Attribute
+
+
+class _Action:
+    """To be restarted by the coordinators' job is to be paused until it looks. An alias, which libvirt keeps, tells it
+    from what is to stay paused.
+    """
+
+    action, alias = Attribute("", "action"), Attribute("alias", "name")
+
+    def read(self, element: Any) -> str | None:
+        action = self.action.read(element)
+        is_ours = action == "pause" and self.alias.read(element) == RESTARTS
+        return "restart" if is_ours else action
+
+    def write(self, element: Any, value: Any) -> None:
+        self.action.write(element, "pause" if value == "restart" else value)
+        if value == "restart" or self.alias.read(element) == RESTARTS:
+            self.alias.write(element, RESTARTS if value == "restart" else None)
+
 
 DEVICE = Device(
     option="watchdog",
@@ -27,11 +49,12 @@ DEVICE = Device(
         ),
         "action": Field(
             kind="str",
-            choices=("reset", "shutdown", "poweroff", "pause", "none", "inject-nmi"),
-            create="reset",
-            at=Attribute("", "action"),
+            choices=("restart", "reset", "shutdown", "poweroff", "pause", "none", "inject-nmi"),
+            create="restart",
+            at=_Action(),
             effect="next_boot",
-            help="What happens to a guest that no longer answers.",
+            help="What happens to a guest that no longer answers. V(restart): the coordinators' job resets it within "
+            "its interval, three times an hour at most. V(reset): QEMU does at once, however often.",
         ),
     },
 )

@@ -176,6 +176,5 @@ def _plan_power(
     if waiting and context.consent.allow_restart:
         steps = [*stop_steps(current.power, context.consent), *power_steps("stopped", wanted, context.consent)]
         return Power(wanted, tuple(steps), keeps_running=False, changes=waiting)
-    return Power(
-        wanted, tuple(power_steps(current.power, wanted, context.consent)), keeps_running=True, pending=waiting
-    )
+    steps = power_steps(current.power, wanted, context.consent, hangs=current.hangs)
+    return Power(wanted, tuple(steps), keeps_running=True, pending=waiting)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from ...._model.plan import Step, step_of
-from .acts import Resume, Start, Stop, Suspend
+from .acts import Reset, Resume, Start, Stop, Suspend
 from .state import Consent
 
 
-def power_steps(now: str, wanted: str, consent: Consent, *, saved: bool = False) -> list[Step]:
-    """saved: it is stopped, and what was saved of its memory is what it goes on from."""
+def power_steps(now: str, wanted: str, consent: Consent, *, saved: bool = False, hangs: bool = False) -> list[Step]:
+    """saved: it is stopped, and what was saved of its memory is what it goes on from. hangs: its watchdog has paused
+    it, and would not do so again if it only went on.
+    """
     if now == wanted:
         return []
     if wanted == "stopped":
@@ -19,7 +21,9 @@ def power_steps(now: str, wanted: str, consent: Consent, *, saved: bool = False)
     if now == "stopped":
         text = "start" if wanted == "running" else "start paused"
         return [step_of(Start(wanted == "paused", saved), f"{text} from what was saved" if saved else text)]
-    return [step_of(Resume(), "resume") if wanted == "running" else step_of(Suspend(), "pause")]
+    if wanted == "paused":
+        return [step_of(Suspend(), "pause")]
+    return [*([step_of(Reset(), "reset, since it hung")] if hangs else []), step_of(Resume(), "resume")]
 
 
 def stop_steps(now: str, consent: Consent) -> list[Step]:

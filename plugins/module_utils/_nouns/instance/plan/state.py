@@ -33,6 +33,8 @@ class Domain:
     live_xml: str | None = field(repr=False, default=None)
     # It is stopped, and what was saved of its memory is what its next start goes on from.
     saved: bool = False
+    # Its watchdog has paused it.
+    hangs: bool = False
 
     @property
     def runs(self) -> bool:

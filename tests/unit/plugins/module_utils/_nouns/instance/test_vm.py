@@ -1286,6 +1286,16 @@ def test_power(model: Model, now: str, wanted: str | None, force_stop: bool, ste
     assert model.guest("web")[1].power == (wanted or now)
 
 
+def test_one_that_hangs_does_not_only_go_on(model: Model) -> None:
+    """Its watchdog, which has paused it, would not look again."""
+    model.converge(replace(WEB, power="running"))
+    _, guest = model.guest("web")
+    guest.power, guest.hangs = "paused", True
+    assert acts(model.plan(replace(WEB, power=None))) == []
+    assert acts(model.converge(replace(WEB, power="running"))) == ["reset", "resume"]
+    assert (guest.power, guest.hangs) == ("running", False)
+
+
 # Absence
 
 
