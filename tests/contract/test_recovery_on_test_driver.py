@@ -15,9 +15,16 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.power import CrashedDomain, Powers
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.converge import Terms
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.recovery.plan import GIVEN_UP, STARTED, STARTS
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.recovery.plan import (
+    GIVEN_UP,
+    LEFT_PAUSED,
+    RESET,
+    STARTED,
+    STARTS,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._recovery import recover
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm
 
@@ -76,6 +83,32 @@ def test_it_is_started_again_and_given_up_in_the_end(make: Make, small_cloud: Cl
     # Whoever has looked starts it.
     make(power="running")
     assert domain(small_cloud).isActive()
+
+
+def test_one_that_hangs_is_reset_and_left_paused_in_the_end(
+    make: Make, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test driver has no watchdog that could pause it: only that it has is told here."""
+    make(memory="256 MiB", power="running", watchdog={})
+
+    def find_hung(_: Powers) -> list[CrashedDomain]:
+        guest = domain(small_cloud)
+        is_paused = guest.state()[0] == libvirt.VIR_DOMAIN_PAUSED
+        return [CrashedDomain(guest.UUIDString(), hangs=True)] if is_paused else []
+
+    monkeypatch.setattr(Powers, "crashed_domains", find_hung)
+    for _ in range(STARTS):
+        domain(small_cloud).suspend()
+        assert round_of(small_cloud) == [f"instance web on node1: {RESET}, resume"]
+        assert domain(small_cloud).state()[0] == libvirt.VIR_DOMAIN_RUNNING
+    domain(small_cloud).suspend()
+    for _ in range(2):
+        (line,) = round_of(small_cloud)
+        assert LEFT_PAUSED in line
+        assert "/var/log/pextra/console/web.log on node1" in line
+    assert domain(small_cloud).state()[0] == libvirt.VIR_DOMAIN_PAUSED
+    told = [(event["what"], event["outcome"]) for event in audit.read(small_cloud.registry, names=["web"])]
+    assert told.count((LEFT_PAUSED, "done")) == 1
 
 
 def test_what_was_stopped_or_is_to_stay_off_is_left(make: Make, small_cloud: Cloud, tmp_path: Path) -> None:

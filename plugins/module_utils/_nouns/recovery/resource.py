@@ -60,5 +60,6 @@ class RecoveryResource:
 def _count_starts(cloud: Cloud, instance_id: str) -> int:
     since = cloud.registry.transaction(cloud.registry.now) - WITHIN_S
     events = audit.read(cloud.registry, names=[instance_id], limit=_EVENTS)
-    begun = [event for event in events if event["what"] in (STARTED, RESET) and event["outcome"] == "started"]
+    # What an event tells is the texts of all steps.
+    begun = [event for event in events if event["outcome"] == "started" and event["what"].startswith((STARTED, RESET))]
     return sum(event["at"] > since for event in begun)
