@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,52 @@ def test_every_row_is_set_and_changed(lab: Lab, guest: Site) -> None:
     for xml in (definition(lab), running(lab)):
         assert [at for _, at in DEVICES.values() if look(xml, f"{at}?")] == []
         assert look(xml, "os/bootmenu@enable") == "no"
+
+
+@pytest.mark.long
+def test_a_call_that_names_one_option_changes_that_alone(guest: Site) -> None:
+    """The others, its disks, its NICs and what is ours in its definition stay as they are."""
+    # What has to be named together: they multiply.
+    sizes = [name for name in ROWS if name == "vcpus_max" or name.startswith("cpu.topology.")]
+    groups = [sizes, *([name] for name, row in ROWS.items() if name not in sizes and len(set(row.shown)) > 1)]
+    # There is room for less than what the row is changed to.
+    values = {"memory": ("256 MiB", "384 MiB")}
+    look_at = {"ansible.builtin.command": f"virsh dumpxml --inactive {NAME}"}
+
+    def call(names: list[str], number: int) -> dict[str, Any]:
+        rows = {name: replace(ROWS[name], values=values.get(name, ROWS[name].values)) for name in names}
+        return {"pextra.cloud.pextra_vm": {"name": NAME, **declare(number, rows)}}
+
+    nic = {"nics": [{"name": "nic0", "port_group": "Production"}], "tags": ["kept"]}
+    stopped = {"name": NAME, "power": "stopped", "force_stop": True, "stop_timeout_s": 1}
+    guest.module("pextra_vm", **stopped, **declare(0), **nic)
+    tasks = [look_at]
+    for names in groups:
+        tasks += [call(names, 1), look_at, call(names, 0), look_at]
+    results = guest.play(tasks)
+    assert [result.get("msg") for result in results if result.get("failed")] == []
+    assert [names for names, result in zip(groups, results[1::4], strict=True) if not result["changed"]] == []
+    texts = [result["stdout"] for result in results if "stdout" in result]
+    before, wrong = texts[0], {}
+    for index, names in enumerate(groups):
+        changed, back = texts[2 * index + 1 : 2 * index + 3]
+        was, is_ = seen(ROWS, before), seen(ROWS, changed)
+        differing = {name for name in ROWS if was[name] != is_[name]}
+        if not differing or not differing <= set(names) or kept(changed) != kept(before) or seen(ROWS, back) != was:
+            wrong[names[-1]] = differing
+    assert wrong == {}
+
+
+def kept(xml: str) -> list[str]:
+    """Return what no row of an instance concerns."""
+    root = ET.fromstring(xml)
+    found = [
+        root.find("uuid"),
+        root.find("metadata"),
+        *root.iterfind("devices/disk"),
+        *root.iterfind("devices/interface"),
+    ]
+    return [ET.canonicalize(ET.tostring(one, encoding="unicode"), strip_text=True) for one in found]
 
 
 def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
