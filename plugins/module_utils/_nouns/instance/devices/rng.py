@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
-from ..kinds import Device
+from ..kinds import Device, Refusal
 from ..places import Attribute
 
 _FILES = {"urandom": "/dev/urandom", "random": "/dev/random"}
@@ -35,6 +36,21 @@ class _Source:
         backend.attrib.clear()
         backend.set("model", "builtin" if value == "builtin" else "random")
         backend.text = _FILES.get(value)
+
+
+def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    rng = values.get("rng") or {}
+    # Of one that is there, which says no model here, only the definition tells whether it has a rate.
+    if rng.get("model") is None or rng.get("rate_period_ms") is None or rng.get("rate_bytes") is not None:
+        return ()
+    return (("rng.rate_period_ms", "is the period of rate_bytes; write that as well, or leave it out"),)
+
+
+def _refuse(after: Any, _before: Any) -> Sequence[Refusal]:
+    rates = after.findall("devices/rng/rate")
+    if all(rate.get("bytes") for rate in rates):
+        return ()
+    return (Refusal("rng.rate_period_ms", "it has no rate_bytes of which this would be the period", "Name both."),)
 
 
 DEVICE = Device(
@@ -77,9 +93,6 @@ DEVICE = Device(
     },
     hot=frozenset({"attach", "detach"}),
     slots=1,
-    find_mistakes=lambda values: (
-        [("rng.rate_period_ms", "is the period of rate_bytes; write that as well, or leave it out")]
-        if (values.get("rng") or {}).get("rate_period_ms") and not values["rng"].get("rate_bytes")
-        else []
-    ),
+    refuse=_refuse,
+    find_mistakes=_find_mistakes,
 )

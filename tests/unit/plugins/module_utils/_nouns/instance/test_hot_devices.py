@@ -15,7 +15,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance impor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.report import describe_instance
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, parse_vm
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import (
+    Vm,
+    find_mistakes_within,
+    parse_vm,
+)
 from instance_model import Model, acts, whole
 
 WEB = whole(name="web", node="node1")
@@ -45,6 +49,22 @@ def test_it_comes_changes_and_goes() -> None:
         model.apply(plan)
         for found in sources(model):
             assert there in found if there else found == ""
+
+
+def test_a_period_is_one_of_a_rate() -> None:
+    """Which one that is there may have already."""
+    new = call(model="virtio", rate_period_ms=500)
+    assert [one.path for one in find_mistakes_within(new, "")] == ["rng.rate_period_ms"]
+    model = Model.fresh()
+    model.converge(WEB)
+    period = call(rate_period_ms=500)
+    assert find_mistakes_within(period, "") == []
+    assert "it has no rate_bytes" in str(model.call(period).refusals[0])
+    model.apply(model.call(call(rate_bytes=1024)))
+    plan = model.call(period)
+    assert acts(plan) == ["define", "plug", "plug"]
+    model.apply(plan)
+    assert '<rate bytes="1024" period="500"' in sources(model)[0]
 
 
 def test_a_vsock_has_a_number_of_its_own_or_of_libvirts_choice() -> None:
