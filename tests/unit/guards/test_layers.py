@@ -25,6 +25,7 @@ ACTING = {
     "looking",
     "finding",
     "copies",
+    "tree_making",
     "volume_making",
     "source_test",
     "preparing",

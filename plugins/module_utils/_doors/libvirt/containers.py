@@ -9,7 +9,8 @@ import contextlib
 import posixpath
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import NamedTuple
 
 import libvirt
 
@@ -18,8 +19,17 @@ from .domains import Domains
 from .faults import passing_over
 
 _POLL_EVERY_S = 0.25
+# libvirt is given so long to see by itself that a container has ended.
+_GRACE_S = 2.0
 # How long a processor's share is counted over.
 _PERIOD_US = 100_000
+
+
+class Permissions(NamedTuple):
+    """Who may do what with a volume. since: by the node's clock, in seconds; that of its last change of any kind."""
+
+    mode: int
+    since: str
 
 
 class Containers(Domains):
@@ -41,8 +51,15 @@ class Containers(Domains):
 
         self._of_guest("limit the container", resource, limit)
 
-    def run_container(self, xml: str, limit_s: float, resource: str) -> Generator[float, None, None]:
-        """Run a container that ends by itself, and wait for that. libvirt ends it if this connection ends before."""
+    def run_container(
+        self, xml: str, limit_s: float, resource: str, has_ended: Callable[[], bool]
+    ) -> Generator[float, None, None]:
+        """Run a container that ends by itself, and wait for that. libvirt ends it if this connection ends before.
+
+        libvirt can miss that it has ended (seen with 9.0: what it was stayed a zombie, and its domain was running).
+        has_ended: whether it shows that it has, in whatever it works on; where libvirt does not say so as well, it is
+        ended here.
+        """
         doing = "run a container that works on a volume"
 
         def run() -> None:
@@ -50,12 +67,18 @@ class Containers(Domains):
 
         name = ET.fromstring(xml).findtext("name", "")
         self._of_guest(doing, resource, run)
-        deadline = time.monotonic() + limit_s
+        deadline, ended = time.monotonic() + limit_s, None
         while self._is_there(name, resource):
-            if time.monotonic() >= deadline:
-                with contextlib.suppress(HypervisorError), self._errors(doing, resource):
-                    self._drivers()[-1].lookupByName(name).destroy()
-                what = f"{doing}: not done within {limit_s:g} s"
+            now = time.monotonic()
+            if ended is None and has_ended():
+                ended = now
+            if ended is not None and now - ended >= _GRACE_S:
+                self._destroy(name, resource)
+                return
+            if now >= deadline and ended is None:
+                with contextlib.suppress(HypervisorError):
+                    self._destroy(name, resource)
+                what = f"{doing}: not done within {limit_s:.0f} s"
                 raise HypervisorError([Problem(what, f"Look at the disk of {self.node}.", self.node, resource)])
             yield _POLL_EVERY_S
 
@@ -63,11 +86,20 @@ class Containers(Domains):
         with self._errors("look for a container", resource):
             return any(domain.name() == name for domain in self._drivers()[-1].listAllDomains())
 
-    def mode_of_volume(self, pool: str, name: str, resource: str) -> int:
+    def _destroy(self, name: str, resource: str) -> None:
+        """End a container; ended meanwhile is fine."""
+
+        def destroy() -> None:
+            with passing_over(libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
+                self._drivers()[-1].lookupByName(name).destroy()
+
+        self._of_guest("end a container that works on a volume", resource, destroy)
+
+    def permissions_of_volume(self, pool: str, name: str, resource: str) -> Permissions:
         """Read the permissions of a volume, which libvirt looks at anew."""
         with self._errors("read a volume", resource):
             xml = self._connection.storagePoolLookupByName(pool).storageVolLookupByName(name).XMLDesc()
-            return int(ET.fromstring(xml).findtext("target/permissions/mode", "0"), 8)
+            return _parse_permissions(xml)
 
     def find_open_root(self, uuid: str, closed: int, resource: str) -> str | None:
         """Return the directory of a container's root that has other permissions than `closed`; None for any other."""
@@ -80,6 +112,13 @@ class Containers(Domains):
                 directory = posixpath.dirname(source.get("dir", ""))
                 with passing_over(libvirt.VIR_ERR_NO_STORAGE_VOL):
                     xml = self._connection.storageVolLookupByPath(directory).XMLDesc()
-                    if int(ET.fromstring(xml).findtext("target/permissions/mode", "0"), 8) != closed:
+                    if _parse_permissions(xml).mode != closed:
                         return directory
             return None
+
+
+def _parse_permissions(xml: str) -> Permissions:
+    target = ET.fromstring(xml).find("target")
+    if target is None:
+        return Permissions(0, "")
+    return Permissions(int(target.findtext("permissions/mode", "0"), 8), target.findtext("timestamps/ctime", ""))

@@ -30,7 +30,8 @@ from .devices.disk import tuning_of
 from .labels import URI
 from .memory_room import memory_of
 from .plan import acts
-from .volume_making import delete_tree, make_volume, write_small_volume
+from .tree_making import delete_tree
+from .volume_making import make_volume, write_small_volume
 
 _MIB = 1024**2
 _POLL_EVERY_S = 0.25

@@ -20,6 +20,8 @@ FIRST_ID = 1_000_000
 _IDS = 65_536
 # The permissions of a root volume once all of it is there: its helper has nothing more to write.
 COMPLETE = 0o500
+# Those with which every other helper leaves it: one that has failed, or has emptied it.
+LEFT = 0o600
 _HELPER_MIB = 256
 # Of the role node: what a helper has for its root, and its program.
 _HELPER_ROOT = "/usr/local/lib/pextra/container-root"

@@ -13,23 +13,20 @@ from dataclasses import replace
 from ..._cloud import Cloud
 from ..._doors.host.blocks import drop_zeros, gather
 from ..._doors.libvirt.hypervisor import Hypervisor
-from ..._model.errors import HypervisorError, PextraError, Problem
-from ..._model.names import instance_in
+from ..._model.errors import HypervisorError, PextraError
 from ..._model.rows import Row
 from ..pool.blocks import create_raw, require_way, write_blocks
 from ..pool.kinds import KINDS
 from ..pool.looking import look_again
 from ..volume.definition import render_volume
-from .definition_container import COMPLETE, render_helper, render_tree
 from .doubts import find_doubtful_pools
-from .plan.acts import CreateVolume, DeleteTree
+from .plan.acts import CreateVolume
 from .plan.state import NodeState, VmHave
 from .spec import Vm
+from .tree_making import unpack_tree
 
 _MIB = 1024**2
 _LOOK_TIMEOUT_S = 60.0
-# What is unpacked, or deleted, file by file.
-_UNPACK_LIMIT_S = 900.0
 
 
 def read_names(hypervisor: Hypervisor, pool: str, pool_type: str) -> tuple[frozenset[str], Mapping[str, int]]:
@@ -68,7 +65,7 @@ def make_volume(cloud: Cloud, node: str, act: CreateVolume, label: str) -> Itera
     """Make a volume that is not there. Returns an iterator of pauses, in seconds, for what has to be waited for."""
     kind = KINDS[act.type]
     if act.mode == "unpack":
-        return _unpack(cloud, node, act, label)
+        return unpack_tree(cloud, node, act, label)
     if act.mode == "empty":
         _create(cloud, node, act, label)
     elif act.mode == "overlay" and kind.clone == "file":
@@ -90,30 +87,6 @@ def make_volume(cloud: Cloud, node: str, act: CreateVolume, label: str) -> Itera
         if act.mode == "copy" and kind.copy == "ceph":
             cloud.ceph_pool(act.pool_row).flatten(act.volume)
     return None
-
-
-def delete_tree(cloud: Cloud, node: str, act: DeleteTree, label: str) -> Iterator[float]:
-    """Delete the root volume of a container: emptied by its own root first; gone already is fine."""
-    hypervisor = cloud.hypervisor(node)
-    hypervisor.refresh_pool(act.pool)
-    if act.volume in hypervisor.volume_names(act.pool):
-        path = hypervisor.volume_path(act.pool, act.volume)
-        helper = render_helper(instance_in(act.volume) or "", "empty", path)
-        yield from hypervisor.run_container(helper, _UNPACK_LIMIT_S, label)
-        hypervisor.delete_volume(act.pool, act.volume, label)
-
-
-def _unpack(cloud: Cloud, node: str, act: CreateVolume, label: str) -> Iterator[float]:
-    """Unpack an image into a new directory. The helper closes it when all of it is there: that tells how it ended."""
-    hypervisor = cloud.hypervisor(node)
-    hypervisor.create_volume(act.pool, render_tree(act.volume), label)
-    path = hypervisor.volume_path(act.pool, act.volume)
-    image = hypervisor.volume_path(act.pool, act.image_volume)
-    helper = render_helper(instance_in(act.volume) or "", "fill", path, image)
-    yield from hypervisor.run_container(helper, _UNPACK_LIMIT_S, label)
-    if hypervisor.mode_of_volume(act.pool, act.volume, label) != COMPLETE:
-        remedy = f"On {node}: cat {path}/log says why. Mend the image, or make room, and run again."
-        raise HypervisorError([Problem("its image could not be unpacked", remedy, node, label)])
 
 
 def write_small_volume(cloud: Cloud, node: str, pool: Row, volume: str, content: bytes, label: str) -> None:

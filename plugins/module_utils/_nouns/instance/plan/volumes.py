@@ -93,11 +93,16 @@ def volume_steps(
         )
         if label.name == "root" and want.image is not None and want.root is not None:
             image = find_image(want.image, context)
-            image_size = -(-int(image.attributes["virtual_size"]) // 1024**2)
+            act = replace(
+                act,
+                image_volume=copy_of(image, context.pools[label.pool]),
+                image_size=int(image.attributes["virtual_size"]),
+            )
             if disk.kind == "tree":
-                act = replace(act, mode="unpack", image_volume=copy_of(image, context.pools[label.pool]))
+                act = replace(act, mode="unpack")
                 steps.append(step_of(act, f"unpack {image.name} in {label.pool}"))
                 continue
+            image_size = -(-act.image_size // 1024**2)
             if label.size < image_size:
                 raise RefusedError(
                     f"its root volume of {label.size} MiB is smaller than image {image.name} of {image_size} MiB"
@@ -105,9 +110,7 @@ def volume_steps(
             act = replace(
                 act,
                 mode=root_mode(pool_type, want.root.mode),
-                image_volume=copy_of(image, context.pools[label.pool]),
                 image_format=image_format(pool_type, image.attributes["format"]),
-                image_size=int(image.attributes["virtual_size"]),
             )
         steps.append(step_of(act, f"create volume {label.name} in {label.pool}"))
     return steps
