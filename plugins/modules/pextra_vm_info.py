@@ -15,7 +15,8 @@ description:
 options:
   figures:
     description:
-      - Whether to tell what running instances use as well. It asks each one's QEMU, in one call for each node.
+      - Whether to tell what running instances use as well. It asks each one's QEMU, in one call for each node, and of
+        containers libvirt, in a call for each and one more for each NIC.
     type: bool
     default: false
   foreign:
@@ -771,7 +772,7 @@ vms:
           type: float
           sample: 12.5
         memory_given:
-          description: The memory that it has, in MiB.
+          description: The memory that it has, in MiB; of a container the most that it can have.
           type: int
           sample: 512
         memory_unused:
@@ -779,11 +780,12 @@ vms:
           type: int
           sample: 300
         memory_on_node:
-          description: What its QEMU takes of the node's memory, in MiB.
+          description: What its QEMU takes of the node's memory, in MiB; of a container what its programs
+            take, and the files that the node keeps in memory for them.
           type: int
           sample: 420
         disks:
-          description: Its disks.
+          description: Its disks; none of a container.
           type: list
           elements: dict
           contains:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,12 @@ def describe_figures(stats: Mapping[str, Any], live: DomainModel) -> dict[str, A
             if f"net.{index}.name" in stats
         ],
     }
+
+
+def find_ports(live_xml: str) -> tuple[str, ...]:
+    """Return the names on the node of a running guest's NICs, in their order."""
+    targets = ET.fromstring(live_xml).iterfind("devices/interface/target")
+    return tuple(name for target in targets if (name := target.get("dev")))
 
 
 def _mib(kib: int | None) -> int | None:

@@ -22,6 +22,7 @@ from .abilities import parse_abilities, parse_devices
 from .adoption import list_places
 from .cloud_init import Seed, parse_seed
 from .definition import parse_domain
+from .figures import find_ports
 from .foreign import size_of_foreign
 from .labels import URI
 from .placement import Size
@@ -62,8 +63,20 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
 
 
 def read_figures(cloud: Cloud, have: VmHave) -> dict[str, dict[str, Any]]:
-    """Read what running instances use, by UUID: one call for each node."""
-    found = cloud.on_each(have.nodes, lambda node: cloud.hypervisor(node).figures())
+    """Read what running instances use, by UUID: one call for each node, and some for each container."""
+    containers = [
+        domain
+        for domains in have.domains.values()
+        for domain in domains
+        if domain.config.type == "lxc" and domain.live_xml is not None
+    ]
+    ports = {domain.config.uuid: find_ports(domain.live_xml or "") for domain in containers}
+
+    def read(node: str) -> dict[str, dict[str, Any]]:
+        hypervisor = cloud.hypervisor(node)
+        return hypervisor.figures() | hypervisor.container_figures(ports)
+
+    found = cloud.on_each(have.nodes, read)
     return {uuid: stats for each in found.values() for uuid, stats in each.items()}
 
 
@@ -143,11 +156,11 @@ def read_node(
     dict[str, frozenset[str]],
     dict[str, Mapping[str, int]],
     list[Domain],
-    dict[str, Foreign],
+    list[Foreign],
     frozenset[str],
 ]:
-    """Read one node: its size, networks, volumes of our pools, instances, foreign domains by name, and vSwitches with
-    the datapath in user space.
+    """Read one node: its size, networks, volumes of our pools, instances, foreign domains, and vSwitches with the
+    datapath in user space. A virtual machine and a container can have one name.
 
     pools: their types, by name; without any no pool is asked for. odd: is given the domains that bear our metadata and
     are not as ours are. has_nics: whether any that is wanted names its NICs, for which alone the vSwitches are looked
@@ -163,13 +176,12 @@ def read_node(
         if pool.name in pools and pool.active:
             volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
     ours: list[Domain] = []
-    foreign: dict[str, Foreign] = {}
+    foreign: list[Foreign] = []
     for record in cloud.domains(node):
         domain = _domain_of(node, record, odd)
         if domain is None:
-            foreign[record.name] = Foreign(
-                size_of_foreign(record.live or record.config), record.live is not None, record
-            )
+            size = size_of_foreign(record.live or record.config)
+            foreign.append(Foreign(size, record.live is not None, record))
         else:
             ours.append(domain)
     userspace: frozenset[str] = frozenset()

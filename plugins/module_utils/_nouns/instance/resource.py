@@ -66,9 +66,9 @@ class VmResource:
         asked: list[tuple[str, DomainRecord]] = []
         for name, (host, networks, volumes, sizes, ours, others, userspace) in read.items():
             capacity = Capacity(host.memory, cloud.nodes[name].reserved_of(host.memory), threads=host.cores)
-            for other in others.values():
+            for other in others:
                 capacity.take(other.size, runs=other.runs)
-            asked += [(name, one.record) for one in others.values() if options["foreign"] or one.record.name in adopts]
+            asked += [(name, one.record) for one in others if options["foreign"] or one.record.name in adopts]
             renamed = {domain.config.name for domain in ours if not has_its_name(domain, named, odd)}
             for domain in ours:
                 capacity.take(domain.size, runs=domain.runs)
@@ -77,7 +77,7 @@ class VmResource:
                 domains.setdefault(domain.config.uuid, []).append(domain)
                 if domain.config.labels.anti_affinity:
                     capacity.groups.add(domain.config.labels.anti_affinity)
-            foreign[name] = frozenset(others) | renamed
+            foreign[name] = frozenset(other.record.name for other in others) | renamed
             nodes[name] = NodeState(
                 rows[name],
                 cloud.nodes[name].virt_type,

@@ -9,12 +9,13 @@ was adopted, and nobody is surprised by a restart.
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from ...._model.ids import adopted_id
 from ...._model.plan import Change, Work, step_of
 from ...._model.rows import Row
-from .. import adoption
+from .. import adoption, walk
 from ..labels import Labels
 from ..parts import name_nics
 from ..spec import Vm
@@ -80,6 +81,9 @@ def _find(want: Vm, context: Context) -> Stranger:
     """Return the only domain of that name, or the one on the node that is named."""
     nodes = {find_pinned(want.node, context)} if want.node is not None else set(context.nodes.values())
     found = [one for one in context.have.strangers if one.name == want.name and one.node in nodes]
+    if len(found) > 1:
+        # A container beside it may have its name, and is not adopted.
+        found = [one for one in found if walk.type_of(ET.fromstring(one.xml)) == "qemu"] or found
     if len(found) > 1:
         raise RefusedError(
             f"{' and '.join(sorted(one.node for one in found))} have a virtual machine of this name",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.figures import describe_figures
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.figures import describe_figures, find_ports
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
 from instance_model import Model, whole
 
@@ -51,3 +51,8 @@ def test_figures() -> None:
     assert told["nics"] == [{"device": "vnet3", "received_bytes": 90_210, "sent_bytes": 4711, "dropped": 3}]
     # One whose QEMU is busy tells little.
     assert describe_figures({}, live)["disks"] == []
+
+
+def test_ports_are_told_by_their_names_on_the_node() -> None:
+    ports = "<interface><target dev='vnet3'/></interface><interface/><interface><target dev='vnet7'/></interface>"
+    assert find_ports(f"<domain><devices>{ports}</devices></domain>") == ("vnet3", "vnet7")
