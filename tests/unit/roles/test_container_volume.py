@@ -35,7 +35,7 @@ def run(work: str, volume: Path, *, before: str = "") -> int:
     """Run the helper on a volume and the image beside it; before: what is done while it has not begun to work."""
     script = SCRIPT.read_text().replace("/volume", str(volume)).replace("/image", str(volume.parent / "image"))
     assert "sleep 2\n" in script
-    done = subprocess.run(["dash", "-c", script.replace("sleep 2", before), "helper", work], check=False)
+    done = subprocess.run(["dash", "-c", script.replace("sleep 2", before), "helper", work, "box"], check=False)
     return done.returncode
 
 
@@ -51,6 +51,33 @@ def test_one_that_is_filled_is_closed(volume: Path) -> None:
     assert sorted(one.name for one in volume.iterdir()) == ["log", "rootfs"]
     assert (volume / "rootfs/sbin/init").exists()
     assert not (volume / "rootfs/dev").exists()
+
+
+def test_it_has_its_name_for_its_host_name(volume: Path) -> None:
+    elsewhere = volume.parent / "elsewhere"
+    elsewhere.write_text("as it was")
+    with tarfile.open(volume.parent / "image", "w") as tar:
+        tar.addfile(tarfile.TarInfo("sbin/init"))
+        link = tarfile.TarInfo("etc/hostname")
+        link.type, link.linkname = tarfile.SYMTYPE, str(elsewhere)
+        tar.addfile(link)
+    assert run("fill", volume) == 0
+    volume.chmod(BEGUN)
+    hostname = volume / "rootfs/etc/hostname"
+    assert (hostname.read_text(), hostname.stat().st_mode & 0o777, hostname.is_symlink()) == ("box\n", 0o644, False)
+    assert elsewhere.read_text() == "as it was"
+
+
+def test_a_directory_that_is_a_link_is_left(volume: Path) -> None:
+    elsewhere = volume.parent / "elsewhere"
+    elsewhere.mkdir()
+    with tarfile.open(volume.parent / "image", "w") as tar:
+        tar.addfile(tarfile.TarInfo("sbin/init"))
+        link = tarfile.TarInfo("etc")
+        link.type, link.linkname = tarfile.SYMTYPE, str(elsewhere)
+        tar.addfile(link)
+    assert run("fill", volume) == 0
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize("image", [("etc/hostname",), None])

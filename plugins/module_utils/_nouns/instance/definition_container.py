@@ -9,7 +9,7 @@ Sources of the rules: libvirt 9.0, docs/drvlxc.rst and src/lxc/lxc_container.c.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import Any, Literal
+from typing import Any
 
 from ..._model.names import files_of_tree
 from .definition import DomainModel
@@ -45,13 +45,26 @@ def make_container(model: DomainModel) -> Any:
     return root
 
 
-def render_helper(instance_id: str, work: Literal["fill", "empty"], volume: str, image: str | None = None) -> str:
+def render_filler(instance: str, instance_id: str, volume: str, image: str) -> str:
+    """Return the definition of a helper that unpacks an image into the volume of a container, see `_render_helper`.
+
+    instance: its name, which becomes its host name.
+    """
+    return _render_helper(instance_id, ("fill", instance), volume, image)
+
+
+def render_emptier(instance_id: str, volume: str) -> str:
+    """Return the definition of a helper that empties the volume of a container, see `_render_helper`."""
+    return _render_helper(instance_id, ("empty",), volume)
+
+
+def _render_helper(instance_id: str, work: tuple[str, ...], volume: str, image: str | None = None) -> str:
     """Return the definition of a container that works on the volume of another one, and ends.
 
     It is as unprivileged as that one, has no network, and sees nothing of its node but its programs, the volume, and
     the image. volume and image are paths.
     """
-    root = _make_unprivileged(f"pextra-{instance_id}", _HELPER_PROGRAM, work)
+    root = _make_unprivileged(f"pextra-{instance_id}", _HELPER_PROGRAM, *work)
     add(root, "memory", unit="MiB").text = str(_HELPER_MIB)
     devices = add(root, "devices")
     _mount(devices, _HELPER_ROOT, "/")

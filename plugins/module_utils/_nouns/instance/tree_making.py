@@ -11,7 +11,7 @@ from ..._cloud import Cloud
 from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import HypervisorError, Problem
 from ..._model.names import instance_in
-from .definition_container import COMPLETE, LEFT, render_helper, render_tree
+from .definition_container import COMPLETE, LEFT, render_emptier, render_filler, render_tree
 from .plan.acts import CreateVolume, DeleteTree
 
 # A helper is seen to end by what libvirt says and by the permissions of its volume; these bounds are for one that does
@@ -35,7 +35,8 @@ def unpack_tree(cloud: Cloud, node: str, act: CreateVolume, label: str) -> Itera
     hypervisor.create_volume(act.pool, render_tree(act.volume), label)
     path = hypervisor.volume_path(act.pool, act.volume)
     image = hypervisor.volume_path(act.pool, act.image_volume)
-    helper = render_helper(instance_in(act.volume) or "", "fill", path, image)
+    instance_id = instance_in(act.volume) or ""
+    helper = render_filler(act.volume.partition(f".{instance_id}.")[0], instance_id, path, image)
     yield from _run_helper(hypervisor, act.pool, act.volume, helper, unpack_limit_s(act.image_size), label)
     if hypervisor.permissions_of_volume(act.pool, act.volume, label).mode != COMPLETE:
         remedy = f"On {node}: cat {path}/log says why. Mend the image, or make room, and run again."
@@ -48,7 +49,7 @@ def delete_tree(cloud: Cloud, node: str, act: DeleteTree, label: str) -> Iterato
     hypervisor.refresh_pool(act.pool)
     if act.volume in hypervisor.volume_names(act.pool):
         path = hypervisor.volume_path(act.pool, act.volume)
-        helper = render_helper(instance_in(act.volume) or "", "empty", path)
+        helper = render_emptier(instance_in(act.volume) or "", path)
         yield from _run_helper(hypervisor, act.pool, act.volume, helper, _EMPTY_LIMIT_S, label)
         hypervisor.delete_volume(act.pool, act.volume, label)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_container import render_helper
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_container import render_filler
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import (
     FIELDS,
@@ -251,9 +251,9 @@ def test_no_option_of_a_running_machine_is_taken_by_name_only(model: Model) -> N
 
 def test_the_helper_sees_its_volume_and_no_network() -> None:
     instance = new_id("instance")
-    root = ET.fromstring(render_helper(instance, "fill", "/srv/local/x.dir", "/srv/local/img.raw"))
+    root = ET.fromstring(render_filler("box", instance, "/srv/local/x.dir", "/srv/local/img.raw"))
     assert root.findtext("name") == f"pextra-{instance}"
-    assert [one.text for one in root.iterfind("os/initarg")] == ["fill"]
+    assert [one.text for one in root.iterfind("os/initarg")] == ["fill", "box"]
     assert root.find("features/privnet") is not None
     assert root.find("idmap/uid") is not None
     mounts = {
