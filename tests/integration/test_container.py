@@ -10,7 +10,10 @@ import re
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -135,6 +138,9 @@ def test_a_container(lab: Lab, box: Site, tmp_path: Path) -> None:
     assert "container: up as 0, of files" in console(lab)
     assert limits(lab) == (64, 1)
     assert "172.20.0.1 dev eth0" in inside(lab, "ip", "route")
+    assert lab.exec(NODE, "cat", f"{files}/rootfs/etc/hostname") == f"{NAME}\n"
+    assert inside(lab, "cat", "/proc/sys/kernel/hostname") == f"{NAME}\n"
+    port = ct(lab, "domiflist", NAME).splitlines()[2].split()[0]
 
     # Reached over its port group, from a virtual machine on another node.
     ping = f"## template: jinja\n#cloud-config\npextra_ping: [{ADDRESS}]\n"
@@ -149,6 +155,13 @@ def test_a_container(lab: Lab, box: Site, tmp_path: Path) -> None:
     }
     box.module("pextra_vm", **asks)
     wait_until("the machine reaches it", lambda: f"ping {ADDRESS} ok" in lab.console(MACHINE), timeout_s=120)
+
+    (told,) = box.module("pextra_vm_info", names=[NAME], figures=True)["vms"]
+    figures = told["figures"]
+    assert (figures["memory_given"], 0 < figures["memory_on_node"] <= 64, figures["cpu_time_s"] > 0) == (64, True, True)
+    (nic,) = figures["nics"]
+    assert (nic["device"], nic["received_bytes"] > 0, nic["sent_bytes"] > 0) == (port, True, True)
+    assert figures["disks"] == []
 
     # Limited and changed, while the same process runs on.
     before = init_of(lab)
@@ -194,6 +207,52 @@ def test_a_container(lab: Lab, box: Site, tmp_path: Path) -> None:
     assert gone["changed"] is True
     assert NAME not in ct(lab, "list", "--all")
     assert lab.exec(NODE, "find", POOL, "-name", f"{NAME}.*") == ""
+
+
+@contextmanager
+def controller_frozen(lab: Lab) -> Iterator[None]:
+    """Freeze what would tell libvirt that a helper has ended, once one is at work: it ends, and its domain runs on."""
+    script = """
+    for _ in $(seq 600); do
+        controller=$(pgrep -f '[l]ibvirt_lxc --name pextra-inst')
+        if [ "$controller" ] && pgrep -u 1000000 -f container-volume >/dev/null; then
+            sleep 1
+            kill -STOP $controller && exit
+        fi
+        sleep 0.1
+    done
+    exit 1"""
+    with ThreadPoolExecutor(1) as pool:
+        freezing = pool.submit(lab.sh, NODE, script)
+        yield
+        freezing.result()
+
+
+@pytest.mark.long
+def test_helpers_whose_end_libvirt_does_not_see(lab: Lab, box: Site) -> None:
+    """Both kinds are seen to have ended by the directory, and are ended: no domain or process of theirs is left."""
+    wanted = {"name": NAME, "type": "lxc", "image": IMAGE, "root": {"pool": "local"}, "memory": "64 MiB"}
+    gone = {"name": NAME, "state": "absent", "force_stop": True, "remove_volumes": True, "confirm": "DESTROY"}
+    for call, is_there in ((wanted, True), (gone, False)):
+        begun = time.monotonic()
+        with controller_frozen(lab):
+            box.calls("pextra_vm", call)
+        assert time.monotonic() - begun < 60
+        assert "pextra-inst" not in ct(lab, "list", "--all")
+        assert lab.sh(NODE, "pgrep -f '[l]ibvirt_lxc --name pextra-inst' || true") == ""
+        assert (NAME in ct(lab, "list", "--name")) is is_there
+    assert lab.exec(NODE, "find", POOL, "-name", f"{NAME}.*") == ""
+
+
+@pytest.mark.long
+def test_one_that_ends_by_itself_is_shut_off_for_libvirt(lab: Lab, box: Site) -> None:
+    """However it ends: nothing would tell the coordinators' job which of them had crashed."""
+    box.module("pextra_vm", name=NAME, type="lxc", image=IMAGE, root={"pool": "local"}, memory="64 MiB")
+    for kill in (f"kill -KILL {init_of(lab)}", f"pkill -KILL -f '[l]ibvirt_lxc --name {NAME} '"):
+        lab.sh(NODE, kill)
+        wait_until("it has ended", lambda: state(lab) == "shut off")
+        assert ct(lab, "domstate", "--reason", NAME).strip() == "shut off (shutdown)"
+        box.module("pextra_vm", name=NAME, power="running")
 
 
 def console(lab: Lab) -> str:
