@@ -119,8 +119,18 @@ __VOLUMES__
 touch /etc/fstab
 before=$(grep "$mark=" /etc/fstab)
 if [ "$before" != "${lines%?}" ]; then
-    echo "$before" | while read -r device point rest; do
-        [ -z "$point" ] || echo "$lines" | grep -qF "$device $point " || umount "$point"
+    # What is mounted below another goes before it, and comes back further down if only the other one goes.
+    gone=$(echo "$before" | while read -r device point rest; do
+        [ -z "$point" ] || echo "$lines" | grep -qF "$device $point " || echo "$point"
+    done)
+    echo "$before" | LC_ALL=C sort -r -k 2,2 | while read -r device point rest; do
+        for outer in $gone; do
+            case $point/ in "$outer"/*)
+                umount "$point"
+                break
+                ;;
+            esac
+        done
     done
     # A guest that loses power has the old file or the new one.
     cp -p /etc/fstab /etc/fstab.pextra &&

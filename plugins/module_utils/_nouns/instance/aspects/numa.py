@@ -41,6 +41,7 @@ class _Cells:
 
     def write(self, root: Any, value: Any) -> None:
         known = {cell.get("id", "0"): cell for cell in root.findall("cpu/numa/cell")}
+        tied = {one.get("cellid", ""): one for one in root.findall("numatune/memnode")}
         Presence("cpu/numa").write(root, None)
         Presence("numatune/memnode").write(root, None)
         if value:
@@ -57,7 +58,11 @@ class _Cells:
             _CPUS.write(element, cell["vcpus"])
             if cell.get("node") is not None:
                 of = {"cellid": str(number), "mode": "strict", "nodeset": str(cell["node"])}
-                _add(_child(root, "numatune"), "memnode", of)
+                same, tune = tied.get(str(number)), _child(root, "numatune")
+                if same is not None and same.get("nodeset") == of["nodeset"]:
+                    tune.append(same)
+                else:
+                    _add(tune, "memnode", of)
         tune = root.find("numatune")
         if tune is not None and not len(tune) and not tune.attrib:
             root.remove(tune)

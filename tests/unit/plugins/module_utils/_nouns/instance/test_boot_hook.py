@@ -56,12 +56,14 @@ class Guest:
             self.serials.write_text(f"{disk} {name}\n")
         return disk
 
-    def boot(self, mountpoint: str = "data", filesystem: str = "ext4") -> tuple[int, list[str]]:
-        """Return how the hook ended, and what it did."""
+    def boot(self, mountpoint: str = "data", filesystem: str = "ext4", **others: str) -> tuple[int, list[str]]:
+        """Return how the hook ended, and what it did. others: mount points of further volumes, by their names."""
         self.log.write_text("")
-        point = str(self.path / mountpoint) if mountpoint else ""
-        label = VolumeLabel(name="data", pool="p", size=1, filesystem=filesystem, mountpoint=point)
-        hook = _HOOK.replace("__VOLUMES__", "\n".join(_lines([label] if filesystem or point else [])))
+        labels = []
+        for name, where in {"data": mountpoint, **others}.items():
+            point = str(self.path / where) if where else ""
+            labels.append(VolumeLabel(name=name, pool="p", size=1, filesystem=filesystem, mountpoint=point))
+        hook = _HOOK.replace("__VOLUMES__", "\n".join(_lines(labels)))
         for there, here in (
             ("/etc/fstab", "fstab"),
             ("/dev/disk/by-id", "by-id"),
@@ -151,3 +153,23 @@ def test_a_mount_point_that_goes_is_unmounted(guest: Guest) -> None:
     assert guest.boot(mountpoint="") == (0, [f"umount {guest.path / 'data'}"])
     assert guest.lines == []
     assert "UUID=root / ext4" in guest.fstab.read_text()
+
+
+@pytest.mark.parametrize(
+    ("now", "gone"),
+    [
+        ({"mountpoint": "", "logs": "data/logs"}, ["data/logs", "data"]),
+        ({"mountpoint": "", "logs": ""}, ["data/logs", "data"]),
+        ({"mountpoint": "data", "logs": ""}, ["data/logs"]),
+        ({"mountpoint": "other", "logs": "data/logs"}, ["data/logs", "data"]),
+    ],
+)
+def test_what_is_mounted_below_another_is_unmounted_first(guest: Guest, now: dict[str, str], gone: list[str]) -> None:
+    for name in ("data", "logs", "beside"):
+        guest.plug(name)
+    guest.boot(mountpoint="data", logs="data/logs", beside="data-more")
+    code, did = guest.boot(**now, beside="data-more")
+    unmounted = [one.removeprefix(f"umount {guest.path}/") for one in did if one.startswith("umount")]
+    assert (code, unmounted) == (0, gone)
+    wanted = [guest.path / one for one in (*now.values(), "data-more") if one]
+    assert {one for one in did if one.startswith("mount")} == {f"mount {one}" for one in wanted}

@@ -203,3 +203,22 @@ def test_the_document_is_told() -> None:
         assert str(mistake).startswith(f"vms[0].numa: {told}"), str(mistake)
     _, mistakes = parse_vm({"name": "web", "numa": [{"vcpus": [0]}]}, "")
     assert [one.path for one in mistakes] == ["numa[0].memory"]
+
+
+def test_how_a_hand_has_tied_a_cell_to_a_node_stays() -> None:
+    xml = (
+        "<domain><vcpu>4</vcpu><memory unit='KiB'>786432</memory>"
+        "<numatune><memory mode='preferred' nodeset='0'/><memnode cellid='0' mode='preferred' nodeset='0'/>"
+        "<memnode cellid='1' mode='interleave' nodeset='1'/></numatune>"
+        "<cpu><numa><cell id='0' cpus='0-1' memory='524288' unit='KiB'/>"
+        "<cell id='1' cpus='2-3' memory='262144' unit='KiB'/></numa></cpu></domain>"
+    )
+    root = ET.fromstring(xml)
+    walk.edit(root, {"numa": (cell((0, 2), 512, 0), cell((1, 3), 256, 0))})
+    assert [one.attrib for one in root.iterfind("numatune/memnode")] == [
+        {"cellid": "0", "mode": "preferred", "nodeset": "0"},
+        {"cellid": "1", "mode": "strict", "nodeset": "0"},
+    ]
+    walk.edit(root, {"numa": (cell((0, 2), 512), cell((1, 3), 256))})
+    assert root.find("numatune/memnode") is None
+    assert root.find("numatune/memory") is not None
