@@ -1439,6 +1439,20 @@ vm:
       description: One line about it.
       type: str
       sample: A web server
+    created:
+      description: When it was made, in UTC; none of one that was adopted, or made by a version that did
+        not write it down.
+      type: str
+      sample: '2026-11-29T15:04:05Z'
+    started:
+      description: Since when its guest runs, in UTC, also where it has rebooted since; none of one that
+        does not run, or that was started by libvirt with its node, or by hand.
+      type: str
+      sample: '2026-11-29T15:04:09Z'
+    uptime_s:
+      description: For how many seconds that is.
+      type: int
+      sample: 86400
     protected:
       description: Whether it is protected from being removed and replaced.
       type: bool

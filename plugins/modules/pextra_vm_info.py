@@ -25,11 +25,18 @@ options:
         that each has in storage pools are looked at.
     type: bool
     default: false
+  guests:
+    description:
+      - Whether to ask running guests for their interfaces and addresses as well. It is their agents' own word, as in
+        M(pextra.cloud.pextra_vm_guest_info), and one that does not answer costs some seconds, beside the others.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
 seealso:
   - module: pextra.cloud.pextra_vm
+  - module: pextra.cloud.pextra_vm_guest_info
 """
 
 EXAMPLES = r"""
@@ -41,6 +48,12 @@ EXAMPLES = r"""
 - name: See which instances have written most since they were started
   pextra.cloud.pextra_vm_info:
     figures: true
+  register: instances
+
+- name: Read which addresses two instances got from a DHCP server
+  pextra.cloud.pextra_vm_info:
+    names: [web-1, db]
+    guests: true
   register: instances
 
 - name: Tell what would adopt the virtual machines that are not the cloud's
@@ -159,6 +172,20 @@ vms:
       description: One line about it.
       type: str
       sample: A web server
+    created:
+      description: When it was made, in UTC; none of one that was adopted, or made by a version that did
+        not write it down.
+      type: str
+      sample: '2026-11-29T15:04:05Z'
+    started:
+      description: Since when its guest runs, in UTC, also where it has rebooted since; none of one that
+        does not run, or that was started by libvirt with its node, or by hand.
+      type: str
+      sample: '2026-11-29T15:04:09Z'
+    uptime_s:
+      description: For how many seconds that is.
+      type: int
+      sample: 86400
     protected:
       description: Whether it is protected from being removed and replaced.
       type: bool
@@ -762,6 +789,31 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: restart
+    guest_interfaces:
+      description: What the guest says of its interfaces; none of one that does not run, or whose agent
+        does not answer. 64 at most.
+      returned: with O(guests=true)
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name in the guest.
+          type: str
+          sample: enp1s0
+        mac:
+          description: The MAC address.
+          type: str
+          sample: 52:1f:3a:07:9c:41
+        nic:
+          description: The name of the instance's NIC that it is, by the MAC address; none of any other.
+          type: str
+          sample: front
+        addresses:
+          description: The addresses, with prefix lengths; 64 at most.
+          type: list
+          elements: str
+          sample:
+            - 172.20.0.11/24
     figures:
       description: What it uses; none of one that does not run. Counters begin at its start.
       returned: with O(figures=true)
@@ -884,7 +936,7 @@ def _load() -> type[Any]:
 
 
 def main() -> None:
-    extra = {name: {"type": "bool", "default": False} for name in ("figures", "foreign")}
+    extra = {name: {"type": "bool", "default": False} for name in ("figures", "foreign", "guests")}
     run_info(_load, plural="vms", extra=extra, further=("foreign",))
 
 

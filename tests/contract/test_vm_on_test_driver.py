@@ -95,6 +95,42 @@ def test_an_instance_is_made(converge: Module, small_cloud: Cloud) -> None:
     assert "power" not in row.attributes
 
 
+def test_since_when_it_is_there_and_runs(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    made = converge(**WEB)["vm"]
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", made["created"])
+    assert (made["started"] >= made["created"], made["uptime_s"] < 60) == (True, True)
+    domain = raw(small_cloud, "node1")
+    assert "urn:pextra:run:1" in domain.XMLDesc()
+    assert "urn:pextra:run:1" not in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    # What is changed while it runs leaves it.
+    converge(name="web", tags=["front"])
+    (told,) = module(pextra_vm_info.main)["vms"]
+    assert (told["created"], told["started"]) == (made["created"], made["started"])
+    # Somebody else stops and starts it: nobody knows when that was.
+    domain.destroy()
+    (told,) = module(pextra_vm_info.main)["vms"]
+    assert (told["started"], told["uptime_s"]) == (None, None)
+    domain.create()
+    (told,) = module(pextra_vm_info.main)["vms"]
+    assert (told["created"], told["started"], told["uptime_s"]) == (made["created"], None, None)
+
+
+def test_guests_are_asked_where_that_is_wanted(module: Module, small_cloud: Cloud) -> None:
+    """libvirt's test driver has no addresses for NICs on bridged networks, and so this one has none."""
+    for name, power in (("web", "running"), ("other", "running"), ("off", "stopped")):
+        assert module(name=name, memory="64 MiB", node="node1", power=power)["changed"]
+    asked = []
+    hypervisor = small_cloud.hypervisor("node1")
+    read_guest = hypervisor.read_guest
+    hypervisor.read_guest = lambda uuid, label: asked.append(label) or read_guest(uuid, label)  # type: ignore[method-assign,func-returns-value]
+    told = {one["name"]: one for one in module(pextra_vm_info.main, guests=True, names=["web", "off"])["vms"]}
+    assert {name: one["guest_interfaces"] for name, one in told.items()} == {"web": [], "off": None}
+    assert asked == ["instance web"]
+    told = {one["name"]: one for one in module(pextra_vm_info.main)["vms"]}
+    assert (len(told), asked) == (3, ["instance web"])
+    assert "guest_interfaces" not in told["web"]
+
+
 def test_the_seed_is_what_the_guest_reads(converge: Module, small_cloud: Cloud) -> None:
     converge(**WEB, cloud_init={"hostname": "www"})
     ((name, image),) = small_cloud.hypervisor("node1").uploaded.items()  # type: ignore[attr-defined]

@@ -63,6 +63,16 @@ def test_what_instances_use_is_told(cloud: Site) -> None:
     assert db["nics"][0]["sent_bytes"] + db["nics"][0]["received_bytes"] > 0
 
 
+def test_since_when_instances_are_there_and_run(cloud: Site) -> None:
+    told = {one["name"]: one for one in cloud.module("pextra_vm_info", guests=True)["vms"]}
+    db, archive = told["db"], told["archive"]
+    assert db["created"] <= db["started"]
+    assert 0 <= db["uptime_s"] < 24 * 3600
+    assert (archive["created"] is None, archive["started"], archive["uptime_s"]) == (False, None, None)
+    # The lab's small guest has no agent.
+    assert (db["guest_interfaces"], archive["guest_interfaces"]) == (None, None)
+
+
 def keys_in(value: Any) -> set[str]:
     if isinstance(value, dict):
         return set(value) | {key for inner in value.values() for key in keys_in(inner)}

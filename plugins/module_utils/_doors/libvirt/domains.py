@@ -213,6 +213,11 @@ class Domains(Connection):
                 libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description, None, None, affect(True, False)
             )
 
+    def mark_running(self, uuid: str, xml: str, prefix: str, uri: str, resource: str) -> None:
+        """Give the running guest metadata, which are gone when it ends. Its definition stays as it is."""
+        with self._errors("mark the running instance", resource):
+            self._domain(uuid).setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, affect(True, False))
+
     def plug_vcpus(self, uuid: str, vcpus: int, resource: str) -> None:
         """Give the running guest so many virtual CPUs; there already is fine. Its definition stays as it is."""
 

@@ -16,11 +16,12 @@ from typing import assert_never
 from ..._cloud import Cloud
 from ..._doors.host.seed import build_seed
 from ..._doors.libvirt.hypervisor import Hypervisor
-from ..._model.errors import HypervisorError, NotFoundError, Problem
+from ..._model.errors import HypervisorError, NotFoundError, PextraError, Problem
 from ..._model.ids import uuid_of
 from ..._model.plan import Step, Work
 from ..vswitch.definition import find_vlans
 from . import acts as walking
+from . import lifetimes
 from .definition_cdroms import change_medium
 from .definition_container import COMPLETE
 from .definition_disks import render_disk
@@ -137,6 +138,10 @@ def _start(cloud: Cloud, work: Work, act: acts.Start) -> None:
             [Problem(what, "See docs/containers.md, Files that are not whole.", work.node, work.label)]
         )
     hypervisor.start_domain(_uuid(work), work.label, paused=act.paused)
+    # Nothing depends on it, and the guest may have ended already.
+    with contextlib.suppress(PextraError):
+        start = lifetimes.render_start(cloud.registry.now())
+        hypervisor.mark_running(_uuid(work), start, lifetimes.PREFIX, lifetimes.URI, work.label)
     # One that was paused when it was saved by hand is paused again.
     if act.saved and not act.paused and hypervisor.power_of(_uuid(work), work.label) == "paused":
         hypervisor.resume_domain(_uuid(work), work.label)

@@ -166,6 +166,7 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         ("root_mode", labels.root_mode),
         ("anti_affinity", labels.anti_affinity),
         ("seed", labels.seed),
+        ("created", labels.created),
         ("protected", "true" if labels.protected else None),
         ("adopted", "true" if labels.adopted else None),
     ):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import PextraError
 from ..._model.rows import Row
 from ..pool.blocks import read_blocks
+from ..vm_guest.answers import tell_facts
+from ..vm_guest.reading import THREADS, wait_for
 from .abilities import parse_abilities, parse_devices
 from .adoption import list_places
 from .cloud_init import Seed, parse_seed
@@ -78,6 +81,31 @@ def read_figures(cloud: Cloud, have: VmHave) -> dict[str, dict[str, Any]]:
 
     found = cloud.on_each(have.nodes, read)
     return {uuid: stats for each in found.values() for uuid, stats in each.items()}
+
+
+def read_interfaces(cloud: Cloud, have: VmHave, names: Sequence[str] | None) -> dict[str, list[dict[str, Any]]]:
+    """Ask the running guests of instances, by names or identifiers (None: all), for their interfaces, by UUID. One that
+    does not answer is not among them.
+    """
+    running = [
+        domain
+        for domains in have.domains.values()
+        for domain in domains
+        if domain.config.type == "qemu" and domain.power == "running"
+        if names is None or not {domain.config.name, domain.config.labels.id}.isdisjoint(names)
+    ]
+
+    def ask(domain: Domain) -> list[dict[str, Any]] | None:
+        hypervisor, label = cloud.hypervisor(domain.node), f"instance {domain.config.name}"
+        try:
+            told = tell_facts(*wait_for(hypervisor.read_guest(domain.config.uuid, label)))
+        except PextraError:
+            return None
+        return list(told["interfaces"])
+
+    with ThreadPoolExecutor(max_workers=THREADS) as threads:
+        found = list(threads.map(ask, running))
+    return {domain.config.uuid: one for domain, one in zip(running, found, strict=True) if one is not None}
 
 
 class Foreign(NamedTuple):

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._model.errors import Problem
 from ..._model.ids import uuid_of
 from ..._model.protection import is_protected
 from ..._model.rows import Row
+from .definition import DomainModel
 from .element import make_element
 from .figures import describe_figures
-from .plan.state import Domain
+from .lifetimes import describe_lifetime
+from .plan.state import Domain, named_nics
 
 
 def describe_instance(
@@ -24,9 +26,12 @@ def describe_instance(
     named: Mapping[str, str],
     datacenter: str | None = None,
     figures: Mapping[str, Mapping[str, Any]] | None = None,
+    interfaces: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    now: float | None = None,
 ) -> dict[str, Any]:
     """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes.
     datacenter: the name of the cluster's. figures: by UUID, where they were asked for.
+    interfaces: what guests say of theirs, by UUID, likewise. now: in seconds since 1970.
     """
     home = named.get(row.attributes.get("node", ""))
     item: dict[str, Any] = {
@@ -47,7 +52,10 @@ def describe_instance(
         stats = figures.get(model.uuid)
         is_told = stats is not None and domain.live is not None
         item["figures"] = describe_figures(stats or {}, domain.live or model) if is_told else None
+    item |= describe_lifetime(model.labels.created, domain.xml, domain.live_xml, now)
     nics = model.labels.nics
+    if interfaces is not None:
+        item["guest_interfaces"] = _name_nics(interfaces.get(model.uuid), model)
     rows = {disk.name: disk.further for disk in model.disks}
     drives = {drive.serial: drive.further for drive in model.cdroms}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
@@ -90,6 +98,12 @@ def describe_instance(
             for index, nic in enumerate(model.interfaces)
         ],
     }
+
+
+def _name_nics(interfaces: Sequence[Mapping[str, Any]] | None, model: DomainModel) -> list[dict[str, Any]] | None:
+    """Return what a guest says of its interfaces, each with the NIC that it is, by its MAC address."""
+    names = {one.mac: label.name for label, one in named_nics(model)}
+    return None if interfaces is None else [{**one, "nic": names.get(one["mac"])} for one in interfaces]
 
 
 def _plain(value: Any) -> Any:

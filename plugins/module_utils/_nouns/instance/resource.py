@@ -23,7 +23,15 @@ from .placement import Capacity
 from .plan import acts
 from .plan.planning import plan_vms
 from .plan.state import Consent, Domain, NodeState, Odd, VmHave
-from .reading import has_its_name, read_abilities, read_figures, read_node, read_seeds, read_strangers
+from .reading import (
+    has_its_name,
+    read_abilities,
+    read_figures,
+    read_interfaces,
+    read_node,
+    read_seeds,
+    read_strangers,
+)
 from .report import describe_instance
 from .spec import FIELDS, Vm, find_mistakes_within, parse_vm
 from .volume_making import look_again_where_doubtful
@@ -97,6 +105,9 @@ class VmResource:
         have = look_again_where_doubtful(cloud, wants, have, pools)
         have = replace(have, strangers=read_strangers(cloud, asked, have))
         have = replace(have, seeds=read_seeds(cloud, wants, have))
+        have = replace(have, now=cloud.registry.now())
+        if options["guests"]:
+            have = replace(have, interfaces=read_interfaces(cloud, have, options["names"]))
         return replace(have, figures=read_figures(cloud, have)) if options["figures"] else have
 
     def plan(self, wants: Sequence[Vm], have: VmHave, options: Options) -> Plan:
@@ -152,7 +163,14 @@ class VmResource:
         above = {row.id: datacenters.get(row.attributes.get("datacenter", "")) for row in hierarchy.clusters}
         return [
             describe_instance(
-                row, by_name.get((row.scope, row.name)), have.down, named, above.get(row.scope), have.figures
+                row,
+                by_name.get((row.scope, row.name)),
+                have.down,
+                named,
+                above.get(row.scope),
+                have.figures,
+                have.interfaces,
+                have.now,
             )
             for row in rows
         ]

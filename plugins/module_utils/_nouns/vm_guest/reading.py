@@ -21,7 +21,7 @@ from ..instance.whereabouts import Whereabouts, locate, refusal_of
 from .answers import tell_facts
 
 # Most of them wait; the door lets only some of a node's guests be asked at once.
-_THREADS = 64
+THREADS = 64
 Answer = TypeVar("Answer")
 
 
@@ -42,7 +42,7 @@ def ask_guests(cloud: Cloud, names: Sequence[str] | None) -> GuestsHave:
         for row in where.hierarchy.members
         if row.kind == "instance" and (names is None or row.name in names or row.id in names)
     ]
-    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+    with ThreadPoolExecutor(max_workers=THREADS) as threads:
         told = list(threads.map(lambda row: _ask(cloud, row, where), rows))
     return GuestsHave(where, rows, {row.id: one for row, one in zip(rows, told, strict=True)})
 
@@ -52,7 +52,7 @@ def _ask(cloud: Cloud, row: Row, where: Whereabouts) -> dict[str, Any]:
         seen = locate(row, where)
         if seen.state != "running":
             raise refusal_of(seen.state)
-        facts = _wait_for(cloud.hypervisor(seen.node).read_guest(uuid_of(row.id), f"instance {row.name}"))
+        facts = wait_for(cloud.hypervisor(seen.node).read_guest(uuid_of(row.id), f"instance {row.name}"))
     except RefusedError as refused:
         return _silent(refused.what)
     except FailedError as error:
@@ -66,7 +66,8 @@ def _silent(why: str) -> dict[str, Any]:
     return {"answers": False, "why": why, **tell_facts(None, None, None, None)}
 
 
-def _wait_for(asking: Generator[float, None, Answer]) -> Answer:
+def wait_for(asking: Generator[float, None, Answer]) -> Answer:
+    """Wait for a guest as long as its door does, in a thread of its own."""
     pause = threading.Event()
     while True:
         try:

@@ -23,6 +23,7 @@ from ..devices.disk import name_on
 from ..disks import disk_of, tree_of
 from ..kinds import Type
 from ..labels import Labels, NicLabel, VolumeLabel
+from ..lifetimes import write_time
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
 from ..spec import TARGETS, Vm
@@ -128,6 +129,7 @@ def model_of(
         if want.anti_affinity is None
         else want.anti_affinity or None,
         seed=digest,
+        created=was.created if was is not None else write_time(context.have.now),
         protected=want.protected if want.protected is not None else was is not None and was.protected,
         adopted=was is not None and was.adopted,
         tags=want.tags if want.tags is not None else was.tags if was else (),

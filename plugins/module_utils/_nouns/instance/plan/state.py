@@ -122,6 +122,10 @@ class VmHave:
     claims: tuple[Claim, ...] = ()
     # By UUID, in libvirt's words, where they were asked for.
     figures: Mapping[str, Mapping[str, Any]] | None = None
+    # By UUID, what guests say of their interfaces, where they were asked.
+    interfaces: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+    # In seconds since 1970, by the registry's clock.
+    now: float | None = None
     odd: tuple[Odd, ...] = ()
     # Those of the foreign that a call may adopt, or that are asked for.
     strangers: tuple[Stranger, ...] = ()

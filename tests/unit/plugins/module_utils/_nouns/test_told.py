@@ -78,6 +78,8 @@ def instances() -> Any:
     have = model.have
     stats = {"cpu.time": 1, "balloon.current": 1024, "balloon.unused": 1024, "balloon.rss": 1024}
     stats |= {"block.count": 1, "block.0.name": "vda", "net.count": 1, "net.0.name": "vnet0"}
+    guests = [{"name": "eth0", "mac": "52:54:00:00:00:01", "addresses": ["172.20.0.11/24"]}]
+    have = replace(have, interfaces=dict.fromkeys(have.domains, guests))
     return replace(have, figures=dict.fromkeys(have.domains, stats))
 
 
