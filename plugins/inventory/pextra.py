@@ -16,9 +16,9 @@ description:
     asked of the guests, and nothing that they say is used.
   - Every host has the variables C(pextra_id), C(pextra_uuid), C(pextra_name), C(pextra_organization),
     C(pextra_datacenter), C(pextra_cluster), C(pextra_node), C(pextra_power), C(pextra_vcpus), C(pextra_memory),
-    C(pextra_image), C(pextra_autostart), C(pextra_description), C(pextra_tags) and C(pextra_nics), of which each has
-    C(name), C(mac), C(vswitch), C(port_group) and C(addresses). They are what M(pextra.cloud.pextra_vm_info) returns,
-    memory in MiB. None of them is ever taken for a template.
+    C(pextra_image), C(pextra_autostart), C(pextra_description), C(pextra_tags), C(pextra_flavor), C(pextra_profiles)
+    and C(pextra_nics), of which each has C(name), C(mac), C(vswitch), C(port_group) and C(addresses). They are what
+    M(pextra.cloud.pextra_vm_info) returns, memory in MiB. None of them is ever taken for a template.
   - C(ansible_host) is the first address that cloud-init was told for the NIC that is meant, see O(nic), O(network) and
     O(address_family). A host without one has none, as with DHCP.
   - An instance whose node does not answer is a host as well, with C(pextra_power=unknown). What is only known there
@@ -141,7 +141,7 @@ options:
   group_prefixes:
     description:
       - The beginnings of the names of groups, by what they group by, which is C(organization), C(datacenter),
-        C(cluster), C(node), C(tag) or C(power).
+        C(cluster), C(node), C(tag), C(flavor), C(profile) or C(power).
       - Those that are not named stay C(pextra_organization_), C(pextra_datacenter_) and so on. V(false) makes no groups
         of that kind.
       - Characters that names of groups cannot have become C(_).

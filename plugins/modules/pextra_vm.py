@@ -638,6 +638,17 @@ options:
       - Words to group instances by.
     type: list
     elements: str
+  flavor: &flavor
+    description:
+      - 'The flavor of the deployment document that it is made of, as a word to group instances by: nothing
+        is taken from it here.'
+      - An empty text is none.
+    type: str
+  profiles: &profiles
+    description:
+      - The profiles of the deployment document that it is made of, likewise.
+    type: list
+    elements: str
   protected: &protected
     description:
       - 'Whether it is protected: it can neither be removed nor begin again from another image, and its
@@ -1127,6 +1138,8 @@ options:
       autostart: *autostart
       power: *power
       tags: *tags
+      flavor: *flavor
+      profiles: *profiles
       protected: *protected
       state: *state
       boot: *boot
@@ -1463,6 +1476,17 @@ vm:
       elements: str
       sample:
         - frontend
+    flavor:
+      description: The flavor of the deployment document that it is made of; none without one.
+      type: str
+      sample: small
+    profiles:
+      description: The profiles of the deployment document that it is made of.
+      type: list
+      elements: str
+      sample:
+        - base
+        - web
     element:
       description: The element of V(pextra_instances) that says what it is, of one that was adopted; none
         of any other.

@@ -196,6 +196,17 @@ vms:
       elements: str
       sample:
         - frontend
+    flavor:
+      description: The flavor of the deployment document that it is made of; none without one.
+      type: str
+      sample: small
+    profiles:
+      description: The profiles of the deployment document that it is made of.
+      type: list
+      elements: str
+      sample:
+        - base
+        - web
     element:
       description: The element of V(pextra_instances) that says what it is, of one that was adopted; none
         of any other.

@@ -31,9 +31,11 @@ GROUPED_BY = {
     "cluster": "cluster",
     "node": "node",
     "tag": "tags",
+    "flavor": "flavor",
+    "profile": "profiles",
     "power": "power",
 }
-_LISTS = ("tags", "nics")
+_LISTS = ("tags", "profiles", "nics")
 _FAMILIES = {"any": (4, 6), "ipv4": (4,), "ipv6": (6,)}
 # What no pattern of hosts takes for anything else, and ssh not for an option.
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")

@@ -31,6 +31,8 @@ WEB: Result = {
     "memory": "256 MiB",
     "description": "{{ 7*7 }} & more",
     "tags": ["front"],
+    "flavor": "small",
+    "profiles": ["base", "web"],
     "root": {"pool": "shared"},
     "nics": [
         {"port_group": "DMZ", "mac": "52:1f:3a:07:9c:41"},
@@ -87,6 +89,8 @@ def test_it_tells_what_the_registry_and_the_definitions_say(module: Module, smal
         "autostart": True,
         "description": "{{ 7*7 }} & more",
         "tags": ("front",),
+        "flavor": "small",
+        "profiles": ("base", "web"),
     }
     assert [(nic["name"], nic["port_group"], nic["addresses"]) for nic in nics] == [
         ("nic0", "DMZ", ()),

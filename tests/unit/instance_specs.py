@@ -79,5 +79,7 @@ def specs(draw: st.DrawFn, name: str, *, absent: bool = True) -> Vm:
         power=draw(st.sampled_from([None, None, "running", "stopped", "paused"])),
         description=draw(st.sampled_from([None, "", "a <b> & 'c'"])),
         tags=draw(st.sampled_from([(), ("front", "back")])),
+        flavor=draw(st.sampled_from(["", "small"])),
+        profiles=draw(st.sampled_from([(), ("base", "web")])),
         state=draw(st.sampled_from(["present"] * 5 + ["absent"])) if absent else "present",
     )

@@ -45,6 +45,8 @@ def told(number: int, name: str, **more: Any) -> dict[str, Any]:
         "autostart": True,
         "description": "",
         "tags": ["frontend"],
+        "flavor": "small",
+        "profiles": ["base", "web"],
         "nics": [nic(f"172.20.{number // 250}.{number % 250 + 1}/24")],
         "volumes": [{"name": "root", "pool": "local", "size": 1024, "unit": None}],
     } | more

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instances of the deployment document: `count`, `flavor` and `profiles`, which exist there only."""
+"""Instances of the deployment document: `count`, and what `flavor` and `profiles` give, which is there only."""
 
 from __future__ import annotations
 

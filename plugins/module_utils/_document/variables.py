@@ -50,7 +50,10 @@ def _leave_field_open(field: Field) -> Field:
 FLAVOR: Table = {"name": NAME, **leave_open(vm.OPTIONS), "description": DESCRIPTION}
 
 # What an instance has for itself: what it is called, where it is, what it begins from, and whether it may go.
-_OF_ONE_INSTANCE = ("name", "cluster", "organization", "node", "anti_affinity", "adopt", "image", "protected", "state")
+_OF_ONE_INSTANCE = (
+    *("name", "cluster", "organization", "node", "anti_affinity", "adopt", "image", "protected", "state"),
+    *("flavor", "profiles"),
+)
 PROFILE: Table = {
     "name": NAME,
     **leave_open({key: field for key, field in vm.FIELDS.items() if key not in _OF_ONE_INSTANCE}),
@@ -66,11 +69,17 @@ INSTANCE: Table = {
         help="How many of it there are, named C(<name>-1), C(<name>-2) and so on. In its values C(pextra_index) is "
         "the number of each.",
     ),
-    "flavor": Field(kind="str", help="The flavor that it takes what its machine is from, where nothing else says it."),
+    # That it is made of none any more is said as well.
+    "flavor": Field(
+        kind="str",
+        create="",
+        help="The flavor that it takes what its machine is from, where nothing else says it.",
+    ),
     "profiles": Field(
         kind="list",
         element=Field(kind="str", help="A profile, by name."),
         unique=True,
+        create=(),
         help="The profiles that it takes what it does not say itself from. A later one is stronger than an earlier "
         "one, and each is stronger than the flavor.",
     ),

@@ -19,7 +19,7 @@ from ..._model.ids import is_id
 from ..._model.mistake import shown
 
 # Raised with every change of the tables. A controller reads the answers of its own version of the collection alone.
-FORMAT = 1
+FORMAT = 2
 # Of the whole text. An instance takes half a KiB, with long texts and many NICs a few.
 MAX_BYTES = 32 * 1024**2
 _SHOWN_MISTAKES = 3
@@ -59,6 +59,8 @@ INSTANCE: Table = {
     "autostart": Field(kind="bool", help="Whether it starts with its node."),
     "description": Field(kind="str", help="One line about it."),
     "tags": Field(kind="list", element=_TEXT, help="Its tags."),
+    "flavor": Field(kind="str", help="The flavor of the document that it is made of."),
+    "profiles": Field(kind="list", element=_TEXT, help="The profiles of the document that it is made of."),
     "nics": Field(kind="list", element=Field(kind="dict", table=NIC, help="A NIC."), help="Its NICs."),
 }
 _PROBLEM: Table = {

@@ -167,12 +167,14 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         ("anti_affinity", labels.anti_affinity),
         ("seed", labels.seed),
         ("created", labels.created),
+        ("flavor", labels.flavor),
         ("protected", "true" if labels.protected else None),
         ("adopted", "true" if labels.adopted else None),
     ):
         if value is not None:
             element.set(key, value)
     parts: list[tuple[str, dict[str, str]]] = [("tag", {"name": tag}) for tag in labels.tags]
+    parts += [("profile", {"name": name}) for name in labels.profiles]
     for volume in labels.volumes:
         size = {"unit": volume.unit} if volume.unit is not None else {"size": str(volume.size)}
         inside = {"filesystem": volume.filesystem, "mountpoint": volume.mountpoint, "path": volume.path}

@@ -66,6 +66,9 @@ class Labels:
     # When it was made, as lifetimes.py writes it; not known of one that was there before, or made by older versions.
     created: str | None = None
     tags: tuple[str, ...] = ()
+    # What it was made of in a document, by name: to group by, and no more.
+    flavor: str | None = None
+    profiles: tuple[str, ...] = ()
     protected: bool = False
     adopted: bool = False
     volumes: tuple[VolumeLabel, ...] = ()
@@ -96,6 +99,8 @@ def parse_labels(element: Any) -> Labels:
         created=element.get("created"),
         protected=element.get("protected") == "true",
         adopted=element.get("adopted") == "true",
+        flavor=element.get("flavor"),
+        profiles=tuple(one.get("name", "") for one in element.findall(f"{{{URI}}}profile")),
         tags=tuple(tag.get("name", "") for tag in element.findall(f"{{{URI}}}tag")),
         volumes=tuple(
             VolumeLabel(

@@ -70,6 +70,8 @@ def describe_instance(
         "autostart": domain.autostart,
         "description": model.description,
         "tags": list(model.labels.tags),
+        "flavor": model.labels.flavor,
+        "profiles": list(model.labels.profiles),
         "volumes": [
             {
                 "name": volume.name,

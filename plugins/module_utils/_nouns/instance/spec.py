@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from ..._fields.checks import check_hostname, check_name_or_none, check_tag
+from ..._fields.checks import check_hostname, check_name, check_name_or_none, check_tag
 from ..._fields.common import CLUSTER, STATE, parse_spec, protected
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
@@ -115,6 +115,22 @@ FIELDS = {
         create=(),
         help="Words to group instances by.",
     ),
+    "flavor": Field(
+        effect="live",
+        kind="str",
+        check=check_name_or_none,
+        create="",
+        help="The flavor of the deployment document that it is made of, as a word to group instances by: nothing is "
+        "taken from it here. An empty text is none.",
+    ),
+    "profiles": Field(
+        effect="live",
+        kind="list",
+        element=Field(kind="str", check=check_name, help="A profile, by name."),
+        unique=True,
+        create=(),
+        help="The profiles of the deployment document that it is made of, likewise.",
+    ),
     "protected": protected("it can neither be removed nor begin again from another image, and its volumes stay"),
     "state": STATE,
     # Aspects and kinds of device, each in a file of its own.
@@ -145,6 +161,8 @@ class Vm:
     power: str | None = None
     description: str | None = None
     tags: tuple[str, ...] | None = None
+    flavor: str | None = None
+    profiles: tuple[str, ...] | None = None
     protected: bool | None = None
     state: str = "present"
     # Of all other aspects and kinds of device, by option.

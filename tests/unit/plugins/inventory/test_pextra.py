@@ -152,6 +152,8 @@ def test_instances_are_hosts(source: Source) -> None:
         "pextra_autostart": True,
         "pextra_description": "",
         "pextra_tags": ["frontend"],
+        "pextra_flavor": "small",
+        "pextra_profiles": ["base", "web"],
         "pextra_nics": [nic("172.20.0.11/24")],
     }
     assert web["ansible_host"] == "172.20.0.11"
@@ -163,6 +165,9 @@ def test_instances_are_hosts(source: Source) -> None:
         "pextra_cluster_mtl_1": ["web", "db"],
         "pextra_node_node1": ["web", "db"],
         "pextra_tag_frontend": ["web"],
+        "pextra_flavor_small": ["web", "db"],
+        "pextra_profile_base": ["web", "db"],
+        "pextra_profile_web": ["web", "db"],
         "pextra_power_running": ["web"],
         "pextra_power_stopped": ["db"],
     }
@@ -223,11 +228,21 @@ def test_hosts_can_be_chosen_and_named(source: Source, warnings: list[str]) -> N
 
 def test_groups_can_be_chosen(source: Source, warnings: list[str]) -> None:
     source.answers(text_of([told(0, "web", tags=["a-b", "a_b"]), told(1, "db", tags=["a_b"])]))
-    inventory = source.load(group_prefixes={"tag": "t-", "organization": False, "datacenter": "", "node": None})
+    inventory = source.load(
+        group_prefixes={
+            "tag": "t-",
+            "flavor": "f_",
+            "profile": None,
+            "organization": False,
+            "datacenter": "",
+            "node": None,
+        }
+    )
     assert set(inventory.groups) - {"all", "ungrouped"} == {
         "pextra_instances",
         "pextra_cluster_mtl_1",
         "t_a_b",
+        "f_small",
         "pextra_power_running",
     }
     assert warnings == ['"t-a-b" and "t-a_b" are one group, t_a_b']
@@ -363,7 +378,7 @@ def test_options_that_are_wrong(source: Source, warnings: list[str], options: di
     ("lines", "text"),
     [
         ("echo Welcome", 'it begins with "Welcome'),
-        ("echo '{\"format\": 2}'", "it has the format 2"),
+        ("echo '{\"format\": 1}'", "it has the format 1"),
         ("echo 'the registry is away. Do this.' >&2; exit 1", "failed with 1: the registry is away. Do this"),
         ("exit 0", "it is empty"),
     ],

@@ -140,10 +140,16 @@ def test_groups() -> None:
         "pextra_node_node1",
         "pextra_tag_a",
         "pextra_tag_b c",
+        "pextra_flavor_small",
+        "pextra_profile_base",
+        "pextra_profile_web",
         "pextra_power_running",
     ]
     chosen = prefixes_of({"organization": False, "datacenter": "dc_", "node": "", "tag": "t_", "power": None})
-    assert list(groups_of(first, chosen)) == ["dc_Montreal", "pextra_cluster_mtl-1", "t_a", "t_b c"]
+    assert list(groups_of(first, chosen)) == [
+        *("dc_Montreal", "pextra_cluster_mtl-1", "t_a", "t_b c"),
+        *("pextra_flavor_small", "pextra_profile_base", "pextra_profile_web"),
+    ]
     assert list(groups_of(second, chosen)) == ["pextra_cluster_mtl-1"]
 
 
@@ -151,7 +157,7 @@ def test_groups() -> None:
     ("given", "problem"),
     [
         ({"tags": "x_"}, 'there are no groups by "tags". Did you mean "tag"?'),
-        ({"flavour": "x_"}, 'there are no groups by "flavour". Allowed: organization'),
+        ({"weather": "x_"}, 'there are no groups by "weather". Allowed: organization'),
         ({"tag": True}, "group_prefixes.tag: true is no text"),
         ({"tag": ["x"]}, "group_prefixes.tag: a list is no text"),
     ],

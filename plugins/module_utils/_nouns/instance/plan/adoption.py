@@ -122,6 +122,8 @@ def _labels_of(want: Vm, labels: Labels) -> Labels:
     return replace(
         labels,
         tags=want.tags or (),
+        flavor=want.flavor or None,
+        profiles=want.profiles or (),
         protected=bool(want.protected),
         anti_affinity=want.anti_affinity or None,
     )

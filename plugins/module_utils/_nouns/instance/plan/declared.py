@@ -133,6 +133,8 @@ def model_of(
         protected=want.protected if want.protected is not None else was is not None and was.protected,
         adopted=was is not None and was.adopted,
         tags=want.tags if want.tags is not None else was.tags if was else (),
+        flavor=(was.flavor if was else None) if want.flavor is None else want.flavor or None,
+        profiles=want.profiles if want.profiles is not None else was.profiles if was else (),
         volumes=tuple(volumes),
         nics=nics,
         cdroms=cdrom_labels,

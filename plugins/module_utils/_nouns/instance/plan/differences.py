@@ -26,7 +26,7 @@ def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
     """Return how the definition differs from the declared state in what its disks, drives, NICs and labels are."""
     changes: list[Change] = []
     old, new = before.labels, after.labels
-    for name in ("organization", "anti_affinity", "tags", "addresses"):
+    for name in ("organization", "anti_affinity", "tags", "flavor", "profiles", "addresses"):
         if getattr(old, name) != getattr(new, name):
             changes.append(Change(name, getattr(old, name) or None, getattr(new, name) or None))
     changes += changes_of(old.protected, new.protected)

@@ -134,14 +134,16 @@ def test_precedence() -> None:
         "disable": [],
     }
     assert {key: found["root"][key] for key in ("pool", "size")} == {"pool": "shared", "size": "9 GiB"}
-    assert {"flavor", "profiles"}.isdisjoint(found)
+    # By name only.
+    assert (found["flavor"], found["profiles"]) == ("big", ["base", "web"])
     assert only({**own, "profiles": ["web", "base"]}, flavors=flavors, profiles=profiles)["vcpus"] == 3
 
 
 def test_an_empty_profile_changes_nothing() -> None:
     """What is not said is what a new one gets, however it is read."""
     plain = VARIABLES["pextra_instances"][0]
-    assert only({**plain, "profiles": ["empty"]}, profiles=[{"name": "empty"}]) == only(plain)
+    found = only({**plain, "profiles": ["empty"]}, profiles=[{"name": "empty"}])
+    assert found == {**only(plain), "profiles": ["empty"]}
 
 
 def test_a_profile_in_several_instances_numbers_each() -> None:
@@ -343,6 +345,8 @@ def test_where_values_come_from() -> None:
         "cpu.require": (["aes"], "instance"),
         "cpu.disable": ([], "default"),
         "tags": (["web"], "profile web"),
+        "flavor": ("big", "instance"),
+        "profiles": (["web", "ops"], "instance"),
         "nics[0].name": ("front", "instance"),
         "nics[0].port_group": ("DMZ", "profile web"),
         "nics[0].mtu": (9000, "instance"),

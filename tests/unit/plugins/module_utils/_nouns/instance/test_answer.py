@@ -40,7 +40,7 @@ def test_what_is_not_known_is_none() -> None:
     (instance,) = read(unknown(1, "web"))
     assert (instance["power"], instance["node"]) == ("unknown", "node1")
     assert [key for key, value in instance.items() if value is None] == [
-        *("vcpus", "memory", "image", "autostart", "description", "tags", "nics")
+        *("vcpus", "memory", "image", "autostart", "description", "tags", "flavor", "profiles", "nics")
     ]
 
 
@@ -77,7 +77,7 @@ def in_first(**values: Any) -> Callable[[Any], Any]:
         ("NaN", "NaN is no number of JSON"),
         ("[]", "it: a list is not a mapping"),
         ("{}", "format: is missing"),
-        ('{"format": 1}', "instances: is missing"),
+        (f'{{"format": {FORMAT}}}', "instances: is missing"),
         (f'{{"format": {FORMAT + 1}}}', f"it has the format {FORMAT + 1}, and this collection reads {FORMAT}"),
         (changed(lambda raw: raw.update(more=1)), "more: unknown key"),
         (changed(lambda raw: raw.update(instances={})), "instances: a mapping is not a list"),

@@ -84,6 +84,8 @@ def test_a_call_that_names_nothing_changes_nothing() -> None:
         ({"vcpus": 4}, {"vcpus"}, ["define"]),
         ({"autostart": True}, {"autostart"}, ["autostart"]),
         ({"tags": ()}, {"tags"}, ["define", "label"]),
+        ({"flavor": "small"}, {"flavor"}, ["define", "label"]),
+        ({"profiles": ("base", "web")}, {"profiles"}, ["define", "label"]),
         ({"description": ""}, {"description"}, ["define", "plug"]),
         ({"anti_affinity": ""}, {"anti_affinity"}, ["register", "define", "label"]),
         ({"root": Root(size=3072)}, {"volumes.root.size"}, ["grow_volume", "define", "label"]),
@@ -219,8 +221,8 @@ def test_whatever_is_there_one_option_changes_nothing_else(there: Vm, other: Vm,
     if option not in ("volumes", "root", "image", "node"):
         assert after.disks == before.disks
     assert after.interfaces == before.interfaces
-    if option != "tags":
-        assert after.labels.tags == before.labels.tags
+    for name in ("tags", "flavor", "profiles", "created"):
+        assert option == name or getattr(after.labels, name) == getattr(before.labels, name)
     if option != "image":
         assert after.labels.seed == before.labels.seed
 
