@@ -95,6 +95,13 @@ def _digest_of_once(*texts: str) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:12]
 
 
+def once_of(files: Mapping[str, str]) -> str | None:
+    """Return what tells whether a seed is another instance to cloud-init; None in the words of older versions."""
+    if "vendor-data" not in files:
+        return None
+    return _digest_of_once(files["user-data"], files.get(DECLARED, ""))
+
+
 def _need(before: Seed | None) -> Seed:
     if before is None:
         raise UnknownSeedError

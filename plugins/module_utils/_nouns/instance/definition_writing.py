@@ -166,6 +166,7 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         ("root_mode", labels.root_mode),
         ("anti_affinity", labels.anti_affinity),
         ("seed", labels.seed),
+        ("once", labels.once),
         ("created", labels.created),
         ("flavor", labels.flavor),
         ("protected", "true" if labels.protected else None),

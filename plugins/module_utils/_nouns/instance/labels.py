@@ -63,6 +63,8 @@ class Labels:
     root_mode: str | None = None
     anti_affinity: str | None = None
     seed: str | None = None
+    # A digest of what of that is done once: another one, and cloud-init does all of it again.
+    once: str | None = None
     # When it was made, as lifetimes.py writes it; not known of one that was there before, or made by older versions.
     created: str | None = None
     tags: tuple[str, ...] = ()
@@ -96,6 +98,7 @@ def parse_labels(element: Any) -> Labels:
         root_mode=element.get("root_mode"),
         anti_affinity=element.get("anti_affinity"),
         seed=element.get("seed"),
+        once=element.get("once"),
         created=element.get("created"),
         protected=element.get("protected") == "true",
         adopted=element.get("adopted") == "true",

@@ -14,7 +14,7 @@ from ...._model.ids import mac_of, uuid_of
 from ...._model.names import data_volume, root_tree, root_volume, seed_volume
 from ...._model.rows import Row
 from ...pool.kinds import root_mode, volume_format
-from ..cloud_init import digest_of
+from ..cloud_init import digest_of, once_of
 from ..definition import Disk, DomainModel, Interface
 from ..devices import nic as nic_device
 from ..devices.disk import TABLE as DISK
@@ -129,6 +129,11 @@ def model_of(
         if want.anti_affinity is None
         else want.anti_affinity or None,
         seed=digest,
+        once=once_of(seed)
+        if seed is not None and (was is None or digest != was.seed)
+        else was.once
+        if was is not None and digest is not None
+        else None,
         created=was.created if was is not None else write_time(context.have.now),
         protected=want.protected if want.protected is not None else was is not None and was.protected,
         adopted=was is not None and was.adopted,

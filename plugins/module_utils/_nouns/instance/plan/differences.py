@@ -21,6 +21,9 @@ from .context import RefusedError
 from .references import find_disk, names_of_pools, path_of
 from .state import named_nics
 
+# What a guest that knows its user data, users or vendor data otherwise takes itself for a new instance to do.
+_AGAIN = "done again: all users, files, packages, commands and scripts, and new host keys of ssh"
+
 
 def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
     """Return how the definition differs from the declared state in what its disks, drives, NICs and labels are."""
@@ -44,6 +47,9 @@ def find_changes(before: DomainModel, after: DomainModel) -> list[Change]:
         )
     if old.seed != new.seed:
         changes.append(Change("cloud_init", old.seed and old.seed[:12], new.seed and new.seed[:12], "next_boot"))
+        if old.seed is not None and old.once != new.once:
+            again = _AGAIN if old.once is not None else f"perhaps {_AGAIN}"
+            changes.append(Change("cloud_init.once", "done", again, "next_boot"))
     changes += _compare_volumes(old, new)
     changes += _compare_disks(before, after)
     changes += compare_cdroms(before, after)

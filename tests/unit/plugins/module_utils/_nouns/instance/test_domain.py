@@ -99,6 +99,10 @@ def models(draw: st.DrawFn, name: st.SearchStrategy[str] = NAMES) -> DomainModel
             root_mode=draw(st.sampled_from([None, "overlay", "copy"])),
             anti_affinity=draw(st.none() | NASTY),
             seed=draw(st.none() | NASTY),
+            once=draw(st.none() | NASTY),
+            created=draw(st.none() | NASTY),
+            flavor=draw(st.none() | NASTY),
+            profiles=tuple(draw(st.lists(NASTY, max_size=2))),
             tags=tuple(draw(st.lists(NASTY, max_size=3))),
             volumes=tuple(
                 draw(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,13 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk, parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.doubts import find_doubtful_pools
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import (
+    CloudInit,
+    Nic,
+    Root,
+    User,
+    Volume,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm, complete_new
@@ -1098,6 +1105,41 @@ def test_another_seed(model: Model) -> None:
     before, after, when = fields(plan)["cloud_init"]
     assert (len(before), len(after), when) == (12, 12, "next_boot")
     assert "hush" not in str(plan)
+
+
+USER = User(name="ops", ssh_authorized_keys=("ssh-ed25519 AAAA ops",))
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ({"cloud_init": CloudInit(users=(replace(USER, ssh_authorized_keys=("ssh-ed25519 BBBB ops",)),))}, True),
+        ({"cloud_init": CloudInit(users=(USER,), vendor_data="#cloud-config\n{}")}, True),
+        # What a guest is told at each boot.
+        ({"nics": (Nic(port_group="Production", addresses=("172.20.0.99/24",)),)}, False),
+        ({"volumes": (Volume(name="logs", pool="shared", size=64, filesystem="ext4"),)}, False),
+    ],
+)
+def test_what_cloud_init_does_again_is_said_before(model: Model, changed: dict[str, Any], again: bool) -> None:
+    there = replace(WEB, cloud_init=CloudInit(users=(USER,)), volumes=(), power="stopped")
+    model.converge(there)
+    found = fields(model.converge(replace(there, **changed)))
+    assert found["cloud_init"][2] == "next_boot"
+    assert ("cloud_init.once" in found) is again
+    if again:
+        assert found["cloud_init.once"][0] == "done"
+        assert found["cloud_init.once"][1].startswith("done again: all users, files, packages")
+    back = fields(model.converge(there))
+    assert ("cloud_init.once" in back) is again
+
+
+def test_of_one_that_older_versions_made_nobody_knows(model: Model) -> None:
+    model.converge(replace(WEB, power="stopped"))
+    guest = model.guest("web")[1]
+    guest.xml = re.sub(r' once="[^"]*"', "", guest.xml)
+    assert model.plan(replace(WEB, power="stopped")).is_empty
+    found = fields(model.converge(replace(WEB, power="stopped", cloud_init=CloudInit(hostname="other"))))
+    assert found["cloud_init.once"][1].startswith("perhaps done again: ")
 
 
 # Moving
