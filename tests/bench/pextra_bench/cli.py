@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import hundred, modules, nodes, pools, report, site
+from . import hundred, inventory, modules, nodes, pools, report, site
 from .processes import BenchError
 
 
@@ -20,6 +20,9 @@ def main(arguments: Sequence[str]) -> int:
     only.add_argument("--modules", action="store_true", help="only pextra_vm against its peers, in a node of its own")
     only.add_argument("--site", action="store_true", help="only site.yml, on the lab, which must be up")
     only.add_argument("--hundred", action="store_true", help="only a hundred instances, on the lab, which must be up")
+    only.add_argument(
+        "--inventory", action="store_true", help="only the inventory plugin, on the lab, which must be up"
+    )
     only.add_argument("--pools", action="store_true", help="only pextra_pool, on the lab, which must be up")
     only.add_argument("--ceph-pools", action="store_true", help="only pools of Ceph, on the lab of make ceph")
     only.add_argument(
@@ -29,8 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     # Ended by a time limit it must remove its container as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        only_one = (options.modules, options.site, options.hundred, options.pools, options.ceph_pools, options.nodes)
-        everything = not any(only_one)
+        only_one = (options.modules, options.site, options.hundred, options.inventory, options.pools)
+        everything = not any((*only_one, options.ceph_pools, options.nodes))
         if everything or options.modules:
             figures, peak_mib, planned = modules.measure()
             print(report.show_modules(figures, peak_mib), flush=True)
@@ -54,6 +57,9 @@ def main(arguments: Sequence[str]) -> int:
             print(report.show_site(site.measure()), flush=True)
         if everything or options.hundred:
             print(report.show_hundred(hundred.measure()), flush=True)
+        if everything or options.inventory:
+            site.converge()
+            print(report.show_inventory(inventory.measure()), flush=True)
         if everything or options.pools:
             site.converge()
             directories, imports = pools.measure()

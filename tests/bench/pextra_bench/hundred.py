@@ -20,7 +20,7 @@ from typing import Any
 from .node import LIBRARY, BenchNode
 from .processes import BenchError, run
 from .progress import step
-from .project import parameters, send_library
+from .project import call_module, send_library
 from .site import converge, declared, measure_run
 
 COUNT, FEW = 100, 10
@@ -67,7 +67,7 @@ def measure() -> HundredFigures:
             few, many = _measure_converged(directory, further)
         finally:
             _remove(node)
-            _module(node, "pextra_image", images=[{"name": _IMAGE, "state": "absent"}])
+            call_module(node, "pextra_image", images=[{"name": _IMAGE, "state": "absent"}])
             node.execute("rm", "-rf", LIBRARY)
             converge()
     return HundredFigures(module, raw, few, many)
@@ -89,7 +89,7 @@ def _measure_new(node: BenchNode) -> tuple[tuple[float, ...], tuple[float, ...]]
     module, raw = [], []
     with step(f"{COUNT} new instances: the module itself and raw libvirt-python, {ROUNDS} rounds"):
         for _ in range(ROUNDS):
-            module.append(_module(node, "pextra_vm", vms=vms))
+            module.append(call_module(node, "pextra_vm", vms=vms))
             _require_running(COUNT)
             node.execute("python3", f"{LIBRARY}/raw_instances.py", "keep", _KEPT, f"{_NAME}-", *_URIS)
             _remove(node)
@@ -119,7 +119,7 @@ def _measure_converged(directory: Path, further: Mapping[str, Any]) -> tuple[tup
 
 def _remove(node: BenchNode) -> None:
     gone = [{"name": f"{_NAME}-{number}", "state": "absent"} for number in range(1, COUNT + 1)]
-    _module(node, "pextra_vm", vms=gone, force_stop=True, stop_timeout_s=1, remove_volumes=True, confirm="DESTROY")
+    call_module(node, "pextra_vm", vms=gone, force_stop=True, stop_timeout_s=1, remove_volumes=True, confirm="DESTROY")
 
 
 def _require_running(count: int) -> None:
@@ -129,9 +129,3 @@ def _require_running(count: int) -> None:
         found += sum(name.startswith(f"{_NAME}-") for name in listed)
     if found != count:
         raise BenchError(f"{found} instances are running where {count} should be.")
-
-
-def _module(node: BenchNode, module: str, **options: Any) -> float:
-    node.send({"call.json": parameters(module, **options)})
-    output = node.execute("python3", f"{LIBRARY}/run_module.py", module, f"{LIBRARY}/call.json", timeout_s=1200)
-    return float(json.loads(output)["inside"])

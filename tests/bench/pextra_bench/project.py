@@ -179,11 +179,19 @@ def parameters(module: str, **options: Any) -> bytes:
     return json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **internal}}).encode()
 
 
+def call_module(node: BenchNode, module: str, **options: Any) -> float:
+    """Run a module in its own process on the node, and return how many seconds it took from its start to its end."""
+    node.send({"call.json": parameters(module, **options)})
+    output = node.execute("python3", f"{LIBRARY}/run_module.py", module, f"{LIBRARY}/call.json", timeout_s=1200)
+    return float(json.loads(output)["inside"])
+
+
 __all__ = [
     "LIBRARY",
     "Played",
     "PlayedTask",
     "Project",
+    "call_module",
     "make_key",
     "make_project",
     "parameters",

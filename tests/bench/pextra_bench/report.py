@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from . import hundred, nodes, planning, pools
+from . import hundred, inventory, nodes, planning, pools
 from .modules import MOST, ROUNDS, Figures
 from .site import EMPTY_EVERYWHERE, EMPTY_ON_ONE, MANY, SiteFigures
 from .site import ROUNDS as SITE_ROUNDS
@@ -126,6 +126,16 @@ def show_planning(figures: planning.PlanningFigures) -> str:
     return (
         f"{figures.instances:,} new instances on {figures.nodes} nodes are planned in {figures.seconds:.2f} s "
         f"(median of {planning.ROUNDS})\n"
+    )
+
+
+def show_inventory(figures: inventory.InventoryFigures) -> str:
+    return (
+        f"ansible-inventory lists {MANY:,} instances more (median of {inventory.ROUNDS}): "
+        f"{median(figures.listed):.2f} s; of it the coordinator's program {median(figures.program):.2f} s; an "
+        f"inventory of none {median(figures.empty):.2f} s; what the plugin adds {figures.own:.2f} s\n"
+        f"Each round: {_each(figures.listed, digits=2)}; {_each(figures.program, digits=2)}; "
+        f"{_each(figures.empty, digits=2)}.\n"
     )
 
 
