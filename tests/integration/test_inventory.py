@@ -82,6 +82,8 @@ def test_every_instance_is_a_host(lab: Lab, cloud: Site, write: Write) -> None:
         assert host["pextra_node"] == lab.home(name)
         assert host["pextra_power"] == (instance.get("power") or "running")
         assert host["pextra_tags"] == list(instance.get("tags") or [])
+        assert host["pextra_flavor"] == (instance.get("flavor") or None)
+        assert host["pextra_profiles"] == list(instance.get("profiles") or [])
         assert (host["pextra_cluster"], host["pextra_datacenter"], host["pextra_organization"]) == (
             "mtl-1",
             "Montreal",
@@ -93,6 +95,9 @@ def test_every_instance_is_a_host(lab: Lab, cloud: Site, write: Write) -> None:
         assert host["ansible_host"] == addresses[0][0].split("/")[0]
     assert set(found["pextra_tag_frontend"]["hosts"]) == {"web-1", "web-2", "web-3"}
     assert "archive" in found["pextra_power_stopped"]["hosts"]
+    flavors = {name: one["flavor"] for name, one in declared.items() if one.get("flavor")}
+    assert flavors
+    assert all(name in found[f"pextra_flavor_{flavor}"]["hosts"] for name, flavor in flavors.items())
     assert declared.keys() <= set(found["pextra_cluster_mtl_1"]["hosts"])
     assert "db" in found["pextra_node_node2"]["hosts"]
 

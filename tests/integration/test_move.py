@@ -22,6 +22,7 @@ def test_a_running_instance_moves_live(lab: Lab, converged: Site) -> None:
     boots = lab.console(name).count("pextra-guest: ready")
     before = lab.since_boot(neighbour)
     uuid = lab.exec(source, "virsh", "domuuid", name)
+    (told,) = converged.module("pextra_vm_info", names=[name])["vms"]
 
     # Each node holds a web instance, which anti-affinity would keep it from.
     wanted = [{**item, "anti_affinity": "", "node": target} for item in converged.declared() if item["name"] == name]
@@ -35,6 +36,10 @@ def test_a_running_instance_moves_live(lab: Lab, converged: Site) -> None:
     during = lab.since_boot(neighbour)[len(before) :]
     assert len(re.findall(rf"ping {re.escape(address)} lost", during)) <= 1, during
     assert lab.console(name).count("pextra-guest: ready") == boots, "it was restarted"
+
+    # Since when it runs goes along.
+    (there,) = converged.module("pextra_vm_info", names=[name])["vms"]
+    assert (there["created"], there["started"], there["node"]) == (told["created"], told["started"], target)
 
     second = converged.module("pextra_vm", vms=wanted)
     assert second["changed"] is False
