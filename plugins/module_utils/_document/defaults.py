@@ -112,7 +112,9 @@ def complete_pools(
         if spec.state == "present":
             nodes, wrong = _complete_nodes_of(element, spec.nodes, cluster, index)
             found += wrong
-            spec = replace(spec, nodes=nodes, path=spec.target, shared=spec.is_shared)
+            spec = replace(spec, nodes=nodes)
+            if not spec.adopt:
+                spec = replace(spec, path=spec.target, shared=spec.is_shared)
         complete.append(element.of(replace(spec, cluster=cluster)))
         mistakes += found
     return tuple(complete), mistakes
@@ -267,6 +269,8 @@ def _find_cluster(path: str, given: str | None, index: Index) -> tuple[str | Non
 def _complete_nodes_of(
     element: Declared[Any], nodes: tuple[str, ...] | None, cluster: str | None, index: Index
 ) -> tuple[tuple[str, ...] | None, list[Mistake]]:
+    if nodes is None and element.spec.adopt:
+        return None, []  # those that have one
     if nodes is None and element.knows("nodes"):
         return index.cluster_nodes.get(cluster or "", ()), []
     mistakes = []

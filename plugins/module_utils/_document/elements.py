@@ -117,6 +117,10 @@ class Written:
         return word if isinstance(word, str) else None
 
     @property
+    def adopts(self) -> bool:
+        return isinstance(self.value, Mapping) and self.value.get("adopt") is True
+
+    @property
     def is_present(self) -> bool:
         return self.word("state") != "absent"
 
@@ -139,7 +143,8 @@ def parse_elements(
     declared: list[Declared[Spec]] = []
     mistakes: list[Mistake] = []
     for element in written:
-        values, unknown, found = parse_element(table, element)
+        # What is adopted is not new: what is not said of it stays as it is.
+        values, unknown, found = parse_element(table, element, whole=not element.adopts)
         mistakes += found
         if values is not None:
             declared.append(Declared(element.path, make(**values), unknown))

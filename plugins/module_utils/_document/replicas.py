@@ -86,7 +86,7 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
     for replica in replicas:
         path = replica.written.path
         taken, base = layers.find(replica.written.value, path, replica.number)
-        adopts = isinstance(replica.written.value, Mapping) and replica.written.value.get("adopt") is True
+        adopts = replica.written.adopts
         values, unknown, wrong = parse_element(INSTANCE, replica.written, whole=not taken and not adopts)
         mistakes += wrong
         if values is None:

@@ -33,7 +33,7 @@ def find_pool_mistakes(pools: Sequence[Declared[Pool]], in_own_ceph: Container[s
     mistakes = []
     present = [pool for pool in pools if pool.spec.state == "present"]
     for pool in present:
-        found = find_mistakes_within(pool.spec, pool.path)
+        found = find_mistakes_within(pool.spec, pool.path, "call" if pool.spec.adopt else "new")
         is_derived = pool.path in in_own_ceph
         mistakes += [one for one in found if not (is_derived and one.path.startswith(f"{pool.path}.rbd"))]
     return mistakes + _find_shared_directories(present)

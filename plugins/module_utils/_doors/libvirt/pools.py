@@ -26,7 +26,7 @@ _POOLS_TIMEOUT_S = 20.0
 
 
 class PoolRecord(NamedTuple):
-    """A storage pool as it is. Sizes are bytes; 0 when it is not active."""
+    """A storage pool as it is. Sizes are bytes; 0 when it is not active. persistent: it is still there when stopped."""
 
     name: str
     uuid: str
@@ -36,6 +36,7 @@ class PoolRecord(NamedTuple):
     allocation: int
     available: int
     xml: str
+    persistent: bool = True
 
 
 class Pools(Connection):
@@ -76,6 +77,8 @@ class Pools(Connection):
                         allocation=allocation,
                         available=available,
                         xml=pool.XMLDesc(0),
+                        # What starts with the node is; of the others, which are few, it is asked.
+                        persistent=uuid in autostarted or bool(pool.isPersistent()),
                     )
                 )
             return records

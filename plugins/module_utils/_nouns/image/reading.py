@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from ..._cloud import Cloud
 from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import BusyError, HypervisorError, Problem
-from ..._model.ids import uuid_of
 from ..._model.rows import Row
+from ..pool.identity import uuid_on
 from ..pool.kinds import KINDS, volume_place
 from ..pool.looking import look_again
 from .plan.state import Site, User
@@ -36,8 +36,9 @@ def look_at_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence
     hypervisor = cloud.hypervisor(name)
     seen = SeenNode()
     active = {pool.uuid: pool.active for pool in hypervisor.pools()}
+    seen.labels = cloud.labels(name).read()
     for pool in pools:
-        state = active.get(uuid_of(pool.id))
+        state = active.get(uuid_on(pool, seen.labels))
         if not state:
             how = "stopped" if state is False else "not defined"
             seen.unusable[pool.id] = f"storage pool {pool.name} is {how} there"
@@ -51,7 +52,6 @@ def look_at_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence
             seen.unusable[pool.id] = error.problems[0].what
             continue
         seen.volumes[pool.id] = frozenset(hypervisor.volume_names(pool.name))
-    seen.labels = cloud.labels(name).read()
     if losing:
         usable = [pool for pool in pools if pool.id in seen.volumes]
         seen.users = [

@@ -176,3 +176,33 @@ def parse_sources(pool_type: str, xml: str) -> list[str]:
 def is_of_type(definition: PoolDefinition, pool_type: str) -> bool:
     """Tell whether libvirt's pool is of one of our types."""
     return definition.type == _TYPES[pool_type]
+
+
+def declare_pool(xml: str) -> dict[str, Any] | None:
+    """Return libvirt's pool by the options that declare it: type, and path or what it is made of.
+
+    None where none can: of another type, or with a login, whose secret is another's.
+    """
+    root = ET.fromstring(xml)
+    kind = next((ours for ours, word in _TYPES.items() if word == root.get("type")), None)
+    source, path = root.find("source"), parse_pool(xml).path
+    if kind is None or kind == "rbd" or (source is not None and source.find("auth") is not None):
+        return None
+    declared: dict[str, Any] = {"type": kind}
+    if kind in ("directory", "netfs"):
+        declared["path"] = path
+    host, device = (source.find(tag) if source is not None else None for tag in ("host", "device"))
+    if kind == "netfs" and source is not None:
+        exported, form = source.find("dir"), source.find("format")
+        declared["netfs"] = {
+            "host": host.get("name") if host is not None else None,
+            "export": exported.get("path") if exported is not None else None,
+            "format": form.get("type") if form is not None else None,
+        }
+    if kind == "iscsi":
+        declared["iscsi"] = {
+            "host": host.get("name") if host is not None else None,
+            "port": int(host.get("port") or 3260) if host is not None else None,
+            "target": device.get("path") if device is not None else None,
+        }
+    return declared

@@ -9,7 +9,7 @@ import base64
 import threading
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,10 @@ from ..._model.errors import PextraError, Problem
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..._model.rows import AssociationRow
+from ..instance.labels import URI
 from .definition import parse_pool
 from .kinds import volume_place
+from .plan.adoption import describe_strangers, find_stranger
 from .plan.planning import plan_pools
 from .plan.report import describe_pools
 from .plan.sources import find_source_tests
@@ -71,29 +73,31 @@ class PoolResource:
             hypervisor = cloud.hypervisor(name)
             seen = tuple(
                 SeenPool(
-                    parse_pool(pool.xml), pool.active, pool.autostart, pool.capacity, pool.allocation, pool.available
+                    *(parse_pool(pool.xml), pool.active, pool.autostart),
+                    *(pool.capacity, pool.allocation, pool.available, pool.persistent, pool.xml),
                 )
                 for pool in hypervisor.pools()
             )
             labels = cloud.labels(name).read()
+            node = SeenNode(seen, labels)
             gone = {
                 row.name: volume_place(row.attributes["type"], row.name, row.attributes, "")
                 for row in leaving.get(name, ())
             }
-            started = {pool.definition.name for pool in seen if pool.active}
+            given_back = {row.name for row in leaving.get(name, ()) if find_stranger(row.name, node, have) is not None}
+            started = {pool.definition.name for pool in seen if pool.active} - given_back
             volumes = {}
             for pool in gone.keys() & started:
                 hypervisor.refresh_pool(pool)  # whoever wrote there may not have told libvirt
                 volumes[pool] = frozenset(hypervisor.volume_names(pool))
-            return SeenNode(
-                seen,
+            return replace(
+                node,
                 secrets=hypervisor.secrets() if has_credentials else frozenset(),
-                labels=labels,
                 volumes=volumes,
-                users=_find_users(hypervisor, gone) if gone else {},
+                users=_find_users(hypervisor, gone, given_back) if gone else {},
             )
 
-        concerned = find_concerned(wants, have)
+        concerned = [row.name for row in have.nodes] if options["foreign"] else find_concerned(wants, have)
         cloud.connect(concerned)
         seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
@@ -235,6 +239,10 @@ class PoolResource:
     def _current(self, association: AssociationRow) -> AssociationRow:
         return self._noted.get((association.resource, association.node), association)
 
+    def describe_further(self, have: PoolHave) -> dict[str, list[dict[str, Any]]]:
+        """Return the pools of the nodes that are not ours."""
+        return {"foreign": describe_strangers(have)}
+
     def describe(self, wants: Sequence[Pool], have: PoolHave) -> list[dict[str, Any]]:
         return describe_pools([(want.cluster, want.name) for want in wants] or None, have)
 
@@ -245,15 +253,23 @@ def secret_value(data: Mapping[str, Any]) -> bytes:
     return base64.b64decode(credential) if data["pool_type"] == "rbd" else credential.encode()
 
 
-def _find_users(hypervisor: Hypervisor, places: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return, by pool, the instances of a node with a disk in it. places: what the paths of its volumes begin with."""
+def _find_users(
+    hypervisor: Hypervisor, places: Mapping[str, str], given_back: Container[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Return, by pool, the domains of a node with a disk in it. places: what the paths of its volumes begin with.
+
+    given_back: pools that are ours no more; of these our instances alone count.
+    """
     users: dict[str, set[str]] = {}
     for domain in hypervisor.domains():
+        is_ours = URI in domain.config
         for text in filter(None, (domain.config, domain.live)):
             devices = ET.fromstring(text)
             for source in (*devices.iterfind("devices/disk//source"), *devices.iterfind("devices/filesystem/source")):
                 path = source.get("file") or source.get("dev") or source.get("name") or source.get("dir") or ""
                 for pool, place in places.items():
+                    if pool in given_back and not is_ours:
+                        continue
                     if path.startswith(place) or source.get("pool") == pool:
                         users.setdefault(pool, set()).add(domain.name)
     return {pool: tuple(sorted(names)) for pool, names in users.items()}

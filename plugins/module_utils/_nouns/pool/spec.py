@@ -17,6 +17,7 @@ from ..._fields.common import (
     NAME,
     NODES,
     STATE,
+    adopting,
     parse_spec,
     protected,
 )
@@ -68,6 +69,11 @@ FIELDS = {
     "netfs": Field(kind="dict", table=NETFS, help="The server's directory. For the type V(netfs)."),
     "iscsi": Field(kind="dict", table=ISCSI, help="The target. For the type V(iscsi)."),
     "rbd": Field(kind="dict", table=RBD, help="The pool of Ceph. For the type V(rbd)."),
+    "adopt": adopting(
+        "storage pools of libvirt with this name that are not the cloud's become this one as they are: no file, volume "
+        "or guest in them is touched. They are started, and start with their nodes. Unless O(nodes) is given, it is on "
+        "those that have one."
+    ),
     "cluster": CLUSTER,
     "nodes": NODES,
     "description": DESCRIPTION,
@@ -91,6 +97,7 @@ class Pool:
     netfs: Mapping[str, Any] | None = field(default=None, repr=False)
     iscsi: Mapping[str, Any] | None = field(default=None, repr=False)
     rbd: Mapping[str, Any] | None = field(default=None, repr=False)
+    adopt: bool | None = None
     cluster: str | None = None
     nodes: tuple[str, ...] | None = None
     description: str | None = None
@@ -99,8 +106,9 @@ class Pool:
 
     @property
     def target(self) -> str | None:
-        """The directory on the nodes, None for types that have none."""
-        return (self.path or f"/var/lib/pextra/pools/{self.name}") if self.type in IN_DIRECTORY else None
+        """The directory on the nodes, None for types that have none, and where that of an adopted one is not said."""
+        usual = None if self.adopt else f"/var/lib/pextra/pools/{self.name}"
+        return (self.path or usual) if self.type in IN_DIRECTORY else None
 
     @property
     def is_shared(self) -> bool:

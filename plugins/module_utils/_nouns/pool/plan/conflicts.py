@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...._model.errors import Problem
-from ...._model.ids import uuid_of
+from .adoption import list_strangers
 from .state import PoolHave, associations_of
 from .targets import Target
 
@@ -48,18 +48,21 @@ def overlap(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
-def find_foreign_conflicts(target: Target, pool_id: str, node: str, have: PoolHave) -> Iterator[Problem]:
-    """A pool of the node that is not ours, and is in the way of this one. It is never touched."""
+def find_foreign_conflicts(target: Target, uuid: str, node: str, have: PoolHave) -> Iterator[Problem]:
+    """A pool of the node that is not ours, and is in the way of this one. It is never touched.
+
+    uuid: what this one has there.
+    """
     label = f"pool {target.want.name}"
-    ours = {uuid_of(row.id) for row in have.pools} | {uuid_of(pool_id)}
-    for pool in have.seen[node].pools:
+    for pool in list_strangers(have.seen[node], have):
         other = pool.definition
-        if other.uuid in ours:
+        if other.uuid == uuid:
             continue
         if other.name == target.want.name:
             yield Problem(
                 f"libvirt has a storage pool of this name already, which is not ours (UUID {other.uuid})",
-                "Choose another name: what is not ours is never touched. If the registry was lost, rebuild it first.",
+                "With adopt: true it becomes this one as it is. Otherwise choose another name: what is not ours is "
+                "never touched. If the registry was lost, rebuild it first.",
                 node,
                 label,
             )

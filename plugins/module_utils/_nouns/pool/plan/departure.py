@@ -11,15 +11,14 @@ from dataclasses import replace
 
 from ...._model.draft import Draft
 from ...._model.errors import Problem
-from ...._model.ids import uuid_of
 from ...._model.plan import Change, Step, work_on
 from ...._model.rows import AssociationRow, Row
 from ...hierarchy.plan import find
 from ...image.versions import find_copied
+from ..identity import LABEL, uuid_on
 from ..kinds import KINDS
 from ..propagation import Situation, plan_rounds
 from ..source import IN_LIBVIRT
-from .labels import LABEL
 from .state import PoolHave, SeenNode, associations_of, seen_ours
 from .targets import Target
 
@@ -68,7 +67,7 @@ def plan_leaving(
         if not keeps_files and not is_deleted:
             copies = sorted(name for name in seen_node.volumes.get(row.name, ()) if _IMAGE_COPY.fullmatch(name))
             is_deleted = bool(copies) and bool(row.attributes["shared"])
-        seen = seen_ours(row.id, seen_node)
+        seen = seen_ours(row, seen_node)
         acts = plan_rounds(
             Situation(
                 pool_exists=True,
@@ -82,7 +81,7 @@ def plan_leaving(
         )
         data = {
             "association": association,
-            "uuid": uuid_of(row.id),
+            "uuid": uuid_on(row, seen_node.labels),
             "pool": row.name,
             "copies": copies,
             "with_snapshots": row.attributes["type"] == "rbd",

@@ -13,19 +13,23 @@ from typing import Any
 from ...._model.ids import uuid_of
 from ...._model.labels import read_labels
 from ...._model.rows import AssociationRow, Row
+from ..identity import LABEL, uuid_on
 from ..spec import IN_DIRECTORY
 from .state import fresh_association
 
-LABEL = "pextra-pool/"
 LABELLED = ("type", "path", "shared", "source", "description")
 
 
 # Labels, from which a lost registry is rebuilt
 
 
-def labels_of_pool(name: str, pool_id: str, attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Return what every enabled node carries about a pool."""
+def labels_of_pool(name: str, pool_id: str, attributes: Mapping[str, Any], uuid: str | None = None) -> dict[str, str]:
+    """Return what every enabled node carries about a pool. uuid: that of libvirt's pool there, which an adopted one
+    has from before.
+    """
     kept = {key: attributes[key] for key in (*LABELLED, "protected") if attributes.get(key) is not None}
+    if uuid is not None and uuid != uuid_of(pool_id):
+        kept["uuid"] = uuid
     return {f"{LABEL}{name}": json.dumps({"id": pool_id, **kept}, sort_keys=True)}
 
 
@@ -34,14 +38,15 @@ def pools_from_labels(
 ) -> tuple[list[Row], list[AssociationRow]]:
     """Return the pools that a node's labels tell of, and that they are enabled on it.
 
-    libvirt's identifier follows from ours, so propagation has nothing to do where all is well. Labels that are not
-    ours are passed over.
+    libvirt's identifier follows from ours or is in the label, so propagation has nothing to do where all is well.
+    Labels that are not ours are passed over.
     """
     rows, associations = [], []
     for row in read_labels(labels, LABEL, "pool", cluster_id):
         needed = {"type", "shared", *(("path",) if row.attributes.get("type") in IN_DIRECTORY else ())}
         if needed <= set(row.attributes):
-            rows.append(replace(row, attributes={"path": None, **row.attributes, "deleting": False}))
-            known = {**fresh_association(), "internal_id": uuid_of(row.id), "status": "available"}
+            kept = {key: value for key, value in row.attributes.items() if key != "uuid"}
+            rows.append(replace(row, attributes={"path": None, **kept, "deleting": False}))
+            known = {**fresh_association(), "internal_id": uuid_on(row, labels), "status": "available"}
             associations.append(AssociationRow(row.id, node_id, known))
     return rows, associations

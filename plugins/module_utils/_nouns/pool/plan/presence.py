@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...._model.draft import Draft
@@ -15,8 +16,10 @@ from ...._model.plan import Change, Step, work_on
 from ...._model.protection import attribute_of, changes_of, is_protected
 from ...._model.rows import AssociationRow, Row, names_of
 from ..definition import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
+from ..identity import uuid_on
 from ..propagation import Situation, plan_rounds
 from ..spec import IN_DIRECTORY, Pool, digest_of_credential
+from .adoption import find_differences, find_hindrance, find_stranger
 from .conflicts import find_fixed_changes, find_foreign_conflicts
 from .departure import plan_leaving
 from .labels import LABELLED, labels_of_pool
@@ -33,6 +36,9 @@ def plan_present(target: Target, have: PoolHave, draft: Draft) -> None:
             "Finish it with state: absent, then declare it again.",
             resource=label,
         )
+        return
+    if want.adopt and row is None and not _has_strangers(target, have):
+        _plan_nothing_to_adopt(target, have, draft)
         return
     fixed = list(find_fixed_changes(target))
     if fixed:
@@ -62,10 +68,39 @@ def plan_present(target: Target, have: PoolHave, draft: Draft) -> None:
             draft.failures.append(of_pool(have.down[node.name], label))
         else:
             _plan_enabled(target, new, association, node, have, draft, is_new=node.id not in known)
+    if want.adopt and want.nodes is None:
+        draft.failures += _find_unknown(target, have)
     gone = [association for id_, association in known.items() if id_ not in {node.id for node in target.nodes}]
     leaving, dropped = plan_leaving(new, gone, have, draft, last_node=not target.nodes)
     _plan_registration(new, before, registered + leaving, dropped, known, have, draft)
     _plan_key(want, new, have, draft)
+
+
+def _has_strangers(target: Target, have: PoolHave) -> bool:
+    return any(find_stranger(target.want.name, have.seen.get(node.name), have) for node in target.nodes)
+
+
+def _find_unknown(target: Target, have: PoolHave) -> list[Problem]:
+    """Of nodes that do not answer nobody can tell whether they have a pool to adopt."""
+    known = {node.name for node in target.nodes}
+    members = [node.name for node in have.nodes if node.scope == target.cluster.id]
+    label = f"pool {target.want.name}"
+    return [of_pool(have.down[name], label) for name in members if name in have.down and name not in known]
+
+
+def _plan_nothing_to_adopt(target: Target, have: PoolHave, draft: Draft) -> None:
+    label = f"pool {target.want.name}"
+    named = target.nodes if target.want.nodes is not None else ()
+    down = [of_pool(have.down[node.name], label) for node in named if node.name in have.down]
+    down += _find_unknown(target, have) if target.want.nodes is None else []
+    if down:
+        draft.failures += down
+        return
+    draft.refuse(
+        "there is no storage pool of this name to adopt on its nodes",
+        "pextra_pool_info with foreign: true lists what there is. What is new is made without adopt.",
+        resource=label,
+    )
 
 
 def _plan_key(want: Pool, row: Row, have: PoolHave, draft: Draft) -> None:
@@ -117,7 +152,16 @@ def _plan_enabled(
     is_new: bool,
 ) -> None:
     seen_node = have.seen[node.name]
-    seen = seen_ours(row.id, seen_node)
+    seen, uuid = seen_ours(row, seen_node), uuid_on(row, seen_node.labels)
+    taken = find_stranger(row.name, seen_node, have) if seen is None and target.want.adopt else None
+    if taken is not None:
+        label, hindrance = f"pool {row.name}", find_hindrance(taken)
+        problems = [Problem(*hindrance)] if hindrance is not None else list(find_differences(taken, row))
+        if problems:
+            draft.refusals += [replace(one, node=node.name, resource=label) for one in problems]
+            return
+        seen, uuid = taken, taken.definition.uuid
+        association = replace(association, attributes={**association.attributes, "internal_id": uuid})
     reason = have.bad_sources.get((row.name, node.name))
     situation = Situation(
         pool_exists=True,
@@ -130,14 +174,17 @@ def _plan_enabled(
     )
     data = {
         "association": association,
-        "xml": render_registered_pool(row),
-        "uuid": uuid_of(row.id),
+        "xml": render_registered_pool(row, uuid),
+        "uuid": uuid,
         "reason": reason,
         "build": row.attributes["type"] in IN_DIRECTORY,
     }
     steps: list[Step] = []
     changes: list[Change] = []
     acts: Sequence[str] = plan_rounds(situation)
+    if taken is not None:
+        steps.append(Step("record", "adopt", data))
+        changes.append(Change("adopted", "no", "yes"))
     if seen is not None and not _is_as_registered(seen, row):
         # A definition cannot be changed in place: libvirt refuses a new name, and goes on with the old path.
         if reason is None:
@@ -147,8 +194,9 @@ def _plan_enabled(
     if reason is None and target.want.credential is not None:
         _plan_credential(target.want.credential, row, association, seen_node, data, steps, changes, is_new=is_new)
     steps += [Step(act, _TEXTS[act], data) for act in acts]
+    if "define" in acts or taken is not None:
+        draft.refusals += find_foreign_conflicts(target, uuid, node.name, have)
     if "define" in acts:
-        draft.refusals += find_foreign_conflicts(target, row.id, node.name, have)
         if not any(step.act == "undefine" for step in steps):
             changes.append(Change("defined", None if is_new else seen is not None, True))
     elif seen is not None and not seen.autostart:
@@ -159,7 +207,7 @@ def _plan_enabled(
     if not steps and (association.attributes.get("status") != "available" or association.attributes.get("error")):
         steps.append(Step("record", "record that it is available", data))
         changes.append(Change("status", association.attributes.get("status"), "available"))
-    labels = labels_of_pool(row.name, row.id, row.attributes)
+    labels = labels_of_pool(row.name, row.id, row.attributes, uuid)
     stale = {key: text for key, text in labels.items() if seen_node.labels.get(key) != text}
     if stale:
         steps.append(Step("label", "write its label", {"labels": stale}))
@@ -190,10 +238,12 @@ def _is_as_registered(seen: SeenPool, row: Row) -> bool:
     )
 
 
-def render_registered_pool(row: Row) -> str:
-    """Return the XML of a pool as it is registered."""
+def render_registered_pool(row: Row, uuid: str | None = None) -> str:
+    """Return the XML of a pool as it is registered. uuid: what libvirt's has on the node, if it was adopted there."""
     attributes = row.attributes
-    return render_pool(row.name, uuid_of(row.id), attributes["type"], attributes["path"], attributes.get("source"))
+    return render_pool(
+        row.name, uuid or uuid_of(row.id), attributes["type"], attributes["path"], attributes.get("source")
+    )
 
 
 def _plan_credential(

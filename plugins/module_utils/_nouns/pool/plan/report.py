@@ -29,7 +29,7 @@ def _describe(row: Row, have: PoolHave) -> dict[str, Any]:
         node = find(association.node, have.nodes)
         if node is None:
             continue
-        seen = seen_ours(row.id, have.seen.get(node.name))
+        seen = seen_ours(row, have.seen.get(node.name))
         status, error = _node_status(row, association, seen, have.down.get(node.name))
         stored = association.attributes
         nodes.append(

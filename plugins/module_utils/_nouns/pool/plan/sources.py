@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ...._model.rows import Row
 from ..spec import NETWORKED, Pool
+from .adoption import find_stranger
 from .state import PoolHave, seen_ours
 from .targets import Target, resolve
 
@@ -33,7 +34,7 @@ def find_source_tests(wants: Sequence[Pool], have: PoolHave) -> list[SourceTest]
     tests = []
     for want in wants:
         target = resolve(want, have)
-        if not isinstance(target, Target) or want.state == "absent" or target.want.type == "directory":
+        if not isinstance(target, Target) or want.state == "absent" or target.want.type in (None, "directory"):
             continue
         row = target.row or Row("", "pool", want.name, target.cluster.id, {})
         pool_type = target.want.type
@@ -42,7 +43,9 @@ def find_source_tests(wants: Sequence[Pool], have: PoolHave) -> list[SourceTest]
             seen_node = have.seen.get(node.name)
             if seen_node is None:
                 continue
-            seen = seen_ours(row.id, seen_node) if target.row else None
+            seen = seen_ours(row, seen_node) if target.row else None
+            if seen is None and want.adopt:
+                seen = find_stranger(want.name, seen_node, have)
             is_started = seen is not None and seen.active
             if pool_type in NETWORKED or not is_started:
                 tests.append(SourceTest(replace(row, attributes=attributes), node.name, is_started))

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...._model.errors import Problem
-from ...._model.ids import uuid_of
 from ...._model.rows import AssociationRow, Row
 from ..definition import PoolDefinition
+from ..identity import uuid_on
 
 
 class SeenPool(NamedTuple):
-    """A pool as one node's libvirt has it. Sizes are bytes, 0 when it is stopped."""
+    """A pool as one node's libvirt has it. Sizes are bytes, 0 when it is stopped.
+
+    persistent: whether it is still there once it is stopped. xml: all that libvirt says of it.
+    """
 
     definition: PoolDefinition
     active: bool
@@ -24,6 +27,8 @@ class SeenPool(NamedTuple):
     capacity: int = 0
     allocation: int = 0
     available: int = 0
+    persistent: bool = True
+    xml: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,11 @@ def associations_of(row: Row, have: PoolHave) -> list[AssociationRow]:
     return [association for association in have.associations if association.resource == row.id]
 
 
-def seen_ours(pool_id: str, node: SeenNode | None) -> SeenPool | None:
-    uuid = uuid_of(pool_id)
-    return next((pool for pool in node.pools if pool.definition.uuid == uuid), None) if node else None
+def seen_ours(row: Row, node: SeenNode | None) -> SeenPool | None:
+    if node is None:
+        return None
+    uuid = uuid_on(row, node.labels)
+    return next((pool for pool in node.pools if pool.definition.uuid == uuid), None)
 
 
 def fresh_association() -> dict[str, Any]:

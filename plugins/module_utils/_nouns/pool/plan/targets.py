@@ -13,6 +13,7 @@ from ...._model.errors import Problem
 from ...._model.rows import Row
 from ...hierarchy.plan import find, find_cluster, find_within
 from ..spec import Pool, complete_pool, find_mistakes_within
+from .adoption import as_found, find_hindrance, find_stranger, nodes_with
 from .state import PoolHave, associations_of
 
 
@@ -80,11 +81,42 @@ def resolve(want: Pool, have: PoolHave) -> Target | list[Problem]:
     if want.state == "absent":
         return Target(want, cluster, row, ())
     registered = row.attributes if row is not None else None
+    if want.adopt and row is None:
+        named = [find_within(one, members, "a node") for one in want.nodes] if want.nodes is not None else members
+        taken = nodes_with(want.name, [node for node in named if isinstance(node, Row)], have)
+        if not taken:  # it is refused, once the nodes are read
+            return _with_nodes(want, cluster, None, members, have)
+        problems = _find_hindrances(want, taken, have)
+        if problems:
+            return problems
+        first = find_stranger(want.name, have.seen[taken[0].name], have)
+        want = as_found(want, first) if first is not None else want
     want = complete_pool(want, registered)
     if registered is None or want.type == registered["type"]:  # another type is refused, whatever goes with it
         mistakes = find_mistakes_within(want, "", "new" if row is None else "present")
         if mistakes:
             return [Problem(f"{mistake.path} {mistake.problem}", resource=label) for mistake in mistakes]
+    return _with_nodes(want, cluster, row, members, have)
+
+
+def _find_hindrances(want: Pool, nodes: Sequence[Row], have: PoolHave) -> list[Problem]:
+    problems = []
+    for node in nodes:
+        pool = find_stranger(want.name, have.seen[node.name], have)
+        hindrance = find_hindrance(pool) if pool is not None else None
+        if hindrance is not None:
+            problems.append(Problem(*hindrance, node.name, f"pool {want.name}"))
+    return problems
+
+
+def _with_nodes(
+    want: Pool, cluster: Row, row: Row | None, members: Sequence[Row], have: PoolHave
+) -> Target | list[Problem]:
+    if want.nodes is None and want.adopt:
+        enabled = {one.node for one in associations_of(row, have) if one.attributes.get("enabled")} if row else set()
+        # Which others have it is known once they are read.
+        enabled |= {node.id for node in (nodes_with(want.name, members, have) if have.seen else members)}
+        return Target(want, cluster, row, tuple(node for node in members if node.id in enabled))
     if want.nodes is None and row is not None:
         enabled = {one.node for one in associations_of(row, have) if one.attributes.get("enabled")}
         return Target(want, cluster, row, tuple(node for node in members if node.id in enabled))
@@ -94,7 +126,7 @@ def resolve(want: Pool, have: PoolHave) -> Target | list[Problem]:
     for reference in want.nodes:
         node = find_within(reference, members, f"a node of cluster {cluster.name}")
         if isinstance(node, str):
-            problems.append(Problem(node, resource=label))
+            problems.append(Problem(node, resource=f"pool {want.name}"))
         elif node not in nodes:
             nodes.append(node)
     return problems or Target(want, cluster, row, tuple(nodes))

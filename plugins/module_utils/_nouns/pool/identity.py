@@ -1,0 +1,30 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which of a node's libvirt pools is a storage pool of ours. Pure.
+
+It has the UUID that stands for the identifier. One that was adopted has the UUID that it had, on each node another: the
+node's label says which. Without that label it is nobody's.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+
+from ..._model.ids import uuid_of
+from ..._model.rows import Row
+
+LABEL = "pextra-pool/"
+
+
+def uuid_on(pool: Row, labels: Mapping[str, str]) -> str:
+    """Return the UUID that libvirt's pool has on the node with these labels, which are texts that others can write."""
+    try:
+        label = json.loads(labels.get(f"{LABEL}{pool.name}", "null"))
+        if isinstance(label, dict) and label.get("id") == pool.id and "uuid" in label:
+            return str(uuid.UUID(label["uuid"]))
+    except (ValueError, TypeError, AttributeError):
+        pass
+    return uuid_of(pool.id)
