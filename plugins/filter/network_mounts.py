@@ -54,7 +54,8 @@ def network_mounts(pools: Sequence[Mapping[str, Any]], node: str) -> list[dict[s
             "source": _source(netfs),
         }
         for pool in pools
-        if pool.get("state") != "absent" and node in (pool.get("nodes") or ())
+        # What is adopted is mounted where it is.
+        if pool.get("state") != "absent" and not pool.get("adopt") and node in (pool.get("nodes") or ())
         if (netfs := pool.get("netfs")) is not None
     ]
 

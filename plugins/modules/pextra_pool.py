@@ -154,6 +154,16 @@ options:
           - The user's key.
           - It is kept in a secret of the nodes' libvirt.
         type: str
+  adopt: &adopt
+    description:
+      - 'Whether storage pools of libvirt with this name that are not the cloud''s become this one as they
+        are: no file, volume or guest in them is touched.'
+      - They are started, and start with their nodes.
+      - Unless O(nodes) is given, it is on those that have one.
+      - The call says only what it names, also in the deployment document.
+      - What is said otherwise than it is, is refused.
+      - Of no effect where it is the cloud's already.
+    type: bool
   cluster: &cluster
     description:
       - The cluster, by name or identifier.
@@ -203,6 +213,7 @@ options:
       netfs: *netfs
       iscsi: *iscsi
       rbd: *rbd
+      adopt: *adopt
       cluster: *cluster
       nodes: *nodes
       description: *description
@@ -252,6 +263,11 @@ EXAMPLES = r"""
       monitors: [192.0.2.1, 192.0.2.2, 192.0.2.3]
       pool: vms
       key: "{{ vault_ceph_key }}"
+
+- name: Take over the pool of libvirt that the nodes have already, with all that is in it
+  pextra.cloud.pextra_pool:
+    name: images
+    adopt: true
 
 - name: Keep a pool from being removed; a later call has to set false first
   pextra.cloud.pextra_pool:

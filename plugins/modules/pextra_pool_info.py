@@ -12,6 +12,12 @@ version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Returns the storage pools, their status on each node with the reason of an error, and how full they are.
+options:
+  foreign:
+    description:
+      - Whether to tell of the storage pools of the nodes' libvirt that are not the cloud's as well, in RV(foreign).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
@@ -27,9 +33,66 @@ EXAMPLES = r"""
 - name: Complain about pools that are not available everywhere
   ansible.builtin.assert:
     that: found.pools | rejectattr('status', 'eq', 'available') | length == 0
+
+- name: Tell what would adopt the storage pools that are not the cloud's
+  pextra.cloud.pextra_pool_info:
+    foreign: true
+  register: pools
+
+- name: Write them down as elements of a deployment document
+  ansible.builtin.copy:
+    content: "{{ {'pextra_pools': pools.foreign | map(attribute='element') | select} | to_nice_yaml }}"
+    dest: /root/adopted-pools.yml
+    mode: "0600"
 """
 
 RETURN = r"""
+foreign:
+  description:
+    - The storage pools of the nodes' libvirt that are not the cloud's, by name; those of one name that are made of the
+      same are one. Empty without O(foreign=true).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name.
+      type: str
+      sample: images
+    cluster:
+      description: The cluster of its nodes.
+      type: str
+      sample: mtl-1
+    nodes:
+      description: The nodes that have it, and how it is there.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The node.
+          type: str
+          sample: node1
+        uuid:
+          description: The UUID that it has there.
+          type: str
+          sample: 6f0c8f0e-3a0d-4b49-9d5e-0b6c2f6f3a01
+        active:
+          description: Whether it is started.
+          type: bool
+          sample: true
+        autostart:
+          description: Whether it starts with the node.
+          type: bool
+          sample: true
+    element:
+      description: What adopts it as it is, an element of V(pextra_pools); none where that cannot be.
+      type: dict
+      sample: {name: images, adopt: true, nodes: [node1], type: directory, path: /var/lib/libvirt/images}
+    remarks:
+      description: What the adoption does to it, or why it cannot be adopted.
+      type: list
+      elements: str
+      sample: ["node1: it is stopped; adopted, it is started"]
 # Values of a module that reads resources: written by tools/write_module_docs.py
 pools:
   description: The storage pools that were found.
@@ -173,7 +236,8 @@ def _load() -> type[Any]:
 
 
 def main() -> None:
-    run_info(_load, plural="pools")
+    extra = {"foreign": {"type": "bool", "default": False}}
+    run_info(_load, plural="pools", extra=extra, further=("foreign",))
 
 
 if __name__ == "__main__":

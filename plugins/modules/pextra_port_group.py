@@ -36,6 +36,15 @@ options:
       - The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.
       - A new one gets V(0) unless it is given.
     type: int
+  adopt: &adopt
+    description:
+      - 'Whether port groups of this name in the libvirt networks of its vSwitch that are nobody''s become
+        this one as they are: guests on them stay.'
+      - Where the network of a node has none, it is made.
+      - The call says only what it names, also in the deployment document.
+      - What is said otherwise than it is, is refused.
+      - Of no effect where it is the cloud's already.
+    type: bool
   cluster: &cluster
     description:
       - The cluster, by name or identifier.
@@ -67,6 +76,7 @@ options:
         required: true
       vswitch: *vswitch
       vlan: *vlan
+      adopt: *adopt
       cluster: *cluster
       description: *description
       state: *state
@@ -101,6 +111,12 @@ EXAMPLES = r"""
 - name: Have an untagged one, on the only vSwitch there is
   pextra.cloud.pextra_port_group:
     name: Native
+
+- name: Take over one that the libvirt network of an adopted bridge has already
+  pextra.cloud.pextra_port_group:
+    name: Old
+    vswitch: ovsbr0
+    adopt: true
 
 - name: Remove a port group
   pextra.cloud.pextra_port_group:

@@ -43,6 +43,18 @@ options:
     choices:
       - active-backup
       - balance-slb
+  adopt: &adopt
+    description:
+      - 'Whether bridges of Open vSwitch with this name that are nobody''s become this vSwitch as they are,
+        each with the libvirt network of its name that leads to it: their ports stay, and so do guests on
+        them.'
+      - A network is made where there is none, started, and starts with its node.
+      - Unless O(nodes) is given, it is on those that have such a bridge.
+      - Only with it the name may be another than V(svswitchN).
+      - The call says only what it names, also in the deployment document.
+      - What is said otherwise than it is, is refused.
+      - Of no effect where it is the cloud's already.
+    type: bool
   cluster: &cluster
     description:
       - The cluster, by name or identifier.
@@ -80,6 +92,7 @@ options:
         required: true
       uplinks: *uplinks
       bond_mode: *bond_mode
+      adopt: *adopt
       cluster: *cluster
       nodes: *nodes
       description: *description
@@ -116,6 +129,12 @@ EXAMPLES = r"""
   pextra.cloud.pextra_vswitch:
     name: svswitch99
     uplinks: []
+
+- name: Take over a bridge that node1 has already, with the libvirt network of its name and the guests on it
+  pextra.cloud.pextra_vswitch:
+    name: ovsbr0
+    adopt: true
+    nodes: [node1]
 
 - name: Remove a vSwitch
   pextra.cloud.pextra_vswitch:

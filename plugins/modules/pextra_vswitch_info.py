@@ -12,6 +12,13 @@ version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Returns the vSwitches, their uplinks with the state of their links on each node, and their port groups.
+options:
+  foreign:
+    description:
+      - Whether to tell of the nodes' bridges of Open vSwitch that are not the cloud's as well, with the libvirt
+        networks over them, in RV(foreign).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
@@ -32,9 +39,70 @@ EXAMPLES = r"""
 - name: Read one
   pextra.cloud.pextra_vswitch_info:
     names: [svswitch10]
+
+- name: Tell what would adopt the bridges and networks that are not the cloud's
+  pextra.cloud.pextra_vswitch_info:
+    foreign: true
+  register: switches
+
+- name: Write them down as elements of a deployment document
+  ansible.builtin.copy:
+    content: >-
+      {{ {'pextra_vswitches': switches.foreign | map(attribute='element') | select,
+          'pextra_port_groups': switches.foreign | map(attribute='port_groups') | flatten} | to_nice_yaml }}
+    dest: /root/adopted-networks.yml
+    mode: "0600"
 """
 
 RETURN = r"""
+foreign:
+  description:
+    - The bridges of Open vSwitch on the nodes that are not the cloud's, by name; those of one name with the same
+      uplinks are one. Empty without O(foreign=true).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name.
+      type: str
+      sample: ovsbr0
+    cluster:
+      description: The cluster of its nodes.
+      type: str
+      sample: mtl-1
+    nodes:
+      description: The nodes that have it, and how it is there.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The node.
+          type: str
+          sample: node1
+        network:
+          description: The UUID of the libvirt network of its name; none if there is none.
+          type: str
+          sample: 6f0c8f0e-3a0d-4b49-9d5e-0b6c2f6f3a01
+        ports:
+          description: Its ports.
+          type: list
+          elements: str
+          sample: [eth1, vnet0]
+    element:
+      description: What adopts it as it is, an element of V(pextra_vswitches); none where that cannot be.
+      type: dict
+      sample: {name: ovsbr0, adopt: true, nodes: [node1]}
+    port_groups:
+      description: What adopts the port groups of its network as they are, elements of V(pextra_port_groups).
+      type: list
+      elements: dict
+      sample: [{name: Production, vswitch: ovsbr0, adopt: true, vlan: 42}]
+    remarks:
+      description: What of it stays as it is and is not managed, what the adoption makes, or why it cannot be adopted.
+      type: list
+      elements: str
+      sample: ["node1: its ports eth1 stay as they are, and are not managed"]
 # Values of a module that reads resources: written by tools/write_module_docs.py
 vswitches:
   description: The vSwitches that were found.
@@ -181,7 +249,8 @@ def _load() -> type[Any]:
 
 
 def main() -> None:
-    run_info(_load, plural="vswitches")
+    extra = {"foreign": {"type": "bool", "default": False}}
+    run_info(_load, plural="vswitches", extra=extra, further=("foreign",))
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ def adopting(what: str) -> Field:
     """Return the option of a kind of resource. what: what becomes of what is there, a sentence or more."""
     return Field(
         kind="bool",
-        help=f"Whether {what} The call says only what it names, also in the deployment document. What is said otherwise "
-        "than it is, is refused. Of no effect where it is the cloud's already.",
+        help=f"Whether {what} The call says only what it names, also in the deployment document. What is said "
+        "otherwise than it is, is refused. Of no effect where it is the cloud's already.",
     )
 
 

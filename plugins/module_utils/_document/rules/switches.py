@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..._model.mistake import Mistake
-from ..._nouns.vswitch.spec import Vswitch
+from ..._nouns.vswitch.spec import Vswitch, find_mistakes_within
 from ..elements import Declared, Host
 
 
@@ -17,6 +17,7 @@ def find_uplink_mistakes(vswitches: Sequence[Declared[Vswitch]], hosts: Mapping[
     mistakes = []
     taken: dict[tuple[str, str], str] = {}
     for vswitch in vswitches:
+        mistakes += find_mistakes_within(vswitch.spec, vswitch.path)
         if vswitch.spec.state != "present":
             continue
         nodes = vswitch.spec.nodes or ()

@@ -102,6 +102,7 @@ class PoolResource:
         seen_nodes = cloud.on_each(concerned, read_node)
         down = {name: cloud.unreachable[name] for name in concerned if name not in seen_nodes}
         have = replace(have, seen=seen_nodes, down=down, kept_keys=_digest_keys(wants, have))
+        have = replace(have, tells_foreign=bool(options["foreign"]))
         return replace(have, bad_sources=find_bad_sources(cloud, find_source_tests(wants, have)))
 
     def plan(self, wants: Sequence[Pool], have: PoolHave, options: Options) -> Plan:
@@ -240,8 +241,8 @@ class PoolResource:
         return self._noted.get((association.resource, association.node), association)
 
     def describe_further(self, have: PoolHave) -> dict[str, list[dict[str, Any]]]:
-        """Return the pools of the nodes that are not ours."""
-        return {"foreign": describe_strangers(have)}
+        """Return the pools of the nodes that are not ours, where they were asked for."""
+        return {"foreign": describe_strangers(have) if have.tells_foreign else []}
 
     def describe(self, wants: Sequence[Pool], have: PoolHave) -> list[dict[str, Any]]:
         return describe_pools([(want.cluster, want.name) for want in wants] or None, have)

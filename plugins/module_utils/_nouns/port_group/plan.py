@@ -22,6 +22,7 @@ from ..vswitch.definition import edit_port_group, render_port_group
 from ..vswitch.labels import is_ours, port_group_label, port_group_label_value
 from ..vswitch.rows import plan_forgetting, plan_registration
 from ..vswitch.state import NetworkHave, NodeState
+from .adoption import as_found, find_stranger, find_strangers, only_take, refuse_nothing, refuse_others
 from .spec import PortGroup
 
 KIND = "port_group"
@@ -51,6 +52,12 @@ def _plan_present(want: PortGroup, row: Row | None, cluster: Row, have: NetworkH
         return
     if row is not None and row.attributes["vswitch"] != vswitch.id:
         _leave(row, have, draft)
+    if row is None and want.adopt:
+        found = find_strangers(want.name, vswitch, have)
+        if not found and _find_carried_id(want.name, vswitch, have) is None:
+            refuse_nothing(want.name, vswitch, have, draft)
+            return
+        want = as_found(want, found)
     before = row.attributes if row else {}
     attributes = {
         "vswitch": vswitch.id,
@@ -65,7 +72,13 @@ def _plan_present(want: PortGroup, row: Row | None, cluster: Row, have: NetworkH
         if state is None:
             draft.note_down(node, have.down)
         else:
+            is_taken = want.adopt and find_stranger(want.name, vswitch, state) is not None
+            works = len(draft.works)
             _plan_on_node(new, vswitch, node, state, draft)
+            if is_taken:
+                only_take(draft, works)
+            elif row is None:
+                refuse_others(want.name, vswitch, node, state, draft, works)
 
 
 def _find_vswitch(want: PortGroup, row: Row | None, cluster: Row, have: NetworkHave, draft: Draft) -> Row | None:
@@ -208,6 +221,8 @@ def _leave(row: Row, have: NetworkHave, draft: Draft) -> bool:
 def _take_off(row: Row, vswitch: Row, node: str, state: NodeState, draft: Draft) -> None:
     bridge = state.switch.bridges.get(vswitch.name)
     network = state.networks.get(vswitch.name)
+    if bridge is not None and not is_ours(bridge, state, vswitch.id):
+        return  # it was given back
     steps = []
     if network is not None and row.name in network.config.port_groups:
         data = {"network": vswitch.name, "command": "delete", "xml": render_port_group(row.name, None)}

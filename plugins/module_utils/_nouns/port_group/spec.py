@@ -12,6 +12,7 @@ from ..._fields.common import (
     DESCRIPTION,
     NAME,
     STATE,
+    adopting,
 )
 from ..._fields.field import Field
 
@@ -24,6 +25,10 @@ FIELDS = {
         minimum=0,
         maximum=4094,
         help="The VLAN of its frames on the uplinks, 1 to 4094; V(0) for untagged.",
+    ),
+    "adopt": adopting(
+        "port groups of this name in the libvirt networks of its vSwitch that are nobody's become this one as they "
+        "are: guests on them stay. Where the network of a node has none, it is made."
     ),
     "cluster": CLUSTER,
     "description": DESCRIPTION,
@@ -38,6 +43,7 @@ class PortGroup:
     name: str
     vswitch: str | None = None
     vlan: int | None = None
+    adopt: bool | None = None
     cluster: str | None = None
     description: str | None = None
     state: str = "present"

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +21,9 @@ KIND = "vswitch"
 LABEL = "pextra-vswitch"
 LABEL_DESCRIPTION = "pextra-description"
 LABEL_PORT_GROUP = "pextra-port-group/"
+# On a bridge that was adopted: the UUID of the libvirt network that it had, or that it had none.
+LABEL_ADOPTED = "pextra-adopted"
+ADOPTED_ALONE = "without a network"
 # Written by whoever prepares the host: the NIC that must never become an uplink.
 LABEL_MANAGEMENT_NIC = "pextra-management-nic"
 
@@ -100,14 +105,25 @@ def _port_group_from_label(name: str, value: str, vswitch: str, cluster: str) ->
 def owner_of(bridge: BridgeRecord, state: NodeState) -> str | None:
     """Return the identifier of the vSwitch that a bridge realises, None if it is not ours.
 
-    A bridge whose label was taken off by hand is still known by the libvirt network over it.
+    A bridge whose label was taken off by hand is still known by the libvirt network over it; one that was adopted is
+    given back that way.
     """
     if LABEL in bridge.labels:
         return bridge.labels[LABEL]
+    if LABEL_ADOPTED in bridge.labels:
+        return None
     network = state.networks.get(bridge.name)
     if network is None or network.config.bridge not in (None, bridge.name):
         return None
     return f"uuid {network.config.uuid}"
+
+
+def network_uuid(id_: str, bridge: BridgeRecord | None) -> str:
+    """Return the UUID of a vSwitch's network over its bridge on a node. Labels are texts that others can write."""
+    if bridge is not None and bridge.labels.get(LABEL) == id_:
+        with contextlib.suppress(ValueError):
+            return str(uuid.UUID(bridge.labels.get(LABEL_ADOPTED, "")))
+    return uuid_of(id_)
 
 
 def is_ours(bridge: BridgeRecord, state: NodeState, id_: str) -> bool:

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..._cloud import Cloud
 from ..._engine.noun import Options
-from ..._fields.common import parse_spec
 from ..._model.bridge import PortRecord
 from ..._model.errors import PextraError
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..._model.rows import name_of, names_of
 from ..hierarchy.reading import reserve_rows
+from .foreign import describe_strangers
 from .labels import is_ours, uplink_port
 from .plan.planning import plan_vswitches
 from .reading import (
@@ -24,7 +25,7 @@ from .reading import (
     read_network,
     wanted_first,
 )
-from .spec import FIELDS, Vswitch
+from .spec import FIELDS, Vswitch, parse_vswitch_spec
 from .state import NetworkHave
 
 
@@ -37,11 +38,12 @@ class VswitchResource:
         self._forgetting = Forgetting()
 
     def parse(self, raw: Mapping[str, Any], path: str) -> tuple[Vswitch | None, list[Mistake]]:
-        return parse_spec(FIELDS, Vswitch, raw, path)
+        return parse_vswitch_spec(raw, path)
 
     def read(self, cloud: Cloud, wants: Sequence[Vswitch], options: Options) -> NetworkHave:
         leaving = any(want.state == "absent" or want.nodes is not None for want in wants)
-        return read_network(cloud, [want.cluster for want in wants] or None, with_defined=leaving)
+        have = read_network(cloud, [want.cluster for want in wants] or None, with_defined=leaving)
+        return replace(have, tells_foreign=bool(options["foreign"]))
 
     def plan(self, wants: Sequence[Vswitch], have: NetworkHave, options: Options) -> Plan:
         return plan_vswitches(wants, have)
@@ -65,6 +67,10 @@ class VswitchResource:
                 raise AssertionError(step.act)
         except PextraError as error:
             self._forgetting.watch(work, error)
+
+    def describe_further(self, have: NetworkHave) -> dict[str, list[dict[str, Any]]]:
+        """Return the bridges of the nodes that are not ours, where they were asked for."""
+        return {"foreign": describe_strangers(have) if have.tells_foreign else []}
 
     def describe(self, wants: Sequence[Vswitch], have: NetworkHave) -> list[dict[str, Any]]:
         return [

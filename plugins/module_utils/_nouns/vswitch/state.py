@@ -53,7 +53,10 @@ class NodeState:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkHave:
-    """Rows of the registry; states of the nodes that answer, by name; and why the others do not."""
+    """Rows of the registry; states of the nodes that answer, by name; and why the others do not.
+
+    tells_foreign: whether what is not ours is asked for.
+    """
 
     clusters: tuple[Row, ...] = ()
     nodes: tuple[Row, ...] = ()
@@ -61,6 +64,7 @@ class NetworkHave:
     port_groups: tuple[Row, ...] = ()
     states: Mapping[str, NodeState] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
+    tells_foreign: bool = False
 
     def nodes_of(self, cluster: str) -> list[Row]:
         return [node for node in self.nodes if node.scope == cluster]

@@ -60,6 +60,8 @@ class PoolHave:
     # The digests of the keys of Ceph that the coordinator keeps, by the pool's identifier.
     kept_keys: Mapping[str, str] = field(default_factory=dict)
     images: tuple[Row, ...] = ()
+    # Whether all nodes were read, to tell what is not ours.
+    tells_foreign: bool = False
 
 
 def associations_of(row: Row, have: PoolHave) -> list[AssociationRow]:

@@ -15,9 +15,16 @@ from ..labels import LABEL_DESCRIPTION, labels_of_vswitch, uplink_port, uplinks_
 
 
 def plan_bridge(
-    row: Row, bridge: BridgeRecord | None, port: PortRecord | None, groups: Sequence[Row]
+    row: Row,
+    bridge: BridgeRecord | None,
+    port: PortRecord | None,
+    groups: Sequence[Row],
+    more_labels: Mapping[str, str] | None = None,
 ) -> tuple[list[Step], list[Change]]:
-    """Return what makes a bridge as it shall be, in one step. port: that of its uplinks; groups: its port groups."""
+    """Return what makes a bridge as it shall be, in one step. port: that of its uplinks; groups: its port groups.
+
+    more_labels: what it is to bear besides its usual labels.
+    """
     wanted = row.attributes["uplinks"]
     texts: list[str] = []
     changes: list[Change] = []
@@ -37,7 +44,7 @@ def plan_bridge(
         texts.append(text)
         changes.append(change)
     held: Mapping[str, str] = bridge.labels if bridge else {}
-    labels = _stale_labels(row, held) if bridge is not None else dict(labels_of_vswitch(row, groups))
+    labels = _stale_labels(row, held, more_labels or {}) if bridge is not None else dict(labels_of_vswitch(row, groups))
     if labels and bridge is not None:
         texts.append("label its bridge")
         changes += [Change(f"labels.{key}", held.get(key), value) for key, value in sorted(labels.items())]
@@ -68,7 +75,7 @@ def _compare_settings(row: Row, port: PortRecord) -> list[tuple[str, Change]]:
     ]
 
 
-def _stale_labels(row: Row, held: Mapping[str, str]) -> dict[str, str | None]:
+def _stale_labels(row: Row, held: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str | None]:
     """Return the labels to write on a bridge that is there. Those of its port groups are their module's business."""
-    wanted: dict[str, str | None] = {LABEL_DESCRIPTION: None, **labels_of_vswitch(row, ())}
+    wanted: dict[str, str | None] = {LABEL_DESCRIPTION: None, **labels_of_vswitch(row, ()), **more}
     return {key: value for key, value in wanted.items() if held.get(key) != value}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...._model.errors import Problem
-from ...._model.ids import uuid_of
-from ..labels import KIND, LABEL, LABEL_MANAGEMENT_NIC, is_ours
+from ..labels import KIND, LABEL, LABEL_MANAGEMENT_NIC, is_ours, network_uuid
 from ..state import NodeState
+from .adoption import find_stranger
 from .context import Context, Target
 from .uplinks import find_taken_uplinks
 
@@ -20,16 +20,20 @@ def find_conflicts(target: Target, node: str, state: NodeState, context: Context
     row = target.row
     label = f"{KIND} {row.name}"
     bridge = state.switch.bridges.get(row.name)
-    if bridge is not None and not is_ours(bridge, state, row.id):
+    is_taken = target.adopts and find_stranger(row.name, state, row.id) is not None
+    if bridge is not None and not is_taken and not is_ours(bridge, state, row.id):
         yield Problem(
             "the node has a bridge of this name that is not this vSwitch"
             + (f" but {bridge.labels[LABEL]}" if LABEL in bridge.labels else ""),
-            "Nothing that belongs to someone else is touched. Choose another number, or remove that bridge.",
+            "Nothing that belongs to someone else is touched. With adopt: true one that is nobody's becomes this "
+            "vSwitch as it is. Otherwise choose another number, or remove that bridge.",
             node,
             label,
         )
     for name, network in state.networks.items():
-        same_uuid = network.config.uuid == uuid_of(row.id)
+        same_uuid = network.config.uuid == network_uuid(row.id, bridge)
+        if is_taken and name == row.name:
+            continue
         if (name == row.name) != same_uuid:
             yield Problem(
                 f"libvirt has a network {name} there that is not this vSwitch's, but has its "

@@ -16,11 +16,12 @@ from ..state import NetworkHave
 
 @dataclass(frozen=True)
 class Target:
-    """A vSwitch as it will be. nodes are names."""
+    """A vSwitch as it will be. nodes are names. adopts: bridges of its name that are nobody's become it."""
 
     row: Row
     nodes: tuple[str, ...]
     uplinks: frozenset[str]
+    adopts: bool = False
 
 
 @dataclass(frozen=True)

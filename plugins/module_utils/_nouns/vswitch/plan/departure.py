@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+from ...._model.bridge import BridgeRecord
 from ...._model.draft import Draft
-from ...._model.ids import uuid_of
 from ...._model.plan import Change, Step, work_on
 from ...._model.rows import Row
-from ..labels import KIND, is_ours
+from ..labels import KIND, LABEL_ADOPTED, is_ours, network_uuid, uplink_port
 from ..rows import plan_forgetting
 from ..state import NetworkHave, NodeState
 from .targets import find_carried_id
@@ -44,7 +44,7 @@ def take_off(row: Row, node: str, state: NodeState, draft: Draft) -> None:
     bridge = state.switch.bridges.get(row.name)
     network = state.networks.get(row.name)
     has_bridge = bridge is not None and is_ours(bridge, state, row.id)
-    has_network = network is not None and network.config.uuid == uuid_of(row.id)
+    has_network = network is not None and network.config.uuid == network_uuid(row.id, bridge)
     if not has_bridge and not has_network:
         return
     users = state.users(row.name)
@@ -56,6 +56,15 @@ def take_off(row: Row, node: str, state: NodeState, draft: Draft) -> None:
             resource=f"{KIND} {row.name}",
         )
         return
+    others = _find_others(bridge, row.name) if bridge is not None and has_bridge else []
+    if others:
+        draft.refuse(
+            f"it was adopted, and has ports that are not the cloud's: {', '.join(others)}",
+            f"Take them off ({node}: ovs-vsctl del-port), or give it back, as docs/adoption.md tells.",
+            node=node,
+            resource=f"{KIND} {row.name}",
+        )
+        return
     steps = []
     # The network first, so that no instance can come up on it any more.
     if has_network:
@@ -63,3 +72,9 @@ def take_off(row: Row, node: str, state: NodeState, draft: Draft) -> None:
     if has_bridge:
         steps.append(Step("remove_bridge", "remove its bridge"))
     draft.first.append(work_on(row, steps, [Change("bridge", row.name, None)], node=node))
+
+
+def _find_others(bridge: BridgeRecord, vswitch: str) -> list[str]:
+    """Return the ports that a bridge had when it was adopted, or was given since by others than the cloud."""
+    ours = (vswitch, uplink_port(vswitch))
+    return [port.name for port in bridge.ports if port.name not in ours] if LABEL_ADOPTED in bridge.labels else []

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...._model.ids import uuid_of
 from ...._model.plan import Change, Step
 from ...._model.rows import Row
 from ..definition import FORWARD, VIRTUAL_PORT, edit_network, render_network
 from ..state import NetworkState
 
 
-def plan_network(row: Row, network: NetworkState | None, groups: Sequence[Row]) -> tuple[list[Step], list[Change]]:
-    """Return what makes a network as it shall be. groups: its port groups, which a new one has from the beginning."""
+def plan_network(
+    row: Row, network: NetworkState | None, groups: Sequence[Row], uuid: str
+) -> tuple[list[Step], list[Change]]:
+    """Return what makes a network as it shall be. groups: its port groups, which a new one has from the beginning, as
+    it has its UUID.
+    """
     if network is None:
         vlans = {group.name: group.attributes.get("vlan") for group in groups}
-        xml = render_network(row.name, uuid_of(row.id), vlans)
+        xml = render_network(row.name, uuid, vlans)
         return [Step("network", "define and start its network", {"xml": xml})], [Change("network", None, row.name)]
     changes = _compare(row.name, network)
     if not changes:

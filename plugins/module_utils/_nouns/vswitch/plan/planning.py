@@ -15,10 +15,11 @@ from ...._model.draft import Draft
 from ...._model.errors import Problem
 from ...._model.plan import Plan, work_on
 from ...hierarchy.plan import find, find_cluster
-from ..labels import KIND, uplink_port
+from ..labels import KIND, network_uuid, uplink_port
 from ..rows import plan_registration
 from ..spec import Vswitch
 from ..state import NetworkHave, NodeState
+from .adoption import find_stranger, plan_taking, refuse_nothing
 from .bridge import plan_bridge
 from .conflicts import find_conflicts
 from .context import Context, Target
@@ -46,6 +47,13 @@ def plan_vswitches(wants: Sequence[Vswitch], have: NetworkHave) -> Plan:
         if isinstance(target, Problem):
             draft.refusals.append(target)
             continue
+        if row is None and want.adopt and not _has_any(target, have):
+            named = [node for node in have.nodes_of(cluster.id) if want.nodes is None or node.name in target.nodes]
+            refuse_nothing(want, named, have, draft)
+            continue
+        if want.adopt and want.nodes is None:  # which of these have one, nobody can tell
+            for node in have.nodes_of(cluster.id):
+                draft.note_down(node.name, have.down)
         targets[target.row.id] = target
         plan_registration(row, target.row, list_changes(row, target.row, have), draft)
     context = Context(have, targets, frozenset(gone))
@@ -53,6 +61,12 @@ def plan_vswitches(wants: Sequence[Vswitch], have: NetworkHave) -> Plan:
     for target in targets.values():
         _plan_target(target, context, draft)
     return draft.plan()
+
+
+def _has_any(target: Target, have: NetworkHave) -> bool:
+    """Tell whether a node has a bridge of its name, its own after a lost registry or one to adopt."""
+    states = [have.states.get(node) for node in target.nodes]
+    return any(state is not None and target.row.name in state.switch.bridges for state in states)
 
 
 def _plan_target(target: Target, context: Context, draft: Draft) -> None:
@@ -77,11 +91,15 @@ def _plan_on_node(target: Target, node: str, state: NodeState, context: Context,
         draft.refusals += problems
         return
     bridge = state.switch.bridges.get(row.name)
+    groups = context.have.port_groups_of(row.id)
+    stranger = find_stranger(row.name, state, row.id) if target.adopts else None
+    if stranger is not None:
+        plan_taking(target, node, stranger, state.networks.get(row.name), groups, draft)
+        return
     port = bridge.port(uplink_port(row.name)) if bridge else None
     port = plan_release(target, node, port, context, draft)
-    groups = context.have.port_groups_of(row.id)
     steps, changes = plan_bridge(row, bridge, port, groups)
     draft.warnings += find_errors(target, node, port)
-    more_steps, more_changes = plan_network(row, state.networks.get(row.name), groups)
+    more_steps, more_changes = plan_network(row, state.networks.get(row.name), groups, network_uuid(row.id, bridge))
     if steps or more_steps:
         draft.works.append(work_on(row, [*steps, *more_steps], [*changes, *more_changes], node=node))

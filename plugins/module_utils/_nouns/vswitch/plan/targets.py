@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...._model.errors import Problem
@@ -15,6 +16,7 @@ from ...hierarchy.plan import find, find_within
 from ..labels import KIND, LABEL
 from ..spec import FIELDS, Vswitch
 from ..state import NetworkHave
+from .adoption import as_found, list_strangers
 from .context import Target
 
 
@@ -22,6 +24,11 @@ def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> 
     """Return what a want means. row: as it is registered. What is not said stays as it is."""
     known = have.nodes_of(cluster.id)
     nodes = known if row is None else [node for node in known if node.id in row.attributes["nodes"]]
+    id_ = row.id if row else find_carried_id(want.name, cluster, have) or new_id(KIND)
+    strangers = list_strangers(want.name, known, id_, have) if want.adopt else {}
+    if want.adopt and want.nodes is None:
+        before_that = row.attributes["nodes"] if row else find_carriers(id_, known, want.name, have)
+        nodes = [node for node in known if node.id in strangers or node.id in before_that]
     if want.nodes is not None:
         nodes = []
         for reference in want.nodes:
@@ -29,10 +36,12 @@ def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> 
             if isinstance(node, str):
                 return Problem(node, resource=f"{KIND} {want.name}")
             nodes.append(node)
+    if row is None:
+        first = next((strangers[node.id] for node in nodes if node.id in strangers), None)
+        want = as_found(want, first) if first is not None else want
     before = row.attributes if row else {}
     # The first is the preferred one; the order of the others means nothing.
     uplinks = tuple(before.get("uplinks", ()) if want.uplinks is None else want.uplinks)
-    id_ = row.id if row else find_carried_id(want.name, cluster, have) or new_id(KIND)
     attributes = {
         "uplinks": list(uplinks[:1]) + sorted(uplinks[1:]),
         "bond_mode": want.bond_mode or before.get("bond_mode") or FIELDS["bond_mode"].made,
@@ -43,6 +52,7 @@ def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> 
         Row(id_, KIND, want.name, cluster.id, attributes),
         tuple(sorted({node.name for node in nodes})),
         frozenset(uplinks),
+        adopts=bool(want.adopt),
     )
 
 
@@ -55,6 +65,17 @@ def find_carried_id(name: str, cluster: Row, have: NetworkHave) -> str | None:
         if is_id(label, KIND) and find(label, have.vswitches) is None:
             return label
     return None
+
+
+def find_carriers(id_: str, nodes: Sequence[Row], name: str, have: NetworkHave) -> list[str]:
+    """Return the identifiers of the nodes whose bridge carries an identifier."""
+    carriers = []
+    for node in nodes:
+        state = have.states.get(node.name)
+        bridge = state.switch.bridges.get(name) if state else None
+        if bridge is not None and bridge.labels.get(LABEL) == id_:
+            carriers.append(node.id)
+    return carriers
 
 
 def list_changes(row: Row | None, new: Row, have: NetworkHave) -> list[Change]:
