@@ -57,3 +57,45 @@ def test_its_power_is_nobodys_to_count() -> None:
 )
 def test_mistakes_in_it_are_told(said: dict[str, Any], problem: str) -> None:
     assert any(problem in one for one in told(read({"pextra_instances": [{**BARE, "memory": "96 MiB", **said}]})))
+
+
+NOTHING = dict.fromkeys(("pextra_pools", "pextra_vswitches", "pextra_port_groups", "pextra_images", "pextra_instances"))
+POOL = {"name": "images", "cluster": "mtl-1", "adopt": True, "state": "present"}
+
+
+@pytest.mark.parametrize("said", [{}, {"type": "directory", "path": "/srv/images"}, {"nodes": ["node1"]}])
+def test_a_pool_says_only_what_it_names(said: dict[str, Any]) -> None:
+    deployment = read({**NOTHING, "pextra_pools": [{"name": "images", "adopt": True, **said}]})
+    assert told(deployment) == []
+    assert deployment.document is not None
+    assert deployment.document["pools"] == [{**POOL, **said}]
+
+
+def test_a_vswitch_and_its_port_groups_say_only_what_they_name() -> None:
+    document = {
+        "pextra_vswitches": [{"name": "ovsbr0", "adopt": True}],
+        "pextra_port_groups": [{"name": "Old", "adopt": True}, {"name": "New"}],
+    }
+    deployment = read({**NOTHING, **document})
+    assert told(deployment) == []
+    assert deployment.document is not None
+    present = {"cluster": "mtl-1", "state": "present"}
+    assert deployment.document["vswitches"] == [{"name": "ovsbr0", "adopt": True, **present}]
+    old, new = deployment.document["port_groups"]
+    assert old == {"name": "Old", "vswitch": "ovsbr0", "adopt": True, **present}
+    assert new == {"name": "New", "vswitch": "ovsbr0", "vlan": 0, **present}
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({"pextra_pools": [{"name": "images", "adopt": True, "nodes": ["nod1"]}]}, '"nod1" is not a node'),
+        ({"pextra_pools": [{"name": "images", "adopt": True, "type": "lvm", "path": "/srv/a"}]}, "has no directory"),
+        ({"pextra_pools": [{"name": "images", "adopt": 7}]}, "is not true or false"),
+        ({"pextra_vswitches": [{"name": "ovsbr0"}]}, "can be adopted (adopt: true)"),
+        ({"pextra_vswitches": [{"name": "ovsbr0", "adopt": False}]}, "can be adopted (adopt: true)"),
+        ({"pextra_vswitches": [{"name": "a name", "adopt": True}]}, "is not the name of a network interface"),
+    ],
+)
+def test_mistakes_in_pools_and_networks_are_told(document: dict[str, Any], problem: str) -> None:
+    assert any(problem in one for one in told(read({**NOTHING, **document})))
