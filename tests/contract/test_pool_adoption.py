@@ -134,3 +134,12 @@ def test_one_that_ends_when_it_is_stopped_is_told(cloud: Cloud, persistent: bool
         connection.storagePoolCreateXML(xml)
     refused = plan(cloud, PoolResource(), [Pool(name="passing", adopt=True)]).refusals
     assert ["defined only until it stops" in one.what for one in refused] == ([] if persistent else [True])
+
+
+def test_it_goes_when_it_is_empty(cloud: Cloud) -> None:  # noqa: F811
+    converge(cloud, PoolResource(), WANT)
+    converge(cloud, PoolResource(), Pool(name="foreign", state="absent"))
+    for node in cloud.nodes:
+        assert pools_of(cloud, node) == {}
+        assert cloud.labels(node).read() == {}
+    assert (cloud.registry.rows("pool"), cloud.registry.associations("pool")) == ([], [])

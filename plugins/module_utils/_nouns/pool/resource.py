@@ -216,7 +216,7 @@ class PoolResource:
         if not step.data["shared"]:
             forget_copies(cloud.registry, association.resource, association.node)
         labels = cloud.labels(node)
-        stale = labels_without_pool(labels.read(), association.resource)
+        stale = {**labels_without_pool(labels.read(), association.resource), **step.data["label"]}
         if stale:
             labels.write(stale)
         cloud.registry.dissociate(association.resource, association.node)

@@ -16,8 +16,10 @@ from typing import Any
 from ...._fields.checks import check_name
 from ...._model.errors import Problem
 from ...._model.ids import uuid_of
+from ...._model.labels import read_labels
 from ...._model.rows import Row
 from ..definition import declare_pool, describe_source
+from ..identity import LABEL, uuid_on
 from ..path import check_pool_path
 from ..source import SECRETS
 from ..spec import FIELDS, IN_DIRECTORY, Pool, parse_pool_spec
@@ -47,9 +49,16 @@ def nodes_with(name: str, nodes: Sequence[Row], have: PoolHave) -> list[Row]:
     return [node for node in nodes if find_stranger(name, have.seen.get(node.name), have) is not None]
 
 
-def find_hindrance(pool: SeenPool) -> tuple[str, str] | None:
-    """Return why a pool cannot be adopted as it is, and what to do; None if it can."""
+def find_hindrance(pool: SeenPool, node: SeenNode) -> tuple[str, str] | None:
+    """Return why a pool of a node cannot be adopted as it is, and what to do; None if it can."""
     name = pool.definition.name
+    carried = next((row for row in read_labels(node.labels, LABEL, "pool", "") if row.name == name), None)
+    if carried is not None and uuid_on(carried, node.labels) == pool.definition.uuid:
+        return (
+            f"it is a storage pool of a cloud already, as its label tells ({carried.id}), and is not registered here",
+            "If the registry was lost, rebuild it first (pextra_registry). Otherwise take the label away: "
+            f"ovs-vsctl remove Open_vSwitch . external_ids {LABEL}{name}.",
+        )
     problem = check_name(name)
     if problem is not None:
         return f"its name cannot be a storage pool's: {problem}", "libvirt renames no pool: define it anew."
@@ -109,7 +118,7 @@ def describe_strangers(have: PoolHave) -> list[dict[str, Any]]:
             found.setdefault(key, []).append((node.name, pool))
     clusters = {row.id: row.name for row in have.clusters}
     return [
-        _describe(name, clusters.get(scope), places, is_ours_too=_is_registered(name, scope, have))
+        _describe(name, clusters.get(scope), places, have, is_ours_too=_is_registered(name, scope, have))
         for (scope, name, _), places in sorted(found.items(), key=lambda pair: (pair[0][1], pair[1][0][0]))
     ]
 
@@ -119,7 +128,7 @@ def _is_registered(name: str, cluster: str, have: PoolHave) -> bool:
 
 
 def _describe(
-    name: str, cluster: str | None, places: Sequence[tuple[str, SeenPool]], *, is_ours_too: bool
+    name: str, cluster: str | None, places: Sequence[tuple[str, SeenPool]], have: PoolHave, *, is_ours_too: bool
 ) -> dict[str, Any]:
     nodes = [node for node, _ in places]
     item: dict[str, Any] = {
@@ -131,7 +140,8 @@ def _describe(
         ],
         "element": None,
     }
-    hindrances = {node: hindrance for node, pool in places if (hindrance := find_hindrance(pool)) is not None}
+    found = {node: find_hindrance(pool, have.seen[node]) for node, pool in places}
+    hindrances = {node: hindrance for node, hindrance in found.items() if hindrance is not None}
     if hindrances:
         return item | {"remarks": [str(Problem(*hindrance, node=node)) for node, hindrance in hindrances.items()]}
     element = {

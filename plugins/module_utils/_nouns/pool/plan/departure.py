@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ...._model.draft import Draft
 from ...._model.errors import Problem
+from ...._model.ids import uuid_of
 from ...._model.plan import Change, Step, work_on
 from ...._model.rows import AssociationRow, Row
 from ...hierarchy.plan import find
@@ -79,9 +80,14 @@ def plan_leaving(
                 source_reachable=True,
             )
         )
+        uuid = uuid_on(row, seen_node.labels)
+        label = {key: None} if (key := f"{LABEL}{row.name}") in seen_node.labels else {}
+        # That of an adopted one says which it is, and goes when it is gone.
+        label_last = label if uuid != uuid_of(row.id) else {}
         data = {
             "association": association,
-            "uuid": uuid_on(row, seen_node.labels),
+            "uuid": uuid,
+            "label": label_last,
             "pool": row.name,
             "copies": copies,
             "with_snapshots": row.attributes["type"] == "rbd",
@@ -89,9 +95,8 @@ def plan_leaving(
         steps = []
         if copies:
             steps.append(Step("delete_copies", f"delete {count_of(len(copies), 'copy', 'copies')} of images", data))
-        key = f"{LABEL}{row.name}"
-        if key in seen_node.labels:
-            steps.append(Step("label", "remove its label", {"labels": {key: None}}))
+        if label and not label_last:
+            steps.append(Step("label", "remove its label", {"labels": label}))
         steps += [
             Step(
                 act,

@@ -155,7 +155,7 @@ def _plan_enabled(
     seen, uuid = seen_ours(row, seen_node), uuid_on(row, seen_node.labels)
     taken = find_stranger(row.name, seen_node, have) if seen is None and target.want.adopt else None
     if taken is not None:
-        label, hindrance = f"pool {row.name}", find_hindrance(taken)
+        label, hindrance = f"pool {row.name}", find_hindrance(taken, seen_node)
         problems = [Problem(*hindrance)] if hindrance is not None else list(find_differences(taken, row))
         if problems:
             draft.refusals += [replace(one, node=node.name, resource=label) for one in problems]

@@ -103,7 +103,7 @@ def _find_hindrances(want: Pool, nodes: Sequence[Row], have: PoolHave) -> list[P
     problems = []
     for node in nodes:
         pool = find_stranger(want.name, have.seen[node.name], have)
-        hindrance = find_hindrance(pool) if pool is not None else None
+        hindrance = find_hindrance(pool, have.seen[node.name]) if pool is not None else None
         if hindrance is not None:
             problems.append(Problem(*hindrance, node.name, f"pool {want.name}"))
     return problems

@@ -309,3 +309,23 @@ def test_a_label_that_says_nonsense_makes_nothing_ours(label: str) -> None:
     nonsense = replace(done.seen["node1"], labels={"pextra-pool/images": text})
     back = replace(done, seen={**done.seen, "node1": nonsense})
     assert plan_pools([Pool(name="images")], back).refusals
+
+
+def test_of_a_lost_registry_it_is_not_adopted_anew() -> None:
+    done = carry_out(plan_pools([WANT], cluster(1)), cluster(1))
+    lost = replace(done, pools=(), associations=())
+    assert "rebuild it first (pextra_registry)" in what(plan_pools([WANT], lost))
+    (told,) = describe_strangers(lost)
+    assert told["element"] is None
+
+
+def test_its_label_goes_when_libvirts_pool_is_gone() -> None:
+    """So that a run that was killed in between still knows it."""
+    done = carry_out(plan_pools([WANT], cluster(1)), cluster(1))
+    (work,) = plan_pools([Pool(name="images", state="absent")], done).works
+    assert [step.act for step in work.steps] == ["remove"]
+    data = work.steps[0].data
+    assert (data["uuid"], data["label"]) == (UUIDS[1], {"pextra-pool/images": None})
+    killed = with_pools(done, "node1")
+    (work,) = plan_pools([Pool(name="images", state="absent")], killed).works
+    assert [(step.act, step.data["label"]) for step in work.steps] == [("dissociate", {"pextra-pool/images": None})]
