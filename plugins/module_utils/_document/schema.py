@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._fields.checks import PATTERNS
+from .._fields.checks import PATTERNS, check_vswitch_name
 from .._fields.field import REQUIRED, Field, Table
 from .._model.sizes import show_size
+from .._nouns.vswitch import spec as vswitch
 from .variables import (
     DOCUMENT,
     HOST,
@@ -100,7 +101,19 @@ def _describe_table(table: Table) -> dict[str, Any]:
         # What it may leave to profiles it has to say where it names none.
         needed = {"if": {"not": {"required": ["profiles"]}}, "then": _describe_needed(table)}
         return {**_describe_keys(leave_open(table)), **needed}
+    if table is vswitch.FIELDS:
+        return {**_describe_keys(table), **_describe_own_name()}
     return _describe_keys(table)
+
+
+def _describe_own_name() -> dict[str, Any]:
+    """Return how a vSwitch is called that is neither adopted, for such a name is not ours to choose, nor absent."""
+    others = [
+        {"required": [key], "properties": {key: {"not": {"enum": [usual, None]}}}}
+        for key, usual in (("adopt", False), ("state", "present"))
+    ]
+    own = {"anyOf": [{"pattern": PATTERNS[check_vswitch_name]}, {"$ref": "#/$defs/template"}]}
+    return {"if": {"not": {"anyOf": others}}, "then": {"properties": {"name": own}}}
 
 
 def _describe_needed(table: Table) -> dict[str, Any]:

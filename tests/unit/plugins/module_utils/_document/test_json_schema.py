@@ -65,6 +65,13 @@ def test_every_variable_is_described() -> None:
         {"pextra_instances": "{{ web + databases }}"},
         {"pextra_pools": None, "pextra_ca_dir": "/srv/ca", "ansible_user": "root", "site_admins": []},
         {"pextra_memory": "8 GiB", "pextra_address": "10.0.0.1"},
+        {
+            "pextra_vswitches": [
+                {"name": "ovsbr0", "adopt": True},
+                {"name": "br0", "state": "absent"},
+                {"name": "{{ a }}"},
+            ]
+        },
     ],
 )
 def test_matches(document: dict[str, Any]) -> None:
@@ -80,6 +87,7 @@ def test_matches(document: dict[str, Any]) -> None:
         {"pextra_pools": [{"name": "../etc"}]},
         {"pextra_pools": [{"name": False}]},
         {"pextra_vswitches": [{"name": "svswitch0"}]},
+        {"pextra_vswitches": [{"name": "ovsbr0", "adopt": False, "state": "present"}]},
         {"pextra_port_groups": [{"name": "Production", "vlan": 5000}]},
         {"pextra_instances": [instance("db", cpus=2)]},
         {"pextra_instances": [instance("db", memory=512)]},
