@@ -73,8 +73,14 @@ class PoolResource:
             hypervisor = cloud.hypervisor(name)
             seen = tuple(
                 SeenPool(
-                    *(parse_pool(pool.xml), pool.active, pool.autostart),
-                    *(pool.capacity, pool.allocation, pool.available, pool.persistent, pool.xml),
+                    parse_pool(pool.xml),
+                    pool.active,
+                    pool.autostart,
+                    pool.capacity,
+                    pool.allocation,
+                    pool.available,
+                    pool.persistent,
+                    pool.xml,
                 )
                 for pool in hypervisor.pools()
             )

@@ -127,12 +127,12 @@ def _declare_groups(name: str, cluster: str | None, places: Sequence[Place]) -> 
             held.setdefault(group, {}).setdefault(vlan, []).append(node.name)
     elements, remarks = [], []
     for group, vlans in sorted(held.items()):
-        vlan = vlan_of(next(iter(vlans)))
+        tag = vlan_of(next(iter(vlans)))
         if len(vlans) > 1:
             told = "; ".join(f"{one} on {', '.join(nodes)}" for one, nodes in vlans.items())
             remarks.append(f"its port group {group} is not the same everywhere ({told}), and stays as it is")
-        elif vlan is None:
+        elif tag is None:
             remarks.append(f"its port group {group} carries {next(iter(vlans))}, which none of ours does; it stays so")
         else:
-            elements.append({"name": group, "vswitch": name, "cluster": cluster, "adopt": True, "vlan": vlan})
+            elements.append({"name": group, "vswitch": name, "cluster": cluster, "adopt": True, "vlan": tag})
     return elements, remarks

@@ -78,8 +78,8 @@ def find_hindrance(pool: SeenPool, node: SeenNode) -> tuple[str, str] | None:
 def as_found(want: Pool, pool: SeenPool) -> Pool:
     """Return what a call means by what it does not name: what the pool is made of, as it is."""
     declared = declare_pool(pool.xml) or {}
-    kind = want.type or declared.get("type")
-    if kind != declared.get("type"):
+    kind = declared.get("type")
+    if kind is None or want.type not in (None, kind):
         return want
     found = declared.get(kind)
     values: dict[str, Any] = {"type": kind, "path": want.path or declared.get("path")}

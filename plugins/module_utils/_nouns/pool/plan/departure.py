@@ -81,13 +81,13 @@ def plan_leaving(
             )
         )
         uuid = uuid_on(row, seen_node.labels)
-        label = {key: None} if (key := f"{LABEL}{row.name}") in seen_node.labels else {}
-        # That of an adopted one says which it is, and goes when it is gone.
-        label_last = label if uuid != uuid_of(row.id) else {}
+        carried = {key: None} if (key := f"{LABEL}{row.name}") in seen_node.labels else {}
+        # What an adopted one carries says which it is, and goes when it is gone.
+        carried_last = carried if uuid != uuid_of(row.id) else {}
         data = {
             "association": association,
             "uuid": uuid,
-            "label": label_last,
+            "label": carried_last,
             "pool": row.name,
             "copies": copies,
             "with_snapshots": row.attributes["type"] == "rbd",
@@ -95,8 +95,8 @@ def plan_leaving(
         steps = []
         if copies:
             steps.append(Step("delete_copies", f"delete {count_of(len(copies), 'copy', 'copies')} of images", data))
-        if label and not label_last:
-            steps.append(Step("label", "remove its label", {"labels": label}))
+        if carried and not carried_last:
+            steps.append(Step("label", "remove its label", {"labels": carried}))
         steps += [
             Step(
                 act,
