@@ -15,7 +15,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import 
     PortRecord,
     access,
 )
-from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
@@ -347,7 +347,7 @@ def test_a_port_group_of_what_was_given_back_is_not_touched() -> None:
     assert shape(model) == before
 
 
-@pytest.mark.parametrize("text", ["", "x", "without a network", "0" * 300, new_id("vswitch")])
+@pytest.mark.parametrize("text", ["", "x", "without a network", "0" * 300, "vsw-000000000000000000000"])
 def test_a_label_that_says_nonsense_makes_no_network_ours(text: str) -> None:
     model = adopted("node1")
     node = model.nodes["node1"]
