@@ -25,7 +25,6 @@ DISK = f"{DIRECTORY}/{GUEST}.qcow2"
 UUIDS = {"node1": "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1b01", "node2": "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1b02"}
 NETWORK_UUID = "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1b0f"
 _OURS = re.compile(r"\s*<(pextra:)?instance [^>]*urn:pextra:instance:1.*?</(pextra:)?instance>", re.DOTALL)
-_LABELS = re.compile(r'"?pextra-[^=,{}]*"?=("(\\.|[^"\\])*"|[^,}]*)(, )?')
 
 POOL_XML = "<pool type='dir'><name>{}</name><uuid>{}</uuid><target><path>{}</path></target></pool>"
 NETWORK_XML = (
@@ -105,13 +104,10 @@ def state(lab: Lab) -> dict[str, Any]:
         found[f"{node} content"] = lab.sh(node, f"cd {DIRECTORY} && sha256sum notes/kept")
     found["disk"] = lab.sh("node1", f"qemu-img info -U {DISK} | grep 'virtual size'; stat -c %i {DISK}")
     found["network"] = lab.exec("node1", "virsh", "net-dumpxml", "--inactive", SWITCH)
-    found["bridge"] = _LABELS.sub(
-        "", lab.exec("node1", "ovs-vsctl", "--columns=ports,datapath_type,other_config", "list", "bridge", SWITCH)
-    )
-    found["ports"] = lab.sh(
-        "node1",
-        f"for p in $(ovs-vsctl list-ports {SWITCH}); do ovs-vsctl --columns=_uuid,name,tag,trunks list port $p; done",
-    )
+    columns = "--columns=ports,datapath_type,other_config"
+    found["bridge"] = lab.exec("node1", "ovs-vsctl", columns, "list", "bridge", SWITCH)
+    each = "ovs-vsctl --columns=_uuid,name,tag,trunks list port $port"
+    found["ports"] = lab.sh("node1", f"for port in $(ovs-vsctl list-ports {SWITCH}); do {each}; done")
     found["owner"] = lab.exec("node1", "ovs-vsctl", "get", "bridge", SWITCH, "external_ids:owner")
     found["guest"] = [
         lab.domains("node1")[GUEST],
@@ -127,7 +123,7 @@ def test_a_pool_a_bridge_and_a_network_become_the_clouds_as_they_are(
 ) -> None:
     before = state(lab)
     assert before["guest"][0] == "running"
-    assert "tag                 : 77" in before["ports"]
+    assert re.search(r"^tag +: 77$", before["ports"], re.MULTILINE)
     told, switches = (
         {one["name"]: one for one in cloud.module(module, foreign=True)["foreign"]}
         for module in ("pextra_pool_info", "pextra_vswitch_info")
