@@ -93,6 +93,10 @@ def forget(lab: Lab, cloud: Site) -> list[dict[str, Any]]:
     )
 
 
+def without_ours(xml: str) -> str:
+    return re.sub(r"\s*<metadata>\s*</metadata>", "", _OURS.sub("", xml))
+
+
 def state(lab: Lab) -> dict[str, Any]:
     """Return what must stay: files, definitions, the bridge, and what runs; without our labels and metadata."""
     found: dict[str, Any] = {}
@@ -112,7 +116,7 @@ def state(lab: Lab) -> dict[str, Any]:
     found["guest"] = [
         lab.domains("node1")[GUEST],
         lab.sh("node1", f"cat /run/libvirt/qemu/{GUEST}.pid"),
-        *(_OURS.sub("", lab.exec("node1", "virsh", "dumpxml", *more, GUEST)) for more in ((), ("--inactive",))),
+        *(without_ours(lab.exec("node1", "virsh", "dumpxml", *more, GUEST)) for more in ((), ("--inactive",))),
     ]
     return found
 
