@@ -90,6 +90,15 @@ options:
       - raw
       - tar
       - squashfs
+  architecture: &architecture
+    description:
+      - The processors that what is in it is for.
+      - Instances that begin from it are machines of them.
+      - Not said unless given.
+    type: str
+    choices:
+      - x86_64
+      - aarch64
   pools: &pools
     description:
       - The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared.
@@ -150,6 +159,7 @@ options:
       checksums: *checksums
       mirrors: *mirrors
       format: *format
+      architecture: *architecture
       pools: *pools
       max_size: *max_size
       retention: *retention
@@ -329,6 +339,10 @@ image:
       description: The format of its file.
       type: str
       sample: qcow2
+    architecture:
+      description: The processors that what is in it is for; none where that is not said.
+      type: str
+      sample: x86_64
     virtual_size:
       description: The size of the disk that an instance sees, in bytes.
       type: int

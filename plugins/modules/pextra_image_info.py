@@ -69,6 +69,10 @@ images:
       description: The format of its file.
       type: str
       sample: qcow2
+    architecture:
+      description: The processors that what is in it is for; none where that is not said.
+      type: str
+      sample: x86_64
     virtual_size:
       description: The size of the disk that an instance sees, in bytes.
       type: int

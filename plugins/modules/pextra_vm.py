@@ -457,8 +457,9 @@ options:
         type: str
       bus:
         description:
-          - 'What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.'
-          - A new one gets V(sata) unless it is given.
+          - 'What it is attached by: V(sata), or V(scsi), which is virtio-scsi, for which the guest needs
+            a driver.'
+          - V(sata), and on aarch64, which has none, V(scsi), unless given.
         type: str
         choices:
           - sata
@@ -664,6 +665,17 @@ options:
       - present
       - absent
     default: present
+  architecture: &architecture
+    description:
+      - The processors that it is a machine of.
+      - 'It is chosen when the instance is made: by its image, if that says one; or else by its node, if
+        it names that; or else as the cluster''s nodes are, V(x86_64) where they differ.'
+      - 'One that says it here itself can also be on a node that emulates it (C(pextra_architectures)),
+        which is slow: nodes that are of it are taken first.'
+    type: str
+    choices:
+      - x86_64
+      - aarch64
   boot: &boot
     description:
       - How the firmware begins.
@@ -709,7 +721,8 @@ options:
           - 'Its model: V(host-model), which is the node''s own as far as libvirt knows it, V(host-passthrough),
             V(maximum), or one that C(virsh domcapabilities) of the node names as usable.'
           - A named one can run on, and move to, every node that has it.
-          - V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given.
+          - V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given; of aarch64 V(host-passthrough)
+            and V(maximum).
         type: str
       require:
         description:
@@ -749,14 +762,14 @@ options:
     type: str
   firmware: &firmware
     description:
-      - What starts the guest.
+      - 'What starts the guest: the BIOS, and on aarch64 UEFI, unless given.'
       - It is chosen when the instance is made.
       - The variables of UEFI stay with the instance, and go with its volumes.
     type: dict
     suboptions:
       type:
         description:
-          - V(bios), or V(efi) for UEFI.
+          - V(bios), or V(efi) for UEFI, which is all that aarch64 has.
           - A new one gets V(bios) unless it is given.
         type: str
         choices:
@@ -766,6 +779,7 @@ options:
         description:
           - Whether UEFI starts only what is signed, by the keys that distributions and Windows are signed
             with.
+          - Of x86_64 alone.
           - A new one gets V(false) unless it is given.
         type: bool
   host_devices: &host_devices
@@ -912,7 +926,7 @@ options:
   vcpus_max: &vcpus_max
     description:
       - How many virtual CPUs it can have without a restart.
-      - As many as O(vcpus) unless given.
+      - As many as O(vcpus) unless given; more, of x86_64 alone.
     type: int
   balloon: &balloon
     description:
@@ -963,7 +977,7 @@ options:
   panic: &panic
     description:
       - By this a guest tells that its kernel has crashed, and is then restarted.
-      - A new instance has one.
+      - A new instance has one, but for aarch64, where there is none.
     type: dict
     suboptions:
       model:
@@ -1035,9 +1049,8 @@ options:
     suboptions:
       model:
         description:
-          - Its interface.
+          - 'Its interface: V(tpm-crb), and on aarch64 V(tpm-tis), unless given.'
           - V(none) takes it away; what it holds stays, for when it comes back.
-          - A new one gets V(tpm-crb) unless it is given.
         type: str
         choices:
           - tpm-crb
@@ -1142,6 +1155,7 @@ options:
       profiles: *profiles
       protected: *protected
       state: *state
+      architecture: *architecture
       boot: *boot
       clock: *clock
       cpu: *cpu
@@ -1658,7 +1672,8 @@ vm:
           type: str
           sample: shared
         bus:
-          description: 'What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.'
+          description: 'What it is attached by: V(sata), or V(scsi), which is virtio-scsi, for which the
+            guest needs a driver.'
           returned: when the definition says something of it
           type: str
           sample: sata
@@ -1744,6 +1759,11 @@ vm:
               returned: when the definition says something of it
               type: int
               sample: 0
+    architecture:
+      description: The processors that it is a machine of.
+      returned: when the definition says something of it
+      type: str
+      sample: x86_64
     boot:
       description: How the firmware begins.
       returned: when the definition says something of it
@@ -1822,12 +1842,12 @@ vm:
               type: int
               sample: 1
     firmware:
-      description: What starts the guest.
+      description: 'What starts the guest: the BIOS, and on aarch64 UEFI, unless given.'
       returned: when the definition says something of it
       type: dict
       contains:
         type:
-          description: V(bios), or V(efi) for UEFI.
+          description: V(bios), or V(efi) for UEFI, which is all that aarch64 has.
           returned: when the definition says something of it
           type: str
           sample: bios
@@ -2036,7 +2056,7 @@ vm:
       type: dict
       contains:
         model:
-          description: Its interface.
+          description: 'Its interface: V(tpm-crb), and on aarch64 V(tpm-tis), unless given.'
           returned: when the definition says something of it
           type: str
           sample: tpm-crb

@@ -378,7 +378,8 @@ vms:
           type: str
           sample: shared
         bus:
-          description: 'What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.'
+          description: 'What it is attached by: V(sata), or V(scsi), which is virtio-scsi, for which the
+            guest needs a driver.'
           returned: when the definition says something of it
           type: str
           sample: sata
@@ -464,6 +465,11 @@ vms:
               returned: when the definition says something of it
               type: int
               sample: 0
+    architecture:
+      description: The processors that it is a machine of.
+      returned: when the definition says something of it
+      type: str
+      sample: x86_64
     boot:
       description: How the firmware begins.
       returned: when the definition says something of it
@@ -542,12 +548,12 @@ vms:
               type: int
               sample: 1
     firmware:
-      description: What starts the guest.
+      description: 'What starts the guest: the BIOS, and on aarch64 UEFI, unless given.'
       returned: when the definition says something of it
       type: dict
       contains:
         type:
-          description: V(bios), or V(efi) for UEFI.
+          description: V(bios), or V(efi) for UEFI, which is all that aarch64 has.
           returned: when the definition says something of it
           type: str
           sample: bios
@@ -756,7 +762,7 @@ vms:
       type: dict
       contains:
         model:
-          description: Its interface.
+          description: 'Its interface: V(tpm-crb), and on aarch64 V(tpm-tis), unless given.'
           returned: when the definition says something of it
           type: str
           sample: tpm-crb

@@ -108,8 +108,8 @@ CDROM = {
 }
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
-# What divides the others anew: test_numa.py.
-APART = {"numa"}
+# What divides the others anew, and what is chosen when an instance is made: test_numa.py, test_architecture.py.
+APART = {"architecture", "numa"}
 # The lab's hosts have no huge pages set aside, as containers may not lock so much memory, and lack vhost_vsock.
 DEFINED_ONLY = {
     "memory_backing.huge_pages": Row("memoryBacking/hugepages/page@size", ("2 MiB", "1 GiB"), ("2048", "1048576")),

@@ -203,6 +203,8 @@ class Node:
     foreign_size: Size = NOTHING
     userspace: set[str] = field(default_factory=set)
     containers: bool = False
+    # What it can do for machines of other architectures.
+    emulates: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -284,6 +286,7 @@ class Model:
                 frozenset(node.userspace),
                 node.architecture,
                 containers=node.containers,
+                emulates=node.emulates,
             )
         foreign = {
             name: frozenset(self.nodes[name].foreign) | {_name(guest) for guest in self.nodes[name].strangers.values()}

@@ -81,6 +81,10 @@ def find_image_mistakes(images: Sequence[Declared[Image]], instances: Sequence[D
                 Mistake(path, f'"{name}" is of kind {image.kind}, and {how}; write an image of kind {kind}')
             )
             return
+        said = vm.further.get("architecture")
+        if kind == "disk" and said is not None and image.architecture not in (None, said):
+            problem = f'"{name}" is of {image.architecture}, and architecture is {said}; choose another image'
+            mistakes.append(Mistake(path, f"{problem}, or leave architecture out"))
         pools = image.pools or ()
         if pool is None or pool in pools or is_id(pool) or any(is_id(one) for one in pools):
             return

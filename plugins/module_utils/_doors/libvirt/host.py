@@ -38,11 +38,16 @@ class Hosts(Connection):
             version = self._connection.getLibVersion()
             return HostRecord(self._connection.getHostname(), info[2], info[1], free, version, info[0])
 
-    def capabilities(self, virt_type: str) -> tuple[str, str] | None:
-        """Read what machines of ours can be, by type, kvm or qemu, and what the host is; None if it does not tell."""
+    def capabilities(self) -> str | None:
+        """Read what the host is, and of which architectures its guests can be; None if it does not tell."""
         with self._errors("read what it supports"), passing_over(libvirt.VIR_ERR_NO_SUPPORT):
-            domain = self._connection.getDomainCapabilities(None, "x86_64", "q35", virt_type, 0)
-            return domain, self._connection.getCapabilities()
+            return self._connection.getCapabilities()
+        return None
+
+    def machine_capabilities(self, architecture: str, machine: str, virt_type: str) -> str | None:
+        """Read what machines of a type can be, with kvm or qemu (virt_type); None if it does not tell."""
+        with self._errors("read what it supports"), passing_over(libvirt.VIR_ERR_NO_SUPPORT):
+            return self._connection.getDomainCapabilities(None, architecture, machine, virt_type, 0)
         return None
 
     def devices(self) -> list[str]:

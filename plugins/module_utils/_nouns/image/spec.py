@@ -78,6 +78,12 @@ FIELDS = {
         "has no other. V(qcow2) and V(raw) are disks of virtual machines; V(tar), also compressed with gzip, and "
         "V(squashfs) are the files of containers.",
     ),
+    "architecture": Field(
+        kind="str",
+        choices=("x86_64", "aarch64"),
+        help="The processors that what is in it is for. Instances that begin from it are machines of them. Not said "
+        "unless given.",
+    ),
     "pools": Field(
         kind="list",
         element=Field(kind="str", help="A storage pool, by name or identifier."),
@@ -120,6 +126,7 @@ class Image:
     checksums: str | None = None
     mirrors: tuple[str, ...] | None = None
     format: str | None = None
+    architecture: str | None = None
     pools: tuple[str, ...] | None = None
     max_size: int | None = None
     retention: int | None = None

@@ -30,6 +30,17 @@ def parse_abilities(domain: str, host: str, threads: int) -> frozenset[str]:
     return frozenset({*_of_domains(ET.fromstring(domain)), *_of_host(ET.fromstring(host), threads)})
 
 
+def parse_emulated(host: str) -> frozenset[str]:
+    """Return the architectures that a node has QEMU for. host: what libvirt says of itself."""
+    root = ET.fromstring(host)
+    return frozenset(
+        arch.get("name", "")
+        for guest in root.iterfind("guest")
+        if guest.findtext("os_type") == "hvm"
+        for arch in guest.iterfind("arch")
+    )
+
+
 def parse_devices(texts: Iterable[str]) -> frozenset[str]:
     """Return which devices of a node can be an instance's. texts: what libvirt says of each device.
 
@@ -74,10 +85,12 @@ def _of_domains(root: Any) -> Iterator[str]:
             yield from (f"{word}:{value.text}" for value in element.iterfind(f"enum[@name='{name}']/value"))
     if any(value.text == "yes" for value in root.iterfind("os/loader/enum[@name='secure']/value")):
         yield "secure-boot"
+    # Of some architectures QEMU does not tell: what it emulates, it can.
+    usable = ("yes", "unknown") if root.findtext("domain") == "qemu" else ("yes",)
     for mode in root.iterfind("cpu/mode"):
         if mode.get("supported") == "yes":
             yield f"cpu:{mode.get('name')}"
-            yield from (f"cpu:{model.text}" for model in mode.iterfind("model[@usable='yes']"))
+            yield from (f"cpu:{model.text}" for model in mode.iterfind("model") if model.get("usable") in usable)
 
 
 def _of_host(root: Any, threads: int) -> Iterator[str]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from ..._model.names import console_log
 from . import walk
+from .architectures import USUAL, Architecture, architecture_in, facts_of
+from .aspects.cpu import MODES
 from .definition import DomainModel
 from .definition_cdroms import set_cdroms
 from .definition_container import make_container
@@ -36,16 +38,19 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
         root = make_container(model)
         _write(root, model)
         return ET.tostring(root, encoding="unicode")
+    machine = facts_of(model.options.get("architecture") or USUAL)
     root = ET.Element("domain", {"type": virt_type})
     add(root, "name").text = model.name
     add(root, "uuid").text = model.uuid
     os_ = add(root, "os")
-    add(os_, "type", arch="x86_64", machine="q35").text = "hvm"
+    add(os_, "type", arch=machine.name, machine=machine.machine).text = "hvm"
+    for feature in machine.features_off:
+        add(find_or_add(os_, "firmware"), "feature", name=feature, enabled="no")
     add(os_, "boot", dev="hd")
     features = add(root, "features")
-    add(features, "acpi")
-    add(features, "apic")
-    _set_cpu(add(root, "cpu"), virt_type)
+    for feature, attributes in machine.features[virt_type]:
+        add(features, feature, **attributes)
+    _set_cpu(add(root, "cpu"), machine, virt_type)
     add(root, "clock", offset="utc")
     add(root, "on_poweroff").text = "destroy"
     add(root, "on_reboot").text = "restart"
@@ -58,13 +63,16 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     ports += len(model.further.get("host_devices") or ())
     for _ in range(ports):
         add(devices, "controller", type="pci", model="pcie-root-port")
-    add(devices, "controller", type="usb", model="none")
+    add(devices, "controller", type="usb", model=machine.usb)
+    for kind in machine.inputs:
+        add(devices, "input", type=kind, bus="usb")
     serial = add(devices, "serial", type="pty")
     add(serial, "log", file=console_log(model.name), append="on")
     channel = add(devices, "channel", type="unix")
     add(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
     # By it a guest tells that its kernel has crashed; nothing would restart it otherwise.
-    add(devices, "panic", model="isa")
+    if machine.panic is not None:
+        add(devices, "panic", model=machine.panic)
     rng = add(devices, "rng", model="virtio")
     add(rng, "backend", model="random").text = "/dev/urandom"
     add(devices, "memballoon", model="virtio")
@@ -88,10 +96,10 @@ def label_domain(xml: str, labels: Labels) -> str:
 
 def convert_domain(xml: str, virt_type: str) -> str:
     """Return a definition as it must be on a node of another virt_type (kvm or qemu)."""
-    root = read_tree(xml)
+    root, machine = read_tree(xml), facts_of(architecture_in(xml))
     root.set("type", virt_type)
     for cpu in root.findall("cpu"):
-        _set_cpu(cpu, virt_type)
+        _set_cpu(cpu, machine, virt_type)
     return show_tree(root)
 
 
@@ -107,20 +115,20 @@ def render_labels(labels: Labels) -> str:
     return ET.tostring(element, encoding="unicode")
 
 
-def _set_cpu(cpu: Any, virt_type: str) -> None:
+def _set_cpu(cpu: Any, machine: Architecture, virt_type: str) -> None:
     """Choose the processor. Topology, NUMA cells and the like stay."""
     for key in ("mode", "match", "check", "migratable"):
         cpu.attrib.pop(key, None)
     for tag in ("model", "vendor", "feature"):
         for old in cpu.findall(tag):
             cpu.remove(old)
-    if virt_type == "kvm":
-        cpu.set("mode", "host-model")
+    name = machine.cpu[virt_type]
+    if name in MODES:
+        cpu.set("mode", name)
         return
-    # x86-64-v2, which current distributions need and QEMU's emulation offers in full.
     cpu.attrib.update({"mode": "custom", "match": "exact", "check": "none"})
     model = cpu.makeelement("model", {"fallback": "forbid"})
-    model.text = "Nehalem"
+    model.text = name
     cpu.insert(0, model)
 
 

@@ -21,8 +21,9 @@ from ..._model.rows import Row
 from ..pool.blocks import read_blocks
 from ..vm_guest.answers import tell_facts
 from ..vm_guest.reading import THREADS, wait_for
-from .abilities import parse_abilities, parse_devices
+from .abilities import parse_abilities, parse_devices, parse_emulated
 from .adoption import list_places
+from .architectures import ARCHITECTURES
 from .cloud_init import Seed, parse_seed
 from .definition import parse_domain
 from .figures import find_ports
@@ -39,29 +40,46 @@ from .walk import list_needs
 
 def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     """Read what the nodes can do, if anything that is wanted, or that moves, depends on it: two calls for each node,
-    and one for each of its devices where an instance is to have any."""
+    one more for each architecture that is wanted and that it emulates, and one for each of its devices where an
+    instance is to have any.
+    """
     wanted = {want.name: want for want in wants if want.state == "present"}
-    moving = [
-        domain.config.options
-        for domains in have.domains.values()
-        for domain in domains
-        if domain.config.name in wanted and wanted[domain.config.name].node not in (None, domain.node)
-    ]
-    if not any(list_needs(options_of(want)) for want in wanted.values()) and not any(map(list_needs, moving)):
+    held = [domain for domains in have.domains.values() for domain in domains if domain.config.name in wanted]
+    leaving = [domain for domain in held if wanted[domain.config.name].node not in (None, domain.node)]
+    moving = [domain.config.options for domain in leaving]
+    # What is there, and stays there, asks for no other node.
+    declared = {want.further.get("architecture") for want in wanted.values()} & ARCHITECTURES.keys()
+    settled = {domain.config.name for domain in held}
+    going = {want.further.get("architecture") for name, want in wanted.items() if name not in settled}
+    going = (going & ARCHITECTURES.keys()) | {domain.architecture for domain in leaving}
+    is_foreign = any(not state.is_own(one) for state in have.nodes.values() for one in going)
+    has_needs = any(list_needs(options_of(want)) for want in wanted.values()) or any(map(list_needs, moving))
+    if not has_needs and not is_foreign:
         return have
+
+    architectures = (declared | {domain.architecture for domain in held}) & ARCHITECTURES.keys()
 
     has_devices = any(device_names_of(options) for options in (*map(options_of, wanted.values()), *moving))
 
-    def read(node: str) -> frozenset[str] | None:
+    def read(node: str) -> dict[str, frozenset[str]]:
         state, hypervisor = have.nodes[node], cloud.hypervisor(node)
-        found = hypervisor.capabilities(state.virt_type)
-        if found is None:
-            return None
+        host = hypervisor.capabilities()
+        if host is None:
+            return {}
         devices = parse_devices(hypervisor.devices()) if has_devices else frozenset()
-        return parse_abilities(*found, state.capacity.threads or 0) | devices
+        abilities = {}
+        for name in [state.own_architecture, *(architectures & parse_emulated(host) - {state.own_architecture})]:
+            of = hypervisor.machine_capabilities(name, ARCHITECTURES[name].machine, state.virt_type_of(name))
+            if of is not None:
+                abilities[name] = parse_abilities(of, host, state.capacity.threads or 0) | devices
+        return abilities
 
     found = cloud.on_each(have.nodes, read)
-    nodes = {name: replace(state, abilities=found.get(name)) for name, state in have.nodes.items()}
+    nodes = {}
+    for name, state in have.nodes.items():
+        abilities = found.get(name, {})
+        own = abilities.pop(state.own_architecture, None)
+        nodes[name] = replace(state, abilities=own, emulates=abilities)
     return replace(have, nodes=nodes)
 
 

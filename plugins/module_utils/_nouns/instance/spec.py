@@ -14,6 +14,7 @@ from ..._fields.common import CLUSTER, STATE, parse_spec, protected
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
+from .architectures import complete_machine
 from .devices import disk as disk_device
 from .devices import nic as nic_device
 from .kinds import TYPES, Type
@@ -174,11 +175,15 @@ def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake
     return parse_spec(FIELDS, make_vm, raw, path)
 
 
-def complete_new(vm: Vm) -> Vm:
-    """Return what a new instance gets: what is not said is as its rows say (`create`)."""
+def complete_new(vm: Vm, architecture: str | None = None) -> Vm:
+    """Return what a new instance gets: what is not said is as its rows say (`create`), and as its architecture has it,
+    where that is known.
+    """
     values = created(FIELDS, {key: _plain(value_of(vm, key)) for key in FIELDS})
     if values["type"] == "lxc":
         values["cloud_init"] = None  # nobody in it reads a seed
+    elif architecture is not None:
+        values = complete_machine(values, architecture)
     return make_vm(**values)
 
 

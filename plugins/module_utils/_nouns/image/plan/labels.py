@@ -14,7 +14,10 @@ from ..versions import is_version, keep_copies, newest_of, older_of, versions_of
 from .targets import retention_of
 
 LABEL = "pextra-image/"
-_LABELLED = ("kind", "sha256", "format", "virtual_size", "size", "description", "protected", "signed_by", "signing_key")
+_LABELLED = (
+    *("kind", "sha256", "format", "architecture", "virtual_size", "size", "description", "protected"),
+    *("signed_by", "signing_key"),
+)
 
 
 # Labels, from which a lost registry is rebuilt

@@ -94,7 +94,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     before = dict(row.attributes) if row else {}
     changes = [
         Change(key, before.get(key), new.attributes.get(key))
-        for key in ("sha256", "format", "description")
+        for key in ("sha256", "format", "architecture", "description")
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
     changes += changes_of(is_protected(row), is_protected(new))
@@ -132,10 +132,14 @@ def _new_row(target: Target, sha256: str) -> Row:
     description = want.description
     if description is None and row is not None:
         description = row.attributes.get("description")
+    architecture = want.architecture
+    if architecture is None and row is not None:
+        architecture = row.attributes.get("architecture")
     protected = is_protected(row) if want.protected is None else want.protected
     own: dict[str, Any] = {
         **({"kind": target.kind} if target.kind != "disk" else {}),
         "description": description,
+        **({"architecture": architecture} if architecture is not None else {}),
         "protected": protected or None,
         "retention": target.retention or None,
     }

@@ -34,6 +34,7 @@ def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
         "number": newest.number,
         "sha256": newest.sha256,
         "format": newest.format,
+        "architecture": row.attributes.get("architecture"),
         "virtual_size": newest.virtual_size,
         "size": newest.size,
         "description": row.attributes.get("description"),

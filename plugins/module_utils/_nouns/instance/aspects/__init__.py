@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..kinds import Aspect
 from . import (
+    architecture,
     boot,
     clock,
     cpu,
@@ -25,6 +26,7 @@ from . import (
 )
 
 ASPECTS: tuple[Aspect, ...] = (
+    architecture.ASPECT,
     boot.ASPECT,
     clock.ASPECT,
     cpu.ASPECT,

@@ -149,7 +149,8 @@ ASPECT = Aspect(
             is_expanded=True,
             help="Its model: V(host-model), which is the node's own as far as libvirt knows it, V(host-passthrough), "
             "V(maximum), or one that C(virsh domcapabilities) of the node names as usable. A named one can run on, and "
-            "move to, every node that has it. V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given.",
+            "move to, every node that has it. V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given; "
+            "of aarch64 V(host-passthrough) and V(maximum).",
         ),
         "require": _features("require", "Features that it has beside those of its model."),
         "disable": _features("disable", "Features of its model that it does not have."),

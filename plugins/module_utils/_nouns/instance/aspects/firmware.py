@@ -105,21 +105,22 @@ _TABLE = {
         create="bios",
         at=_Type(),
         effect="fixed",
-        help="V(bios), or V(efi) for UEFI.",
+        help="V(bios), or V(efi) for UEFI, which is all that aarch64 has.",
     ),
     "secure_boot": Field(
         kind="bool",
         create=False,
         at=_SecureBoot(),
         effect="fixed",
-        help="Whether UEFI starts only what is signed, by the keys that distributions and Windows are signed with.",
+        help="Whether UEFI starts only what is signed, by the keys that distributions and Windows are signed with. Of "
+        "x86_64 alone.",
     ),
 }
 
 ASPECT = Aspect(
     option="firmware",
-    help="What starts the guest. It is chosen when the instance is made. The variables of UEFI stay with the "
-    "instance, and go with its volumes.",
+    help="What starts the guest: the BIOS, and on aarch64 UEFI, unless given. It is chosen when the instance is made. "
+    "The variables of UEFI stay with the instance, and go with its volumes.",
     table=_TABLE,
     refuse=_refuse,
     find_mistakes=_find_mistakes,

@@ -44,7 +44,8 @@ ASPECT = Aspect(
         maximum=512,
         at=_VcpusMax(),
         effect="next_boot",
-        help="How many virtual CPUs it can have without a restart. As many as O(vcpus) unless given.",
+        help="How many virtual CPUs it can have without a restart. As many as O(vcpus) unless given; more, of x86_64 "
+        "alone.",
     ),
     refuse=_refuse,
     find_mistakes=_find_mistakes,

@@ -16,10 +16,10 @@ TABLE = {
     "bus": Field(
         kind="str",
         choices=("sata", "scsi"),
-        create="sata",
         at=Attribute("target", "bus"),
         effect="next_boot",
-        help="What it is attached by: V(scsi) is virtio-scsi, for which the guest needs a driver.",
+        help="What it is attached by: V(sata), or V(scsi), which is virtio-scsi, for which the guest needs a driver. "
+        "V(sata), and on aarch64, which has none, V(scsi), unless given.",
     ),
     "boot_order": BOOT_ORDER,
 }

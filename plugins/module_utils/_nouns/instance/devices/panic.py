@@ -11,7 +11,8 @@ from ..places import Attribute
 
 DEVICE = Device(
     option="panic",
-    help="By this a guest tells that its kernel has crashed, and is then restarted. A new instance has one.",
+    help="By this a guest tells that its kernel has crashed, and is then restarted. A new instance has one, but for "
+    "aarch64, where there is none.",
     tag="panic",
     table={
         "model": Field(

@@ -28,10 +28,10 @@ DEVICE = Device(
         "model": Field(
             kind="str",
             choices=("tpm-crb", "tpm-tis", "none"),
-            create="tpm-crb",
             at=Attribute("", "model"),
             effect="next_boot",
-            help="Its interface. V(none) takes it away; what it holds stays, for when it comes back.",
+            help="Its interface: V(tpm-crb), and on aarch64 V(tpm-tis), unless given. V(none) takes it away; what it "
+            "holds stays, for when it comes back.",
         ),
     },
     needs=lambda _values: [Need("tpm:emulator", "no TPM in software (swtpm)")],

@@ -10,6 +10,7 @@ from ...._model.plan import Change, Step, Work, step_of
 from ...._model.protection import is_protected
 from ...._model.rows import Row
 from .. import walk
+from ..architectures import USUAL
 from ..spec import Vm, options_of
 from .acts import Autostart, Define
 from .claims import takes_of, uses_of
@@ -50,7 +51,8 @@ def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, contex
         steps.append(settle_step(instance_id, want, context, attributes, "note that its volumes are complete"))
     if seed is not None and want.root is not None:
         steps.append(seed_step(model, seed, context))
-    steps.append(step_of(Define(model, None, state.virt_type), "define"))
+    virt_type = state.virt_type_of(model.options.get("architecture") or USUAL)
+    steps.append(step_of(Define(model, None, virt_type), "define"))
     if want.autostart:
         steps.append(step_of(Autostart(autostart=True), "let it start with its node"))
     steps += power_steps("stopped", power, context.consent)

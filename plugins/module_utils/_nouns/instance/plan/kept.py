@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..architectures import complete_devices, facts_of
 from ..definition import DomainModel, Interface
 from ..labels import VolumeLabel
 from ..parts import Nic, Root, Volume, name_nics
@@ -19,9 +20,8 @@ from .state import Domain, named_nics
 
 
 def with_kept_parts(want: Vm, current: Domain) -> Vm:
-    """Return the parts that are named with what is kept of them: a volume's pool and size, a NIC's port group and MAC.
-
-    What is not named at all stays None.
+    """Return the parts that are named with what is kept of them: a volume's pool and size, a NIC's port group and MAC;
+    and new devices as they usually are. What is not named at all stays None.
     """
     labels = {label.name: label for label in current.config.labels.volumes}
     root, volumes, nics = want.root, want.volumes, want.nics
@@ -39,7 +39,13 @@ def with_kept_parts(want: Vm, current: Domain) -> Vm:
     if nics is not None:
         held = {label.name: one for label, one in named_nics(current.config)}
         nics = tuple(_keep_nic(nic, held.get(nic.name or "")) for nic in name_nics(nics))
-    return replace(want, root=root, volumes=volumes, nics=nics)
+    facts, cdroms = facts_of(current.architecture), want.cdroms
+    if cdroms is not None:
+        drives = {label.name for label in current.config.labels.cdroms}
+        usual = {"bus": facts.usual["cdroms.bus"]}
+        cdroms = tuple(one if one.name in drives else replace(one, further={**usual, **one.further}) for one in cdroms)
+    further = {**want.further, **complete_devices(want.further, current.config.options, facts)}
+    return replace(want, root=root, volumes=volumes, cdroms=cdroms, nics=nics, further=further)
 
 
 def _keep_volume(volume: Volume, label: VolumeLabel | None) -> Volume:

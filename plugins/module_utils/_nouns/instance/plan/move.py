@@ -49,8 +49,9 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
             f"what its firmware and its TPM hold is on {current.node}, and moves only while it runs: start it first"
         )
     here, there = context.have.nodes[current.node], context.have.nodes[target]
-    if here.virt_type != there.virt_type and current.power != "stopped":
-        problems.append(f"{current.node} runs instances with {here.virt_type}, {target} with {there.virt_type}")
+    was, is_ = (state.virt_type_of(current.architecture) for state in (here, there))
+    if was != is_ and current.power != "stopped":
+        problems.append(f"{current.node} runs instances with {was}, {target} with {is_}")
     capacity = context.capacities[target]
     lacks = find_lacks(capacity, NOTHING, needed)
     problems += [f"{target} has {lack.what}" for lack in lacks]
@@ -131,7 +132,7 @@ def move_step(want: Vm, current: Domain, model: DomainModel, target: str, contex
         *(context.pools.get(label.pool or "") for label in model.labels.cdroms),
     ]
     pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
-    there = context.have.nodes[target].virt_type
-    xml = current.xml if context.have.nodes[current.node].virt_type == there else convert_domain(current.xml, there)
+    here, there = (context.have.nodes[node].virt_type_of(current.architecture) for node in (current.node, target))
+    xml = current.xml if here == there else convert_domain(current.xml, there)
     act = Move(target=target, model=model, xml=xml, live=is_active, pools=pools, attached=attached, autostart=autostart)
     return step_of(act, f"move {'live ' if is_active else ''}to {target}")

@@ -12,6 +12,7 @@ from ...._model.names import is_of_instance
 from ...._model.rows import Row
 from ...image.plan.state import site_key
 from ..abilities import find_lacking, needs_of
+from ..architectures import USUAL
 from ..definition import DomainModel
 from ..placement import NOTHING, Size, choose_node
 from ..spec import Vm
@@ -34,8 +35,10 @@ from .room import find_lacks, remedy_for, require_room
 from .state import Domain, NodeState
 
 
-def choose_home(want: Vm, row: Row | None, context: Context) -> str:
-    """Return the node for an instance that is defined nowhere. A killed run's choice stands."""
+def choose_home(want: Vm, row: Row | None, context: Context, *, may_emulate: bool) -> str:
+    """Return the node for an instance that is defined nowhere. A killed run's choice stands. may_emulate: whether its
+    node may be of another architecture; nodes of its own are taken first.
+    """
     home = chosen = node_name(row.attributes.get("node"), context) if row else None
     size = Size(want.memory or 0, want.vcpus or 0)
     needed = size if want.power != "stopped" else NOTHING
@@ -58,11 +61,16 @@ def choose_home(want: Vm, row: Row | None, context: Context) -> str:
             if problems:
                 remedy = remedy_for(lacks, context) if lacks else ""
                 raise RefusedError(f"{chosen} cannot take it: {'; '.join(problems)}", remedy)
-        require_suitable(find_obstacles(want, chosen, context), chosen)
+        require_suitable(find_obstacles(want, chosen, context, may_emulate=may_emulate), chosen)
         node = chosen
     else:
-        reasons, candidates = _find_candidates(want, context)
-        found = choose_node(candidates, context.capacities, size=needed, anti_affinity=want.anti_affinity or None)
+        reasons, candidates = _find_candidates(want, context, may_emulate=may_emulate)
+        architecture = want.further.get("architecture", USUAL)
+        own = [name for name in candidates if context.have.nodes[name].is_own(architecture)]
+        group = want.anti_affinity or None
+        found = choose_node(own, context.capacities, size=needed, anti_affinity=group)
+        if found is None:
+            found = choose_node(candidates, context.capacities, size=needed, anti_affinity=group)
         if found is None:
             raise RefusedError(*_why_nowhere(want, needed, reasons, context))
         node = found
@@ -73,21 +81,22 @@ def choose_home(want: Vm, row: Row | None, context: Context) -> str:
     return node
 
 
-def _find_candidates(want: Vm, context: Context) -> tuple[Mapping[str, list[str]], list[str]]:
+def _find_candidates(want: Vm, context: Context, *, may_emulate: bool) -> tuple[Mapping[str, list[str]], list[str]]:
     """Return why each node of the cluster cannot run an instance, and the nodes that can.
 
     Thousands of instances need the same few things, and hundreds of nodes are looked at for each.
     """
     root = want.root.pool if want.root else None
     volumes = tuple((volume.pool, volume.unit) for volume in want.volumes or ())
-    able = (want.type, want.vcpus, *(need.ability for need in needs_of(want, None)))
+    machine = (want.further.get("architecture"), may_emulate)
+    able = (want.type, want.vcpus, *machine, *(need.ability for need in needs_of(want, None)))
     media = tuple((cdrom.image, cdrom.pool) for cdrom in want.cdroms or ())
     # What is given to one of the call is no more there for the next.
     given = len(context.taken) if devices_wanted(want, None) else 0
     needs = (given, want.image, root, volumes, media, tuple(nic.port_group for nic in want.nics or ()), able)
     if needs not in context.candidates:
         members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
-        reasons = {name: find_obstacles(want, name, context) for name in members}
+        reasons = {name: find_obstacles(want, name, context, may_emulate=may_emulate) for name in members}
         context.candidates[needs] = reasons, [name for name, problems in reasons.items() if not problems]
     return context.candidates[needs]
 
@@ -143,15 +152,20 @@ def require_suitable(problems: Sequence[str], node: str) -> None:
         )
 
 
-def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None = None) -> list[str]:
+def find_obstacles(
+    want: Vm, node: str, context: Context, current: Domain | None = None, *, may_emulate: bool = True
+) -> list[str]:
     """Return why a node cannot run the instance, memory and anti-affinity apart. A new one needs its image there."""
     state = context.have.nodes[node]
     vcpus = want.vcpus if want.vcpus is not None or current is None else current.config.vcpus
     labels, drives = cdroms_of(want, current, context)
-    problems = _wrong_architecture(state) + _too_many_vcpus(vcpus or 0, state)
+    architecture = current.architecture if current is not None else want.further.get("architecture", USUAL)
+    problems = _wrong_architecture(want, architecture, state, may_emulate=may_emulate)
+    problems += _too_many_vcpus(vcpus or 0, state)
     if want.type == "lxc" and not state.containers:
         problems.append("it has no containers (pextra_containers: true would give them to it)")
-    problems += find_lacking(needs_of(want, current.config.options if current is not None else None), state.abilities)
+    needs = needs_of(want, current.config.options if current is not None else None)
+    problems += find_lacking(needs, state.abilities_of(architecture))
     for name in dict.fromkeys(pools_of(want, current)):
         pool = find_pool(name, context)
         if pool.name not in state.volumes:
@@ -169,11 +183,19 @@ def find_obstacles(want: Vm, node: str, context: Context, current: Domain | None
     return list(dict.fromkeys(problems))
 
 
-def _wrong_architecture(state: NodeState) -> list[str]:
-    """The machine that we define is a PC."""
-    if state.architecture != "aarch64":
+def _wrong_architecture(want: Vm, architecture: str, state: NodeState, *, may_emulate: bool) -> list[str]:
+    own = state.own_architecture
+    if want.type == "lxc":
+        return [] if own == USUAL else [f"it is a host of {own}, and containers are of {USUAL}"]
+    if state.is_own(architecture):
         return []
-    return [f"it is a host of {state.architecture}, and instances are machines of x86_64"]
+    if architecture not in state.emulates:
+        what = f"it is a host of {own}, and emulates no {architecture}"
+        return [f"{what} (pextra_architectures: [{architecture}] would let it)"]
+    if not may_emulate:
+        what = f"it is a host of {own}, and would emulate {architecture}, which is slow"
+        return [f"{what}: only what itself says architecture: {architecture} goes there"]
+    return []
 
 
 def _too_many_vcpus(vcpus: int, state: NodeState) -> list[str]:
@@ -215,7 +237,8 @@ def unsuitable_changes(want: Vm, current: Domain, model: DomainModel, here: Node
     needs = needs_of(want, None)
     if needs:
         has = list_needs(current.config.options)
-        problems += find_lacking([need for need in needs if need not in has], here.abilities)
+        abilities = here.abilities_of(current.architecture)
+        problems += find_lacking([need for need in needs if need not in has], abilities)
     attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
     problems += [
         f"port group {nic.port_group} needs {nic.network}, which is not there"

@@ -22,6 +22,7 @@ from .change import plan_change
 from .context import Context, FailedError, RefusedError, node_name
 from .creation import plan_creation
 from .kept import with_kept_parts
+from .machine import architecture_of, require_machine
 from .placement import choose_home
 from .references import find_root_pool, find_volume_pool
 from .registered import lift_protection
@@ -107,14 +108,19 @@ def _plan_one(want: Vm, context: Context) -> Work:
         return plan_absence(want, row, current, leftovers, context)
     if current is None and want.adopt:
         return plan_adoption(want, row, context)
+    # One that a node has to emulate is only there where that is declared.
+    may_emulate = want.further.get("architecture") is not None
+    architecture = architecture_of(want, row, current, context)
     if current is None:
-        want = complete_new(want)
+        want = complete_new(want, architecture)
         # Also what is no mistake before it is known what it gets of which nothing is said.
         mistakes = [*find_missing(want, ""), *find_mistakes_within(want, "")]
         if mistakes:
             raise RefusedError("; ".join(f"{one.path.lstrip('.')}: {one.problem}" for one in mistakes))
     else:
         want = with_kept_parts(want, current)
+    if want.type == "qemu":
+        require_machine(want, current, architecture, context)
     if want.root is not None:
         find_root_pool(want.root, context)
     for volume in want.volumes or ():
@@ -128,7 +134,7 @@ def _plan_one(want: Vm, context: Context) -> Work:
                 "is.",
             )
     if current is None:
-        node = choose_home(want, row, context)
+        node = choose_home(want, row, context, may_emulate=may_emulate)
         work = plan_creation(want, row, instance_id, node, context)
     else:
         work = plan_change(want, row, instance_id, current, context)

@@ -13,6 +13,7 @@ from ...._model.claims import Claim
 from ...._model.errors import Problem
 from ...._model.rows import Row
 from ...hierarchy.plan import Hierarchy
+from ..architectures import ARCHITECTURES, USUAL, architecture_in
 from ..cloud_init import Seed
 from ..definition import DomainModel, Interface
 from ..labels import NicLabel
@@ -39,6 +40,10 @@ class Domain:
     @property
     def runs(self) -> bool:
         return self.power != "stopped"
+
+    @property
+    def architecture(self) -> str:
+        return architecture_in(self.xml)
 
     @property
     def size(self) -> Size:
@@ -68,10 +73,31 @@ class NodeState:
     # vSwitches with the datapath in user space, which hands on what has no checksum yet.
     userspace: frozenset[str] = frozenset()
     architecture: str = "x86_64"
-    # As abilities.py has them; None where nothing that is wanted depends on them.
+    # As abilities.py has them, of machines of its own architecture; None where nothing that is wanted depends on them.
     abilities: frozenset[str] | None = None
     # Whether its libvirt has the driver of containers.
     containers: bool = False
+    # The same of the architectures that it can emulate and that are wanted.
+    emulates: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def own_architecture(self) -> str:
+        """That of the machines which it runs as they are."""
+        return self.architecture if self.architecture in ARCHITECTURES else USUAL
+
+    def is_own(self, architecture: str) -> bool:
+        """Tell whether it runs machines of an architecture as they are. What was adopted may be of any other one, which
+        only libvirt knows.
+        """
+        return architecture == self.own_architecture or architecture not in ARCHITECTURES
+
+    def virt_type_of(self, architecture: str) -> str:
+        """Return how it runs machines of an architecture, kvm or qemu."""
+        return self.virt_type if self.is_own(architecture) else "qemu"
+
+    def abilities_of(self, architecture: str) -> frozenset[str] | None:
+        """Return what it can do for machines of an architecture; None if that is not known."""
+        return self.abilities if self.is_own(architecture) else self.emulates.get(architecture)
 
 
 @dataclass(frozen=True)

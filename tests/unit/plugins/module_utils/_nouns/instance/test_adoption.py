@@ -609,6 +609,7 @@ def test_what_is_told_of_strangers() -> None:
         "name": "old-web",
         "cluster": "mtl-1",
         "adopt": True,
+        "architecture": "x86_64",
         "io_threads": 0,
         "memory": "1 GiB",
         "memory_max": "1 GiB",
