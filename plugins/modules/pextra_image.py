@@ -189,6 +189,9 @@ EXAMPLES = r"""
         source: https://images.example.com/debian-12-genericcloud-amd64.qcow2
         sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
         description: Debian 12, generic cloud image
+      - name: debian-12-arm64
+        source: /srv/images/debian-12-genericcloud-arm64.qcow2
+        architecture: aarch64
       - name: appliance
         source: /srv/images/appliance.img
         format: raw

@@ -1271,6 +1271,14 @@ EXAMPLES = r"""
     clock: {offset: localtime}
     power: stopped
 
+- name: Have a machine of aarch64, on a node of aarch64 or on one that emulates it
+  pextra.cloud.pextra_vm:
+    name: builder
+    architecture: aarch64
+    memory: 2 GiB
+    image: debian-12-arm64
+    root: {pool: shared}
+
 - name: Install an instance from an ISO, an image of kind iso
   pextra.cloud.pextra_vm:
     name: desk
