@@ -15,8 +15,10 @@ from .state import Domain
 
 def architecture_of(want: Vm, row: Row | None, current: Domain | None, context: Context) -> str:
     """Return the architecture of an instance. Of a new one that does not say it: its image's, or else that of the node
-    where it has to be, or else that which the nodes of its cluster have in common.
+    where it has to be, or else that which the nodes of its cluster have in common. Of containers there is one.
     """
+    if want.type == "lxc":
+        return USUAL
     if current is not None:
         return current.architecture
     said = want.further.get("architecture") or _of_image(want, context)
@@ -35,7 +37,7 @@ def require_machine(want: Vm, current: Domain | None, architecture: str, context
     of_image = _of_image(want, context)
     if of_image not in (None, architecture):
         raise RefusedError(
-            f"image {want.image} is of {of_image}, and it is a machine of {architecture}",
+            f"image {want.image} is of {of_image}, and it is of {architecture}",
             f"Choose an image of {architecture}; what is to be of {of_image} can be an instance of another name.",
         )
     if want.further.get("architecture") not in (None, architecture):

@@ -119,8 +119,7 @@ def _plan_one(want: Vm, context: Context) -> Work:
             raise RefusedError("; ".join(f"{one.path.lstrip('.')}: {one.problem}" for one in mistakes))
     else:
         want = with_kept_parts(want, current)
-    if want.type == "qemu":
-        require_machine(want, current, architecture, context)
+    require_machine(want, current, architecture, context)
     if want.root is not None:
         find_root_pool(want.root, context)
     for volume in want.volumes or ():

@@ -228,6 +228,25 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     (
+        "an image of another architecture, and what a machine of aarch64 does not have",
+        {
+            "pextra_images": [{**VARIABLES["pextra_images"][0], "architecture": "x86_64"}],
+            "pextra_instances": [
+                instance("a", architecture="x86_64", tpm={}, cdroms=[{"name": "one"}]),
+                instance("b", architecture="aarch64"),
+                {"name": "c", "architecture": "aarch64", "tpm": {}, "cdroms": [{"name": "one"}]},
+                {"name": "d", "architecture": "aarch64", "panic": {}, "cdroms": [{"name": "one", "bus": "sata"}]},
+                {"name": "e", "architecture": "riscv64"},
+            ],
+        },
+        [
+            'pextra_instances[1] (b).image: "tiny" is of x86_64, and architecture is aarch64; choose another image, or',
+            "pextra_instances[3] (d).cdroms[0] (one).bus: sata is nothing that a machine of aarch64 has; write scsi",
+            "pextra_instances[3] (d).panic.model: isa is nothing that a machine of aarch64 has; write none",
+            'pextra_instances[4] (e).architecture: "riscv64" is not allowed; write one of x86_64, aarch64.',
+        ],
+    ),
+    (
         "units where they are and are not, and one for two",
         {
             "pextra_pools": [{"name": "local"}, SAN],

@@ -225,6 +225,20 @@ def test_the_description_is_changed_everywhere() -> None:
     assert plan.first[0].steps[0].data["row"].id == IMAGE.id
 
 
+def test_its_architecture_is_changed_everywhere_and_kept() -> None:
+    """A call that does not name it lets it be, and so does another content."""
+    plan = plan_images([replace(WANT, architecture="aarch64")], have(IMAGE))
+    assert summary(plan) == [("first", None, ["register"]), ("last", "node1", ["label"]), ("last", "node2", ["label"])]
+    assert [(one.field, one.before, one.after) for one in plan.first[0].changes] == [("architecture", None, "aarch64")]
+    row = plan.first[0].steps[0].data["row"]
+    assert (row.id, row.attributes["architecture"]) == (IMAGE.id, "aarch64")
+    assert plan_images([WANT], have(row)).is_empty
+    (rebuilt,) = images_from_labels(have(row).labels["node1"], cluster_id=CLUSTER.id)
+    assert rebuilt.attributes["architecture"] == "aarch64"
+    other = plan_images([replace(WANT, sha256=OTHER)], have(row, cached=frozenset({SHA256, OTHER})))
+    assert other.first[0].steps[0].data["row"].attributes["architecture"] == "aarch64"
+
+
 # Another content under the same name
 
 

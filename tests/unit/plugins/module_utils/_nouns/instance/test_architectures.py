@@ -284,7 +284,7 @@ def test_it_is_as_its_image(model: Model) -> None:
 def test_an_image_is_not_of_another_architecture(model: Model) -> None:
     with_image(model, "aarch64")
     begun = whole(name="web", image="tiny", root=Root(pool="local"), further={"architecture": "x86_64"})
-    assert problem_of(model, begun) == "image tiny is of aarch64, and it is a machine of x86_64"
+    assert problem_of(model, begun) == "image tiny is of aarch64, and it is of x86_64"
     made(model, WEB)
 
 
