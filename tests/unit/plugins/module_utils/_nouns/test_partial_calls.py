@@ -174,6 +174,7 @@ CASES = {
         image.Image,
         lambda want: plan_images([want], of_image.have(IN_SHARED)),
         {
+            "architecture": ("aarch64", "architecture"),
             "pools": (["local", "shared"], "pools"),
             "retention": (3, "retention"),
             "protected": (True, "protected"),
