@@ -41,6 +41,11 @@ class Architecture:
     only: Mapping[str, tuple[Any, ...]]
     plugs_vcpus: bool
 
+    @property
+    def has_all(self) -> bool:
+        """Tell whether it has all that an option can say."""
+        return not self.only and self.plugs_vcpus
+
 
 _PC = (("acpi", {}), ("apic", {}))
 X86_64 = Architecture(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ...._model.rows import Row
-from ..architectures import USUAL, find_unsuited
+from ..architectures import USUAL, facts_of, find_unsuited
 from ..spec import Vm, what_is_said
 from .context import Context, RefusedError, node_name
 from .references import find_image
@@ -42,6 +42,8 @@ def require_machine(want: Vm, current: Domain | None, architecture: str, context
         )
     if want.further.get("architecture") not in (None, architecture):
         return  # which is refused as a whole
+    if facts_of(architecture).has_all:
+        return  # as nearly all of thousands
     said = what_is_said(want)
     if current is not None:
         said = {"vcpus": current.config.vcpus, **said}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ class Domain:
     def runs(self) -> bool:
         return self.power != "stopped"
 
-    @property
+    @functools.cached_property
     def architecture(self) -> str:
         return architecture_in(self.xml)
 
