@@ -41,13 +41,13 @@ class Hosts(Connection):
     def capabilities(self) -> str | None:
         """Read what the host is, and of which architectures its guests can be; None if it does not tell."""
         with self._errors("read what it supports"), passing_over(libvirt.VIR_ERR_NO_SUPPORT):
-            return self._connection.getCapabilities()
+            return str(self._connection.getCapabilities())
         return None
 
     def machine_capabilities(self, architecture: str, machine: str, virt_type: str) -> str | None:
         """Read what machines of a type can be, with kvm or qemu (virt_type); None if it does not tell."""
         with self._errors("read what it supports"), passing_over(libvirt.VIR_ERR_NO_SUPPORT):
-            return self._connection.getDomainCapabilities(None, architecture, machine, virt_type, 0)
+            return str(self._connection.getDomainCapabilities(None, architecture, machine, virt_type, 0))
         return None
 
     def devices(self) -> list[str]:

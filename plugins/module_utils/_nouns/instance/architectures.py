@@ -20,9 +20,10 @@ _ARCH = re.compile(r"<type\b[^>]*\sarch=['\"](\w+)['\"]")
 class Architecture:
     """machine: the type of machine of a new one, as libvirt calls it. QEMU's version of it is recorded in the
     definition when that is made, and stays. cpu, features: of a new one, by how it runs, kvm or qemu; features are
-    elements of libvirt's with their attributes. firmware: its options, where nothing is said of it. features_off: of
-    the firmware, which libvirt might choose otherwise. usb: the model of its controller. inputs: what a person at its
-    screen has, where the machine itself brings nothing. panic: by what its guest tells that it has crashed, if it can.
+    elements of libvirt's with their attributes. cpu_check: how libvirt compares a named processor with its host's.
+    firmware: its options, where nothing is said of it. features_off: of the firmware, which libvirt might choose
+    otherwise. usb: the model of its controller. inputs: what a person at its screen has, where the machine itself
+    brings nothing. panic: by what its guest tells that it has crashed, if it can.
 
     usual: what a new device is, by the path of the option. only: the choices of options that it has, where these are
     not all. plugs_vcpus: whether it can get virtual CPUs while it runs.
@@ -31,6 +32,7 @@ class Architecture:
     name: str
     machine: str
     cpu: Mapping[str, str]
+    cpu_check: str
     features: Mapping[str, tuple[tuple[str, Mapping[str, str]], ...]]
     firmware: Mapping[str, Any] | None
     features_off: tuple[str, ...]
@@ -47,12 +49,13 @@ class Architecture:
         return not self.only and self.plugs_vcpus
 
 
-_PC = (("acpi", {}), ("apic", {}))
+_PC: tuple[tuple[str, Mapping[str, str]], ...] = (("acpi", {}), ("apic", {}))
 X86_64 = Architecture(
     name="x86_64",
     machine="q35",
     # Without KVM x86-64-v2, which current distributions need and QEMU's emulation offers in full.
     cpu={"kvm": "host-model", "qemu": "Nehalem"},
+    cpu_check="partial",
     features={"kvm": _PC, "qemu": _PC},
     firmware=None,
     features_off=(),
@@ -66,8 +69,9 @@ X86_64 = Architecture(
 AARCH64 = Architecture(
     name="aarch64",
     machine="virt",
-    # libvirt knows no models of its hosts.
+    # libvirt knows no models of its hosts, and compares none with what is emulated.
     cpu={"kvm": "host-passthrough", "qemu": "maximum"},
+    cpu_check="none",
     # On hardware libvirt takes the host's interrupt controller; the other one has place for eight virtual CPUs only.
     features={"kvm": (("acpi", {}),), "qemu": (("acpi", {}), ("gic", {"version": "3"}))},
     firmware={"type": "efi", "secure_boot": False},

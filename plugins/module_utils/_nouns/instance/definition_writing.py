@@ -48,7 +48,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
         add(find_or_add(os_, "firmware"), "feature", name=feature, enabled="no")
     add(os_, "boot", dev="hd")
     features = add(root, "features")
-    for feature, attributes in machine.features[virt_type]:
+    for feature, attributes in machine.features["kvm" if virt_type == "kvm" else "qemu"]:
         add(features, feature, **attributes)
     _set_cpu(add(root, "cpu"), machine, virt_type)
     add(root, "clock", offset="utc")
@@ -122,7 +122,7 @@ def _set_cpu(cpu: Any, machine: Architecture, virt_type: str) -> None:
     for tag in ("model", "vendor", "feature"):
         for old in cpu.findall(tag):
             cpu.remove(old)
-    name = machine.cpu[virt_type]
+    name = machine.cpu["kvm" if virt_type == "kvm" else "qemu"]
     if name in MODES:
         cpu.set("mode", name)
         return

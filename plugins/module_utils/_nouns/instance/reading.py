@@ -48,17 +48,16 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     leaving = [domain for domain in held if wanted[domain.config.name].node not in (None, domain.node)]
     moving = [domain.config.options for domain in leaving]
     # What is there, and stays there, asks for no other node.
-    declared = {want.further.get("architecture") for want in wanted.values()} & ARCHITECTURES.keys()
+    declared = {name: str(want.further.get("architecture")) for name, want in wanted.items()}
     settled = {domain.config.name for domain in held}
-    going = {want.further.get("architecture") for name, want in wanted.items() if name not in settled}
-    going = (going & ARCHITECTURES.keys()) | {domain.architecture for domain in leaving}
+    going = {one for name, one in declared.items() if name not in settled} & ARCHITECTURES.keys()
+    going |= {domain.architecture for domain in leaving}
     is_foreign = any(not state.is_own(one) for state in have.nodes.values() for one in going)
     has_needs = any(list_needs(options_of(want)) for want in wanted.values()) or any(map(list_needs, moving))
     if not has_needs and not is_foreign:
         return have
 
-    architectures = (declared | {domain.architecture for domain in held}) & ARCHITECTURES.keys()
-
+    architectures = ARCHITECTURES.keys() & {*declared.values(), *(domain.architecture for domain in held)}
     has_devices = any(device_names_of(options) for options in (*map(options_of, wanted.values()), *moving))
 
     def read(node: str) -> dict[str, frozenset[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...._fields.checks import check_word
 from ...._fields.field import Field
+from ..architectures import USUAL, facts_of
 from ..kinds import Aspect, Need, Refusal
 from ..places import Attribute
 
@@ -51,7 +52,9 @@ class _Model:
         if value in MODES:
             cpu.set("mode", value)
             return
-        cpu.attrib.update({"mode": "custom", "match": "exact", "check": "partial"})
+        type_ = root.find("os/type")
+        facts = facts_of(type_.get("arch", USUAL) if type_ is not None else USUAL)
+        cpu.attrib.update({"mode": "custom", "match": "exact", "check": facts.cpu_check})
         model = cpu.makeelement("model", {"fallback": "forbid"})
         model.text = value
         cpu.insert(0, model)

@@ -189,12 +189,12 @@ def _wrong_architecture(want: Vm, architecture: str, state: NodeState, *, may_em
         return [] if own == USUAL else [f"it is a host of {own}, and containers are of {USUAL}"]
     if state.is_own(architecture):
         return []
+    if not may_emulate:
+        what = f"it is a host of {own}, and to emulate {architecture} is slow"
+        return [f"{what}: only what itself says architecture: {architecture} goes there"]
     if architecture not in state.emulates:
         what = f"it is a host of {own}, and emulates no {architecture}"
         return [f"{what} (pextra_architectures: [{architecture}] would let it)"]
-    if not may_emulate:
-        what = f"it is a host of {own}, and would emulate {architecture}, which is slow"
-        return [f"{what}: only what itself says architecture: {architecture} goes there"]
     return []
 
 
