@@ -57,6 +57,56 @@ options:
       - At most O(vcpus_per_thread).
       - A new one gets V(3) unless it is given.
     type: float
+  resource_pools: &resource_pools
+    description:
+      - Devices of its nodes that do the same, whichever of them an instance gets, by its C(host_devices).
+      - The list is all of them.
+      - What instances have of a pool that goes, they keep.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The name by which instances ask for a device.
+        type: str
+        required: true
+      pci_model:
+        description:
+          - 'The vendor and the product of PCI devices, such as V(10de:2204): those of all nodes are in
+            it.'
+        type: str
+      mdev_type:
+        description:
+          - 'The type of mediated devices, such as V(nvidia-63): those of all nodes that are active are
+            in it.'
+        type: str
+      numa:
+        description:
+          - Of the PCI devices of that model only those at this NUMA node of their host.
+        type: int
+      devices:
+        description:
+          - Devices that are in it by name.
+        type: list
+        elements: dict
+        suboptions:
+          node:
+            description:
+              - The node that it is in, by name or identifier.
+            type: str
+            required: true
+          pci:
+            description:
+              - The address of a PCI device, such as V(0000:65:00.0).
+            type: str
+          mdev:
+            description:
+              - The UUID of a mediated device.
+            type: str
+      memory:
+        description:
+          - 'How much memory each of them has, for people: hosts do not tell.'
+        type: str
   state: &state
     description:
       - Whether it exists.
@@ -82,6 +132,7 @@ options:
       datacenter: *datacenter
       vcpus_per_thread: *vcpus_per_thread
       vcpus_per_thread_warn: *vcpus_per_thread_warn
+      resource_pools: *resource_pools
       state: *state
   # End of the options of one resource
   issue_key:
@@ -118,6 +169,20 @@ EXAMPLES = r"""
     name: mtl-1
     vcpus_per_thread: 2
     vcpus_per_thread_warn: 1.5
+
+- name: Have GPUs to choose from, and cards of two nodes by their addresses
+  pextra.cloud.pextra_cluster:
+    name: mtl-1
+    resource_pools:
+      - name: gpus
+        pci_model: "10de:2204"
+        memory: 24 GiB
+      - name: cards
+        devices:
+          - node: node1
+            pci: "0000:04:00.0"
+          - node: node2
+            pci: "0000:05:00.0"
 
 - name: Give it another name
   pextra.cloud.pextra_cluster:
@@ -236,6 +301,15 @@ cluster:
       description: How many may run there without a warning.
       type: float
       sample: 3.0
+    resource_pools:
+      description: Its resource pools, each with what is said of it.
+      type: list
+      elements: dict
+      sample:
+        - name: gpus
+          pci_model: 10de:2204
+          numa: 0
+          memory: 24576
     nodes:
       description: Its nodes.
       type: list

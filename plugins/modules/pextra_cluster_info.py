@@ -57,6 +57,15 @@ clusters:
       description: How many may run there without a warning.
       type: float
       sample: 3.0
+    resource_pools:
+      description: Its resource pools, each with what is said of it.
+      type: list
+      elements: dict
+      sample:
+        - name: gpus
+          pci_model: 10de:2204
+          numa: 0
+          memory: 24576
     nodes:
       description: Its nodes.
       type: list

@@ -81,7 +81,9 @@ def complete_clusters(
             spec = replace(spec, datacenter=spec.datacenter or index.single_datacenter)
             path = f"{element.path}.datacenter"
             mistakes += index.find_mistakes("datacenter", spec.datacenter, path)
-            mistakes += find_mistakes_within(spec, element.path)
+            # What a pool has that is wrong is told already.
+            known = spec if element.knows("resource_pools") else replace(spec, resource_pools=None)
+            mistakes += find_mistakes_within(known, element.path)
             if (
                 spec.datacenter is None
                 and "datacenter" not in index.unreadable

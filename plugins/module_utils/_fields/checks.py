@@ -30,6 +30,11 @@ _PREFIX = re.compile(r"[0-9]{1,3}")
 _MAC = re.compile(
     r"[0-9A-Fa-f]{1,2}((:[0-9A-Fa-f]{1,2}){5}|(-[0-9A-Fa-f]{1,2}){5})|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12}"
 )
+_PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
+# Vendor and product, of PCI and of USB.
+_MODEL = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MDEV_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 
@@ -80,6 +85,10 @@ def check_interface(value: str) -> str | None:
     )
 
 
+def check_interface_or_none(value: str) -> str | None:
+    return check_interface(value) if value else None
+
+
 def check_uplink(value: str) -> str | None:
     """Rule: a vSwitch is no uplink, neither of itself nor of another."""
     if _VSWITCH.fullmatch(value):
@@ -109,6 +118,38 @@ def check_unit(value: str) -> str | None:
     if _UNIT.fullmatch(value):
         return None
     return f"{shown(value)} is not a unit of a target; write one as virsh vol-list shows it, such as unit:0:0:1"
+
+
+def check_pci(value: str) -> str | None:
+    if _PCI.fullmatch(value):
+        return None
+    return f"{shown(value)} is not the address of a PCI device; write it as `lspci -D` does, such as 0000:65:00.0"
+
+
+def check_usb(value: str) -> str | None:
+    if _MODEL.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a USB device; write its vendor and product as `lsusb` does, such as 046d:c52b"
+
+
+def check_pci_model(value: str) -> str | None:
+    if _MODEL.fullmatch(value):
+        return None
+    return (
+        f"{shown(value)} is not a model of PCI devices; write vendor and product as `lspci -n` does, such as 10de:2204"
+    )
+
+
+def check_mdev(value: str) -> str | None:
+    if _UUID.fullmatch(value):
+        return None
+    return f"{shown(value)} is not the UUID of a mediated device; write it as `mdevctl list` does, in lower case"
+
+
+def check_mdev_type(value: str) -> str | None:
+    if _MDEV_TYPE.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a type of mediated devices; write it as `mdevctl types` does, such as nvidia-63"
 
 
 def check_plain_text(value: str) -> str | None:

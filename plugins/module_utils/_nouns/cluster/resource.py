@@ -80,6 +80,7 @@ class ClusterResource:
                 "datacenter": name_of(row.attributes["datacenter"], have.datacenters),
                 "vcpus_per_thread": ratios.vcpus_per_thread,
                 "vcpus_per_thread_warn": ratios.vcpus_per_thread_warn,
+                "resource_pools": [dict(pool) for pool in row.attributes.get("resource_pools", [])],
                 "nodes": [member.name for member in have.members if member.kind == "node" and member.scope == row.id],
             }
             if row.name in self._issued:

@@ -93,7 +93,7 @@ def plan_datacenters(wants: Sequence[Datacenter], have: Hierarchy) -> Plan:
 def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[], str]) -> Plan:
     """secret makes the secret that signs a new cluster's clustering keys."""
     # Every module imports this one, and the tables of clusters are needed for clusters alone.
-    from ..cluster.spec import complete_cluster, find_mistakes_within, ratios_of
+    from ..cluster.spec import complete_cluster, find_mistakes_within, pools_to_register, ratios_of
 
     draft = Draft()
     for want in wants:
@@ -119,6 +119,9 @@ def plan_clusters(wants: Sequence[Cluster], have: Hierarchy, secret: Callable[[]
         before = ratios_of(known)._asdict() if row is not None else {}
         ratios = ratios_of(vars(complete))._asdict()
         attributes |= {key: value for key, value in ratios.items() if value != before.get(key)}
+        pools = pools_to_register(want.resource_pools) if want.resource_pools is not None else None
+        if pools is not None and pools != known.get("resource_pools", []):
+            attributes["resource_pools"] = pools
         if row is None or not row.attributes.get("secret"):
             attributes["secret"] = secret()
         draft.works.append(_put("cluster", want.name, row, attributes, {"datacenter": datacenter.name}))

@@ -301,3 +301,24 @@ def test_find_cluster() -> None:
     assert find_cluster("x", [MTL]) == 'there is no cluster "x"'
     assert find_cluster(None, []) == "there is no cluster yet; run the cluster stage of site.yml first"
     assert find_cluster(None, [MTL, other]) == ("there are several clusters; say which with cluster: mtl-1 or mtl-2")
+
+
+def test_the_resource_pools_of_a_cluster() -> None:
+    def pool(name: str, **said: Any) -> dict[str, Any]:
+        keys = ("pci_model", "mdev_type", "numa", "devices", "memory")
+        return {"name": name, **dict.fromkeys(keys), **said}
+
+    member = {"node": "node1", "pci": "0000:65:00.0", "mdev": None}
+    pools = (pool("gpus", pci_model="10de:2204", memory=24576), pool("cards", devices=(member,)))
+    want = Cluster(name="mtl-1", resource_pools=pools)
+    have = apply(plan_clusters([want], ALL, secret), ALL)
+    assert have.clusters[0].attributes["resource_pools"] == [
+        {"name": "cards", "devices": [{"node": "node1", "pci": "0000:65:00.0"}]},
+        {"name": "gpus", "pci_model": "10de:2204", "memory": 24576},
+    ]
+    # Their order says nothing, and what a call does not name stays.
+    for again in (replace(want, resource_pools=pools[::-1]), replace(want, resource_pools=None)):
+        assert rows(plan_clusters([again], have, secret)) == []
+    without = apply(plan_clusters([replace(want, resource_pools=())], have, secret), have)
+    assert without.clusters[0].attributes["resource_pools"] == []
+    assert rows(plan_clusters([replace(want, resource_pools=())], ALL, secret)) == []
