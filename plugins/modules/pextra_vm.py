@@ -487,6 +487,14 @@ options:
           - The port group it attaches to.
           - Needed for a new one.
         type: str
+      sr_iov:
+        description:
+          - A NIC of the node, by its name there, of which it is a virtual function, and not a port of the
+            vSwitch.
+          - It gets one that is free, with its own MAC address and the VLAN of its port group.
+          - Nothing else can be said of its hardware but O(nics.boot_order).
+          - An empty text is none.
+        type: str
       mac:
         description:
           - The MAC address.
@@ -784,7 +792,7 @@ options:
         type: bool
   host_devices: &host_devices
     description:
-      - Devices of its node that it has to itself.
+      - Devices of its node that it has to itself, each told by one key beside its name.
       - It can only be where they are, where the node does not need them itself, and where no other instance
         has them.
       - It moves only while it is stopped.
@@ -804,6 +812,28 @@ options:
       usb:
         description:
           - The vendor and the product of a USB device of the node, such as V(046d:c52b).
+        type: str
+      mdev:
+        description:
+          - The UUID of a mediated device of the node, which is there and active.
+        type: str
+      pci_model:
+        description:
+          - The vendor and the product of PCI devices, such as V(10de:2204), one of which it gets that is
+            free.
+          - Which one that is, it keeps.
+        type: str
+      mdev_type:
+        description:
+          - The type of mediated devices, such as V(nvidia-63), one of which it gets that is there, active
+            and free.
+          - Which one that is, it keeps.
+        type: str
+      resource_pool:
+        description:
+          - The resource pool of its cluster (M(pextra.cloud.pextra_cluster)) of which it gets a device
+            that is free.
+          - Which one that is, it keeps.
         type: str
   io_threads: &io_threads
     description:
@@ -1297,6 +1327,23 @@ EXAMPLES = r"""
     vms: "{{ instances }}"
     allow_restart: true
 
+- name: Give it a GPU of its node, whichever of that model is free, and one of a resource pool of its cluster
+  pextra.cloud.pextra_vm:
+    name: render-1
+    host_devices:
+      - name: gpu
+        pci_model: "10de:2204"
+      - name: card
+        resource_pool: cards
+
+- name: Let a NIC be a virtual function of the node's NIC, in the VLAN of its port group
+  pextra.cloud.pextra_vm:
+    name: router-1
+    nics:
+      - name: fast
+        port_group: Production
+        sr_iov: enp3s0f0
+
 - name: Make a virtual machine that is there already an instance, as it is
   pextra.cloud.pextra_vm:
     name: old-web
@@ -1711,6 +1758,14 @@ vm:
           description: The port group it attaches to.
           type: str
           sample: Production
+        sr_iov:
+          description: The NIC of the node whose virtual function it is; empty for a port of the vSwitch.
+          type: str
+          sample: enp3s0f0
+        function:
+          description: The PCI address of the virtual function on the node; empty for a port of the vSwitch.
+          type: str
+          sample: 182.0
         addresses:
           description: The addresses that cloud-init gives it, with prefix lengths.
           type: list
@@ -1866,7 +1921,7 @@ vm:
           type: bool
           sample: false
     host_devices:
-      description: Devices of its node that it has to itself.
+      description: Devices of its node that it has to itself, each told by one key beside its name.
       returned: when the definition says something of it
       type: list
       elements: dict
@@ -1886,6 +1941,29 @@ vm:
           returned: when the definition says something of it
           type: str
           sample: 046d:c52b
+        mdev:
+          description: The UUID of a mediated device of the node, which is there and active.
+          returned: when the definition says something of it
+          type: str
+          sample: c2177883-f1bb-47f0-914d-32a22e3a8804
+        pci_model:
+          description: The vendor and the product of PCI devices, such as V(10de:2204), one of which it
+            gets that is free.
+          returned: when the definition says something of it
+          type: str
+          sample: 10de:2204
+        mdev_type:
+          description: The type of mediated devices, such as V(nvidia-63), one of which it gets that is
+            there, active and free.
+          returned: when the definition says something of it
+          type: str
+          sample: nvidia-63
+        resource_pool:
+          description: The resource pool of its cluster (M(pextra.cloud.pextra_cluster)) of which it gets
+            a device that is free.
+          returned: when the definition says something of it
+          type: str
+          sample: gpus
     io_threads:
       description: How many threads there are for disks, beside QEMU's main one.
       returned: when the definition says something of it

@@ -409,6 +409,14 @@ vms:
           description: The port group it attaches to.
           type: str
           sample: Production
+        sr_iov:
+          description: The NIC of the node whose virtual function it is; empty for a port of the vSwitch.
+          type: str
+          sample: enp3s0f0
+        function:
+          description: The PCI address of the virtual function on the node; empty for a port of the vSwitch.
+          type: str
+          sample: 182.0
         addresses:
           description: The addresses that cloud-init gives it, with prefix lengths.
           type: list
@@ -564,7 +572,7 @@ vms:
           type: bool
           sample: false
     host_devices:
-      description: Devices of its node that it has to itself.
+      description: Devices of its node that it has to itself, each told by one key beside its name.
       returned: when the definition says something of it
       type: list
       elements: dict
@@ -584,6 +592,29 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: 046d:c52b
+        mdev:
+          description: The UUID of a mediated device of the node, which is there and active.
+          returned: when the definition says something of it
+          type: str
+          sample: c2177883-f1bb-47f0-914d-32a22e3a8804
+        pci_model:
+          description: The vendor and the product of PCI devices, such as V(10de:2204), one of which it
+            gets that is free.
+          returned: when the definition says something of it
+          type: str
+          sample: 10de:2204
+        mdev_type:
+          description: The type of mediated devices, such as V(nvidia-63), one of which it gets that is
+            there, active and free.
+          returned: when the definition says something of it
+          type: str
+          sample: nvidia-63
+        resource_pool:
+          description: The resource pool of its cluster (M(pextra.cloud.pextra_cluster)) of which it gets
+            a device that is free.
+          returned: when the definition says something of it
+          type: str
+          sample: gpus
     io_threads:
       description: How many threads there are for disks, beside QEMU's main one.
       returned: when the definition says something of it

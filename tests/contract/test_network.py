@@ -329,6 +329,7 @@ def test_a_vswitch_with_port_groups_comes_and_goes(cloud: Cloud, nodes: dict[str
     row = cloud.registry.rows("vswitch")[0]
     for name, ovs in nodes.items():
         assert ovs.vsctl("br-get-external-id", "svswitch10", LABEL) == row.id
+        assert cloud.labels(name).read_nics() == {*row.attributes["uplinks"]}, "whether their links are up or not"
         network = cloud.hypervisor(name).networks()[0]
         assert network.uuid == uuid_of(row.id)
         assert parse_network(network.xml).port_groups == {"Production": PortVlan(tag=42), "Native": UNTAGGED}

@@ -16,6 +16,7 @@ from .instance_rows import DEFINED_ONLY, DEVICES, DISK, NIC, ROWS, Row, declare,
 from .lab import Lab, Site, wait_until
 
 NAME = "rows"
+UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 2}
 # What a running guest gets at once.
 AT_ONCE = ("description", "rng.", "vcpus")
@@ -221,6 +222,14 @@ def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:
         ({"memory_backing": {"huge_pages": "3 MiB"}}, "it has no huge pages of 3 MiB"),
         ({"host_devices": [{"name": "gpu", "pci": "0000:ff:1f.7"}]}, "it has no PCI device 0000:ff:1f.7 that it does"),
         ({"host_devices": [{"name": "dongle", "usb": "046d:ffff"}]}, "it has not one USB device 046d:ffff alone that"),
+        ({"host_devices": [{"name": "vgpu", "mdev": UUID}]}, f"it has no active mediated device {UUID}"),
+        ({"host_devices": [{"name": "gpu", "pci_model": "10de:ffff"}]}, "it has no PCI device of the model 10de:ffff"),
+        (
+            {"host_devices": [{"name": "vgpu", "mdev_type": "no-63"}]},
+            "it has no active mediated device of the type no-63",
+        ),
+        ({"host_devices": [{"name": "gpu", "resource_pool": "gpus"}]}, 'has no resource pool "gpus"'),
+        ({"nics": [{"name": "fast", "port_group": "Production", "sr_iov": "enp9s0"}]}, "it has no NIC enp9s0"),
     ):
         assert lacks in guest.refused_module("pextra_vm", name=NAME, **options)["msg"]
     assert definition(lab) == before

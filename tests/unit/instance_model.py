@@ -44,6 +44,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
     render_domain,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memory_room import memory_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import (
+    NodeDevice,
+    list_given,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import NOTHING, Capacity, Size
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import (
@@ -205,6 +209,9 @@ class Node:
     containers: bool = False
     # What it can do for machines of other architectures.
     emulates: dict[str, frozenset[str]] = field(default_factory=dict)
+    devices: tuple[NodeDevice, ...] | None = None
+    # Devices of those that are not ours.
+    lent: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -287,6 +294,8 @@ class Model:
                 node.architecture,
                 containers=node.containers,
                 emulates=node.emulates,
+                devices=node.devices,
+                lent=dict(node.lent),
             )
         foreign = {
             name: frozenset(self.nodes[name].foreign) | {_name(guest) for guest in self.nodes[name].strangers.values()}
@@ -572,8 +581,11 @@ class Model:
             if drive.path and not any(drive.volume in names for names in node.pools.values()):
                 raise ImpossibleError(f"{drive.path} is not there")
         for interface in config.interfaces:
-            if interface.network not in node.networks:
+            if interface.network not in node.networks and not interface.function:
                 raise ImpossibleError(f"there is no network {interface.network}")
+        for device in list_given(guest.xml):
+            if any(device in list_given(other.live_xml) for other in node.guests.values()):
+                raise ImpossibleError(f"{device} is another's")
         guest.live, guest.live_xml, guest.power = config, guest.xml, power
 
     def _reset(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:

@@ -47,6 +47,8 @@ _JUDGED_BY: dict[str, tuple[str, ...]] = {
     "gateway": ("addresses",),
     "gateway6": ("addresses", "gateway"),
     "min_copies": ("copies",),
+    # Which device one is, all its keys together say.
+    "host_devices": ("host_devices",),
     **{f"cloud_init.{key}": ("image",) for key in ("hostname", "users", "user_data", "vendor_data")},
 }
 

@@ -16,6 +16,7 @@ from .rules.addresses import find_address_mistakes
 from .rules.capacity import find_capacity_mistakes
 from .rules.containers import find_container_mistakes
 from .rules.placement import find_placement_mistakes, find_reach
+from .rules.resource_pools import find_resource_pool_mistakes
 from .rules.storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
 from .rules.switches import find_uplink_mistakes
 from .rules.volumes import find_volume_mistakes
@@ -47,6 +48,11 @@ def find_rule_mistakes(
         _knowing(elements.images, "cluster", "format"),
         _knowing(elements.pools, "cluster", "type"),
         _knowing(elements.nodes, "cluster", "pextra_containers"),
+    )
+    mistakes += find_resource_pool_mistakes(
+        _knowing(elements.clusters, "name", "resource_pools"),
+        _knowing(elements.instances, "cluster", "host_devices"),
+        cluster_nodes,
     )
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
     port_groups = _knowing(elements.port_groups, "cluster", "vswitch", "vlan")

@@ -12,6 +12,7 @@ from typing import TypeVar
 from ..._fields.field import element_path
 from ..._model.ids import is_id
 from ..._model.mistake import Mistake
+from ..._nouns.instance.parts import Nic
 from ..._nouns.instance.spec import Vm
 from ..._nouns.pool.spec import Pool
 from ..._nouns.port_group.spec import PortGroup
@@ -68,7 +69,7 @@ def find_candidates(vm: Vm, reach: Reach) -> frozenset[str]:
     candidates = reach.nodes.get(vm.cluster or "", frozenset())
     for pool in _pools_of(vm):
         candidates &= reach.pools.get((vm.cluster, pool), candidates)
-    for nic in vm.nics or ():
+    for nic in _ports_of(vm).values():
         candidates &= reach.port_groups.get((vm.cluster, nic.port_group), candidates)
     if vm.node is not None and not is_id(vm.node):
         candidates &= {vm.node}
@@ -97,7 +98,9 @@ def find_placement_mistakes(instances: Sequence[Declared[Vm]], reach: Reach) -> 
             mistakes += _find_pinned_mistakes(element, vm.node, reach)
         elif not find_candidates(vm, reach):
             needed = [f'the storage pool "{pool}"' for pool in _pools_of(vm)]
-            needed += [f'the port group "{name}"' for name in dict.fromkeys(nic.port_group for nic in vm.nics or ())]
+            needed += [
+                f'the port group "{name}"' for name in dict.fromkeys(nic.port_group for nic in _ports_of(vm).values())
+            ]
             if needed:
                 mistakes.append(Mistake(element.path, f"no node has all that it needs: {', '.join(needed)}"))
     for (cluster, word), members in groups.items():
@@ -124,7 +127,7 @@ def _find_pinned_mistakes(element: Declared[Vm], node: str, reach: Reach) -> lis
         if there is not None and node not in there:
             problem = f'the storage pool "{pool}" is not on {node}, the node of this instance'
             mistakes.append(Mistake(f"{element.path}.{place}", f"{problem}; it is on {_list(there)}"))
-    for number, nic in enumerate(vm.nics or ()):
+    for number, nic in _ports_of(vm).items():
         there = reach.port_groups.get((vm.cluster, nic.port_group))
         if there is not None and node not in there:
             problem = f'the vSwitch of "{nic.port_group}" is not on {node}, the node of this instance'
@@ -186,6 +189,11 @@ def find_unmatched(candidates: Sequence[frozenset[str]]) -> list[int]:
 
 def _lowest(nodes: int) -> int:
     return (nodes & -nodes).bit_length() - 1
+
+
+def _ports_of(vm: Vm) -> Mapping[int, Nic]:
+    """Return the NICs, by their places, that need their vSwitch on the node: not virtual functions (SR-IOV)."""
+    return {number: nic for number, nic in enumerate(vm.nics or ()) if not nic.sr_iov}
 
 
 def _pools_of(vm: Vm) -> tuple[str, ...]:

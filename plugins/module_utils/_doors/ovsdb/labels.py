@@ -18,6 +18,8 @@ _READ_USERSPACE: Operation = {
     "where": [["datapath_type", "==", "netdev"]],
     "columns": ["name"],
 }
+# The columns say which are NICs of the host: ports of other kinds have a type.
+_READ_NICS: Operation = {"op": "select", "table": "Interface", "where": [], "columns": ["name", "type"]}
 
 
 class NodeLabels:
@@ -35,6 +37,11 @@ class NodeLabels:
         """Return the bridges with the datapath in user space."""
         (found,) = self._database.transact([_READ_USERSPACE], "read the node's datapaths")
         return frozenset(row["name"] for row in found["rows"])
+
+    def read_nics(self) -> frozenset[str]:
+        """Return the NICs of the host that are ports of a bridge, alone or in a bond; guests' ports are among them."""
+        (found,) = self._database.transact([_READ_NICS], "read the node's ports")
+        return frozenset(row["name"] for row in found["rows"] if row.get("type", "") in ("", "system"))
 
     def write(self, labels: Mapping[str, str | None]) -> None:
         """Write some, None removes one; in one transaction. Others stay."""

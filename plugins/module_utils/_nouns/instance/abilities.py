@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import walk
@@ -38,43 +37,6 @@ def parse_emulated(host: str) -> frozenset[str]:
         for guest in root.iterfind("guest")
         if guest.findtext("os_type") == "hvm"
         for arch in guest.iterfind("arch")
-    )
-
-
-def parse_devices(texts: Iterable[str]) -> frozenset[str]:
-    """Return which devices of a node can be an instance's. texts: what libvirt says of each device.
-
-    Not what is, or holds, a disk of the node or a NIC that is up; and of USB not what there are several of, for libvirt
-    could not tell them from one another.
-    """
-    above: dict[str, str] = {}
-    own: list[str] = []
-    pci: dict[str, str] = {}
-    usb: dict[str, str] = {}
-    for text in texts:
-        root = ET.fromstring(text)
-        name = root.findtext("name", "")
-        above[name] = root.findtext("parent", "")
-        for capability in root.iterfind("capability"):
-            kind, link = capability.get("type"), capability.find("link")
-            if kind == "storage" or (kind == "net" and link is not None and link.get("state") == "up"):
-                own.append(name)
-            elif kind == "pci":
-                numbers = [int(capability.findtext(key, "0"), 0) for key in ("domain", "bus", "slot", "function")]
-                pci[name] = "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
-            elif kind == "usb_device":
-                ids = [capability.find(key) for key in ("vendor", "product")]
-                usb[name] = ":".join(f"{int(one.get('id', '0'), 0):04x}" for one in ids if one is not None)
-    held: set[str] = set()
-    while own:
-        name = own.pop()
-        if name and name not in held:
-            held.add(name)
-            own.append(above.get(name, ""))
-    counts = Counter(usb.values())
-    return frozenset(
-        [f"pci:{address}" for name, address in pci.items() if name not in held]
-        + [f"usb:{device}" for name, device in usb.items() if name not in held and counts[device] == 1]
     )
 
 

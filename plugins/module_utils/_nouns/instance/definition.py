@@ -21,10 +21,11 @@ from ..._model.ids import is_id, uuid_of
 from ..._model.names import is_of_instance, parse_attached, tree_of_files
 from ..pool.kinds import DiskKind
 from . import walk
+from .definition_functions import is_function, read_function
 from .devices import cdrom, disk, nic
 from .further import Further
 from .kinds import Type
-from .labels import URI, Labels, VolumeLabel, parse_labels
+from .labels import URI, Labels, NicLabel, VolumeLabel, parse_labels
 from .memory_room import memory_of, parse_held_back
 from .rows import read_rows
 from .size import memory_of_guest, parse_vcpus
@@ -98,8 +99,17 @@ class Interface:
     # Of a container, which libvirt gives them; with prefixes, and the default gateways. None of a virtual machine.
     addresses: tuple[str, ...] | None = None
     gateways: tuple[str, ...] | None = None
+    # Of one that is a virtual function: its PCI address on the node, whose it is, and its VLAN, 0 for none.
+    function: str = ""
+    sr_iov: str = ""
+    vlan: int = 0
     # Of all rows of devices/nic.py, what there is, or is to be.
     further: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def device(self) -> str:
+        """The device of its node that it is, as `node_devices` names it; empty for a port of the vSwitch."""
+        return f"pci {self.function}" if self.function else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +188,7 @@ def parse_domain(xml: str) -> DomainModel | None:
     ours = tuple(disk for disk in known if is_own_disk(disk, name, labels))
     targets = {target.get("dev", "") for disk in disks for target in disk.findall("target")}
     macs = frozenset(mac_of_nic(element) for element in devices.findall("interface")) if labels.adopted else frozenset()
-    interfaces = tuple(one for one in parse_interfaces(devices, type_) if labels.claims_nic(one.mac))
+    interfaces = tuple(one for one in parse_interfaces(devices, type_, labels) if labels.claims_nic(one.mac))
     return DomainModel(
         name=name,
         uuid=uuid,
@@ -299,14 +309,16 @@ def is_own_disk(disk: Disk, instance: str, labels: Labels) -> bool:
 
 
 def find_nics(devices: Any) -> list[Any]:
-    """Return the elements of the NICs on networks. Others, such as passed-through ones, are not ours to know.
+    """Return the elements of the NICs on networks, and of our virtual functions. Others, such as ones that a person
+    passed through, are not ours to know.
 
     While an instance runs, libvirt shows the type of what it resolved the network to; the source still names it.
     """
     found = []
     for element in devices.findall("interface"):
         source = element.find("source")
-        if source is not None and source.get("network") is not None and element.find("mac") is not None:
+        is_on_network = source is not None and source.get("network") is not None and element.find("mac") is not None
+        if is_on_network or is_function(element):
             found.append(element)
     return found
 
@@ -316,8 +328,13 @@ def mac_of_nic(element: Any) -> str:
     return canonical_mac(mac.get("address", "")) if mac is not None else ""
 
 
-def parse_interfaces(devices: Any, type_: Type = "qemu") -> Iterable[Interface]:
+def parse_interfaces(devices: Any, type_: Type = "qemu", labels: Labels | None = None) -> Iterable[Interface]:
+    """Yield the NICs. labels: without them no virtual function is known."""
     for element in find_nics(devices):
+        if is_function(element):
+            if labels is not None:
+                yield _parse_function(element, labels)
+            continue
         source = element.find("source")
         yield Interface(
             mac=mac_of_nic(element),
@@ -330,6 +347,21 @@ def parse_interfaces(devices: Any, type_: Type = "qemu") -> Iterable[Interface]:
             else None,
             further=read_rows(nic.TABLE, element),
         )
+
+
+def _parse_function(element: Any, labels: Labels) -> Interface:
+    """A running guest may still have one that its labels do not name any more."""
+    mac, (function, vlan) = mac_of_nic(element), read_function(element)
+    label = next((one for one in labels.nics if one.mac == mac), NicLabel(name=""))
+    return Interface(
+        mac=mac,
+        network=label.vswitch,
+        port_group=label.port_group,
+        function=function,
+        sr_iov=label.sr_iov,
+        vlan=vlan,
+        further=nic.of_function(read_rows(nic.TABLE, element)),
+    )
 
 
 # What a default route leads to.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .definition import ANYWHERE, Interface, find_nics, is_default_route, mac_of_nic
+from .definition_functions import is_function, make_function, write_function
 from .definition_tree import Make, append, find_or_add, maker
 from .devices import nic
 from .labels import Labels
@@ -74,6 +75,10 @@ def _lead_to(element: Any, target: Any) -> None:
 
 
 def _make_interface(interface: Interface, make: Make) -> Any:
+    if interface.function:
+        element = make_function(make, interface.mac, interface.function, interface.vlan)
+        write_rows(nic.TABLE, element, interface.further)
+        return element
     element = make("interface", {"type": "network"})
     append(element, make, "mac", address=interface.mac)
     append(element, make, "source", network=interface.network, portgroup=interface.port_group)
@@ -90,11 +95,12 @@ def set_interfaces(devices: Any, interfaces: Iterable[Interface], old: Labels | 
     old: the labels that the definition had, which tell which NICs of an adopted instance were its own.
     """
     wanted = {interface.mac: interface for interface in interfaces}
+    functions = {mac for mac, interface in wanted.items() if interface.function}
     held: dict[str, Any] = {}
     ours = [one for one in find_nics(devices) if old is None or old.claims_nic(mac_of_nic(one))]
     for element in devices.findall("interface"):
         mac = mac_of_nic(element)
-        if element in ours and mac in wanted and mac not in held:
+        if element in ours and mac in wanted and mac not in held and is_function(element) is (mac in functions):
             held[mac] = element
         elif element in ours or mac in wanted:  # another with this MAC was made of ours by hand
             devices.remove(element)
@@ -111,6 +117,10 @@ def set_interfaces(devices: Any, interfaces: Iterable[Interface], old: Labels | 
 
 
 def _write_interface(element: Any, interface: Interface) -> None:
+    if interface.function:
+        write_function(element, interface.function, interface.vlan)
+        write_rows(nic.TABLE, element, interface.further)
+        return
     source = element.find("source")
     for key, value in (("network", interface.network), ("portgroup", interface.port_group)):
         if source.get(key) != value:

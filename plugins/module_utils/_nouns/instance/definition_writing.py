@@ -193,7 +193,8 @@ def _make_labels(labels: Labels, make: Make) -> Any:
         # What is called by its order has been written without a name from the beginning.
         name = {"name": nic.name} if nic.name != f"nic{index}" else {}
         mac = {"mac": nic.mac} if nic.mac is not None else {}
-        parts.append(("nic", {"addresses": " ".join(nic.addresses), **name, **mac}))
+        place = {key: value for key in ("sr_iov", "port_group", "vswitch") if (value := getattr(nic, key))}
+        parts.append(("nic", {"addresses": " ".join(nic.addresses), **name, **mac, **place}))
     for drive in labels.cdroms:
         medium = {"image": drive.image, "pool": drive.pool}
         parts.append(("cdrom", {"name": drive.name, **{key: value for key, value in medium.items() if value}}))

@@ -39,6 +39,7 @@ def make_element(domain: Domain, cluster: str | None) -> dict[str, Any]:
         "volumes": [volume for volume in volumes if volume["name"] != "root"],
         "nics": [
             {"name": label.name, "port_group": one.port_group, "mac": one.mac, "addresses": list(label.addresses)}
+            | ({"sr_iov": one.sr_iov} if one.sr_iov else {})
             | dict(one.further)
             for label, one in named_nics(model)
         ],

@@ -41,12 +41,16 @@ class CdromLabel:
 class NicLabel:
     """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels.
 
-    mac: of an instance that was adopted, of which other NICs may be nobody's of ours.
+    mac: of an instance that was adopted, of which other NICs may be nobody's of ours, and of a virtual function. Of
+    that also the NIC of the node whose it is, and the port group and the vSwitch that it takes the place of.
     """
 
     name: str
     addresses: tuple[str, ...] = ()
     mac: str | None = None
+    sr_iov: str = ""
+    port_group: str = ""
+    vswitch: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,9 @@ def parse_labels(element: Any) -> Labels:
                 name=nic.get("name") or f"nic{index}",
                 addresses=tuple(nic.get("addresses", "").split()),
                 mac=nic.get("mac"),
+                sr_iov=nic.get("sr_iov", ""),
+                port_group=nic.get("port_group", ""),
+                vswitch=nic.get("vswitch", ""),
             )
             for index, nic in enumerate(element.findall(f"{{{URI}}}nic"))
         ),

@@ -16,6 +16,7 @@ from ..._fields.checks import (
     check_address_with_prefix,
     check_device_name,
     check_hostname_or_none,
+    check_interface_or_none,
     check_mac,
     check_name,
     check_nic_name,
@@ -118,6 +119,15 @@ NIC = {
         "unless given.",
     ),
     "port_group": Field(effect="live", kind="str", create=REQUIRED, help="The port group it attaches to."),
+    "sr_iov": Field(
+        effect="next_boot",
+        kind="str",
+        check=check_interface_or_none,
+        create="",
+        help="A NIC of the node, by its name there, of which it is a virtual function, and not a port of the vSwitch. "
+        "It gets one that is free, with its own MAC address and the VLAN of its port group. Nothing else can be said "
+        "of its hardware but O(nics.boot_order). An empty text is none.",
+    ),
     "mac": Field(
         effect="hot_plug",
         kind="str",
@@ -252,7 +262,10 @@ class Cdrom:
 
 @dataclass(frozen=True, kw_only=True)
 class Nic:
-    """An empty gateway is none; an empty port group is not named. mac: in its canonical form."""
+    """An empty gateway is none; an empty port group is not named. mac: in its canonical form.
+
+    function: the PCI address of the virtual function, once it is chosen.
+    """
 
     name: str | None = None
     port_group: str = ""
@@ -261,6 +274,8 @@ class Nic:
     gateway: str | None = None
     gateway6: str | None = None
     nameservers: tuple[str, ...] | None = None
+    sr_iov: str | None = None
+    function: str = ""
     # Of all rows of devices/nic.py.
     further: Mapping[str, Any] = field(default_factory=dict, hash=False)
 

@@ -21,7 +21,7 @@ from ..._model.rows import Row
 from ..pool.blocks import read_blocks
 from ..vm_guest.answers import tell_facts
 from ..vm_guest.reading import THREADS, wait_for
-from .abilities import parse_abilities, parse_devices, parse_emulated
+from .abilities import parse_abilities, parse_emulated
 from .adoption import list_places
 from .architectures import ARCHITECTURES
 from .cloud_init import Seed, parse_seed
@@ -29,9 +29,11 @@ from .definition import parse_domain
 from .figures import find_ports
 from .foreign import size_of_foreign
 from .labels import URI
+from .node_devices import parse_devices, words_of
 from .placement import Size
 from .plan.context import device_names_of
-from .plan.state import Domain, Odd, Stranger, VmHave
+from .plan.host_devices import list_wishes
+from .plan.state import Domain, NodeState, Odd, Stranger, VmHave
 from .spec import Vm, names_of_seed, names_part_of_seed, options_of
 from .vendor_data import told
 from .volume_making import read_names
@@ -40,46 +42,56 @@ from .walk import list_needs
 
 def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     """Read what the nodes can do, if anything that is wanted, or that moves, depends on it: two calls for each node,
-    one more for each architecture that is wanted and that it emulates, and one for each of its devices where an
-    instance is to have any.
+    one more for each architecture that is wanted and that it emulates, and where an instance is to have any of their
+    devices one for each of these, and one of its switch.
     """
     wanted = {want.name: want for want in wants if want.state == "present"}
     held = [domain for domains in have.domains.values() for domain in domains if domain.config.name in wanted]
     leaving = [domain for domain in held if wanted[domain.config.name].node not in (None, domain.node)]
-    moving = [domain.config.options for domain in leaving]
     # What is there, and stays there, asks for no other node.
     declared = {name: str(want.further.get("architecture")) for name, want in wanted.items()}
     settled = {domain.config.name for domain in held}
     going = {one for name, one in declared.items() if name not in settled} & ARCHITECTURES.keys()
     going |= {domain.architecture for domain in leaving}
     is_foreign = any(not state.is_own(one) for state in have.nodes.values() for one in going)
-    has_needs = any(list_needs(options_of(want)) for want in wanted.values()) or any(map(list_needs, moving))
-    if not has_needs and not is_foreign:
+    options = [*map(options_of, wanted.values()), *(domain.config.options for domain in leaving)]
+    has_devices = any(device_names_of(one) for one in options) or any(list_wishes(want) for want in wanted.values())
+    # What is a virtual function stays one, where nothing else is said of it.
+    functions = [domain.config for domain in held if any(nic.function for nic in domain.config.interfaces)]
+    has_devices = has_devices or any(wanted[model.name].nics is not None for model in functions)
+    if not has_devices and not is_foreign and not any(map(list_needs, options)):
         return have
 
     architectures = ARCHITECTURES.keys() & {*declared.values(), *(domain.architecture for domain in held)}
-    has_devices = any(device_names_of(options) for options in (*map(options_of, wanted.values()), *moving))
 
-    def read(node: str) -> dict[str, frozenset[str]]:
+    def read(node: str) -> NodeState:
         state, hypervisor = have.nodes[node], cloud.hypervisor(node)
-        host = hypervisor.capabilities()
+        host, devices = hypervisor.capabilities(), None
+        if has_devices and (texts := hypervisor.devices()) is not None:
+            devices = parse_devices(texts, _list_uplinks(cloud, state, have))
         if host is None:
-            return {}
-        devices = parse_devices(hypervisor.devices()) if has_devices else frozenset()
+            return replace(state, devices=devices)
         abilities = {}
         for name in [state.own_architecture, *(architectures & parse_emulated(host) - {state.own_architecture})]:
             of = hypervisor.machine_capabilities(name, ARCHITECTURES[name].machine, state.virt_type_of(name))
             if of is not None:
-                abilities[name] = parse_abilities(of, host, state.capacity.threads or 0) | devices
-        return abilities
-
-    found = cloud.on_each(have.nodes, read)
-    nodes = {}
-    for name, state in have.nodes.items():
-        abilities = found.get(name, {})
+                can = parse_abilities(of, host, state.capacity.threads or 0)
+                abilities[name] = can | words_of(devices or ())
         own = abilities.pop(state.own_architecture, None)
-        nodes[name] = replace(state, abilities=own, emulates=abilities)
-    return replace(have, nodes=nodes)
+        return replace(state, abilities=own, emulates=abilities, devices=devices)
+
+    return replace(have, nodes={**have.nodes, **cloud.on_each(have.nodes, read)})
+
+
+def _list_uplinks(cloud: Cloud, state: NodeState, have: VmHave) -> frozenset[str]:
+    """Return the NICs of a node that its switches have, or are to have, whether their links are up or not."""
+    rows = have.rows("vswitch", state.row.scope)
+    here = [row for row in rows if state.row.id in row.attributes.get("nodes", (state.row.id,))]
+    uplinks = {uplink for row in here for uplink in row.attributes.get("uplinks", ())}
+    # Without an answer those are known that are registered.
+    with contextlib.suppress(PextraError):
+        uplinks |= cloud.labels(state.row.name).read_nics()
+    return frozenset(uplinks)
 
 
 def read_figures(cloud: Cloud, have: VmHave) -> dict[str, dict[str, Any]]:

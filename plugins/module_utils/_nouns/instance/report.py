@@ -95,6 +95,8 @@ def describe_instance(
                 "vswitch": nic.network,
                 "port_group": nic.port_group,
                 "addresses": list(nics[index].addresses) if index < len(nics) else [],
+                "sr_iov": nic.sr_iov,
+                "function": nic.function,
                 **(_plain(nic.further) if model.type == "qemu" else {}),
             }
             for index, nic in enumerate(model.interfaces)

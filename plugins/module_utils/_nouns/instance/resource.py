@@ -19,6 +19,7 @@ from ..hierarchy.plan import find_cluster
 from ..hierarchy.reading import read_hierarchy
 from .adoption import describe_stranger
 from .apply import apply
+from .node_devices import list_given
 from .placement import Capacity
 from .plan import acts
 from .plan.planning import plan_vms
@@ -95,6 +96,11 @@ class VmResource:
                 sizes,
                 userspace,
                 host.architecture,
+                lent={
+                    device: other.record.name
+                    for other in others.values()
+                    for device in (*list_given(other.record.config), *list_given(other.record.live))
+                },
                 containers=cloud.nodes[name].containers,
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}

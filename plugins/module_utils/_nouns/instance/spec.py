@@ -271,6 +271,10 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
         mistakes += [
             Mistake(f"{path}.nics[{index}].{where}", what) for where, what in nic_device.find_mistakes(nic.further)
         ]
+        mistakes += [
+            Mistake(f"{path}.nics[{index}].{where}", "is nothing that a virtual function (sr_iov) has; leave it out")
+            for where in (nic_device.find_unsuited(nic.further) if nic.sr_iov else ())
+        ]
         if nic.gateway and nic.gateway6 and ":" in nic.gateway:
             problem = f'"{nic.gateway}" is of IPv6, and gateway6 is given as well; write the one of IPv4, or none'
             mistakes.append(Mistake(f"{path}.nics[{index}].gateway", problem))

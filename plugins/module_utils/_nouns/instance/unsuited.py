@@ -37,6 +37,8 @@ def find_unsuited(said: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("volumes", f"are disks, and a container has none; {_LEAVE}"))
     for index, one in enumerate(said.get("nics") or ()):
         here = element_path("nics", index, {"name": one.name})
+        if one.sr_iov:
+            found.append((f"{here}.sr_iov", f"is nothing that a container's NIC can be; {_LEAVE}"))
         if one.nameservers:
             found.append((f"{here}.nameservers", "cannot be told to a container; write them into its image"))
         found += [

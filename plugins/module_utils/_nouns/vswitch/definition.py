@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..._model.bridge import UNTAGGED, PortVlan, access
+from ..instance.labels import URI
 
 FORWARD = "bridge"
 VIRTUAL_PORT = "openvswitch"
@@ -123,6 +124,10 @@ def parse_attachments(xml: str) -> list[Attachment]:
         if source is not None:
             port = target.get("dev") if target is not None else None
             found.append(Attachment(instance, source.get("network", ""), source.get("portgroup"), port))
+    # Virtual functions (SR-IOV) are on no network, and have a port group all the same.
+    for label in root.iterfind(f"metadata/{{{URI}}}instance/{{{URI}}}nic"):
+        if label.get("sr_iov"):
+            found.append(Attachment(instance, label.get("vswitch", ""), label.get("port_group")))
     return found
 
 

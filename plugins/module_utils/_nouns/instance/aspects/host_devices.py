@@ -8,18 +8,27 @@ Ours are told by an alias, which libvirt keeps; what was passed through by hand 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...._fields.checks import check_device_name
+from ...._fields.checks import (
+    check_device_name,
+    check_mdev,
+    check_mdev_type,
+    check_name,
+    check_pci,
+    check_pci_model,
+    check_usb,
+)
 from ...._fields.field import Field
 from ...._model.mistake import shown
 from ..kinds import Aspect, Need
+from ..node_devices import name_of_source
 
 _ALIAS = "ua-pextra-"
-_PCI = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
-_USB = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+# By which an element names one device, and by which it leaves to placement which of several it is.
+EXACT = ("pci", "usb", "mdev")
+WISHES = ("pci_model", "mdev_type", "resource_pool")
 
 
 def _check_name(value: str) -> str | None:
@@ -29,25 +38,13 @@ def _check_name(value: str) -> str | None:
     return check_device_name(value)
 
 
-def _check_pci(value: str) -> str | None:
-    if _PCI.fullmatch(value):
-        return None
-    return f"{shown(value)} is not the address of a PCI device; write it as `lspci -D` does, such as 0000:65:00.0"
-
-
-def _check_usb(value: str) -> str | None:
-    if _USB.fullmatch(value):
-        return None
-    return f"{shown(value)} is not a USB device; write its vendor and product as `lsusb` does, such as 046d:c52b"
-
-
 class _Devices:
     """All of ours, in the order of their elements."""
 
     def read(self, root: Any) -> tuple[dict[str, Any], ...] | None:
-        found = [
-            {"name": name, "pci": _pci_of(element), "usb": _usb_of(element)} for name, element in _ours(root).items()
-        ]
+        # Which wish one came from is not known any more.
+        nothing = dict.fromkeys(WISHES)
+        found = [{"name": name, **_exactly(element), **nothing} for name, element in _ours(root).items()]
         return tuple(found) or None
 
     def write(self, root: Any, value: Any) -> None:
@@ -56,7 +53,7 @@ class _Devices:
             devices.remove(element)
         for one in value or ():
             element = held.get(one["name"])
-            if element is None or (_pci_of(element), _usb_of(element)) != (one.get("pci"), one.get("usb")):
+            if element is None or _exactly(element) != {kind: one.get(kind) for kind in EXACT}:
                 element = _make(devices, one)
             devices.append(element)
         if any(one.get("usb") for one in value or ()):
@@ -74,19 +71,18 @@ def _ours(root: Any) -> dict[str, Any]:
     return found
 
 
-def _pci_of(element: Any) -> str | None:
-    address = element.find("source/address")
-    if element.get("type") != "pci" or address is None:
-        return None
-    domain, bus, slot, function = (int(address.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function"))
-    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+def _exactly(element: Any) -> dict[str, str | None]:
+    """Return which device it is, by the kinds of an element's options."""
+    kind, _, device = (name_of_source(element) or "").partition(" ")
+    return {one: device if one == kind else None for one in EXACT}
 
 
-def _usb_of(element: Any) -> str | None:
-    vendor, product = element.find("source/vendor"), element.find("source/product")
-    if element.get("type") != "usb" or vendor is None or product is None:
-        return None
-    return f"{int(vendor.get('id', '0'), 0):04x}:{int(product.get('id', '0'), 0):04x}"
+def parts_of_pci(address: str) -> dict[str, str]:
+    """Return a place such as 0000:65:00.0 as attributes."""
+    domain, bus, rest = address.split(":")
+    slot, _, function = rest.partition(".")
+    parts = {"domain": domain, "bus": bus, "slot": slot, "function": function}
+    return {key: f"0x{part}" for key, part in parts.items()}
 
 
 def _make(devices: Any, one: Mapping[str, Any]) -> Any:
@@ -95,14 +91,15 @@ def _make(devices: Any, one: Mapping[str, Any]) -> Any:
         parent.append(element)
         return element
 
-    kind = "pci" if one.get("pci") else "usb"
-    element = devices.makeelement("hostdev", {"mode": "subsystem", "type": kind, "managed": "yes"})
+    kind = next(kind for kind in EXACT if one.get(kind))
+    # A mediated device has no driver of the host to be taken from.
+    way = {"model": "vfio-pci"} if kind == "mdev" else {"managed": "yes"}
+    element = devices.makeelement("hostdev", {"mode": "subsystem", "type": kind, **way})
     source = add(element, "source")
     if kind == "pci":
-        domain, bus, rest = str(one["pci"]).split(":")
-        slot, _, function = rest.partition(".")
-        parts = {"domain": domain, "bus": bus, "slot": slot, "function": function}
-        add(source, "address", **{key: f"0x{part}" for key, part in parts.items()})
+        add(source, "address", **parts_of_pci(str(one["pci"])))
+    elif kind == "mdev":
+        add(source, "address", uuid=str(one["mdev"]))
     else:
         vendor, _, product = str(one["usb"]).partition(":")
         add(source, "vendor", id=f"0x{vendor}")
@@ -119,28 +116,33 @@ def _enable_usb(devices: Any) -> None:
 
 
 def _needs(values: Any) -> Sequence[Need]:
-    kept = "that it does not need itself, for a disk or a NIC that is up"
-    found = []
-    for one in values:
-        if one.get("pci"):
-            found.append(Need(f"pci:{one['pci']}", f"no PCI device {one['pci']} {kept}"))
-        if one.get("usb"):
-            found.append(Need(f"usb:{one['usb']}", f"not one USB device {one['usb']} alone {kept}"))
-    return found
+    kept = "that it does not need itself, for a disk or a NIC in use, or beside one in an IOMMU group"
+    lacks = {
+        "pci": "no PCI device {} " + kept,
+        "usb": "not one USB device {} alone " + kept,
+        "mdev": "no active mediated device {}",
+    }
+    return [
+        Need(f"{kind}:{one[kind]}", text.format(one[kind]))
+        for one in values
+        for kind, text in lacks.items()
+        if one.get(kind)
+    ]
 
 
 def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     mistakes, names, devices = [], set(), set()
     for index, one in enumerate(values.get("host_devices") or ()):
-        path, device = f"host_devices[{index}] ({one.get('name')})", (one.get("pci"), one.get("usb"))
+        path = f"host_devices[{index}] ({one.get('name')})"
+        said = [(key, one[key]) for key in (*EXACT, *WISHES) if one.get(key)]
         if one.get("name") in names:
             mistakes.append((f"{path}.name", f'"{one.get("name")}" is the name of another of them'))
-        if all(device) or not any(device):
-            mistakes.append((path, "is a device of PCI or of USB; write either pci or usb"))
-        elif device in devices:
-            mistakes.append((f"{path}.{'pci' if device[0] else 'usb'}", "is given twice"))
+        if len(said) != 1:
+            mistakes.append((path, f"is one device; write one of {', '.join((*EXACT, *WISHES))}"))
+        elif said[0] in devices:
+            mistakes.append((f"{path}.{said[0][0]}", "is given twice"))
         names.add(one.get("name"))
-        devices.add(device)
+        devices |= {pair for pair in said if pair[0] in EXACT}
     return mistakes
 
 
@@ -160,24 +162,51 @@ ASPECT = Aspect(
                 ),
                 "pci": Field(
                     kind="str",
-                    check=_check_pci,
+                    check=check_pci,
                     sample="0000:65:00.0",
                     help="The address of a PCI device of the node, such as V(0000:65:00.0).",
                 ),
                 "usb": Field(
                     kind="str",
-                    check=_check_usb,
+                    check=check_usb,
                     sample="046d:c52b",
                     help="The vendor and the product of a USB device of the node, such as V(046d:c52b).",
+                ),
+                "mdev": Field(
+                    kind="str",
+                    check=check_mdev,
+                    sample="c2177883-f1bb-47f0-914d-32a22e3a8804",
+                    help="The UUID of a mediated device of the node, which is there and active.",
+                ),
+                "pci_model": Field(
+                    kind="str",
+                    check=check_pci_model,
+                    sample="10de:2204",
+                    help="The vendor and the product of PCI devices, such as V(10de:2204), one of which it gets that "
+                    "is free. Which one that is, it keeps.",
+                ),
+                "mdev_type": Field(
+                    kind="str",
+                    check=check_mdev_type,
+                    sample="nvidia-63",
+                    help="The type of mediated devices, such as V(nvidia-63), one of which it gets that is there, "
+                    "active and free. Which one that is, it keeps.",
+                ),
+                "resource_pool": Field(
+                    kind="str",
+                    check=check_name,
+                    sample="gpus",
+                    help="The resource pool of its cluster (M(pextra.cloud.pextra_cluster)) of which it gets a device "
+                    "that is free. Which one that is, it keeps.",
                 ),
             },
             help="A device.",
         ),
         at=_Devices(),
         effect="next_boot",
-        help="Devices of its node that it has to itself. It can only be where they are, where the node does not need "
-        "them itself, and where no other instance has them. It moves only while it is stopped. The list is all "
-        "of them.",
+        help="Devices of its node that it has to itself, each told by one key beside its name. It can only be where "
+        "they are, where the node does not need them itself, and where no other instance has them. It moves only "
+        "while it is stopped. The list is all of them.",
     ),
     find_mistakes=_find_mistakes,
     needs=_needs,

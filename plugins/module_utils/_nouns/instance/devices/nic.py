@@ -8,10 +8,12 @@ An instance has many: definition_nics.py tells them from one another, by their M
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...._fields.field import Field
 from ..places import Attribute
+from ..rows import create_rows, is_same, iterate_rows, value_at
 from ..turns import BOOT_ORDER
 
 # libvirt counts in KiB, and its numbers have 32 bits.
@@ -114,6 +116,25 @@ TABLE = {
         },
     ),
 }
+
+
+# All that a virtual function has of the rows: the rest is up to the NIC of the node.
+_OF_FUNCTION = ("boot_order",)
+
+
+def of_function(rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of the rows of a NIC what a virtual function has."""
+    return {key: rows[key] for key in _OF_FUNCTION if rows.get(key) is not None}
+
+
+def find_unsuited(rows: Mapping[str, Any]) -> list[str]:
+    """Return which rows a virtual function cannot have. What is as it is without a word of it is none."""
+    usual, field = create_rows(TABLE), Field(kind="dict", table=TABLE, help="")
+    return [
+        ".".join(path)
+        for path, row, value in iterate_rows(field, rows, ())
+        if path[0] not in _OF_FUNCTION and not is_same(row, value_at(usual, path), value)
+    ]
 
 
 def find_mistakes(nic: Any) -> list[tuple[str, str]]:

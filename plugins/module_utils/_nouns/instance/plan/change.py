@@ -17,11 +17,12 @@ from ..spec import Vm, names_inside
 from ..walk import Walked
 from .acts import Autostart, Define, Plug
 from .cdroms import lacking_media
+from .choosing import settle_devices
 from .claims import room_of, takes_of, uses_of
 from .context import Context, RefusedError
 from .declared import model_of
 from .differences import find_changes, live_changes, waiting_for_restart
-from .host_devices import keys_of_devices, take_devices
+from .host_devices import take_devices
 from .kept import as_far_as_named, with_named_rows
 from .live import live_steps, walk_over
 from .move import count_as, move_step, target_of_move
@@ -37,7 +38,9 @@ from .volumes import growth_steps, replace_root, require_volumes, volume_steps
 
 def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, context: Context) -> Work:
     goal = find_pinned(want.node, context) if want.node is not None else current.node
-    model, seed = model_of(want, instance_id, context, current, goal if goal in context.have.nodes else current.node)
+    goal = goal if goal in context.have.nodes else current.node
+    want = settle_devices(want, current, goal, context)
+    model, seed = model_of(want, instance_id, context, current, goal)
     walked = walk_over(want, current, model)
     changes = [*walked.changes, *find_changes(current.config, model)]
     autostart = current.autostart if want.autostart is None else want.autostart
@@ -51,8 +54,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         size = size.or_more(size_of(current.live))
     needed = size if power.wanted != "stopped" else NOTHING
     target = target_of_move(want, current, model, needed, context)
-    devices = keys_of_devices(want, current, target or current.node, context)
-    take_devices((instance_id, want.name), devices, context)
+    devices = take_devices(want, current, instance_id, target or current.node, context)
     here = context.have.nodes[current.node]
     require_volumes(current, here, context, but_root=replaced)
     _require_unsaved(current, changes, target)

@@ -31,6 +31,6 @@ def uses_of(model: DomainModel, nodes: Sequence[str], context: Context) -> tuple
 
 
 def takes_of(model: DomainModel, context: Context, devices: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return what the instance alone may have. devices: as `keys_of_devices` returns them."""
+    """Return what the instance alone may have. devices: as `take_devices` returns them."""
     units = [unit_of(context.pools[label.pool], label.unit) for label in model.labels.volumes if label.unit is not None]
     return (*units, *keys_of_nics(model, context), *devices)

@@ -16,8 +16,11 @@ from ...._model.ids import uuid_of
 from ...._model.rows import Row
 from ...cluster.spec import ratios_of
 from ...pool.source import target_of
+from ..aspects.host_devices import EXACT
 from ..definition import DomainModel
+from ..node_devices import list_given
 from ..placement import NOTHING, Capacity, Size
+from ..spec import Vm
 from .state import Consent, Domain, VmHave, named_nics
 
 
@@ -56,6 +59,8 @@ class Context:
     # Who has what one instance alone may have: (identifier, name).
     taken: dict[str, tuple[str, str]] = field(default_factory=dict)
     attached: dict[str, str] = field(default_factory=dict)
+    # What the call wants, by name.
+    wants: dict[str, Vm] = field(default_factory=dict)
     # What people should know of what was planned.
     remarks: list[str] = field(default_factory=list)
     candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
@@ -79,6 +84,8 @@ class Context:
             context.nodes[row.name] = context.nodes[row.id] = row.name
         # A unit of a target may be in use through a pool of any cluster.
         pools = {(row.scope, row.name): row for row in have.hierarchy.members if row.kind == "pool"}
+        for state in have.nodes.values():
+            context.taken |= {key_of_device(state.row.id, name): ("", holder) for name, holder in state.lent.items()}
         for domains in have.domains.values():
             if domains[0].config.labels.cluster == cluster.id:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
@@ -134,26 +141,29 @@ class Context:
 
 def device_names_of(options: Mapping[str, Any]) -> list[str]:
     """Return the devices of its node that options name, such as `pci 0000:65:00.0`; the number of a socket is one."""
-    names = [
-        f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in ("pci", "usb") if one.get(kind)
-    ]
+    names = [f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in EXACT if one.get(kind)]
     vsock = options.get("vsock") or {}
     is_numbered = vsock.get("model") != "none" and isinstance(vsock.get("cid"), int) and vsock["cid"] > 0
     return [*names, *([f"vsock {vsock['cid']}"] if is_numbered else [])]
 
 
-def devices_of(domain: Domain, *, live: bool = False) -> list[str]:
+def devices_of(domain: Domain, *, live: bool = False, but_nics: bool = False) -> list[str]:
     """Return the devices of its node that an instance has, as defined or as it runs. Most have none, and of those the
     text tells: what a definition says beyond the usual is read only when it is asked for.
     """
     model, xml = (domain.live, domain.live_xml) if live else (domain.config, domain.xml)
-    has_any = model is not None and any(tag in (xml or "") for tag in ("<hostdev", "<vsock"))
-    return device_names_of(model.options) if model is not None and has_any else []
+    if model is None:
+        return []
+    has_any = any(tag in (xml or "") for tag in ("<hostdev", "<vsock"))
+    names = device_names_of(model.options) if has_any else []
+    return names if but_nics else [*names, *(one.device for one in model.interfaces if one.device)]
 
 
 def _keys_of_devices(domain: Domain, have: VmHave) -> list[str]:
     node = have.nodes.get(domain.node)
     names = [*devices_of(domain), *devices_of(domain, live=True)]
+    # Also what a person gave it.
+    names += [*list_given(domain.xml), *list_given(domain.live_xml)]
     return [key_of_device(node.row.id, name) for name in names] if node is not None else []
 
 

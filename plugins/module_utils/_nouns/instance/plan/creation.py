@@ -17,7 +17,7 @@ from .claims import takes_of, uses_of
 from .context import Context
 from .declared import model_of
 from .differences import change_of_volume
-from .host_devices import keys_of_devices, take_devices
+from .host_devices import take_devices
 from .power import power_steps
 from .registered import register_step, row_attributes, settle_step
 from .seed import seed_step, stale_seeds
@@ -27,8 +27,7 @@ from .volumes import begin_again, is_filled, volume_steps
 
 def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: Context) -> Work:
     model, seed = model_of(want, instance_id, context, None, node)
-    devices = keys_of_devices(want, None, node, context)
-    take_devices((instance_id, want.name), devices, context)
+    devices = take_devices(want, None, instance_id, node, context)
     state = context.have.nodes[node]
     power = want.power or (row.attributes.get("power") if row else None) or "running"
     settled = row_attributes(state.row.id, model)

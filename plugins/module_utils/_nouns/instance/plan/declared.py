@@ -30,7 +30,7 @@ from ..spec import TARGETS, Vm
 from ..vendor_data import told
 from .cdroms import cdroms_of
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
-from .nics import in_container, mac_word
+from .nics import as_function, in_container, mac_word
 from .places import require_places, require_threads
 from .references import (
     checked_name,
@@ -273,7 +273,7 @@ def _nics_of(
         kept = known.get(name)
         was = kept.addresses if kept is not None else ()
         addresses = nic.addresses if nic.addresses is not None else was
-        labels.append(NicLabel(name=name, addresses=tuple(addresses), mac=mac if is_adopted else None))
+        label = NicLabel(name=name, addresses=tuple(addresses), mac=mac if is_adopted else None)
         if current is not None and mac in current.other_macs:
             raise RefusedError(
                 f"the MAC address {mac} is that of another NIC of it, which is not the cloud's",
@@ -288,7 +288,13 @@ def _nics_of(
             network, port_group = vswitch_of(nic, context), find_port_group(nic, context).name
         keys = keys_of_addresses(network_of(network, port_group, context), addresses)
         take_addresses([key for key in keys if key not in mine], (instance_id, want.name), context)
-        further = merge_rows(before.further if before is not None else create_rows(nic_device.TABLE), nic.further)
+        if nic.function:
+            interfaces.append(as_function(nic, mac, network, port_group, context))
+            labels.append(replace(label, mac=mac, sr_iov=nic.sr_iov or "", port_group=port_group, vswitch=network))
+            continue
+        labels.append(label)
+        is_port = before is not None and not before.function
+        further = merge_rows(before.further if before and is_port else create_rows(nic_device.TABLE), nic.further)
         # Queues that are there go with a model that has none.
         for where, what in nic_device.find_mistakes({**further, "queues": nic.further.get("queues")}):
             raise RefusedError(f"its nics.{name}.{where}, with what it has already, {what}", "Name both.")

@@ -152,15 +152,20 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
     for mac in [*old, *(mac for mac in new if mac not in old)]:
         was, is_ = old.get(mac), new.get(mac)
         name = names.get(mac, mac)
-        if was is None or is_ is None or place_of(was) != place_of(is_):
+        functions = [one for one in (was, is_) if one is not None and one.function]
+        is_gone = is_ is None and bool(functions)  # then its labels, which say the port group, may be as well
+        if not is_gone and (was is None or is_ is None or place_of(was) != place_of(is_)):
             changes.append(
                 Change(
                     f"nics.{name}.port_group",
                     was and f"{was.port_group} ({was.network})",
                     is_ and f"{is_.port_group} ({is_.network})",
-                    "live" if after.type == "qemu" else "next_boot",
+                    "live" if after.type == "qemu" and not functions else "next_boot",
                 )
             )
+        changes += _compare_functions(f"nics.{name}", was, is_) if functions else []
+        if was is not None and is_ is not None and bool(was.function) is not bool(is_.function):
+            continue  # what it was is nothing to what it is
         if was is not None and is_ is not None:
             changes += differ_rows(nic.TABLE, f"nics.{name}", was.further, is_.further)
         for key in ("addresses", "gateways"):
@@ -171,6 +176,15 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
             changes.append(
                 Change(f"nics.{name}.offload", where_it_is(was.offload), where_it_is(is_.offload), "next_boot")
             )
+    return changes
+
+
+def _compare_functions(path: str, was: Interface | None, is_: Interface | None) -> list[Change]:
+    """Compare what only virtual functions have."""
+    before, after = (one.function if one is not None else "" for one in (was, is_))
+    changes = [Change(f"{path}.sr_iov", before or None, after or None, "next_boot")] if before != after else []
+    if was is not None and is_ is not None and was.function and is_.function and was.vlan != is_.vlan:
+        changes.append(Change(f"{path}.vlan", was.vlan, is_.vlan, "next_boot"))
     return changes
 
 

@@ -48,8 +48,11 @@ def live_steps(live: DomainModel, model: DomainModel) -> list[Step]:
     steps: list[Step] = []
     # What libvirt plugs into a container has neither its name nor its addresses: all of that waits for its next start.
     is_machine = model.type == "qemu"
-    old = {interface.mac: interface for interface in live.interfaces} if is_machine else {}
-    new = {interface.mac: interface for interface in model.interfaces} if is_machine else {}
+    # Neither is a virtual function plugged, nor what becomes one or was one.
+    cold = {one.mac for one in (*live.interfaces, *model.interfaces) if one.function}
+    old, new = (
+        {one.mac: one for one in found.interfaces if is_machine and one.mac not in cold} for found in (live, model)
+    )
     for mac, interface in old.items():
         if mac not in new:
             steps.append(step_of(DetachNic(interface), f"detach the NIC {mac}"))

@@ -20,7 +20,7 @@ from .context import Context, FailedError, RefusedError, devices_of
 from .placement import find_obstacles
 from .references import find_pinned, find_pool, pools_of
 from .room import find_lacks, remedy_for
-from .state import Domain
+from .state import Domain, named_nics
 
 
 def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, context: Context) -> str | None:
@@ -44,6 +44,12 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
     devices = devices_of(current, live=True)
     if devices:
         problems.append(f"it has devices of {current.node}, which do not move while it runs: {', '.join(devices)}")
+    functions = [label.name for label, one in named_nics(current.config) if one.function]
+    if functions and want.nics is None:
+        problems.append(
+            f"its NICs {', '.join(functions)} are virtual functions of {current.node}: name nics as well, so that they "
+            "get others there"
+        )
     if current.power == "stopped" and _keeps_state(current):
         problems.append(
             f"what its firmware and its TPM hold is on {current.node}, and moves only while it runs: start it first"

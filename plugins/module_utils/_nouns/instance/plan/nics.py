@@ -11,7 +11,9 @@ from ipaddress import ip_address, ip_interface
 
 from ...._fields.addresses import canonical_address
 from ..definition import Interface
+from ..devices import nic as nic_device
 from ..parts import Nic
+from .context import Context, RefusedError
 
 
 def in_container(interface: Interface, nic: Nic, addresses: Sequence[str], before: Interface | None) -> Interface:
@@ -29,6 +31,24 @@ def in_container(interface: Interface, nic: Nic, addresses: Sequence[str], befor
         offload=True,
         addresses=tuple(str(ip_interface(one)) for one in addresses),
         gateways=tuple(dict.fromkeys(canonical_address(one) for one in gateways)),
+    )
+
+
+def as_function(nic: Nic, mac: str, network: str, port_group: str, context: Context) -> Interface:
+    """Return a NIC that is a virtual function, in the VLAN of its port group."""
+    row = context.port_groups.get(port_group)
+    if row is None:
+        raise RefusedError(
+            f"its NIC {nic.name} has the VLAN of port group {port_group}, which is gone", "Name another port group."
+        )
+    return Interface(
+        mac=mac,
+        network=network,
+        port_group=port_group,
+        function=nic.function,
+        sr_iov=nic.sr_iov or "",
+        vlan=row.attributes.get("vlan") or 0,
+        further=nic_device.of_function(nic.further),
     )
 
 

@@ -18,8 +18,9 @@ from ..placement import NOTHING, Size, choose_node
 from ..spec import Vm
 from ..walk import list_needs
 from .cdroms import cdroms_of, lacking_media
+from .choosing import find_unchosen
 from .context import Context, FailedError, RefusedError, is_to_run, node_name, registered_size
-from .host_devices import devices_wanted, find_taken
+from .host_devices import devices_wanted, find_taken, list_wishes
 from .references import (
     copy_of,
     find_image,
@@ -92,8 +93,18 @@ def _find_candidates(want: Vm, context: Context, *, may_emulate: bool) -> tuple[
     able = (want.type, want.vcpus, *machine, *(need.ability for need in needs_of(want, None)))
     media = tuple((cdrom.image, cdrom.pool) for cdrom in want.cdroms or ())
     # What is given to one of the call is no more there for the next.
-    given = len(context.taken) if devices_wanted(want, None) else 0
-    needs = (given, want.image, root, volumes, media, tuple(nic.port_group for nic in want.nics or ()), able)
+    wishes = list_wishes(want)
+    given = len(context.taken) if wishes or devices_wanted(want, None) else 0
+    needs = (
+        given,
+        wishes,
+        want.image,
+        root,
+        volumes,
+        media,
+        tuple((nic.port_group, nic.sr_iov) for nic in want.nics or ()),
+        able,
+    )
     if needs not in context.candidates:
         members = [name for name, state in context.have.nodes.items() if state.row.scope == context.cluster.id]
         reasons = {name: find_obstacles(want, name, context, may_emulate=may_emulate) for name in members}
@@ -146,7 +157,7 @@ def require_suitable(problems: Sequence[str], node: str) -> None:
         raise FailedError(
             Problem(
                 f"it cannot be there: {'; '.join(problems)}",
-                "Mend the node's storage, network and images first, or choose another node.",
+                "Mend the node's storage, network, images or devices first, or choose another node.",
                 node,
             )
         )
@@ -174,7 +185,7 @@ def find_obstacles(
         if vswitch not in state.networks:
             problems.append(f"port group {port_group} needs {vswitch}, which is not there")
     problems += lacking_media(labels, drives, state, context)
-    problems += find_taken(want, current, node, context)
+    problems += find_taken(want, current, node, context) + find_unchosen(want, current, node, context)
     for volume in want.volumes or ():
         pool = find_volume_pool(volume, context)
         if volume.unit is not None and volume.unit not in state.volumes.get(pool.name, {volume.unit}):
@@ -243,6 +254,6 @@ def unsuitable_changes(want: Vm, current: Domain, model: DomainModel, here: Node
     problems += [
         f"port group {nic.port_group} needs {nic.network}, which is not there"
         for nic in model.interfaces
-        if nic not in attached and nic.network not in here.networks
+        if nic not in attached and nic.network not in here.networks and not nic.function
     ]
     return list(dict.fromkeys(problems))

@@ -19,6 +19,7 @@ from ..spec import Vm, complete_new, find_missing, find_mistakes_within
 from .absence import plan_absence, undefine_leftover
 from .adoption import plan_adoption
 from .change import plan_change
+from .choosing import settle_devices
 from .context import Context, FailedError, RefusedError, node_name
 from .creation import plan_creation
 from .kept import with_kept_parts
@@ -55,6 +56,7 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
         if cluster.id not in contexts:
             contexts[cluster.id] = Context.of(cluster, have, consent, planned)
         clusters[index] = contexts[cluster.id]
+        contexts[cluster.id].wants[want.name] = want
     for index in sorted(clusters, key=lambda index: _turn_of(wants[index], clusters[index])):
         label = f"instance {wants[index].name}"
         try:
@@ -134,6 +136,7 @@ def _plan_one(want: Vm, context: Context) -> Work:
             )
     if current is None:
         node = choose_home(want, row, context, may_emulate=may_emulate)
+        want = settle_devices(want, None, node, context)
         work = plan_creation(want, row, instance_id, node, context)
     else:
         work = plan_change(want, row, instance_id, current, context)

@@ -46,14 +46,15 @@ def pools_of(want: Vm, current: Domain | None) -> list[str]:
 
 
 def networks_of(want: Vm, current: Domain | None, context: Context) -> list[tuple[str, str]]:
-    """Return (port group, vSwitch) of each NIC of an instance as it will be."""
+    """Return (port group, vSwitch) of each NIC of an instance as it will be, but for virtual functions."""
     held = {one.mac: one for one in current.config.interfaces} if current is not None else {}
     if want.nics is None:
-        return [(one.port_group, one.network) for one in held.values()]
-    kept = [None if nic.port_group else held.get(nic.mac or "") for nic in want.nics]
+        return [(one.port_group, one.network) for one in held.values() if not one.function]
+    nics = [nic for nic in want.nics if not nic.sr_iov]
+    kept = [None if nic.port_group else held.get(nic.mac or "") for nic in nics]
     return [
         (one.port_group, one.network) if one is not None else (nic.port_group, vswitch_of(nic, context))
-        for nic, one in zip(want.nics, kept, strict=True)
+        for nic, one in zip(nics, kept, strict=True)
     ]
 
 

@@ -18,6 +18,7 @@ from ..architectures import ARCHITECTURES, USUAL, architecture_in
 from ..cloud_init import Seed
 from ..definition import DomainModel, Interface
 from ..labels import NicLabel
+from ..node_devices import NodeDevice
 from ..placement import Capacity, Size
 
 
@@ -76,6 +77,10 @@ class NodeState:
     architecture: str = "x86_64"
     # As abilities.py has them, of machines of its own architecture; None where nothing that is wanted depends on them.
     abilities: frozenset[str] | None = None
+    # What instances could be given of it; None where nothing that is wanted depends on it, or it does not tell.
+    devices: tuple[NodeDevice, ...] | None = None
+    # The devices that virtual machines have that are not ours, each with the name of one.
+    lent: Mapping[str, str] = field(default_factory=dict)
     # Whether its libvirt has the driver of containers.
     containers: bool = False
     # The same of the architectures that it can emulate and that are wanted.

@@ -37,7 +37,16 @@ VARIABLES: dict[str, Any] = {
     "pextra_organizations": [{"name": "acme", "description": "first"}, {"name": "beta"}],
     "pextra_datacenters": [{"name": "Montreal", "organization": "acme"}, {"name": "Quebec"}],
     "pextra_clusters": [
-        {"name": "mtl-1", "datacenter": "Montreal", "vcpus_per_thread": 5.5, "vcpus_per_thread_warn": 5},
+        {
+            "name": "mtl-1",
+            "datacenter": "Montreal",
+            "vcpus_per_thread": 5.5,
+            "vcpus_per_thread_warn": 5,
+            "resource_pools": [
+                {"name": "gpus", "pci_model": "10de:2204", "numa": 0, "memory": "24 GiB"},
+                {"name": "cards", "devices": [{"node": "node1", "pci": "0000:65:00.0"}]},
+            ],
+        },
         {"name": "mtl-2", "datacenter": "Quebec"},
     ],
     "pextra_pools": [
@@ -104,7 +113,9 @@ VARIABLES: dict[str, Any] = {
                     "nameservers": ["1.1.1.1"],
                 },
                 {"port_group": "Untagged", "addresses": ["172.20.0.6/24"]},
+                {"name": "fast", "port_group": "Production", "sr_iov": "enp3s0f0", "addresses": ["172.20.0.7/24"]},
             ],
+            "host_devices": [{"name": "gpu", "resource_pool": "gpus"}, {"name": "card", "pci": "0000:65:00.0"}],
             "cloud_init": {"hostname": "db", "users": [{"name": "me", "sudo": True}]},
             "autostart": True,
             "power": "running",

@@ -67,7 +67,7 @@ def instances() -> Any:
     drive = {key: made(field, key) for key, field in cdrom.TABLE.items()} | {"boot_order": 3}
     cdroms = (Cdrom(name="installer", image="disc", further=drive),)
     root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}
-    further["host_devices"] = ({"name": "gpu", "pci": "0000:65:00.0", "usb": None},)
+    further["host_devices"] = ({"name": "gpu", "pci": "0000:65:00.0"},)
     # What goes together with the rest.
     further["boot"]["menu"] = True
     further["memory_max"] = 512

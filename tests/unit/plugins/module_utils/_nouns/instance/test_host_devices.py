@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.abilities import parse_devices
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import parse_devices, words_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
@@ -21,8 +21,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec 
 )
 from instance_model import Model, acts, whole
 
-GPU = {"name": "gpu", "pci": "0000:65:00.0", "usb": None}
-DONGLE = {"name": "dongle", "pci": None, "usb": "046d:c52b"}
+GPU = {"name": "gpu", "pci": "0000:65:00.0"}
+DONGLE = {"name": "dongle", "usb": "046d:c52b"}
 
 
 def device(name: str, parent: str, capability: str) -> str:
@@ -61,7 +61,12 @@ HOST = [
 
 
 def test_what_a_node_needs_itself_or_cannot_tell_apart_is_not_given() -> None:
-    assert parse_devices(HOST) == {"pci:0000:65:00.0", "pci:0000:02:00.1", "pci:0000:03:00.0", "usb:046d:c52b"}
+    assert words_of(parse_devices(HOST)) == {
+        "pci:0000:65:00.0",
+        "pci:0000:02:00.1",
+        "pci:0000:03:00.0",
+        "usb:046d:c52b",
+    }
 
 
 def with_devices(name: str, *devices: dict[str, Any], **more: Any) -> Vm:
@@ -171,8 +176,11 @@ def test_it_moves_only_while_it_is_stopped() -> None:
 @pytest.mark.parametrize(
     ("devices", "mistake"),
     [
-        ([{"name": "gpu"}], "host_devices[0] (gpu): is a device of PCI or of USB; write either pci or usb"),
-        ([{**GPU, "usb": "046d:c52b"}], "host_devices[0] (gpu): is a device of PCI or of USB"),
+        (
+            [{"name": "gpu"}],
+            "host_devices[0] (gpu): is one device; write one of pci, usb, mdev, pci_model, mdev_type, resource_pool",
+        ),
+        ([{**GPU, "usb": "046d:c52b"}], "host_devices[0] (gpu): is one device; write one of pci, usb, mdev"),
         ([GPU, {**GPU, "name": "other"}], "host_devices[1] (other).pci: is given twice"),
         ([GPU, {**DONGLE, "name": "gpu"}], 'host_devices[1] (gpu).name: "gpu" is the name of another of them'),
         ([{**GPU, "pci": "65:00.0"}], 'host_devices[0] (gpu).pci: "65:00.0" is not the address of a PCI device'),

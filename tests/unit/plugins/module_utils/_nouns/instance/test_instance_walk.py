@@ -18,6 +18,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts 
     ResizeMemory,
     SetVcpus,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.aspects.host_devices import EXACT, WISHES
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.kinds import Aspect, Device
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memory_room import memory_of, parse_most
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.size import has_room as has_room_for_vcpus
@@ -28,9 +29,11 @@ from lxml import etree
 
 BARE = "<domain><name>web</name><vcpu>4</vcpu><!-- kept --><devices><emulator>/bin/true</emulator></devices></domain>"
 # Of the one list of mappings that there is.
+NO_DEVICE = dict.fromkeys((*EXACT, *WISHES))
 GIVEN: tuple[dict[str, Any], ...] = (
-    {"name": "gpu", "pci": "0000:65:00.0", "usb": None},
-    {"name": "dongle", "pci": None, "usb": "046d:c52b"},
+    {**NO_DEVICE, "name": "gpu", "pci": "0000:65:00.0"},
+    {**NO_DEVICE, "name": "dongle", "usb": "046d:c52b"},
+    {**NO_DEVICE, "name": "vgpu", "mdev": "c2177883-f1bb-47f0-914d-32a22e3a8804"},
 )
 
 

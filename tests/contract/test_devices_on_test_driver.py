@@ -1,0 +1,146 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices of nodes, from what libvirt tells of them to definitions that its schema takes: the lab has none to give."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import libvirt
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import parse_devices
+from node_device_texts import GPU_HOST, SRIOV_HOST, net, pci
+
+from . import conftest
+from .conftest import HOST, Module, Result
+from .test_vm_on_test_driver import WEB, converge, raw
+
+__all__ = ["converge"]
+
+SPARE = [pci("pci_0000_04_00_0", "computer", "04:00.0", "8086:1521"), net("enp4s0", "pci_0000_04_00_0", "down")]
+DEVICES = [*GPU_HOST, *SRIOV_HOST, *SPARE]
+UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
+
+
+@pytest.fixture(autouse=True)
+def nodes_with_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both nodes."""
+    monkeypatch.setattr(conftest, "HOST", HOST.replace("</node>", f"{''.join(DEVICES)}</node>"))
+
+
+def named(name: str, *devices: Result, **more: Any) -> Result:
+    return {**WEB, "name": name, "nics": [], "power": "stopped", "host_devices": list(devices), **more}
+
+
+def validate(cloud: Cloud, name: str = "web") -> None:
+    """Let libvirt look at a definition by its schema: it takes much without that."""
+    domain = raw(cloud, "node1", name)
+    connection = cloud.hypervisor("node1")._connection
+    connection.defineXMLFlags(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+
+
+def test_libvirt_tells_them_as_they_are_read(small_cloud: Cloud) -> None:
+    """The texts of the unit tests are what libvirt writes, too."""
+    texts = small_cloud.hypervisor("node1").devices()
+    assert texts is not None
+    assert parse_devices(texts) == parse_devices(DEVICES)
+    assert len(parse_devices(texts)) == 9
+
+
+def test_what_is_chosen_is_defined_and_kept(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    wanted = [
+        {"name": "gpu", "pci_model": "10de:2204"},
+        {"name": "sound", "pci_model": "10de:1aef"},
+        {"name": "vgpu", "mdev_type": "nvidia-63"},
+        {"name": "nic", "pci": "0000:04:00.0"},
+    ]
+    result = converge(**named("web", *wanted))
+    validate(small_cloud)
+    xml = raw(small_cloud, "node1").XMLDesc()
+    aliases = [f"ua-pextra-{one['name']}" for one in wanted]
+    assert re.findall(r"<alias name='(ua-[^']*)'", xml) == aliases
+    assert f"<address uuid='{UUID}'/>" in xml
+    assert "type='mdev' managed='no' model='vfio-pci'" in xml
+    told = {one["name"]: one["pci"] or one["mdev"] for one in result["vm"]["host_devices"]}
+    assert told == {"gpu": "0000:65:00.0", "sound": "0000:65:00.1", "vgpu": UUID, "nic": "0000:04:00.0"}
+    refused = module(**named("other", wanted[2]))
+    assert refused["failed"]
+    assert f"mdev {UUID}: given to instance web" in refused["msg"]
+    refused = module(**named("other", wanted[0]))
+    assert f"pci 0000:b1:00.0: given, with mdev {UUID}, to instance web" in refused["msg"]
+    with pytest.raises(libvirt.libvirtError):
+        raw(small_cloud, "node1", "other")
+
+
+def test_a_resource_pool_of_the_cluster(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    (cluster,) = small_cloud.registry.rows("cluster")
+    pool = {"name": "gpus", "pci_model": "10de:2204", "numa": 1, "memory": 24576}
+    small_cloud.registry.put([replace(cluster, attributes={**cluster.attributes, "resource_pools": [pool]})])
+    converge(**named("web", {"name": "gpu", "resource_pool": "gpus"}))
+    assert "bus='0xb1'" in raw(small_cloud, "node1").XMLDesc()
+    refused = module(**named("other", {"name": "gpu", "resource_pool": "fpgas"}))
+    assert 'cluster mtl-1 has no resource pool "fpgas". There are the resource pools gpus.' in refused["msg"]
+
+
+@pytest.mark.parametrize("power", ["stopped", "running"])
+def test_a_virtual_function_is_a_nic(converge: Module, module: Module, small_cloud: Cloud, power: str) -> None:
+    row = next(row for row in small_cloud.registry.rows("port_group") if row.name == "DMZ")
+    small_cloud.registry.put([replace(row, attributes={**row.attributes, "vlan": 42})])
+    fast = {"name": "fast", "port_group": "DMZ", "sr_iov": "enp3s0f0", "addresses": ["172.20.0.12/24"]}
+    nics = [*WEB["nics"], fast]
+    result = converge(**{**WEB, "nics": nics}, power=power)
+    validate(small_cloud)
+    nic = result["vm"]["nics"][1]
+    assert {key: nic[key] for key in ("name", "sr_iov", "function", "port_group", "vswitch")} == {
+        "name": "fast",
+        "sr_iov": "enp3s0f0",
+        "function": "0000:03:02.0",
+        "port_group": "DMZ",
+        "vswitch": "svswitch1",
+    }
+    xml = raw(small_cloud, "node1").XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    found = re.search(r"<interface type='hostdev' managed='yes'>.*?</interface>", xml, re.DOTALL)
+    assert found is not None
+    assert f"<mac address='{nic['mac']}'/>" in found[0]
+    assert "<tag id='42'/>" in found[0]
+    refused = module(**named("other", {"name": "vf0", "pci": "0000:03:02.0"}))
+    assert "its device pci 0000:03:02.0 is given to instance web" in refused["msg"]
+    converge(**{**WEB, "nics": [*WEB["nics"], {**fast, "sr_iov": ""}]}, power=power)
+    assert "hostdev" not in raw(small_cloud, "node1").XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+
+
+def test_a_node_without_that_nic(module: Module, small_cloud: Cloud) -> None:
+    refused = module(**{**WEB, "nics": [{"port_group": "Production", "sr_iov": "enp9s0"}]})
+    assert "it cannot be there: for nics.nic0 it has no NIC enp9s0" in refused["msg"]
+    assert small_cloud.registry.rows("instance") == []
+
+
+def test_an_uplink_is_not_given_away_though_its_link_is_down(
+    converge: Module, module: Module, small_cloud: Cloud
+) -> None:
+    """Neither one that a switch has, nor one that is registered."""
+    want = named("web", {"name": "nic", "pci_model": "8086:1521"})
+    bridges: Any = small_cloud._databases["node1"]
+    bridges.names.append("enp4s0")
+    assert "pci 0000:04:00.0: needed by the node itself" in module(**want)["msg"]
+    bridges.names.clear()
+    row = next(row for row in small_cloud.registry.rows("vswitch"))
+    small_cloud.registry.put([replace(row, attributes={"uplinks": ["enp3s0f0", "enp4s0"]})])
+    assert "pci 0000:04:00.0: needed by the node itself" in module(**want)["msg"]
+    small_cloud.registry.put([row])
+    converge(**want)
+
+
+def test_what_a_strange_machine_has_is_not_given(module: Module, small_cloud: Cloud) -> None:
+    address = "<address domain='0' bus='4' slot='0' function='0'/>"
+    device = f"<hostdev mode='subsystem' type='pci' managed='yes'><source>{address}</source></hostdev>"
+    xml = (
+        f"<domain type='test'><name>old</name><memory>1024</memory><os><type>hvm</type></os><devices>{device}</devices>"
+    )
+    small_cloud.hypervisor("node1")._connection.defineXML(f"{xml}</domain>")
+    refused = module(**named("web", {"name": "nic", "pci_model": "8086:1521"}))
+    assert "pci 0000:04:00.0: given to virtual machine old, which is not the cloud's" in refused["msg"]
