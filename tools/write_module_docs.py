@@ -200,7 +200,7 @@ def _document_value(field: Any) -> dict[str, Any]:
     entry["returned"] = "when the definition says something of it"
     entry["type"] = "int" if field.kind == "size" else field.kind
     if field.table is not None:
-        entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items()}
+        entry["contains"] = {key: _document_value(inner) for key, inner in field.table.items() if not inner.no_log}
     elif field.element is not None:
         entry["elements"] = field.element.kind
         inner = _document_value(field.element)

@@ -990,8 +990,7 @@ options:
         type: int
   graphics: &graphics
     description:
-      - 'A screen, which is looked at on the node''s own loopback address: through C(ssh -L), or C(virt-viewer)
-        with C(qemu+ssh).'
+      - A screen, which is looked at over the network.
     type: dict
     suboptions:
       type:
@@ -1004,6 +1003,22 @@ options:
           - vnc
           - spice
           - none
+      listen:
+        description:
+          - 'Where it listens: on the node''s own loopback address, which is looked at through C(ssh -L),
+            or C(virt-viewer) with C(qemu+ssh); or on the node''s management address, over TLS alone, with
+            the certificate of the node''s QEMU, and with a password, which V(spice) can.'
+          - A new one gets V(loopback) unless it is given.
+        type: str
+        choices:
+          - loopback
+          - management
+      password:
+        description:
+          - What the screen asks for, 60 characters at most, of VNC 8 at most.
+          - Another one takes effect at once; the first one, and an empty one, which is none, by the next
+            start.
+        type: str
   panic: &panic
     description:
       - By this a guest tells that its kernel has crashed, and is then restarted.
@@ -1308,6 +1323,12 @@ EXAMPLES = r"""
     memory: 2 GiB
     image: debian-12-arm64
     root: {pool: shared}
+
+- name: Let its screen be looked at over the network, with TLS and a password
+  pextra.cloud.pextra_vm:
+    name: desk
+    graphics: {type: spice, listen: management, password: "{{ vault_screen_password }}"}
+    allow_restart: true
 
 - name: Install an instance from an ISO, an image of kind iso
   pextra.cloud.pextra_vm:
@@ -2081,8 +2102,7 @@ vm:
           type: int
           sample: 1
     graphics:
-      description: 'A screen, which is looked at on the node''s own loopback address: through C(ssh -L),
-        or C(virt-viewer) with C(qemu+ssh).'
+      description: A screen, which is looked at over the network.
       returned: when the definition says something of it
       type: dict
       contains:
@@ -2091,6 +2111,13 @@ vm:
           returned: when the definition says something of it
           type: str
           sample: vnc
+        listen:
+          description: 'Where it listens: on the node''s own loopback address, which is looked at through
+            C(ssh -L), or C(virt-viewer) with C(qemu+ssh); or on the node''s management address, over
+            TLS alone, with the certificate of the node''s QEMU, and with a password, which V(spice) can.'
+          returned: when the definition says something of it
+          type: str
+          sample: loopback
     panic:
       description: By this a guest tells that its kernel has crashed, and is then restarted.
       returned: when the definition says something of it

@@ -732,8 +732,7 @@ vms:
           type: int
           sample: 1
     graphics:
-      description: 'A screen, which is looked at on the node''s own loopback address: through C(ssh -L),
-        or C(virt-viewer) with C(qemu+ssh).'
+      description: A screen, which is looked at over the network.
       returned: when the definition says something of it
       type: dict
       contains:
@@ -742,6 +741,13 @@ vms:
           returned: when the definition says something of it
           type: str
           sample: vnc
+        listen:
+          description: 'Where it listens: on the node''s own loopback address, which is looked at through
+            C(ssh -L), or C(virt-viewer) with C(qemu+ssh); or on the node''s management address, over
+            TLS alone, with the certificate of the node''s QEMU, and with a password, which V(spice) can.'
+          returned: when the definition says something of it
+          type: str
+          sample: loopback
     panic:
       description: By this a guest tells that its kernel has crashed, and is then restarted.
       returned: when the definition says something of it

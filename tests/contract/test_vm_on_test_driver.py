@@ -162,6 +162,34 @@ def test_what_is_protected_stays(converge: Module, module: Module, small_cloud: 
     assert small_cloud.registry.rows("instance")[0].attributes.get("protected") is None
 
 
+def test_a_screen_has_a_password_that_is_not_told(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    first, other = "a password of SPICE", "and another one of it"
+    screen = {"type": "spice", "listen": "management", "password": first}
+    every = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+
+    def passwords(flags: int) -> list[str]:
+        return re.findall("passwd='([^']*)'", raw(small_cloud, "node1").XMLDesc(flags))
+
+    told = [converge(**{**WEB, "power": "stopped"}, graphics=screen, _ansible_diff=True)]
+    assert passwords(every) == [first]
+    assert "defaultMode='secure'" in raw(small_cloud, "node1").XMLDesc(every)
+    for options in ({"graphics": {"password": other}}, {"memory": "512 MiB"}, {"description": "With a screen"}):
+        told.append(converge(name="web", **options, _ansible_diff=True))
+        assert passwords(every) == [other]
+    assert [one["field"] for one in told[1]["changes"]] == ["graphics.password"]
+    assert converge(name="web", power="running")["vm"]["graphics"] == {
+        "type": "spice",
+        "listen": small_cloud.nodes["node1"].address,
+    }
+    told.append(module(pextra_vm_info.main, name="web"))
+    assert "password" not in told[-1]["vms"][0]["graphics"]
+    assert [secret for secret in (first, other) if secret in str(told)] == []
+    assert passwords(every) == passwords(libvirt.VIR_DOMAIN_XML_SECURE) == [other]
+    converge(name="web", power="stopped")
+    converge(name="web", graphics={"listen": "loopback", "password": ""})
+    assert passwords(every) == []
+
+
 @pytest.mark.parametrize("power", ["running", "paused", "stopped"])
 def test_power(converge: Module, small_cloud: Cloud, power: str) -> None:
     converge(**WEB, power=power)

@@ -108,6 +108,8 @@ CDROM = {
 }
 # Chosen when an instance is made: test_firmware.py.
 FIXED = {"firmware.type", "firmware.secure_boot"}
+# What is seen by those who look at a screen: test_screen.py.
+SCREEN = {"graphics.listen", "graphics.password"}
 # What divides the others anew, and what is chosen when an instance is made: test_numa.py, test_architecture.py.
 APART = {"architecture", "numa"}
 # The lab's hosts have no huge pages set aside, as containers may not lock so much memory, and lack vhost_vsock.

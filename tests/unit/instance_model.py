@@ -41,6 +41,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import (
     edit_domain,
     label_domain,
+    move_screen,
     render_domain,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memory_room import memory_of
@@ -767,6 +768,7 @@ class Model:
 
     def _move(self, work: Work, data: Mapping[str, Any]) -> Iterator[None]:
         source, target = self._node(work), self.nodes[data["target"]]
+        source_address = next(row.attributes["address"] for row in NODES if row.name == work.node)
         guest, uuid = self._guest(work), uuid_of(work.id or "")
         config = edit_domain(data["xml"], data["model"])
         if data["live"] != (guest.power != "stopped"):
@@ -779,7 +781,14 @@ class Model:
                 if drive.path and not any(drive.volume in names for names in target.pools.values()):
                     raise ImpossibleError(f"{drive.path} is not there")
             del source.guests[uuid]
-            target.guests[uuid] = Guest(config, guest.live, guest.live_xml, guest.power)
+            running = guest.live_xml or ""
+            if data["screen"] is not None:
+                running = move_screen(*data["screen"], running)
+            elif any(
+                one.get("listen") == source_address for one in ET.fromstring(running).iterfind("devices/graphics")
+            ):
+                raise ImpossibleError("its screen listens on an address that is not there")
+            target.guests[uuid] = Guest(config, parse_domain(running), running, guest.power)
         else:
             self._define_on(target, config)
             yield

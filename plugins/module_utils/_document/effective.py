@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from .._fields.field import Field, Table, element_path, join, render_value, value_of
+from .._fields.secrets import HIDDEN
 from .._model.mistake import Mistake
 from .._nouns.instance import walk
 from .._nouns.instance.spec import FIELDS, Vm
@@ -20,7 +21,6 @@ from .variables import INSTANCE
 
 DEFAULT = "default"
 OWN = "instance"
-HIDDEN = "(secret)"
 _STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>[0-9]+)\](?: \(.*?\)(?=[.\[]|$))?")
 _WORD = re.compile(r"[a-z_]+")
 

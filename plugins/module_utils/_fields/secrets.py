@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from .field import Table
 
+# What is told in place of one.
+HIDDEN = "(secret)"
+
 
 def secrets_in(table: Table, raw: object) -> Iterator[str]:
     """Yield what an element holds of options that are secret. No text is one that is empty or blank: every place

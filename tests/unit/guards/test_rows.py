@@ -23,7 +23,8 @@ def rows(field: Field, path: str) -> list[str]:
 
 def test_every_row_has_a_lab_test() -> None:
     known = {row for kind in KINDS for row in rows(kind.field, kind.option)}
-    assert LAB["ROWS"].keys() | LAB["FIXED"] | LAB["APART"] | LAB["DEFINED_ONLY"].keys() | LAB["REFUSED"] == known
+    apart = LAB["FIXED"] | LAB["APART"] | LAB["SCREEN"] | LAB["DEFINED_ONLY"].keys() | LAB["REFUSED"]
+    assert LAB["ROWS"].keys() | apart == known
     assert LAB["DISK"].keys() | LAB["DISK_APART"] == {
         row.partition(".")[2] for row in rows(Field(kind="dict", table=disk.TABLE, help=""), "disk")
     }
@@ -37,6 +38,8 @@ def test_every_row_has_a_lab_test() -> None:
     assert all((ROOT / "tests" / "integration" / f"test_{row}.py").exists() for row in LAB["APART"])
     firmware = (ROOT / "tests" / "integration" / "test_firmware.py").read_text(encoding="utf-8")
     assert [row for row in LAB["FIXED"] if row.partition(".")[2] not in firmware] == []
+    screen = (ROOT / "tests" / "integration" / "test_screen.py").read_text(encoding="utf-8")
+    assert [row for row in LAB["SCREEN"] if f'"{row.partition(".")[2]}"' not in screen] == []
     buses = (ROOT / "tests" / "integration" / "test_disk_buses.py").read_text(encoding="utf-8")
     assert [row for row in LAB["DISK_APART"] if f'"{row}"' not in buses] == []
 

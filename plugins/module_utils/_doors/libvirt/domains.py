@@ -39,8 +39,9 @@ _POWER: dict[int, Power] = {
 
 
 class DomainRecord(NamedTuple):
-    """A domain as it is. `config` is the persistent XML, with the passwords of its screens, and never shown; `live`
-    that of the running guest, without them (None when stopped).
+    """A domain as it is. `config` is the persistent XML, `live` that of the running guest (None when stopped).
+
+    Both have the passwords of its screens, and are never shown.
 
     saved: what it had in memory lies on the node's disk, and its next start goes on from there. hangs: its watchdog has
     paused it.
@@ -93,7 +94,7 @@ class Domains(Connection):
             power = active.get(uuid, "stopped")
             # With its secrets: it is edited and defined anew, and a screen would lose the password that a hand gave it.
             config = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
-            live = domain.XMLDesc(0) if power != "stopped" else None
+            live = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE) if power != "stopped" else None
             hangs = power == "paused" and tuple(domain.state()) == HANGS
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # gone since it was listed

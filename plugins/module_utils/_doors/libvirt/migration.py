@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -108,6 +109,7 @@ class Migrations(Domains):
         *,
         certified: str,
         is_vouched: bool,
+        become: Callable[[str], str] | None = None,
     ) -> None:
         """Move a running instance live to another node that sees the same volumes.
 
@@ -116,6 +118,7 @@ class Migrations(Domains):
         This process drives both ends, so that no node needs rights on another; memory goes from QEMU to QEMU over
         TLS. `config` becomes the definition there, the definition here goes away. The caller vouches for the volumes:
         libvirt trusts only file systems that it knows as networked, and asks to be told of any other (`is_vouched`).
+        become: takes what runs here, and returns what it is to be there; None for the same.
         """
         flags = (
             libvirt.VIR_MIGRATE_LIVE
@@ -134,6 +137,9 @@ class Migrations(Domains):
         doing = f"move it to {target.node}"
         with self._errors(doing, resource):
             domain = self._domain(uuid)
+            if become is not None:
+                running = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE)
+                parameters[libvirt.VIR_MIGRATE_PARAM_DEST_XML] = become(running)
             migration = Migration(domain)
 
         def work() -> None:

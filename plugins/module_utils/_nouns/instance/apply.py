@@ -11,6 +11,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from ..._cloud import Cloud
@@ -26,7 +27,7 @@ from .definition_cdroms import change_medium
 from .definition_container import COMPLETE
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
-from .definition_writing import edit_domain, render_domain, render_labels
+from .definition_writing import edit_domain, move_screen, render_domain, render_labels
 from .devices.disk import tuning_of
 from .labels import URI
 from .memory_room import memory_of
@@ -316,6 +317,7 @@ def _move(cloud: Cloud, work: Work, act: acts.Move) -> None:
             *(_uuid(work), target, there.migration_address, config, work.label),
             certified=there.address,
             is_vouched=is_vouched,
+            become=partial(move_screen, *act.screen) if act.screen is not None else None,
         )
     else:
         target.define_domain(config, work.label)

@@ -103,6 +103,16 @@ def convert_domain(xml: str, virt_type: str) -> str:
     return show_tree(root)
 
 
+def move_screen(here: str, there: str, xml: str) -> str:
+    """Return a definition whose screens listen on another address where they listen on the first."""
+    root = read_tree(xml)
+    for screen in root.iterfind("devices/graphics"):
+        for element, name in ((screen, "listen"), *((one, "address") for one in screen.findall("listen"))):
+            if element.get(name) == here:
+                element.set(name, there)
+    return show_tree(root)
+
+
 def render_labels(labels: Labels) -> str:
     """Return the metadata element for libvirt to put in place of the old one.
 

@@ -54,8 +54,8 @@ def make_element(domain: Domain, cluster: str | None) -> dict[str, Any]:
 
 
 def _say(field: Field, value: Any) -> Any:
-    """Return a value as a document says it; None for what it cannot say."""
-    if value is None:
+    """Return a value as a document says it; None for what it cannot say, and for secrets, which stay as they are."""
+    if value is None or field.no_log:
         return None
     if field.table is not None:
         keys = {key: one for key, inner in field.table.items() if (one := _say(inner, value.get(key))) is not None}

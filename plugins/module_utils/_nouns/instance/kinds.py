@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..._fields.field import Field, Place, Table
 from .acts import Act
 
-Hot = Literal["attach", "detach", "update"]
+Hot = Literal["attach", "detach"]
 # The types of instance: virtual machines, and containers.
 Type = Literal["qemu", "lxc"]
 TYPES: tuple[Type, ...] = ("qemu", "lxc")
@@ -42,6 +42,10 @@ def nothing_needed(_values: Any) -> Sequence[Need]:
 
 def nothing_against(_after: Any, _before: Any) -> Sequence[Refusal]:
     return ()
+
+
+def nothing_taken(_path: str, _runs: Any, _wanted: Any) -> bool:
+    return False
 
 
 def nothing_wrong(_values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
@@ -83,7 +87,8 @@ class Device:
     Each row of the table has its place below the device's element, `tag`. The row `switch` is always there, and its
     choice `none` means that the instance has no such device. hot: what a running guest takes; everything else waits for
     its next start. slots: the PCIe root ports that one takes. claims: which elements of the tag are ours. fixed: what a
-    new one has besides, as places with their values. says_none: libvirt adds one where there is none, unless an element
+    new one has besides, as places with their values. takes: takes a row's path, what runs and what is wanted, and tells
+    whether a device that runs becomes so at once. says_none: libvirt adds one where there is none, unless an element
     says so. needs: takes the option's value, of a device that is wanted. types: the types of instance that can have it.
     """
 
@@ -96,6 +101,7 @@ class Device:
     fixed: Sequence[tuple[Place, Any]] = ()
     says_none: bool = False
     hot: frozenset[Hot] = frozenset()
+    takes: Callable[[str, Any, Any], bool] = nothing_taken
     slots: int = 0
     claims: Callable[[Any], bool] = lambda _element: True
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against

@@ -17,6 +17,8 @@ from .element import make_element
 from .figures import describe_figures
 from .lifetimes import describe_lifetime
 from .plan.state import Domain, named_nics
+from .rows import without_secrets
+from .walk import OPTIONS
 
 
 def describe_instance(
@@ -59,7 +61,10 @@ def describe_instance(
     rows = {disk.name: disk.further for disk in model.disks}
     drives = {drive.serial: drive.further for drive in model.cdroms}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
-    item |= {key: _plain(value) for key, value in model.further.items()}
+    item |= {
+        key: _plain(without_secrets(OPTIONS[key].table or {}, value) if isinstance(value, Mapping) else value)
+        for key, value in model.further.items()
+    }
     item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted else None
     return item | {
         "type": model.type,

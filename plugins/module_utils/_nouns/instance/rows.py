@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..._fields.field import Field, Table, created
+from ..._fields.secrets import HIDDEN
 from ..._model.plan import Change, When
 
 Wanted = Mapping[str, Any]
@@ -77,8 +78,26 @@ def is_same(field: Field, one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def change_of(name: str, field: Field, before: Any, after: Any, when: When) -> Change:
+    """Return how a value changes, for people. Of two secrets it is told that they differ."""
+    if field.no_log and before is not None and after is not None:
+        return Change(name, "another one", "as declared", when)
+    return Change(name, show(field, before), show(field, after), when)
+
+
+def without_secrets(table: Table, values: Wanted) -> dict[str, Any]:
+    """Return what is there of a table but for what is secret."""
+    return {
+        key: without_secrets(inner, values[key]) if (inner := field.table) is not None else values[key]
+        for key, field in table.items()
+        if key in values and not field.no_log
+    }
+
+
 def show(field: Field, value: Any) -> Any:
     """Return a value for people: of a list of tables a text for each."""
+    if field.no_log and value is not None:
+        return HIDDEN
     table = field.element.table if field.element is not None else None
     if table is None or value is None:
         return value

@@ -19,7 +19,17 @@ from .acts import Act, AttachDevice, DetachDevice, UpdateDevice
 from .aspects import ASPECTS
 from .devices import DEVICES
 from .kinds import TYPES, Aspect, Device, Need, Refusal, Type
-from .rows import Wanted, is_same, iterate_rows, read_field, read_rows, show, value_at, write_field
+from .rows import (
+    Wanted,
+    change_of,
+    is_same,
+    iterate_rows,
+    read_field,
+    read_rows,
+    show,
+    value_at,
+    write_field,
+)
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
 _KINDS_OF = {name: tuple(kind for kind in KINDS if name in kind.types) for name in TYPES}
@@ -163,33 +173,39 @@ def _compare_aspect(
         if not is_same(field, was, value):
             is_at_once = act is not None or (field.effect == "live" and (live is None or is_same(field, runs, value)))
             when: When = "live" if is_at_once else "next_boot"
-            changes.append(Change(name, show(field, was), show(field, value), when))
+            changes.append(change_of(name, field, was, value, when))
         if is_same(field, runs, value):
             continue
         if act is not None:
             acts.append(act)
             drift += [Change(name, runs, value)] if is_same(field, was, value) else []
         else:
-            pending.append(Change(name, show(field, runs), show(field, value), "next_boot"))
+            pending.append(change_of(name, field, runs, value, "next_boot"))
     return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))
 
 
 def _compare_device(
     kind: Device, config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]
 ) -> Walked:
-    changes = _differences(kind, config.get(kind.option), wanted)
-    if live is None:
-        return Walked(changes=changes)
-    differences = _differences(kind, live.get(kind.option), wanted)
-    if not differences:
-        return Walked(changes=changes)
-    acts = _plug(kind, _device(running(), kind), wanted)
-    if not acts:
-        return Walked(changes=changes, pending=differences)
-    known = {change.field for change in changes}
+    changed = _differences(kind, config.get(kind.option), wanted)
+    differing = _differences(kind, live.get(kind.option), wanted) if live is not None else []
+    have = _device(running(), kind) if differing else None
+    acts = _plug(kind, have, wanted) if differing else ()
+    # What becomes another kind of device takes nothing before that.
+    is_other = any(one.path == f"{kind.option}.{kind.switch}" for one in differing)
+    taken = [one for one in differing if acts or (not is_other and kind.takes(one.path, one.was, one.value))]
+    if taken and not acts:
+        acts = (_update(kind, have, taken),)
+    later = [one for one in differing if one not in taken]
+    waiting, known = {one.path for one in later}, {one.path for one in changed}
+
+    def when(one: _Difference) -> When:
+        return "live" if one.path not in waiting and (acts or one.field.effect == "live") else "next_boot"
+
     return Walked(
-        changes=tuple(Change(change.field, change.before, change.after, "live") for change in changes),
-        drift=tuple(change for change in differences if change.field not in known),
+        changes=tuple(one.told(when(one)) for one in changed),
+        drift=tuple(one.told("live") for one in taken if one.path not in known),
+        pending=tuple(one.told("next_boot") for one in later),
         acts=acts,
     )
 
@@ -200,10 +216,6 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
         return (DetachDevice(kind.option, have),) if "detach" in kind.hot else ()
     if have is None:
         return (AttachDevice(kind.option, _make(kind, wanted, config=None)),) if "attach" in kind.hot else ()
-    if "update" in kind.hot:
-        changed = copy.deepcopy(have)
-        write_field(kind.option, kind.field, changed, wanted)
-        return (UpdateDevice(kind.option, changed),)
     if {"attach", "detach"} <= kind.hot:
         fresh = copy.deepcopy(have)
         # libvirt names and places it anew.
@@ -215,20 +227,42 @@ def _plug(kind: Device, have: Any | None, wanted: Wanted) -> tuple[Act, ...]:
     return ()
 
 
-def _differences(kind: Device, have: Wanted | None, wanted: Wanted) -> tuple[Change, ...]:
+def _update(kind: Device, have: Any, taken: Sequence[_Difference]) -> Act:
+    """Return what gives a running device so much of what is wanted. have: as it runs."""
+    changed = copy.deepcopy(have)
+    for one in taken:
+        if one.field.at is not None:
+            one.field.at.write(changed, one.value)
+    return UpdateDevice(kind.option, changed)
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """path: of a row. was, value: what there is, and what is wanted; None for nothing."""
+
+    path: str
+    field: Field
+    was: Any
+    value: Any
+
+    def told(self, when: When) -> Change:
+        return change_of(self.path, self.field, self.was, self.value, when)
+
+
+def _differences(kind: Device, have: Wanted | None, wanted: Wanted) -> list[_Difference]:
     """have: what there is of the device, None when there is none."""
     if have is not None and not kind.is_wanted(have):
         have = None
     if not kind.is_wanted(wanted):
-        switch = f"{kind.option}.{kind.switch}"
-        return (Change(switch, have.get(kind.switch), "none", "next_boot"),) if have is not None else ()
+        switch, row = f"{kind.option}.{kind.switch}", kind.table[kind.switch]
+        return [_Difference(switch, row, have.get(kind.switch), "none")] if have is not None else []
     values = wanted if have is not None else created(kind.table, wanted)
     found = {kind.option: have or {}}
-    return tuple(
-        Change(".".join(path), was, value, "next_boot")
+    return [
+        _Difference(".".join(path), field, was, value)
         for path, field, value in iterate_rows(kind.field, values, (kind.option,))
         if not is_same(field, was := value_at(found, path), value)
-    )
+    ]
 
 
 def _edit_device(root: Any, kind: Device, wanted: Wanted) -> None:

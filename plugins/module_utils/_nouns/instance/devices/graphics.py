@@ -5,11 +5,125 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
-from ..kinds import Device, Need
+from ..kinds import Device, Need, Refusal
 from ..places import Attribute
+
+LOOPBACK, MANAGEMENT = "loopback", "management"
+# As QEMU knows them: of a longer one VNC compares no more, and SPICE takes none.
+_LONGEST = {"vnc": 8, "spice": 60}
+_SECURE = Attribute("", "defaultMode")
+
+
+class _Type:
+    def read(self, element: Any) -> Any:
+        return element.get("type")
+
+    def write(self, element: Any, value: Any) -> None:
+        element.set("type", value)
+        _secure(element)
+
+
+class _Listen:
+    """`loopback`, or the address of the node, which is what the planner makes of `management`. A screen of SPICE that
+    would talk without TLS is none that can be declared.
+    """
+
+    def read(self, element: Any) -> Any:
+        listen = element.find("listen")
+        kind = listen.get("type") if listen is not None else "address"
+        if kind != "address":
+            return kind
+        address = (listen.get("address") if listen is not None else None) or element.get("listen")
+        if not address or _is_loopback(address):
+            return LOOPBACK
+        is_open = element.get("type") == "spice" and _SECURE.read(element) != "secure"
+        return f"{address}, without TLS" if is_open else address
+
+    def write(self, element: Any, value: Any) -> None:
+        address = "127.0.0.1" if value == LOOPBACK else value
+        element.set("listen", address)
+        for old in element.findall("listen"):
+            element.remove(old)
+        element.append(element.makeelement("listen", {"type": "address", "address": address}))
+        if value == LOOPBACK:
+            element.attrib.pop(_SECURE.name, None)
+        _secure(element)
+
+
+def _secure(element: Any) -> None:
+    """Without TLS on its node libvirt does not even start it. VNC has no such word: see `_NO_VNC`."""
+    if element.get("type") == "spice" and not _is_loopback(element.get("listen") or "127.0.0.1"):
+        _SECURE.write(element, "secure")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _check_password(text: str) -> str | None:
+    if len(text) <= _LONGEST["spice"] and text.isascii() and text.isprintable():
+        return None
+    return "its secret value is no password of a screen; write at most 60 printable ASCII characters, of VNC at most 8"
+
+
+def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    screen = values.get("graphics") or {}
+    kind, password = screen.get("type"), screen.get("password")
+    if kind == "none":
+        return []
+    mistakes = []
+    if kind == "vnc" and password is not None and len(password) > _LONGEST["vnc"]:
+        mistakes.append(("graphics.password", _TOO_LONG))
+    if kind == "vnc" and screen.get("listen") == MANAGEMENT:
+        mistakes.append(("graphics.listen", _NO_VNC))
+    elif screen.get("listen") == MANAGEMENT and password == "":
+        mistakes.append(("graphics.password", "is missing; a screen that listens beyond its node needs one"))
+    return mistakes
+
+
+_NO_VNC = (
+    "VNC has no TLS of a single screen, and would be open to the network; write type: spice, or listen: loopback, and "
+    "look at it through ssh"
+)
+_TOO_LONG = (
+    "its secret value is longer than the 8 characters that VNC compares; write 8 at most, or choose type: spice, which "
+    "takes 60"
+)
+
+
+def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
+    """What a hand has made stays, as long as the screen is not changed."""
+    screen, was = (root.find("devices/graphics") for root in (after, before))
+    if screen is None or (was is not None and all(_tell(screen, key) == _tell(was, key) for key in _TABLE)):
+        return []
+    kind, password = screen.get("type"), screen.get("passwd") or ""
+    refusals = []
+    if kind == "vnc" and len(password) > _LONGEST["vnc"]:
+        refusals.append(Refusal("graphics.password", _TOO_LONG, "Name graphics.password, or type: spice."))
+    if kind == "vnc" and _tell(screen, "listen") != LOOPBACK:
+        refusals.append(Refusal("graphics.listen", _NO_VNC, "Name graphics.listen, or graphics.type."))
+    elif _tell(screen, "listen") != LOOPBACK and not password:
+        what = "it has none, and a screen that listens beyond its node needs one"
+        refusals.append(Refusal("graphics.password", what, "Name graphics.password, or listen: loopback."))
+    return refusals
+
+
+def _tell(element: Any, key: str) -> Any:
+    place = _TABLE[key].at
+    return place.read(element) if place is not None else None
+
+
+def _takes(path: str, runs: Any, wanted: Any) -> bool:
+    """QEMU asks for a password, or not, from its start on."""
+    return path == "graphics.password" and bool(runs) and bool(wanted)
 
 
 def _needs(values: Any) -> list[Need]:
@@ -17,27 +131,51 @@ def _needs(values: Any) -> list[Need]:
     return [Need(f"graphics:{kind}", f"no {kind.upper()}")] if kind else []
 
 
+_TABLE = {
+    "type": Field(
+        kind="str",
+        choices=("vnc", "spice", "none"),
+        create="vnc",
+        at=_Type(),
+        effect="next_boot",
+        help="The protocol. V(none) takes it away.",
+    ),
+    "listen": Field(
+        kind="str",
+        choices=(LOOPBACK, MANAGEMENT),
+        create=LOOPBACK,
+        at=_Listen(),
+        effect="next_boot",
+        help="Where it listens: on the node's own loopback address, which is looked at through C(ssh -L), or "
+        "C(virt-viewer) with C(qemu+ssh); or on the node's management address, over TLS alone, with the certificate of "
+        "the node's QEMU, and with a password, which V(spice) can.",
+    ),
+    "password": Field(
+        kind="str",
+        no_log=True,
+        check=_check_password,
+        create="",
+        at=Attribute("", "passwd"),
+        effect="live",
+        help="What the screen asks for, 60 characters at most, of VNC 8 at most. Another one takes effect at once; the "
+        "first one, and an empty one, which is none, by the next start.",
+    ),
+}
 DEVICE = Device(
     option="graphics",
-    help="A screen, which is looked at on the node's own loopback address: through C(ssh -L), or C(virt-viewer) with "
-    "C(qemu+ssh).",
+    help="A screen, which is looked at over the network.",
     tag="graphics",
     switch="type",
     fixed=(
         (Attribute("", "autoport"), "yes"),
+        # What is said nowhere is the node's to choose.
         (Attribute("", "listen"), "127.0.0.1"),
         (Attribute("listen", "type"), "address"),
         (Attribute("listen", "address"), "127.0.0.1"),
     ),
-    table={
-        "type": Field(
-            kind="str",
-            choices=("vnc", "spice", "none"),
-            create="vnc",
-            at=Attribute("", "type"),
-            effect="next_boot",
-            help="The protocol. V(none) takes it away.",
-        ),
-    },
+    takes=_takes,
+    table=_TABLE,
+    refuse=_refuse,
+    find_mistakes=_find_mistakes,
     needs=_needs,
 )

@@ -229,7 +229,7 @@ class Adopt:
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """xml: the definition as it is, made for the target's virt_type. pools: what the target has to see; attached: disks
-    of volumes that live on their own.
+    of volumes that live on their own. screen: the address where its running screen listens, and where it will.
     """
 
     target: str
@@ -239,6 +239,7 @@ class Move:
     pools: tuple[str, ...]
     attached: tuple[Disk, ...]
     autostart: bool
+    screen: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .power import power_steps, stop_steps
 from .references import find_pinned, names_of_pools
 from .registered import register_step, row_attributes, settle_step
 from .room import require_room
+from .screen import seen_from, with_address
 from .seed import needs_seed, seed_step, stale_seeds
 from .state import Domain, size_of
 from .volumes import growth_steps, replace_root, require_volumes, volume_steps
@@ -40,8 +41,9 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     goal = find_pinned(want.node, context) if want.node is not None else current.node
     goal = goal if goal in context.have.nodes else current.node
     want = settle_devices(want, current, goal, context)
+    want = with_address(want, current, goal, context)
     model, seed = model_of(want, instance_id, context, current, goal)
-    walked = walk_over(want, current, model)
+    walked = walk_over(want, seen_from(goal, current, context), model)
     changes = [*walked.changes, *find_changes(current.config, model)]
     autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)

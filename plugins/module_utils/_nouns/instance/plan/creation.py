@@ -20,12 +20,14 @@ from .differences import change_of_volume
 from .host_devices import take_devices
 from .power import power_steps
 from .registered import register_step, row_attributes, settle_step
+from .screen import with_address
 from .seed import seed_step, stale_seeds
 from .state import named_nics
 from .volumes import begin_again, is_filled, volume_steps
 
 
 def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: Context) -> Work:
+    want = with_address(want, None, node, context)
     model, seed = model_of(want, instance_id, context, None, node)
     devices = take_devices(want, None, instance_id, node, context)
     state = context.have.nodes[node]

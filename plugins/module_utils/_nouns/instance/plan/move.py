@@ -20,6 +20,7 @@ from .context import Context, FailedError, RefusedError, devices_of
 from .placement import find_obstacles
 from .references import find_pinned, find_pool, pools_of
 from .room import find_lacks, remedy_for
+from .screen import moved_screen
 from .state import Domain, named_nics
 
 
@@ -140,5 +141,14 @@ def move_step(want: Vm, current: Domain, model: DomainModel, target: str, contex
     pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
     here, there = (context.have.nodes[node].virt_type_of(current.architecture) for node in (current.node, target))
     xml = current.xml if here == there else convert_domain(current.xml, there)
-    act = Move(target=target, model=model, xml=xml, live=is_active, pools=pools, attached=attached, autostart=autostart)
+    act = Move(
+        target=target,
+        model=model,
+        xml=xml,
+        live=is_active,
+        pools=pools,
+        attached=attached,
+        autostart=autostart,
+        screen=moved_screen(current, target, context),
+    )
     return step_of(act, f"move {'live ' if is_active else ''}to {target}")
