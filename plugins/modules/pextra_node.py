@@ -58,6 +58,14 @@ options:
         its own.'
       - Not so unless given.
     type: bool
+  shared_directories: &shared_directories
+    description:
+      - Directories of the host that instances may mount and write to (C(filesystems) of an instance), and
+        no others.
+      - They have to be there.
+      - None unless given.
+    type: list
+    elements: str
   memory_reserved: &memory_reserved
     description:
       - Memory kept for the host itself, which instances may not take.
@@ -90,6 +98,7 @@ options:
       description: *description
       virt_type: *virt_type
       containers: *containers
+      shared_directories: *shared_directories
       memory_reserved: *memory_reserved
       state: *state
   # End of the options of one resource
@@ -127,6 +136,11 @@ EXAMPLES = r"""
   pextra.cloud.pextra_node:
     name: node1
     migration_address: 10.92.0.11
+
+- name: Let instances mount a directory of it
+  pextra.cloud.pextra_node:
+    name: node2
+    shared_directories: [/srv/media]
 
 - name: Let a node leave that holds nothing any more
   pextra.cloud.pextra_node:
@@ -260,6 +274,12 @@ node:
       description: Whether containers can be there.
       type: bool
       sample: false
+    shared_directories:
+      description: Directories of it that instances may mount.
+      type: list
+      elements: str
+      sample:
+        - /srv/media
     memory_reserved:
       description: Memory kept for the host, in MiB.
       type: int

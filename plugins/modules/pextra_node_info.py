@@ -65,6 +65,12 @@ nodes:
       description: Whether containers can be there.
       type: bool
       sample: false
+    shared_directories:
+      description: Directories of it that instances may mount.
+      type: list
+      elements: str
+      sample:
+        - /srv/media
     memory_reserved:
       description: Memory kept for the host, in MiB.
       type: int

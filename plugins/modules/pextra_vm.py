@@ -768,6 +768,27 @@ options:
     description:
       - One line about it, for people.
     type: str
+  filesystems: &filesystems
+    description:
+      - 'Directories of its node that it mounts by virtiofs, and may write to: the root of the guest is
+        root in them.'
+      - It can only be where they are declared (C(pextra_shared_directories)), and moves only while it is
+        stopped.
+      - Its memory is then shared with the program that serves them.
+      - The list is all of them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - What the guest mounts it by (C(mount -t virtiofs NAME /mnt)), 36 characters at most.
+        type: str
+        required: true
+      directory:
+        description:
+          - The directory, as it stands in C(pextra_shared_directories) of the node.
+        type: str
+        required: true
   firmware: &firmware
     description:
       - 'What starts the guest: the BIOS, and on aarch64 UEFI, unless given.'
@@ -1205,6 +1226,7 @@ options:
       clock: *clock
       cpu: *cpu
       description: *description
+      filesystems: *filesystems
       firmware: *firmware
       host_devices: *host_devices
       io_threads: *io_threads
@@ -1328,6 +1350,13 @@ EXAMPLES = r"""
   pextra.cloud.pextra_vm:
     name: desk
     graphics: {type: spice, listen: management, password: "{{ vault_screen_password }}"}
+    allow_restart: true
+
+- name: Let it mount a directory that its node gives (mount -t virtiofs media /srv/media)
+  pextra.cloud.pextra_vm:
+    name: player
+    filesystems:
+      - {name: media, directory: /srv/media}
     allow_restart: true
 
 - name: Install an instance from an ISO, an image of kind iso
@@ -1925,6 +1954,24 @@ vm:
               returned: when the definition says something of it
               type: int
               sample: 1
+    filesystems:
+      description: 'Directories of its node that it mounts by virtiofs, and may write to: the root of
+        the guest is root in them.'
+      returned: when the definition says something of it
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: What the guest mounts it by (C(mount -t virtiofs NAME /mnt)), 36 characters at
+            most.
+          returned: when the definition says something of it
+          type: str
+          sample: media
+        directory:
+          description: The directory, as it stands in C(pextra_shared_directories) of the node.
+          returned: when the definition says something of it
+          type: str
+          sample: /srv/media
     firmware:
       description: 'What starts the guest: the BIOS, and on aarch64 UEFI, unless given.'
       returned: when the definition says something of it

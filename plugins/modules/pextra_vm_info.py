@@ -555,6 +555,24 @@ vms:
               returned: when the definition says something of it
               type: int
               sample: 1
+    filesystems:
+      description: 'Directories of its node that it mounts by virtiofs, and may write to: the root of
+        the guest is root in them.'
+      returned: when the definition says something of it
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: What the guest mounts it by (C(mount -t virtiofs NAME /mnt)), 36 characters at
+            most.
+          returned: when the definition says something of it
+          type: str
+          sample: media
+        directory:
+          description: The directory, as it stands in C(pextra_shared_directories) of the node.
+          returned: when the definition says something of it
+          type: str
+          sample: /srv/media
     firmware:
       description: 'What starts the guest: the BIOS, and on aarch64 UEFI, unless given.'
       returned: when the definition says something of it

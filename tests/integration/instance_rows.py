@@ -110,8 +110,9 @@ CDROM = {
 FIXED = {"firmware.type", "firmware.secure_boot"}
 # What is seen by those who look at a screen: test_screen.py.
 SCREEN = {"graphics.listen", "graphics.password"}
-# What divides the others anew, and what is chosen when an instance is made: test_numa.py, test_architecture.py.
-APART = {"architecture", "numa"}
+# What divides the others anew, what is chosen when an instance is made, and what nodes have to give: test_numa.py,
+# test_architecture.py, test_filesystems.py.
+APART = {"architecture", "filesystems", "numa"}
 # The lab's hosts have no huge pages set aside, as containers may not lock so much memory, and lack vhost_vsock.
 DEFINED_ONLY = {
     "memory_backing.huge_pages": Row("memoryBacking/hugepages/page@size", ("2 MiB", "1 GiB"), ("2048", "1048576")),

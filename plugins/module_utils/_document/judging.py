@@ -15,6 +15,7 @@ from .elements import Declared, Elements, Spec
 from .rules.addresses import find_address_mistakes
 from .rules.capacity import find_capacity_mistakes
 from .rules.containers import find_container_mistakes
+from .rules.filesystems import find_filesystem_mistakes
 from .rules.placement import find_placement_mistakes, find_reach
 from .rules.resource_pools import find_resource_pool_mistakes
 from .rules.storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
@@ -53,6 +54,11 @@ def find_rule_mistakes(
         _knowing(elements.clusters, "name", "resource_pools"),
         _knowing(elements.instances, "cluster", "host_devices"),
         cluster_nodes,
+    )
+    mistakes += find_filesystem_mistakes(
+        _knowing(elements.instances, "cluster", "node", "filesystems"),
+        _knowing(elements.pools, "cluster", "path"),
+        _knowing(elements.nodes, "cluster", "pextra_shared_directories"),
     )
     mistakes += find_uplink_mistakes(elements.vswitches, elements.hosts)
     port_groups = _knowing(elements.port_groups, "cluster", "vswitch", "vlan")

@@ -178,6 +178,7 @@ HOST: Table = {
         help="The architectures that the node emulates beside its own, in software and slowly, for instances that "
         "declare one of them (C(architecture)). None unless given.",
     ),
+    "pextra_shared_directories": node.FIELDS["shared_directories"],
     "pextra_memory": Field(
         kind="size",
         help="The memory of the host. With it, validation can tell whether the instances fit before any host is asked.",

@@ -60,7 +60,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     ports = len(model.disks) + len(model.interfaces) + _FIXED_PCIE_DEVICES + _SPARE_PCIE_PORTS
     drives = (*model.disks, *model.cdroms)
     ports += walk.count_slots(model.further) + len({disk.further.get("bus") for disk in drives} & {"scsi", "usb"})
-    ports += len(model.further.get("host_devices") or ())
+    ports += sum(len(model.further.get(option) or ()) for option in ("host_devices", "filesystems"))
     for _ in range(ports):
         add(devices, "controller", type="pci", model="pcie-root-port")
     add(devices, "controller", type="usb", model=machine.usb)

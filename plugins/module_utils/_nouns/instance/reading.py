@@ -71,12 +71,14 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
             devices = parse_devices(texts, _list_uplinks(cloud, state, have))
         if host is None:
             return replace(state, devices=devices)
+        words = words_of(devices or ())
+        words |= {f"directory:{path}" for path in state.row.attributes.get("shared_directories") or ()}
         abilities = {}
         for name in [state.own_architecture, *(architectures & parse_emulated(host) - {state.own_architecture})]:
             of = hypervisor.machine_capabilities(name, ARCHITECTURES[name].machine, state.virt_type_of(name))
             if of is not None:
                 can = parse_abilities(of, host, state.capacity.threads or 0)
-                abilities[name] = can | words_of(devices or ())
+                abilities[name] = can | words
         own = abilities.pop(state.own_architecture, None)
         return replace(state, abilities=own, emulates=abilities, devices=devices)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..._model.protection import explain, is_protected
 from ..._model.rows import AssociationRow, Row
 from ..hierarchy.plan import Hierarchy, find_cluster
 from ..image.versions import find_copied, find_last_copies
+from ..pool.path import is_within
 from .spec import Node
 
 LABEL_NODE = "pextra-node"
@@ -180,6 +181,7 @@ def _join_or_change(
         "description": want.description,
         "virt_type": want.virt_type,
         "containers": want.containers,
+        "shared_directories": None if want.shared_directories is None else sorted(want.shared_directories),
         "memory_reserved": want.memory_reserved,
     }
     after = {**before, **{key: value for key, value in wanted.items() if value is not None}}
@@ -192,6 +194,10 @@ def _join_or_change(
         if held:
             what = f"it still holds containers: {', '.join(held)}"
             return Problem(what, "Leave containers: true as long as they are there.", resource=label)
+    if not after.get("shared_directories"):
+        after.pop("shared_directories", None)
+    elif overlaps := find_overlaps(after["shared_directories"], _find_pool_paths(cluster, have)):
+        return Problem("; ".join(overlaps), "Share another directory: guests would write over volumes.", resource=label)
     node_id = row.id if row else known.id if known else new_id("node")
     steps: list[Step] = []
     changes: list[Change] = []
@@ -212,6 +218,22 @@ def _join_or_change(
         if row is not None:
             changes += [Change(f"labels.{key}", labels.get(key), value) for key, value in sorted(stale.items())]
     return Work(kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes))
+
+
+def _find_pool_paths(cluster: Row, have: NodeHave) -> dict[str, str]:
+    """Return the directories of the cluster's storage pools, by the names of these."""
+    members = [one for one in have.hierarchy.members if one.kind == "pool" and one.scope == cluster.id]
+    return {one.name: one.attributes["path"] for one in members if one.attributes.get("path")}
+
+
+def find_overlaps(directories: Iterable[str], pools: Mapping[str, str]) -> list[str]:
+    """Return which directories that guests are to write in are, hold or lie in those of storage pools."""
+    return [
+        f"{directory} and the storage pool {name} ({path}) are in one another's way"
+        for directory in directories
+        for name, path in sorted(pools.items())
+        if is_within(directory, path) or is_within(path, directory)
+    ]
 
 
 def _find_containers(row: Row | None, have: NodeHave) -> list[str]:

@@ -96,6 +96,7 @@ class NodeResource:
                     "description": row.attributes.get("description"),
                     "virt_type": row.attributes.get("virt_type"),
                     "containers": bool(row.attributes.get("containers")),
+                    "shared_directories": list(row.attributes.get("shared_directories") or ()),
                     "memory_reserved": row.attributes.get("memory_reserved"),
                     "health": "healthy" if facts else "unreachable",
                     "reason": None if facts else str(have.down[name].what) if name in have.down else None,

@@ -11,6 +11,7 @@ from ..._fields.addresses import canonical_address
 from ..._fields.checks import check_hostname, check_node_address
 from ..._fields.common import CLUSTER, DESCRIPTION, STATE
 from ..._fields.field import Field
+from ..pool.path import check_shared_directory
 
 FIELDS = {
     "name": Field(kind="str", required=True, check=check_hostname, help="The name of the node, as in the inventory."),
@@ -36,6 +37,13 @@ FIELDS = {
         kind="bool",
         help="Whether containers can be there: instances of the type V(lxc), for which libvirt has a driver of its "
         "own. Not so unless given.",
+    ),
+    "shared_directories": Field(
+        kind="list",
+        element=Field(kind="str", check=check_shared_directory, help="The path of a directory."),
+        unique=True,
+        help="Directories of the host that instances may mount and write to (C(filesystems) of an instance), and no "
+        "others. They have to be there. None unless given.",
     ),
     "memory_reserved": Field(
         kind="size",
@@ -65,6 +73,7 @@ class Node:
     description: str | None = None
     virt_type: str | None = None
     containers: bool | None = None
+    shared_directories: tuple[str, ...] | None = None
     memory_reserved: int | None = None
     state: str = "present"
 

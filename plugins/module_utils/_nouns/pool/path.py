@@ -58,6 +58,18 @@ def check_pool_path(value: str) -> str | None:
     return None
 
 
+def check_shared_directory(value: str) -> str | None:
+    """Return what is wrong with the path of a directory that guests are to write in, or None."""
+    problem = check_absolute_path(value)
+    if problem:
+        return problem
+    if find_system_place(value) is not None or any(is_within(value, place) for place in _EXCEPT):
+        return (
+            f"{shown(value)} belongs to the system, or holds volumes; write a directory of its own, such as /srv/media"
+        )
+    return None
+
+
 def find_system_place(path: str) -> str | None:
     """Return which place of the system's own an absolute path is, lies in or holds, None for a free one."""
     if path in _SHARED_DIRECTORIES:

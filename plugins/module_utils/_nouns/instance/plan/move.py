@@ -51,6 +51,10 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
             f"its NICs {', '.join(functions)} are virtual functions of {current.node}: name nics as well, so that they "
             "get others there"
         )
+    shared = current.live.options.get("filesystems") if current.live is not None else None
+    if shared:
+        names = ", ".join(one["name"] for one in shared)
+        problems.append(f"it mounts directories of {current.node} ({names}), and moves only while it is stopped")
     if current.power == "stopped" and _keeps_state(current):
         problems.append(
             f"what its firmware and its TPM hold is on {current.node}, and moves only while it runs: start it first"

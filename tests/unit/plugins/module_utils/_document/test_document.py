@@ -32,6 +32,7 @@ def test_what_is_left_out_is_filled_in() -> None:
         "migration_address": "10.91.0.11",
         "cluster": "mtl-1",
         "containers": False,
+        "shared_directories": [],
         "state": "present",
     }
     assert document["pools"][0] == {

@@ -330,6 +330,31 @@ def test_containers_come_and_go() -> None:
     assert "containers" not in applied(gone, having).nodes["node1"].attributes
 
 
+def test_shared_directories_come_and_go() -> None:
+    want = replace(WANT, shared_directories=("/srv/b", "/srv/a"))
+    plan = plan_nodes([want], JOINED, check_key=closed)
+    (work,) = plan.works
+    assert ("shared_directories", None, ["/srv/a", "/srv/b"]) in [
+        (one.field, one.before, one.after) for one in work.changes
+    ]
+    having = applied(plan, JOINED)
+    again = replace(WANT, shared_directories=("/srv/a", "/srv/b"))
+    for one in (want, again, WANT):
+        assert plan_nodes([one], having, check_key=closed).is_empty
+    # A lost registry has them again from the node's labels.
+    (row,) = [row for row in rows_from_labels(having.labels["node1"]) if row.kind == "node"]
+    assert row.attributes["shared_directories"] == ["/srv/a", "/srv/b"]
+    gone = plan_nodes([replace(WANT, shared_directories=())], having, check_key=closed)
+    assert "shared_directories" not in applied(gone, having).nodes["node1"].attributes
+
+
+def test_a_storage_pools_directory_is_not_shared() -> None:
+    pool = Row(new_id("pool"), "pool", "local", MTL.id, {"type": "directory", "path": "/srv/vms"})
+    have = replace(JOINED, hierarchy=replace(HIERARCHY, members=(*HIERARCHY.members, pool)))
+    problem = refused(plan_nodes([replace(WANT, shared_directories=("/srv/vms/media",))], have, check_key=closed))
+    assert problem.what == "/srv/vms/media and the storage pool local (/srv/vms) are in one another's way"
+
+
 def test_a_node_keeps_containers_while_it_has_some() -> None:
     having = applied(plan_nodes([replace(WANT, containers=True)], JOINED, check_key=closed), JOINED)
     there = {"node": having.nodes["node1"].id}
