@@ -170,18 +170,24 @@ def test_a_screen_has_a_password_that_is_not_told(converge: Module, module: Modu
     def passwords(flags: int) -> list[str]:
         return re.findall("passwd='([^']*)'", raw(small_cloud, "node1").XMLDesc(flags))
 
-    told = [converge(**{**WEB, "power": "stopped"}, graphics=screen, _ansible_diff=True)]
+    def shown(**options: Any) -> Result:
+        result, again = module(**options, _ansible_diff=True), module(**options)
+        assert (result.get("msg"), result["changed"], again["changed"]) == (None, True, False)
+        return result
+
+    told = [shown(**{**WEB, "power": "stopped"}, graphics=screen)]
     assert passwords(every) == [first]
     assert "defaultMode='secure'" in raw(small_cloud, "node1").XMLDesc(every)
     for options in ({"graphics": {"password": other}}, {"memory": "512 MiB"}, {"description": "With a screen"}):
-        told.append(converge(name="web", **options, _ansible_diff=True))
+        told.append(shown(name="web", **options))
         assert passwords(every) == [other]
-    assert [one["field"] for one in told[1]["changes"]] == ["graphics.password"]
+    (diff,) = told[1]["diff"]
+    assert (diff["before"], diff["after"]) == ("graphics.password: another one\n", "graphics.password: as declared\n")
     assert converge(name="web", power="running")["vm"]["graphics"] == {
         "type": "spice",
         "listen": small_cloud.nodes["node1"].address,
     }
-    told.append(module(pextra_vm_info.main, name="web"))
+    told.append(module(pextra_vm_info.main))
     assert "password" not in told[-1]["vms"][0]["graphics"]
     assert [secret for secret in (first, other) if secret in str(told)] == []
     assert passwords(every) == passwords(libvirt.VIR_DOMAIN_XML_SECURE) == [other]

@@ -93,7 +93,7 @@ def test_vnc_asks_for_its_password(lab: Lab, guest: Site) -> None:
     wanted = {"name": NAME, "graphics": {"password": OTHER}}
     check, changed, again = guest.calls(VM, {**wanted, "check": True}, wanted, wanted)
     assert (check["changed"], changed["changed"], again["changed"]) == (True, True, False)
-    assert [(one["field"], one["when"]) for one in changed["changes"]] == [("graphics.password", "live")]
+    assert changed["actions"] == [f"instance {NAME} on node1: change the definition, change the graphics"]
     assert all(secret not in str(one) for secret in (FIRST, OTHER) for one in (check, changed, again))
     assert log_in_to_vnc(lab, OTHER)["is_let_in"] is True
     assert log_in_to_vnc(lab, FIRST)["is_let_in"] is False
@@ -126,7 +126,7 @@ def test_spice_listens_over_tls_and_moves(lab: Lab, guest: Site) -> None:
     boots = lab.console(NAME).count("pextra-guest: ready")
     moved, again = guest.calls(VM, {"name": NAME, "node": "node2"}, {"name": NAME, "node": "node2", "graphics": wanted})
     assert (moved["pending"], moved["vm"]["graphics"]["listen"]) == ([], "10.91.0.12")
-    assert [one["field"] for one in again["changes"]] == ["graphics.password"]
+    assert again["actions"] == [f"instance {NAME} on node2: change the definition, change the graphics"]
     assert listening(lab, "node2") == [f"10.91.0.12:{screen(lab, 'node2').get('tlsPort')}"]
     assert log_in_to_spice(lab, "node2", LONG)
     assert lab.console(NAME).count("pextra-guest: ready") == boots, "it was restarted"
