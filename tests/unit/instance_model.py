@@ -781,14 +781,13 @@ class Model:
                 if drive.path and not any(drive.volume in names for names in target.pools.values()):
                     raise ImpossibleError(f"{drive.path} is not there")
             del source.guests[uuid]
-            running = guest.live_xml or ""
+            live, running = guest.live, guest.live_xml or ""
             if data["screen"] is not None:
                 running = move_screen(*data["screen"], running)
-            elif any(
-                one.get("listen") == source_address for one in ET.fromstring(running).iterfind("devices/graphics")
-            ):
+                live = parse_domain(running)
+            elif f'listen="{source_address}"' in running:
                 raise ImpossibleError("its screen listens on an address that is not there")
-            target.guests[uuid] = Guest(config, parse_domain(running), running, guest.power)
+            target.guests[uuid] = Guest(config, live, running, guest.power)
         else:
             self._define_on(target, config)
             yield

@@ -139,6 +139,7 @@ CASES = {
             "virt_type": ("kvm", "virt_type"),
             "migration_address": ("10.92.0.11", "migration_address"),
             "containers": (True, "containers"),
+            "shared_directories": (["/srv/media"], "shared_directories"),
             "memory_reserved": ("1 GiB", "memory_reserved"),
         },
     ),

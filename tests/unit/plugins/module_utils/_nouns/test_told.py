@@ -69,6 +69,7 @@ def instances() -> Any:
     root, further = Root(pool="local", size=1024, further=disks), {kind.option: made(kind.field) for kind in KINDS}
     further["host_devices"] = ({"name": "gpu", "pci": "0000:65:00.0"},)
     # What goes together with the rest.
+    further["memory_backing"]["access"] = "shared"
     further["boot"]["menu"] = True
     further["memory_max"] = 512
     further["numa"] = ({"vcpus": (0,), "memory": 512, "node": 0},)

@@ -37,6 +37,9 @@ GIVEN: tuple[dict[str, Any], ...] = (
 )
 
 
+MOUNTED = ({"name": "media", "directory": "/srv/media"}, {"name": "logs", "directory": "/srv/logs"})
+
+
 def values(table: Table) -> st.SearchStrategy[dict[str, Any]]:
     """Values of a table, each option named or not."""
     return st.fixed_dictionaries({}, optional={key: value(field, key) for key, field in table.items()})
@@ -53,6 +56,8 @@ def value(field: Field, key: str) -> st.SearchStrategy[Any]:
         return st.integers(field.minimum, field.maximum)
     if key == "host_devices":
         return st.sampled_from([(), GIVEN[:1], GIVEN, GIVEN[::-1]])
+    if key == "filesystems":
+        return st.sampled_from([(), MOUNTED[:1], MOUNTED, MOUNTED[::-1]])
     if field.element is not None:
         return st.lists(value(field.element, key), max_size=3, unique=True).map(tuple)
     # One word stands in one list: a feature is required, or disabled.
