@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..._fields.field import element_path, join
 from ..._model.mistake import Mistake
+from .devices import nic as nic_device
 from .parts import Cdrom, CloudInit, Nic, Root, Volume
 
 # What a guest sees of the serial number of a virtio disk, which is the volume's name (linux/virtio_blk.h).
@@ -60,4 +61,30 @@ def find_cloud_init_mistakes(init: CloudInit, path: str) -> list[Mistake]:
         if name in names[:index]:
             here = element_path(join(path, "users"), index, {"name": name})
             mistakes.append(Mistake(f"{here}.name", f'"{name}" is the name of another user of it'))
+    return mistakes
+
+
+def find_nic_mistakes(nics: Sequence[Nic], path: str) -> list[Mistake]:
+    """Check NICs, each by itself and that no two are one. path: of the instance."""
+    mistakes = []
+    known = [nic.name for nic in nics]
+    macs = [nic.mac for nic in nics]
+    for index, nic in enumerate(nics):
+        if nic.name in known[:index]:
+            mistakes.append(Mistake(f"{path}.nics[{index}].name", f'"{nic.name}" is the name of another NIC of it'))
+        if nic.mac and macs.count(macs[index]) > 1:
+            mistakes.append(Mistake(f"{path}.nics[{index}].mac", f'"{nic.mac}" is given twice'))
+        mistakes += [
+            Mistake(f"{path}.nics[{index}].{where}", what) for where, what in nic_device.find_mistakes(nic.further)
+        ]
+        mistakes += [
+            Mistake(f"{path}.nics[{index}].{where}", "is nothing that a virtual function (sr_iov) has; leave it out")
+            for where in (nic_device.find_unsuited(nic.further) if nic.sr_iov else ())
+        ]
+        if nic.gateway and nic.gateway6 and ":" in nic.gateway:
+            problem = f'"{nic.gateway}" is of IPv6, and gateway6 is given as well; write the one of IPv4, or none'
+            mistakes.append(Mistake(f"{path}.nics[{index}].gateway", problem))
+        if nic.gateway6 and ":" not in nic.gateway6:
+            problem = f'"{nic.gateway6}" is no address of IPv6; write it as gateway'
+            mistakes.append(Mistake(f"{path}.nics[{index}].gateway6", problem))
     return mistakes

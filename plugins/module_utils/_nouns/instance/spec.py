@@ -16,9 +16,8 @@ from ..._model.mistake import Mistake
 from . import walk
 from .architectures import complete_machine
 from .devices import disk as disk_device
-from .devices import nic as nic_device
 from .kinds import TYPES, Type
-from .part_checks import find_cloud_init_mistakes, find_name_mistakes, find_shared_mistakes
+from .part_checks import find_cloud_init_mistakes, find_name_mistakes, find_nic_mistakes, find_shared_mistakes
 from .parts import CDROM, CLOUD_INIT, NIC, ROOT, VOLUME, Cdrom, CloudInit, Nic, Root, User, Volume, name_nics
 from .unsuited import find_unsuited
 
@@ -261,26 +260,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
     mistakes += [Mistake(join(path, where), problem) for where, problem in walk.find_mistakes(said)]
     if vm.type == "lxc":
         mistakes += [Mistake(join(path, where), problem) for where, problem in find_unsuited(said)]
-    known = [nic.name for nic in nics]
-    macs = [nic.mac for nic in nics]
-    for index, nic in enumerate(nics):
-        if nic.name in known[:index]:
-            mistakes.append(Mistake(f"{path}.nics[{index}].name", f'"{nic.name}" is the name of another NIC of it'))
-        if nic.mac and macs.count(macs[index]) > 1:
-            mistakes.append(Mistake(f"{path}.nics[{index}].mac", f'"{nic.mac}" is given twice'))
-        mistakes += [
-            Mistake(f"{path}.nics[{index}].{where}", what) for where, what in nic_device.find_mistakes(nic.further)
-        ]
-        mistakes += [
-            Mistake(f"{path}.nics[{index}].{where}", "is nothing that a virtual function (sr_iov) has; leave it out")
-            for where in (nic_device.find_unsuited(nic.further) if nic.sr_iov else ())
-        ]
-        if nic.gateway and nic.gateway6 and ":" in nic.gateway:
-            problem = f'"{nic.gateway}" is of IPv6, and gateway6 is given as well; write the one of IPv4, or none'
-            mistakes.append(Mistake(f"{path}.nics[{index}].gateway", problem))
-        if nic.gateway6 and ":" not in nic.gateway6:
-            problem = f'"{nic.gateway6}" is no address of IPv6; write it as gateway'
-            mistakes.append(Mistake(f"{path}.nics[{index}].gateway6", problem))
+    mistakes += find_nic_mistakes(nics, path)
     return mistakes
 
 
