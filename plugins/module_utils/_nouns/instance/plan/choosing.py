@@ -90,11 +90,12 @@ class _Choice:
 
 
 def _choose(want: Vm, current: Domain | None, node: str, context: Context) -> tuple[Vm, list[str]]:
+    had = current.config.interfaces if current is not None and want.nics is not None else ()
+    if not list_wishes(want) and not any(one.function for one in had):
+        return want, []  # as of nearly all
     rows, nics = want.further.get("host_devices"), name_nics(want.nics or ())
     held = {label.name: one for label, one in named_nics(current.config)} if current is not None else {}
     functions = {nic.name or "": _function_wanted(nic.sr_iov, held.get(nic.name or "")) for nic in nics}
-    if not list_wishes(want) and not any(functions.values()):
-        return want, []
     has = (current.config.options.get("host_devices") or ()) if current is not None and current.node == node else ()
     known = {one["name"]: names[0] for one in has if (names := device_names_of({"host_devices": [one]}))}
     exact = device_names_of({"host_devices": rows or has})
