@@ -94,7 +94,7 @@ def forget(lab: Lab, cloud: Site) -> list[dict[str, Any]]:
 
 
 def without_ours(xml: str) -> str:
-    return re.sub(r"\s*<metadata>\s*</metadata>", "", _OURS.sub("", xml))
+    return re.sub(r"\s*<metadata(/>|>\s*</metadata>)", "", _OURS.sub("", xml))
 
 
 def state(lab: Lab) -> dict[str, Any]:
