@@ -98,7 +98,7 @@ class VmResource:
                 host.architecture,
                 lent={
                     device: other.record.name
-                    for other in others.values()
+                    for other in others
                     for device in (*list_given(other.record.config), *list_given(other.record.live))
                 },
                 containers=cloud.nodes[name].containers,
