@@ -157,7 +157,7 @@ def test_groups() -> None:
     ("given", "problem"),
     [
         ({"tags": "x_"}, 'there are no groups by "tags". Did you mean "tag"?'),
-        ({"weather": "x_"}, 'there are no groups by "weather". Allowed: organization'),
+        ({"mass": "x_"}, 'there are no groups by "mass". Allowed: organization'),
         ({"tag": True}, "group_prefixes.tag: true is no text"),
         ({"tag": ["x"]}, "group_prefixes.tag: a list is no text"),
     ],

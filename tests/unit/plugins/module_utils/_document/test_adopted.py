@@ -37,7 +37,7 @@ def test_it_says_only_what_it_names() -> None:
 
 
 def test_it_takes_from_its_flavor_what_that_says_alone() -> None:
-    assert element(flavor="small") == {**NAMED, "memory": "96 MiB"}
+    assert element(flavor="small") == {**NAMED, "memory": "96 MiB", "flavor": "small"}
 
 
 def test_its_power_is_nobodys_to_count() -> None:
