@@ -24,8 +24,8 @@ def test_what_is_left_out_is_filled_in() -> None:
     assert document["deployment_name"] == "pextra"
     assert document["organizations"] == [{"name": "acme", "state": "present"}]
     assert document["datacenters"] == [{"name": "Montreal", "organization": "acme", "state": "present"}]
-    ratios = {"vcpus_per_thread": 4.0, "vcpus_per_thread_warn": 3.0}
-    assert document["clusters"] == [{"name": "mtl-1", "datacenter": "Montreal", **ratios, "state": "present"}]
+    rules = {"vcpus_per_thread": 4.0, "vcpus_per_thread_warn": 3.0, "resource_pools": []}
+    assert document["clusters"] == [{"name": "mtl-1", "datacenter": "Montreal", **rules, "state": "present"}]
     assert document["nodes"][0] == {
         "name": "node1",
         "address": "10.91.0.11",
@@ -79,6 +79,7 @@ def test_what_is_left_out_is_filled_in() -> None:
             "nics": [
                 {
                     "port_group": "Production",
+                    "sr_iov": "",
                     "addresses": ["172.20.0.5/24"],
                     "gateway": "",
                     "gateway6": "",
