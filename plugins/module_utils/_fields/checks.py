@@ -271,4 +271,10 @@ PATTERNS: dict[Callable[[str], str | None], str] = {
     check_name_or_none: rf"^({_NAME.pattern})?$",
     check_address_with_prefix: rf"^{_ADDRESS.pattern}/{_PREFIX.pattern}$",
     check_node_address: rf"^{_ADDRESS.pattern}$",
+    check_interface_or_none: rf"^({_INTERFACE.pattern})?$",
+    check_pci: rf"^{_PCI.pattern}$",
+    check_usb: rf"^{_MODEL.pattern}$",
+    check_pci_model: rf"^{_MODEL.pattern}$",
+    check_mdev: rf"^{_UUID.pattern}$",
+    check_mdev_type: rf"^{_MDEV_TYPE.pattern}$",
 }

@@ -127,6 +127,7 @@ CASES = {
             "datacenter": ("Montreal", "datacenter"),
             "vcpus_per_thread": (8, "vcpus_per_thread"),
             "vcpus_per_thread_warn": (2.5, "vcpus_per_thread_warn"),
+            "resource_pools": ([{"name": "gpus", "pci_model": "10de:2204"}], "resource_pools"),
         },
     ),
     "node": Case(
@@ -201,6 +202,7 @@ CASES = {
 # Options that name the resource itself, that say how a new one begins, or by which a file is had and looked at.
 OF_NOTHING = {
     "name",
+    "adopt",
     "kind",
     "former_name",
     "state",
