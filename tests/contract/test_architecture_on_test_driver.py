@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 def read(cloud: Cloud, *wants: Vm) -> VmHave:
-    options: Options = dict.fromkeys(("figures", "foreign"))
+    options: Options = dict.fromkeys(("figures", "foreign", "guests"))
     cloud.refresh_nodes()
     return VmResource().read(cloud, wants, options)
 
