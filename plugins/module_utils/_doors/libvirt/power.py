@@ -31,12 +31,15 @@ AGENT_LIMIT_S = 20
 
 
 class DomainState(NamedTuple):
-    """How a domain is. xml: that of the guest, or the definition when it is stopped."""
+    """How a domain is. xml: that of the guest, or the definition when it is stopped. hangs: its watchdog has paused
+    it.
+    """
 
     uuid: str
     state: State
     saved: bool
     xml: str
+    hangs: bool = False
 
 
 _ENDED = (libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
@@ -64,11 +67,12 @@ class Powers(Domains):
                 call.go_on()
                 with passing_over(libvirt.VIR_ERR_NO_DOMAIN):
                     domain = self._domain(uuid)
-                    state = _STATES.get(domain.state()[0], "running")
+                    found_so = tuple(domain.state())
+                    state = _STATES.get(found_so[0], "running")
                     is_saved = (
                         state == "stopped" and not self._is_container(domain) and bool(domain.hasManagedSaveImage())
                     )
-                    found.append(DomainState(uuid, state, is_saved, str(domain.XMLDesc())))
+                    found.append(DomainState(uuid, state, is_saved, str(domain.XMLDesc()), found_so == HANGS))
         return found
 
     def crashed_domains(self) -> list[CrashedDomain]:

@@ -36,4 +36,4 @@ def read_whereabouts(cloud: Cloud, names: Iterable[str] | None) -> Whereabouts:
 
 def _look_on(cloud: Cloud, node: str, rows: Iterable[Row]) -> list[tuple[str, Seen]]:
     states = cloud.hypervisor(node).states_of(uuid_of(row.id) for row in rows)
-    return [(one.uuid, Seen(node, "saved" if one.saved else one.state, one.xml)) for one in states]
+    return [(one.uuid, Seen(node, "saved" if one.saved else one.state, one.xml, one.hangs)) for one in states]

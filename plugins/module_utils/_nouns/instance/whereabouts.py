@@ -19,11 +19,14 @@ from .plan.context import FailedError, RefusedError
 
 @dataclass(frozen=True)
 class Seen:
-    """An instance's domain on a node. state: running, paused, asleep, saved or stopped; xml: the running guest's."""
+    """An instance's domain on a node. state: running, paused, asleep, saved or stopped; xml: the running guest's.
+    hangs: its watchdog has paused it.
+    """
 
     node: str
     state: str
     xml: str = field(repr=False, default="")
+    hangs: bool = False
 
     @property
     def is_active(self) -> bool:

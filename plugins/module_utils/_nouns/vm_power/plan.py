@@ -23,6 +23,7 @@ from ..instance.plan.acts import (
     Suspend,
     Wake,
 )
+from ..instance.plan.context import RefusedError
 from ..instance.plan.power import stop_steps
 from ..instance.plan.state import Consent
 from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of, refuse_container
@@ -69,6 +70,11 @@ def plan_power_acts(wants: Sequence[PowerAct], have: Whereabouts, done: Collecti
             return None
         if want.action == "restart":
             return _plan_restart(want, row, seen)
+        if want.action == "resume" and seen.hangs:
+            raise RefusedError(
+                "its watchdog has paused it, since its guest hangs, and would not look at it again",
+                "Let it begin anew: pextra_vm_power with action: reset.",
+            )
         if (want.action, seen.state) not in _STEPS:
             raise refusal_of(seen.state)
         steps, after = _STEPS[want.action, seen.state]

@@ -138,11 +138,16 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     )
 
 
+# What is only said of an instance, and nothing that its guest has.
+_WORDS = {"anti_affinity", "flavor", "organization", "profiles", "protected", "tags"}
+
+
 def _require_unsaved(current: Domain, changes: Sequence[Change], target: str | None) -> None:
     """What was saved of a guest's memory goes with the devices that it had: libvirt starts it with the definition of
     then, and disks that are somebody else's by now would be written as if nothing had happened.
     """
-    differs = [change.field for change in changes] + (["node"] if target is not None else [])
+    differs = [change.field for change in changes if change.field not in _WORDS]
+    differs += ["node"] if target is not None else []
     if current.saved and differs:
         raise RefusedError(
             f"it is saved, and would go on as it was saved, without the change of {', '.join(dict.fromkeys(differs))}",

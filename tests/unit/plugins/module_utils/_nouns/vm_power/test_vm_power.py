@@ -181,3 +181,13 @@ def test_what_a_container_has_not(action: str) -> None:
 @pytest.mark.parametrize(("action", "state"), [("restart", "running"), ("resume", "paused")])
 def test_what_a_container_has(action: str, state: str) -> None:
     assert plan(action, state, row=BOX).refusals == ()
+
+
+def test_one_that_hangs_is_not_only_resumed() -> None:
+    """It would hang on, and its watchdog would not look at it again."""
+    there = have((WEB, Seen("node1", "paused", hangs=True)))
+    refused = plan_power_acts([PowerAct(name="web", action="resume")], there, ())
+    assert refused.works == ()
+    assert "action: reset" in str(refused.refusals[0])
+    reset = plan_power_acts([PowerAct(name="web", action="reset")], there, ())
+    assert [step.text for work in reset.works for step in work.steps] == ["reset", "resume"]
