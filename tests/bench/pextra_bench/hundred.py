@@ -21,7 +21,7 @@ from .node import LIBRARY, BenchNode
 from .processes import BenchError, run
 from .progress import step
 from .project import call_module, send_library
-from .site import converge, declared, measure_run
+from .site import converge, declared, measure_empty, measure_run
 
 COUNT, FEW = 100, 10
 ROUNDS = 3
@@ -33,12 +33,16 @@ _URIS = ("qemu:///system", "qemu+tls://10.91.0.12/system", "qemu+tls://10.91.0.1
 
 @dataclass(frozen=True)
 class HundredFigures:
-    """Seconds, of each round: new ones by the module, by raw libvirt-python; site.yml that finds ten, a hundred."""
+    """Seconds, of each round: new ones by the module, by raw libvirt-python; site.yml that finds ten, a hundred; and
+    tasks that do nothing beside each, since a hundred guests take of the processors even when they are idle.
+    """
 
     module: tuple[float, ...]
     raw: tuple[float, ...]
     few: tuple[float, ...]
     many: tuple[float, ...]
+    few_empty: tuple[float, ...]
+    many_empty: tuple[float, ...]
 
     @property
     def ratio(self) -> float:
@@ -47,6 +51,11 @@ class HundredFigures:
     @property
     def converged_ratio(self) -> float:
         return median(self.many) / median(self.few)
+
+    @property
+    def ratio_beside_empty(self) -> float:
+        """The same, each held against the tasks that do nothing."""
+        return (median(self.many) / median(self.many_empty)) / (median(self.few) / median(self.few_empty))
 
 
 def measure() -> HundredFigures:
@@ -64,13 +73,13 @@ def measure() -> HundredFigures:
             with step("site.yml, so that the lab is converged, with an empty image"):
                 measure_run(directory, declared("pextra_instances"), **further)
             module, raw = _measure_new(node)
-            few, many = _measure_converged(directory, further)
+            converged = _measure_converged(directory, further)
         finally:
             _remove(node)
             call_module(node, "pextra_image", images=[{"name": _IMAGE, "state": "absent"}])
             node.execute("rm", "-rf", LIBRARY)
             converge()
-    return HundredFigures(module, raw, few, many)
+    return HundredFigures(module, raw, *converged)
 
 
 def _element(**options: Any) -> dict[str, Any]:
@@ -101,9 +110,11 @@ def _measure_new(node: BenchNode) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(module), tuple(raw)
 
 
-def _measure_converged(directory: Path, further: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _measure_converged(directory: Path, further: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
+    """Return the seconds of few, of many, and of the empty tasks beside each."""
     own = declared("pextra_instances")
     found: dict[int, list[float]] = {FEW: [], COUNT: []}
+    empty: dict[int, list[float]] = {FEW: [], COUNT: []}
     for count, seconds in found.items():
         instances = [*own, _element(name=_NAME, count=count)]
         with step(f"site.yml that finds {count} instances more as they are, {ROUNDS} rounds"):
@@ -114,7 +125,8 @@ def _measure_converged(directory: Path, further: Mapping[str, Any]) -> tuple[tup
                 if measured.changed:
                     raise BenchError(f"site.yml changed {', '.join(measured.changed)}, where nothing was to do.")
                 seconds.append(measured.seconds)
-    return tuple(found[FEW]), tuple(found[COUNT])
+                empty[count].append(measure_empty(directory))
+    return tuple(found[FEW]), tuple(found[COUNT]), tuple(empty[FEW]), tuple(empty[COUNT])
 
 
 def _remove(node: BenchNode) -> None:

@@ -82,7 +82,7 @@ def measure() -> SiteFigures:
         with step(f"site.yml, converged, and {EMPTY_EVERYWHERE + EMPTY_ON_ONE} empty tasks, {ROUNDS} rounds"):
             for _ in range(ROUNDS):
                 few.append(measure_run(directory, None))
-                empty.append(_measure_empty(directory))
+                empty.append(measure_empty(directory))
         many = []
         try:
             with step(f"site.yml, with {MANY} more stopped instances"):
@@ -169,7 +169,7 @@ def measure_run(directory: Path, instances: list[Any] | None, **further: Any) ->
     )
 
 
-def _measure_empty(directory: Path) -> float:
+def measure_empty(directory: Path) -> float:
     """Measure tasks that do nothing, on the same hosts."""
     file = directory / "empty.yml"
     plays = [
