@@ -147,6 +147,6 @@ def show_hundred(figures: hundred.HundredFigures) -> str:
         f"site.yml that finds them so: {hundred.COUNT} {median(figures.many):.1f} s, {hundred.FEW} "
         f"{median(figures.few):.1f} s; {figures.converged_ratio:.2f} : 1\n"
         f"Each round: {_each(figures.many)}; {_each(figures.few)}.\n"
-        f"30 tasks that do nothing, beside them: {median(figures.many_empty):.1f} s, {median(figures.few_empty):.1f} s; "
+        f"30 tasks that do nothing beside them: {median(figures.many_empty):.1f} s, {median(figures.few_empty):.1f} s; "
         f"site.yml held against these {figures.ratio_beside_empty:.2f} : 1\n"
     )
