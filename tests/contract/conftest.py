@@ -22,7 +22,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hyperv
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import NotFoundError
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm
 
@@ -68,6 +68,17 @@ ROWS = (
     VSWITCH,
     Row("pg-AAAAAAAAAAAAAAAAAAAAA", "port_group", "Production", CLUSTER.id, {"vswitch": VSWITCH.id}),
     Row("pg-BBBBBBBBBBBBBBBBBBBBB", "port_group", "DMZ", CLUSTER.id, {"vswitch": VSWITCH.id}),
+)
+
+
+# As its pools were defined by somebody, they are adopted ones.
+ASSOCIATIONS = tuple(
+    AssociationRow(pool, node.id, {"enabled": True, "status": "available", "internal_id": uuid})
+    for node in NODES
+    for pool, uuid in (
+        ("pool-AAAAAAAAAAAAAAAAAAAAA", "11111111-2222-3333-4444-555555555555"),
+        ("pool-BBBBBBBBBBBBBBBBBBBBB", "11111111-2222-3333-4444-666666666666"),
+    )
 )
 
 
@@ -155,6 +166,7 @@ def small_cloud(tmp_path: Path) -> Iterator[Cloud]:
     """Two nodes with a pool of their own, a shared one, a vSwitch and an image, and a registry that knows them."""
     with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry:
         registry.put(ROWS)
+        registry.associate(ASSOCIATIONS)
         with Cloud(registry) as cloud:
             drivers = {node.name: open_driver(tmp_path / f"{node.name}.xml", node.name) for node in NODES}
             for name, opened in drivers.items():

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import libvirt
 import pytest
@@ -13,7 +14,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm_info
 
-from .conftest import Module, Result
+from .conftest import ASSOCIATIONS, NODES, VSWITCH, Module, Result
 
 UUID = "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1a01"
 MAC = "52:54:00:00:00:01"
@@ -128,6 +129,21 @@ def test_an_edit_keeps_the_password_of_its_screen(module: Module, small_cloud: C
     assert "<memory unit='KiB'>524288</memory>" in config
     assert "passwd='kept-by-hand'" in config
     assert "kept-by-hand" not in str(told)
+
+
+def test_what_lies_in_others_pools_and_hangs_on_others_networks_stays(module: Module, small_cloud: Cloud) -> None:
+    """On its node the pool and the network only have the names of ours, which are on the other one."""
+    let_there_be(small_cloud)
+    for one in ASSOCIATIONS:
+        if one.node == NODES[1].id:
+            small_cloud.registry.dissociate(one.resource, one.node)
+    small_cloud.registry.put([replace(VSWITCH, attributes={"nodes": [NODES[0].id]})])
+    (told,) = module(pextra_vm_info.main, foreign=True)["foreign"]
+    assert (told["element"]["name"], told["element"]["adopt"]) == ("old-web", True)
+    assert {"root", "volumes", "nics"}.isdisjoint({key for key, value in told["element"].items() if value})
+    path = small_cloud.hypervisor("node2").volume_path("local", "old-web.qcow2")
+    assert f"its disk vda ({path}) lies in no storage pool of the cluster" in told["remarks"]
+    assert f"its NIC {MAC} is on no port group of the cluster" in told["remarks"]
 
 
 def test_what_is_refused(module: Module, small_cloud: Cloud) -> None:

@@ -24,7 +24,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resou
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm_info
 
-from .conftest import IMAGE, Module, Result
+from .conftest import ASSOCIATIONS, IMAGE, NODES, VSWITCH, Module, Result
 
 WEB: Result = {
     "name": "web",
@@ -303,6 +303,32 @@ def test_removal(converge: Module, module: Module, small_cloud: Cloud) -> None:
     assert volumes(small_cloud, "node1") == set()
     assert small_cloud.registry.rows("instance") == []
     assert small_cloud.hypervisor("node1").domains() == []
+
+
+@pytest.mark.parametrize("known", ["not at all", "as another"])
+def test_a_foreign_pool_of_a_name_of_ours_is_not_used(module: Module, small_cloud: Cloud, known: str) -> None:
+    """The pool `local` is ours on node1. On node2 somebody else has one that is called so."""
+    (theirs,) = [one for one in ASSOCIATIONS if one.resource == "pool-" + "A" * 21 and one.node == NODES[1].id]
+    if known == "not at all":
+        small_cloud.registry.dissociate(theirs.resource, theirs.node)
+    else:
+        small_cloud.registry.associate([replace(theirs, attributes={**theirs.attributes, "internal_id": None})])
+    local = {"root": {"pool": "local", "size": "1 GiB"}}
+    refused = module(**WEB | local | {"node": "node2"})
+    assert "storage pool local is not available there" in refused["msg"]
+    for number in (1, 2, 3):  # otherwise they are spread
+        assert module(**numbered(number) | local | {"node": None})["vm"]["node"] == "node1"
+    assert volumes(small_cloud, "node2", "local") == set()
+    assert module(**WEB | {"node": "node2"})["vm"]["node"] == "node2"
+
+
+def test_a_foreign_network_of_a_name_of_ours_is_not_used(module: Module, small_cloud: Cloud) -> None:
+    small_cloud.registry.put([replace(VSWITCH, attributes={"nodes": [NODES[0].id]})])
+    refused = module(**WEB | {"node": "node2"})
+    assert "port group Production needs svswitch1, which is not there" in refused["msg"]
+    for number in (1, 2, 3):
+        assert module(**numbered(number) | {"node": None})["vm"]["node"] == "node1"
+    assert module(**WEB | {"node": "node2", "nics": []})["vm"]["node"] == "node2"
 
 
 def test_foreign_machines_are_not_touched(converge: Module, module: Module, small_cloud: Cloud) -> None:

@@ -21,6 +21,7 @@ from ..._model.ids import adopted_id
 from ..._model.names import is_of_others
 from ..._model.rows import Row
 from ..pool.kinds import KINDS, volume_place
+from ..vswitch.rows import is_on
 from . import walk
 from .definition import Disk, Interface, mac_of_nic, parse_disk, parse_domain
 from .definition import parse_interfaces as parse_nics
@@ -51,7 +52,7 @@ def adopt(stranger: Stranger, have: VmHave, organization: str) -> Adopted:
     macs = [] if devices is None else [mac_of_nic(element) for element in devices.findall("interface")]
     # By their MAC addresses they are known: of two that share one neither is.
     nics = [] if devices is None else [one for one in parse_nics(devices) if macs.count(one.mac) == 1]
-    taken = [one for one in nics if _is_on_ours(one, have, cluster_id)]
+    taken = [one for one in nics if _is_on_ours(one, have, stranger.node)]
     known = {one.mac for one in taken}
     remarks += [
         f"its NIC {mac} is on no port group of the cluster"
@@ -208,11 +209,12 @@ def _lies_in(disk: Disk, pool: Row) -> bool:
     return volume_place(pool_type, pool.name, pool.attributes, disk.volume) == disk.path
 
 
-def _is_on_ours(nic: Interface, have: VmHave, cluster_id: str) -> bool:
-    switches = {row.id: row.name for row in have.rows("vswitch", cluster_id)}
+def _is_on_ours(nic: Interface, have: VmHave, node: str) -> bool:
+    here = have.nodes[node].row
+    switches = {row.id: row.name for row in have.rows("vswitch", here.scope) if is_on(row, here)}
     return any(
         (row.name, switches.get(row.attributes.get("vswitch", ""))) == (nic.port_group, nic.network)
-        for row in have.rows("port_group", cluster_id)
+        for row in have.rows("port_group", here.scope)
     )
 
 

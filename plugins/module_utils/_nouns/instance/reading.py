@@ -21,6 +21,7 @@ from ..._model.rows import Row
 from ..pool.blocks import read_blocks
 from ..vm_guest.answers import tell_facts
 from ..vm_guest.reading import THREADS, wait_for
+from ..vswitch.rows import is_on
 from .abilities import parse_abilities, parse_emulated
 from .adoption import list_places
 from .architectures import ARCHITECTURES
@@ -88,7 +89,7 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
 def _list_uplinks(cloud: Cloud, state: NodeState, have: VmHave) -> frozenset[str]:
     """Return the NICs of a node that its switches have, or are to have, whether their links are up or not."""
     rows = have.rows("vswitch", state.row.scope)
-    here = [row for row in rows if state.row.id in row.attributes.get("nodes", (state.row.id,))]
+    here = [row for row in rows if is_on(row, state.row)]
     uplinks = {uplink for row in here for uplink in row.attributes.get("uplinks", ())}
     # Without an answer those are known that are registered.
     with contextlib.suppress(PextraError):
@@ -207,9 +208,7 @@ def _read_seed(cloud: Cloud, domain: Domain, pool: Row | None, volume: str) -> S
     return parse_seed(read_seed(bytes(content)), read_yaml)
 
 
-def read_node(
-    cloud: Cloud, node: str, pools: Mapping[str, str], odd: list[Odd], *, has_nics: bool
-) -> tuple[
+NodeReading = tuple[
     HostRecord,
     frozenset[str],
     dict[str, frozenset[str]],
@@ -217,13 +216,16 @@ def read_node(
     list[Domain],
     list[Foreign],
     frozenset[str],
-]:
+]
+
+
+def read_node(cloud: Cloud, node: str, pools: Mapping[str, Row], odd: list[Odd], *, has_nics: bool) -> NodeReading:
     """Read one node: its size, networks, volumes of our pools, instances, foreign domains, and vSwitches with the
     datapath in user space. A virtual machine and a container can have one name.
 
-    pools: their types, by name; without any no pool is asked for. odd: is given the domains that bear our metadata and
-    are not as ours are. has_nics: whether any that is wanted names its NICs, for which alone the vSwitches are looked
-    at.
+    pools: those on it, by the UUID of libvirt's; without any no pool is asked for. odd: is given the domains that bear
+    our metadata and are not as ours are. has_nics: whether any that is wanted names its NICs, for which alone the
+    vSwitches are looked at.
 
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
@@ -232,8 +234,9 @@ def read_node(
     volumes: dict[str, frozenset[str]] = {}
     sizes: dict[str, Mapping[str, int]] = {}
     for pool in hypervisor.pools() if pools else ():
-        if pool.name in pools and pool.active:
-            volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, pools[pool.name])
+        row = pools.get(pool.uuid)
+        if row is not None and row.name == pool.name and pool.active:
+            volumes[pool.name], sizes[pool.name] = read_names(hypervisor, pool.name, row.attributes["type"])
     ours: list[Domain] = []
     foreign: list[Foreign] = []
     for record in cloud.domains(node):

@@ -17,6 +17,8 @@ from ..._model.plan import Plan, Step, Work
 from ..._model.rows import Row
 from ..hierarchy.plan import find_cluster
 from ..hierarchy.reading import read_hierarchy
+from ..pool.identity import pools_by_node
+from ..vswitch.rows import names_elsewhere
 from .adoption import describe_stranger
 from .apply import apply
 from .node_devices import list_given
@@ -25,6 +27,7 @@ from .plan import acts
 from .plan.planning import plan_vms
 from .plan.state import Consent, Domain, NodeState, Odd, VmHave
 from .reading import (
+    NodeReading,
     has_its_name,
     read_abilities,
     read_figures,
@@ -58,15 +61,21 @@ class VmResource:
             clusters = {row.id for row in found if isinstance(row, Row)}
         rows = {row.name: row for row in hierarchy.members if row.kind == "node" and row.scope in clusters}
         # To tell of instances no volume is looked at: of pools libvirt tells nothing while it waits for a server.
-        pools = {
-            row.name: row.attributes["type"]
+        pools = [
+            row
             for row in hierarchy.members
             if (wants or options["foreign"]) and row.kind == "pool" and row.scope in clusters
-        }
+        ]
+        pools_on = pools_by_node(pools, cloud.registry.associations("pool") if pools else ())
         odd: list[Odd] = []
         # What only NICs ask for costs a connection to every node.
         has_nics = any(want.nics for want in wants)
-        read = cloud.on_each(rows, lambda node: read_node(cloud, node, pools, odd, has_nics=has_nics))
+
+        def read_one(node: str) -> NodeReading:
+            return read_node(cloud, node, pools_on.get(rows[node].id, {}), odd, has_nics=has_nics)
+
+        read = cloud.on_each(rows, read_one)
+        switches = [row for row in hierarchy.members if row.kind == "vswitch" and row.scope in clusters]
         named = {row.id: row.name for row in hierarchy.members if row.kind == "instance"}
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
@@ -91,7 +100,7 @@ class VmResource:
                 rows[name],
                 cloud.nodes[name].virt_type,
                 capacity,
-                networks,
+                networks - names_elsewhere(switches, rows[name]),
                 volumes,
                 sizes,
                 userspace,
@@ -108,7 +117,7 @@ class VmResource:
         have = read_abilities(cloud, wants, have)
         # Twice: what lies in a pool may be there since libvirt last looked.
         have = replace(have, strangers=read_strangers(cloud, asked, have))
-        have = look_again_where_doubtful(cloud, wants, have, pools)
+        have = look_again_where_doubtful(cloud, wants, have)
         have = replace(have, strangers=read_strangers(cloud, asked, have))
         have = replace(have, seeds=read_seeds(cloud, wants, have))
         have = replace(have, now=cloud.registry.now())

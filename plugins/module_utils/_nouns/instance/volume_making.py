@@ -38,13 +38,14 @@ def read_names(hypervisor: Hypervisor, pool: str, pool_type: str) -> tuple[froze
     return frozenset(hypervisor.volume_names(pool)), {}
 
 
-def look_again_where_doubtful(cloud: Cloud, wants: Sequence[Vm], have: VmHave, pool_types: Mapping[str, str]) -> VmHave:
-    """Let libvirt look again where a decision depends on what is in a pool. pool_types: by the pool's name."""
+def look_again_where_doubtful(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
+    """Let libvirt look again where a decision depends on what is in a pool."""
     doubtful = find_doubtful_pools(wants, have)
 
     def look(node: str) -> NodeState:
         hypervisor, state = cloud.hypervisor(node), have.nodes[node]
         volumes, sizes = dict(state.volumes), dict(state.sizes)
+        pool_types = {row.name: row.attributes["type"] for row in have.rows("pool", state.row.scope)}
         for pool in sorted(doubtful[node]):
             try:
                 look_again(hypervisor, pool, f"pool {pool}", _LOOK_TIMEOUT_S)

@@ -4,17 +4,18 @@
 """Which of a node's libvirt pools is a storage pool of ours. Pure.
 
 It has the UUID that stands for the identifier. One that was adopted has the UUID that it had, on each node another: the
-node's label says which. Without that label it is nobody's.
+node's label says which, and so does the association. Without that label it is nobody's. Its name tells nothing: another
+node may have a pool of that name that is somebody else's.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..._model.ids import uuid_of
-from ..._model.rows import Row
+from ..._model.rows import AssociationRow, Row
 
 LABEL = "pextra-pool/"
 
@@ -28,3 +29,18 @@ def uuid_on(pool: Row, labels: Mapping[str, str]) -> str:
     except (ValueError, TypeError, AttributeError):
         pass
     return uuid_of(pool.id)
+
+
+def pools_by_node(pools: Iterable[Row], associations: Iterable[AssociationRow]) -> dict[str, dict[str, Row]]:
+    """Return which of libvirt's pools are ours, by the identifier of the node and the UUID that the pool has there.
+
+    It is for those who do not read the nodes' labels, which costs a connection to each. A pool that leaves a node is
+    ours there until it has left.
+    """
+    rows = {row.id: row for row in pools}
+    found: dict[str, dict[str, Row]] = {}
+    for one in associations:
+        if one.resource in rows:
+            uuid = one.attributes.get("internal_id") or uuid_of(one.resource)
+            found.setdefault(one.node, {})[uuid] = rows[one.resource]
+    return found

@@ -26,6 +26,7 @@ from ..._model.names import find_standalones, parse_standalone
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy
 from ..instance.definition import parse_domain
+from ..pool.identity import pools_by_node
 from ..pool.looking import look_again
 from .attached import parse_attachments
 from .definition import VolumeFacts, parse_volume
@@ -47,7 +48,7 @@ _FILE_TIMEOUT_S = 30.0
 
 @dataclass
 class _SeenNode:
-    """available: bytes left in the pools that are active, by name."""
+    """available: bytes left in our pools that are active, by name."""
 
     available: dict[str, int] = field(default_factory=dict)
     users: list[User] = field(default_factory=list)
@@ -59,7 +60,8 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
     """Read registry, pools, instances and labels, and look at the files that imports begin from."""
     nodes = {row.name: row for row in hierarchy.members if row.kind == "node"}
     cloud.connect(nodes)
-    seen = cloud.on_each(nodes, lambda name: _read_node(cloud, name))
+    pools = pools_by_node((row for row in hierarchy.members if row.kind == "pool"), cloud.registry.associations("pool"))
+    seen = cloud.on_each(nodes, lambda name: _read_node(cloud, name, pools.get(nodes[name].id, {})))
     wanted: dict[str, list[Row]] = {}
     for pool in (row for row in hierarchy.members if row.kind == "pool"):
         members = [name for name, row in nodes.items() if row.scope == pool.scope and name in seen]
@@ -99,10 +101,15 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
     )
 
 
-def _read_node(cloud: Cloud, name: str) -> _SeenNode:
+def _read_node(cloud: Cloud, name: str, pools: Mapping[str, Row]) -> _SeenNode:
+    """pools: those of ours on it, by the UUID of libvirt's."""
     hypervisor = cloud.hypervisor(name)
     seen = _SeenNode()
-    seen.available = {pool.name: pool.available for pool in hypervisor.pools() if pool.active}
+    seen.available = {
+        pool.name: pool.available
+        for pool in hypervisor.pools()
+        if pool.active and pool.uuid in pools and pools[pool.uuid].name == pool.name
+    }
     mentioned: set[str] = set()
     for record in cloud.domains(name):
         mentioned |= find_standalones(record.config) | find_standalones(record.live or "")

@@ -1,15 +1,26 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows of vSwitches and port groups, as plans register and forget them. Pure."""
+"""Rows of vSwitches and port groups, as plans register and forget them, and where they are. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..._model.draft import Draft
 from ..._model.plan import Change, Step, work_on
 from ..._model.rows import Row
+
+
+def is_on(vswitch: Row, node: Row) -> bool:
+    return node.id in vswitch.attributes.get("nodes", (node.id,))
+
+
+def names_elsewhere(vswitches: Iterable[Row], node: Row) -> frozenset[str]:
+    """Return the names of the vSwitches of a node's cluster that it does not have: a network of such a name there is
+    somebody else's.
+    """
+    return frozenset(row.name for row in vswitches if row.scope == node.scope and not is_on(row, node))
 
 
 def plan_registration(row: Row | None, new: Row, changes: Sequence[Change], draft: Draft) -> None:
