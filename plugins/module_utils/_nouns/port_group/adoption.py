@@ -28,20 +28,31 @@ _REMEDY = (
 )
 
 
-def find_stranger(name: str, vswitch: Row, state: NodeState) -> PortVlan | None:
-    """Return what the port group of that name does on a node of a vSwitch, if it is nobody's."""
+def _find_held(name: str, vswitch: Row, state: NodeState) -> PortVlan | None:
+    """Return what the port group of that name does on a node of a vSwitch, whosever it is."""
     bridge, network = state.switch.bridges.get(vswitch.name), state.networks.get(vswitch.name)
     if bridge is None or network is None or not is_ours(bridge, state, vswitch.id):
-        return None
-    if port_group_label(Row("", KIND, name)) in bridge.labels:
         return None
     return network.config.port_groups.get(name)
 
 
-def find_strangers(name: str, vswitch: Row, have: NetworkHave) -> dict[str, PortVlan]:
-    """Return what the port groups of that name that are nobody's do, by node."""
+def find_stranger(name: str, vswitch: Row, state: NodeState) -> PortVlan | None:
+    """Return what the port group of that name does on a node of a vSwitch, if it is nobody's."""
+    bridge = state.switch.bridges.get(vswitch.name)
+    if bridge is None or port_group_label(Row("", KIND, name)) in bridge.labels:
+        return None
+    return _find_held(name, vswitch, state)
+
+
+def has_strangers(name: str, vswitch: Row, have: NetworkHave) -> bool:
     nodes = names_of(vswitch.attributes["nodes"], have.nodes)
-    found = ((node, find_stranger(name, vswitch, have.states[node])) for node in nodes if node in have.states)
+    return any(find_stranger(name, vswitch, have.states[node]) is not None for node in nodes if node in have.states)
+
+
+def list_held(name: str, vswitch: Row, have: NetworkHave) -> dict[str, PortVlan]:
+    """Return what the port groups of that name do, by node, also one that bears a label of which no registry knows."""
+    nodes = names_of(vswitch.attributes["nodes"], have.nodes)
+    found = ((node, _find_held(name, vswitch, have.states[node])) for node in nodes if node in have.states)
     return {node: vlan for node, vlan in found if vlan is not None}
 
 

@@ -9,20 +9,19 @@ The network decides for instances that start, the port for those that run; both 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from ..._model.bridge import BridgeRecord, access
 from ..._model.draft import Draft
-from ..._model.ids import is_id, new_id
+from ..._model.ids import new_id
 from ..._model.plan import Change, Plan, Step, work_on
 from ..._model.rows import Row, name_of, names_of
 from ..hierarchy.plan import find, find_cluster, find_within
 from ..vswitch.definition import edit_port_group, render_port_group
-from ..vswitch.labels import is_ours, port_group_label, port_group_label_value
+from ..vswitch.labels import is_ours, port_group_from_label, port_group_label, port_group_label_value
 from ..vswitch.rows import plan_forgetting, plan_registration
 from ..vswitch.state import NetworkHave, NodeState
-from .adoption import as_found, find_stranger, find_strangers, only_take, refuse_nothing, refuse_others
+from .adoption import as_found, find_stranger, has_strangers, list_held, only_take, refuse_nothing, refuse_others
 from .spec import PortGroup
 
 KIND = "port_group"
@@ -52,20 +51,20 @@ def _plan_present(want: PortGroup, row: Row | None, cluster: Row, have: NetworkH
         return
     if row is not None and row.attributes["vswitch"] != vswitch.id:
         _leave(row, have, draft)
+    carried = _find_carried(want.name, vswitch, have) if row is None else None
     if row is None and want.adopt:
-        found = find_strangers(want.name, vswitch, have)
-        if not found and _find_carried_id(want.name, vswitch, have) is None:
+        if carried is None and not has_strangers(want.name, vswitch, have):
             refuse_nothing(want.name, vswitch, have, draft)
             return
-        want = as_found(want, found)
-    before = row.attributes if row else {}
+        want = as_found(want, list_held(want.name, vswitch, have))
+    known = row or carried
+    before = known.attributes if known else {}
     attributes = {
         "vswitch": vswitch.id,
         "vlan": before.get("vlan") if want.vlan is None else want.vlan or None,
         "description": before.get("description") if want.description is None else want.description,
     }
-    id_ = row.id if row else _find_carried_id(want.name, vswitch, have) or new_id(KIND)
-    new = Row(id_, KIND, want.name, cluster.id, attributes)
+    new = Row(known.id if known else new_id(KIND), KIND, want.name, cluster.id, attributes)
     plan_registration(row, new, _list_changes(row, new, vswitch, have), draft)
     for node in names_of(vswitch.attributes["nodes"], have.nodes):
         state = have.states.get(node)
@@ -100,19 +99,14 @@ def _find_vswitch(want: PortGroup, row: Row | None, cluster: Row, have: NetworkH
     return found
 
 
-def _find_carried_id(name: str, vswitch: Row, have: NetworkHave) -> str | None:
-    """Return the identifier that the vSwitch's bridges carry for it, where the registry has lost it."""
+def _find_carried(name: str, vswitch: Row, have: NetworkHave) -> Row | None:
+    """Return it as the vSwitch's bridges carry it, where the registry has lost it."""
     for state in have.states.values():
         bridge = state.switch.bridges.get(vswitch.name)
         label = bridge.labels.get(port_group_label(Row("", KIND, name))) if bridge else None
-        if label is None:
-            continue
-        try:
-            id_ = json.loads(label).get("id")
-        except (ValueError, AttributeError):
-            continue
-        if is_id(str(id_), KIND) and find(id_, have.port_groups) is None:
-            return str(id_)
+        row = port_group_from_label(name, label, vswitch.id, vswitch.scope) if label is not None else None
+        if row is not None and find(row.id, have.port_groups) is None:
+            return row
     return None
 
 

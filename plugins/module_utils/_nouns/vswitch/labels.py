@@ -85,13 +85,14 @@ def networks_from_labels(bridges: Iterable[tuple[Row, BridgeRecord]]) -> list[Ro
         for (key, value), _ in labels.most_common():
             named.setdefault(key.removeprefix(LABEL_PORT_GROUP), value)
         for name, value in sorted(named.items()):
-            row = _port_group_from_label(name, value, id_, node.scope)
+            row = port_group_from_label(name, value, id_, node.scope)
             if row is not None:
                 rows.append(row)
     return rows
 
 
-def _port_group_from_label(name: str, value: str, vswitch: str, cluster: str) -> Row | None:
+def port_group_from_label(name: str, value: str, vswitch: str, cluster: str) -> Row | None:
+    """Return the port group that a label of a bridge speaks of; None if it says nonsense."""
     try:
         label = json.loads(value)
     except ValueError:

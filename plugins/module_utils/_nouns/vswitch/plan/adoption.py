@@ -4,6 +4,7 @@
 """A bridge that was there before becomes a vSwitch as it is, with the libvirt network that leads to it. Pure.
 
 It is registered, and the bridge gets its labels, which say what UUID its network has: on each node it has its own.
+Labels of port groups that it bears from a vSwitch that it once was go: they would make known what is nobody's.
 Nothing else of it changes: ports that are not its uplinks stay. A call that wants it otherwise than it is, is refused.
 A network is made where there is none, started, and starts with its node, as every one of ours.
 """
@@ -19,7 +20,16 @@ from ...._model.errors import Problem
 from ...._model.ids import uuid_of
 from ...._model.plan import Change, work_on
 from ...._model.rows import Row
-from ..labels import ADOPTED_ALONE, KIND, LABEL, LABEL_ADOPTED, is_ours, uplink_port
+from ..labels import (
+    ADOPTED_ALONE,
+    KIND,
+    LABEL,
+    LABEL_ADOPTED,
+    LABEL_PORT_GROUP,
+    is_ours,
+    port_group_label,
+    uplink_port,
+)
 from ..spec import Vswitch
 from ..state import NetworkHave, NetworkState, NodeState
 from .bridge import plan_bridge
@@ -77,7 +87,8 @@ def plan_taking(
     row = target.row
     uuid = network.config.uuid if network is not None else None
     mark = ADOPTED_ALONE if uuid in (None, uuid_of(row.id)) else uuid
-    steps, changes = plan_bridge(row, bridge, bridge.port(uplink_port(row.name)), groups, {LABEL_ADOPTED: mark})
+    labels = {LABEL_ADOPTED: mark, **dict.fromkeys(_list_dead_labels(bridge, groups))}
+    steps, changes = plan_bridge(row, bridge, bridge.port(uplink_port(row.name)), groups, labels)
     network_steps, network_changes = plan_network(row, network, groups, uuid_of(row.id))
     wrong = [change for change in changes if not change.field.startswith("labels.")]
     wrong += [change for change in network_changes if change.field not in _BROUGHT_ABOUT]
@@ -89,6 +100,11 @@ def plan_taking(
     steps = [replace(step, text="adopt its bridge") for step in steps]
     adopted = [Change("adopted", "no", "yes"), *([Change("network.uuid", None, uuid)] if uuid is not None else [])]
     draft.works.append(work_on(row, [*steps, *network_steps], [*adopted, *network_changes], node=node))
+
+
+def _list_dead_labels(bridge: BridgeRecord, groups: Sequence[Row]) -> list[str]:
+    alive = {port_group_label(group) for group in groups}
+    return [key for key in bridge.labels if key.startswith(LABEL_PORT_GROUP) and key not in alive]
 
 
 def _compare_groups(network: NetworkState | None, groups: Sequence[Row]) -> list[Change]:

@@ -19,11 +19,11 @@ def plan_bridge(
     bridge: BridgeRecord | None,
     port: PortRecord | None,
     groups: Sequence[Row],
-    more_labels: Mapping[str, str] | None = None,
+    more_labels: Mapping[str, str | None] | None = None,
 ) -> tuple[list[Step], list[Change]]:
     """Return what makes a bridge as it shall be, in one step. port: that of its uplinks; groups: its port groups.
 
-    more_labels: what it is to bear besides its usual labels.
+    more_labels: what one that is there is to bear besides its usual labels; None takes one away.
     """
     wanted = row.attributes["uplinks"]
     texts: list[str] = []
@@ -75,7 +75,7 @@ def _compare_settings(row: Row, port: PortRecord) -> list[tuple[str, Change]]:
     ]
 
 
-def _stale_labels(row: Row, held: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str | None]:
+def _stale_labels(row: Row, held: Mapping[str, str], more: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return the labels to write on a bridge that is there. Those of its port groups are their module's business."""
     wanted: dict[str, str | None] = {LABEL_DESCRIPTION: None, **labels_of_vswitch(row, ()), **more}
     return {key: value for key, value in wanted.items() if held.get(key) != value}

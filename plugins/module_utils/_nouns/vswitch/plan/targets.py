@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._model.errors import Problem
@@ -13,7 +13,7 @@ from ...._model.ids import is_id, new_id
 from ...._model.plan import Change
 from ...._model.rows import Row, names_of
 from ...hierarchy.plan import find, find_within
-from ..labels import KIND, LABEL
+from ..labels import KIND, LABEL, networks_from_labels
 from ..spec import FIELDS, Vswitch
 from ..state import NetworkHave
 from .adoption import as_found, list_strangers
@@ -26,9 +26,9 @@ def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> 
     nodes = known if row is None else [node for node in known if node.id in row.attributes["nodes"]]
     id_ = row.id if row else find_carried_id(want.name, cluster, have) or new_id(KIND)
     strangers = list_strangers(want.name, known, id_, have) if want.adopt else {}
+    before = row.attributes if row else _read_carried(id_, want.name, known, have)
     if want.adopt and want.nodes is None:
-        before_that = row.attributes["nodes"] if row else find_carriers(id_, known, want.name, have)
-        nodes = [node for node in known if node.id in strangers or node.id in before_that]
+        nodes = [node for node in known if node.id in strangers or node.id in before.get("nodes", ())]
     if want.nodes is not None:
         nodes = []
         for reference in want.nodes:
@@ -36,10 +36,9 @@ def resolve(want: Vswitch, row: Row | None, cluster: Row, have: NetworkHave) -> 
             if isinstance(node, str):
                 return Problem(node, resource=f"{KIND} {want.name}")
             nodes.append(node)
-    if row is None:
+    if not before:
         first = next((strangers[node.id] for node in nodes if node.id in strangers), None)
         want = as_found(want, first) if first is not None else want
-    before = row.attributes if row else {}
     # The first is the preferred one; the order of the others means nothing.
     uplinks = tuple(before.get("uplinks", ()) if want.uplinks is None else want.uplinks)
     attributes = {
@@ -67,15 +66,15 @@ def find_carried_id(name: str, cluster: Row, have: NetworkHave) -> str | None:
     return None
 
 
-def find_carriers(id_: str, nodes: Sequence[Row], name: str, have: NetworkHave) -> list[str]:
-    """Return the identifiers of the nodes whose bridge carries an identifier."""
+def _read_carried(id_: str, name: str, nodes: Sequence[Row], have: NetworkHave) -> Mapping[str, Any]:
+    """Return the attributes that bridges of this name and identifier speak of, where the registry has lost them."""
     carriers = []
     for node in nodes:
         state = have.states.get(node.name)
         bridge = state.switch.bridges.get(name) if state else None
         if bridge is not None and bridge.labels.get(LABEL) == id_:
-            carriers.append(node.id)
-    return carriers
+            carriers.append((node, bridge))
+    return next((row.attributes for row in networks_from_labels(carriers) if row.kind == KIND), {})
 
 
 def list_changes(row: Row | None, new: Row, have: NetworkHave) -> list[Change]:

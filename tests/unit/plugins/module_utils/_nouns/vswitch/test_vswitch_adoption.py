@@ -166,6 +166,20 @@ def test_a_lost_registry_finds_it_again() -> None:
     assert list(model.rows) == [rows[0].id]
 
 
+@pytest.mark.parametrize("adopt", [True, None])
+def test_without_a_registry_it_stays_as_its_bridge_is(adopt: bool | None) -> None:
+    """What a call does not name: its uplinks, how they share the work, and its description."""
+    model = adopted("node1", "node2", ports=(replace(BOND, bond_mode="balance-slb"),))
+    model.apply(plan_vswitches([replace(WANT, description="old")], model.have))
+    row, before = model.row(NAME), shape(model)
+    assert (row.attributes["uplinks"], row.attributes["bond_mode"]) == (["eth2", "eth1"], "balance-slb")
+    model.rows = {}
+    plan = plan_vswitches([replace(WANT, adopt=adopt, nodes=("node1", "node2"))], model.have)
+    assert list(acts(plan)) == [f"vswitch {NAME}"]
+    model.apply(plan)
+    assert (model.row(NAME), shape(model)) == (row, before)
+
+
 def test_a_network_that_was_taken_away_is_made_with_the_uuid_that_it_had() -> None:
     model = adopted("node1")
     del model.nodes["node1"].networks[NAME]
@@ -315,6 +329,44 @@ def test_it_is_given_back_by_its_label() -> None:
     model.apply(plan)
     assert model.rows == {}
     assert shape(model) == before
+
+
+def test_what_was_given_back_is_adopted_again_as_it_is_by_then() -> None:
+    """Labels of port groups that were left on the bridge say nothing: a guest stays on the VLAN that it has."""
+    model = adopted("node1")
+    model.apply(plan_port_groups([GROUP, replace(GROUP, name="Native")], model.have))
+    give_back(model)
+    model.apply(plan_vswitches([Vswitch(name=NAME, state="absent")], model.have))
+    node = model.nodes["node1"]
+    old = {key: one for key, one in node.bridges[NAME].labels.items() if key.startswith("pextra-port-group/")}
+    assert len(old) == 2
+    seven = NetworkState(xml=network("node1").replace("<tag id='42'/>", "<tag id='7'/>"))
+    node.networks[NAME] = seven
+    node.bridges[NAME] = replace(
+        node.bridges[NAME],
+        ports=tuple(replace(one, vlan=access(7)) if one.name == "vnet0" else one for one in node.bridges[NAME].ports),
+    )
+    before = shape(model)
+    model.apply(plan_vswitches([WANT], model.have))
+    assert old.keys().isdisjoint(node.bridges[NAME].labels)
+    plan = plan_port_groups([GROUP], model.have)
+    assert acts(plan)["port_group Production on node1"] == ["adopt"]
+    model.apply(plan)
+    assert model.row("Production").attributes["vlan"] == 7
+    assert shape(model) == before
+    assert plan_port_groups([GROUP], model.have) == Plan()
+
+
+@pytest.mark.parametrize("adopt", [True, None])
+def test_a_port_group_that_only_its_label_knows_keeps_its_vlan(adopt: bool | None) -> None:
+    model = adopted("node1")
+    model.apply(plan_port_groups([replace(GROUP, description="old")], model.have))
+    row, before = model.row("Production"), shape(model)
+    del model.rows[row.id]
+    plan = plan_port_groups([replace(GROUP, adopt=adopt)], model.have)
+    assert list(acts(plan)) == ["port_group Production"]
+    model.apply(plan)
+    assert (model.row("Production"), shape(model)) == (row, before)
 
 
 def test_given_back_the_network_that_the_cloud_made_goes() -> None:
