@@ -34,16 +34,22 @@ NODES = tuple(Row(new_id("node"), "node", f"node{n}", CLUSTER.id, {"address": f"
 
 @dataclass
 class Node:
-    """A node's switches. nics: (instance, vSwitch, port group) of its running instances; the port is vnetN."""
+    """A node's switches. nics: (instance, vSwitch, port group) of its running instances; the port is vnetN.
+
+    foreign: the names of those that are not ours.
+    """
 
     labels: dict[str, str] = field(default_factory=dict)
     bridges: dict[str, BridgeRecord] = field(default_factory=dict)
     networks: dict[str, NetworkState] = field(default_factory=dict)
     nics: list[tuple[str, str, str]] = field(default_factory=list)
+    foreign: set[str] = field(default_factory=set)
 
     @property
     def state(self) -> NodeState:
-        nics = tuple(Attachment(*nic, f"vnet{index}") for index, nic in enumerate(self.nics))
+        nics = tuple(
+            Attachment(*nic, f"vnet{index}", nic[0] not in self.foreign) for index, nic in enumerate(self.nics)
+        )
         return NodeState(
             switch=SwitchRecord(bridges=dict(self.bridges), labels=dict(self.labels)),
             networks=dict(self.networks),

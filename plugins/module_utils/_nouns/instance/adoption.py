@@ -52,10 +52,14 @@ def adopt(stranger: Stranger, have: VmHave, organization: str) -> Adopted:
     macs = [] if devices is None else [mac_of_nic(element) for element in devices.findall("interface")]
     # By their MAC addresses they are known: of two that share one neither is.
     nics = [] if devices is None else [one for one in parse_nics(devices) if macs.count(one.mac) == 1]
+    own = [] if devices is None else [mac_of_nic(one) for one in devices.findall("interface") if _has_own_vlan(one)]
+    nics = [one for one in nics if one.mac not in own]
     taken = [one for one in nics if _is_on_ours(one, have, stranger.node)]
     known = {one.mac for one in taken}
     remarks += [
-        f"its NIC {mac} is on no port group of the cluster"
+        f"its NIC {mac} has a VLAN of its own, and follows no port group"
+        if macs.count(mac) == 1 and mac in own
+        else f"its NIC {mac} is on no port group of the cluster"
         if macs.count(mac) == 1
         else f"its {macs.count(mac)} NICs {mac} have one MAC address"
         for mac in dict.fromkeys(macs)
@@ -207,6 +211,10 @@ def _lies_in(disk: Disk, pool: Row) -> bool:
         if not ours & its:
             return False
     return volume_place(pool_type, pool.name, pool.attributes, disk.volume) == disk.path
+
+
+def _has_own_vlan(interface: ET.Element) -> bool:
+    return interface.find("source[@network]") is not None and interface.find("vlan") is not None
 
 
 def _is_on_ours(nic: Interface, have: VmHave, node: str) -> bool:

@@ -167,7 +167,9 @@ def _plan_on_node(row: Row, vswitch: Row, node: str, state: NodeState, draft: Dr
 def _find_stale_ports(
     row: Row, vswitch: Row, bridge: BridgeRecord, node: str, state: NodeState, draft: Draft
 ) -> dict[str, Change]:
-    """Return the ports of running instances that have to follow, all of the node in one transaction."""
+    """Return the ports of running instances that have to follow, all of the node in one transaction. Ports of what is
+    not ours stay as they are.
+    """
     wanted = access(row.attributes["vlan"])
     stale: dict[str, Change] = {}
     for nic in state.running:
@@ -178,6 +180,12 @@ def _find_stale_ports(
             draft.warnings.append(
                 f"{node}: instance {nic.instance} is off the network: its port {nic.port} is not on "
                 f"{vswitch.name}. Restart the instance, or detach and attach its NIC."
+            )
+        elif port.vlan != wanted and not nic.is_ours:
+            # It may have a VLAN of its own, and is not touched.
+            draft.warnings.append(
+                f"{node}: port {nic.port} of {nic.instance} is not the cloud's, and stays on VLAN {port.vlan}, not "
+                f"{wanted}, as port group {row.name} has it"
             )
         elif port.vlan != wanted:
             stale[nic.port] = Change(f"instances.{nic.instance}.{nic.port}.vlan", str(port.vlan), str(wanted))

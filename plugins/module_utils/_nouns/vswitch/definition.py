@@ -9,8 +9,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..._fields.addresses import canonical_mac
 from ..._model.bridge import UNTAGGED, PortVlan, access
-from ..instance.labels import URI
+from ..._model.ids import is_id, uuid_of
+from ..instance.labels import URI, parse_labels
 
 FORWARD = "bridge"
 VIRTUAL_PORT = "openvswitch"
@@ -30,12 +32,16 @@ class NetworkModel:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A NIC of an instance. port is its port on the bridge; None while the instance does not run."""
+    """A NIC of a domain. port is its port on the bridge; None while it does not run.
+
+    is_ours: whether it is an instance's, and no NIC that an adopted one had and that is not managed.
+    """
 
     instance: str
     network: str
     port_group: str | None
     port: str | None = None
+    is_ours: bool = False
 
 
 def render_network(name: str, uuid: str, port_groups: Mapping[str, int | None]) -> str:
@@ -114,20 +120,31 @@ def find_vlans(xml: str, port_group: str) -> str | None:
 
 
 def parse_attachments(xml: str) -> list[Attachment]:
-    """Return the NICs of a domain, of its live or its persistent definition, that are on a libvirt network."""
+    """Return the NICs of a domain, of its live or its persistent definition, that are on a libvirt network.
+
+    What runs tells the VLAN that it has, and not whether that is its own or its port group's: whose it is decides.
+    """
     root = ET.fromstring(xml)
     instance = root.findtext("name", "")
+    label = root.find(f"metadata/{{{URI}}}instance")
+    labels = parse_labels(label) if label is not None else None
+    if labels is not None and (not is_id(labels.id, "instance") or uuid_of(labels.id) != root.findtext("uuid")):
+        labels = None  # a copy of one of ours
     found = []
     # While an instance runs, libvirt shows the type of what it resolved the network to; the source still names it.
     for interface in root.findall("devices/interface"):
         source, target = interface.find("source[@network]"), interface.find("target")
         if source is not None:
             port = target.get("dev") if target is not None else None
-            found.append(Attachment(instance, source.get("network", ""), source.get("portgroup"), port))
+            mac = interface.find("mac")
+            is_ours = labels is not None and labels.claims_nic(
+                canonical_mac(mac.get("address", "") if mac is not None else "")
+            )
+            found.append(Attachment(instance, source.get("network", ""), source.get("portgroup"), port, is_ours))
     # Virtual functions (SR-IOV) are on no network, and have a port group all the same.
-    for label in root.iterfind(f"metadata/{{{URI}}}instance/{{{URI}}}nic"):
-        if label.get("sr_iov"):
-            found.append(Attachment(instance, label.get("vswitch", ""), label.get("port_group")))
+    for one in label.iterfind(f"{{{URI}}}nic") if label is not None else ():
+        if one.get("sr_iov"):
+            found.append(Attachment(instance, one.get("vswitch", ""), one.get("port_group"), None, labels is not None))
     return found
 
 

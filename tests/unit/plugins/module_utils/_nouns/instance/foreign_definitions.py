@@ -206,13 +206,15 @@ NICS = {
     '<model type="e1000"/><driver name="qemu"/><link state="down"/><mtu size="1400"/><boot order="2"/></interface>',
     "rich": f'<interface type="network" trustGuestRxFilters="yes">{_MAC}<source network="svswitch2" '
     f'portgroup="Backup"/>'
-    '<vlan trunk="yes"><tag id="42"/><tag id="123" nativeMode="untagged"/></vlan><virtualport type="openvswitch">'
+    '<virtualport type="openvswitch">'
     '<parameters profileid="p" interfaceid="09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"/></virtualport><bandwidth>'
     '<inbound average="1000" peak="5000" floor="200" burst="1024"/><outbound average="128"/></bandwidth>'
     '<model type="virtio"/><driver name="vhost" txmode="iothread" ioeventfd="on" event_idx="off" queues="5" '
     'rx_queue_size="256"><host csum="off" gso="off"/><guest tso4="off"/></driver><backend tap="/dev/net/tun"/>'
     '<filterref filter="clean-traffic"><parameter name="IP" value="192.0.2.7"/></filterref><coalesce><rx>'
     '<frames max="7"/></rx></coalesce><rom bar="on" file="/srv/rom"/></interface>',
+    "vlan of its own": f'<interface type="network">{_MAC}<source network="svswitch2" portgroup="Backup"/>'
+    '<vlan trunk="yes"><tag id="42"/><tag id="123" nativeMode="untagged"/></vlan><model type="virtio"/></interface>',
     "default network": f'<interface type="network">{_MAC}<source network="default"/><model type="virtio"/></interface>',
     "no port group": f'<interface type="network">{_MAC}<source network="svswitch1"/><model type="virtio"/></interface>',
     "unknown port group": f'<interface type="network">{_MAC}<source network="svswitch1" portgroup="Lab"/></interface>',

@@ -271,6 +271,11 @@ def taken(name: str) -> tuple[list[tuple[str, str]], list[str]]:
             [f"its disk {one} (/srv/local/data.qcow2) is used more than once" for one in ("vdb", "vdc")],
         ),
         ("nic: default network", [], ["its NIC 52:54:00:00:01:01 is on no port group of the cluster"]),
+        (
+            "nic: vlan of its own",
+            [],
+            ["its NIC 52:54:00:00:01:01 has a VLAN of its own, and follows no port group"],
+        ),
         ("nic: bridge of ours", [], ["its NIC 52:54:00:00:01:01 is on no port group of the cluster"]),
     ],
 )

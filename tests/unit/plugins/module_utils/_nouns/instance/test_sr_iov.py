@@ -238,6 +238,6 @@ def test_its_port_group_is_in_use() -> None:
     model = fresh()
     model.converge(new("web", PORT, FAST))
     assert parse_attachments(model.guest("web")[1].xml) == [
-        Attachment("web", "svswitch1", "DMZ"),
-        Attachment("web", "svswitch1", "Production"),
+        Attachment("web", "svswitch1", "DMZ", is_ours=True),
+        Attachment("web", "svswitch1", "Production", is_ours=True),
     ]

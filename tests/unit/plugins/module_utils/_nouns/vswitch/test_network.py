@@ -9,6 +9,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import UNTAGGED, PortVlan, access
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import URI
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.definition import (
     Attachment,
     edit_network,
@@ -113,6 +115,27 @@ def test_attachments_of_a_running_and_of_a_stopped_instance() -> None:
         "<domain><name>db</name><devices><interface type='network'><source network='n'/></interface></devices></domain>"
     )
     assert parse_attachments(stopped) == [Attachment("db", "n", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("more", "uuid", "is_ours"),
+    [
+        ("", "its", True),
+        ("", "another", False),
+        ("adopted='true'", "its", False),
+        ("adopted='true' ", "its, with its NIC", True),
+    ],
+    ids=["made", "a copy", "adopted without this NIC", "adopted"],
+)
+def test_whose_a_nic_is(more: str, uuid: str, is_ours: bool) -> None:
+    id_ = new_id("instance")
+    nic = "<p:nic name='nic0' mac='52:54:00:e4:2b:78'/>" if "NIC" in uuid else ""
+    head = (
+        f"<uuid>{uuid_of(id_) if uuid.startswith('its') else UUID}</uuid><metadata>"
+        f"<p:instance xmlns:p='{URI}' id='{id_}' {more}>{nic}</p:instance></metadata><devices>"
+    )
+    (found,) = parse_attachments(RUNNING.replace("<devices>", head))
+    assert found == Attachment("web-1", "svswitch10", "Production", "vnet0", is_ours)
 
 
 @pytest.mark.parametrize(

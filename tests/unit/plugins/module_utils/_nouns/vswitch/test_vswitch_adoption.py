@@ -64,6 +64,7 @@ def there(*nodes: str, with_network: bool = True, ports: tuple[PortRecord, ...] 
         if with_network:
             node.networks[NAME] = NetworkState(xml=network(name))
             node.attach("old-web", NAME, "Production")
+            node.foreign.add("old-web")
     return model
 
 
@@ -276,11 +277,29 @@ def test_a_port_group_is_taken_as_it_is() -> None:
     assert shape(model) == before
     assert model.row("Production").attributes["vlan"] == 42
     assert plan_port_groups([GROUP], model.have) == Plan()
-    # From then on it is any other, and running guests follow.
-    model.apply(plan_port_groups([replace(GROUP, vlan=43)], model.have))
-    port = model.nodes["node1"].bridges[NAME].port("vnet0")
-    assert port is not None
-    assert port.vlan == access(43)
+    # From then on it is any other, and running instances follow: what is not ours stays until it starts anew.
+    node = model.nodes["node1"]
+    node.attach("web", NAME, "Production")
+    changed = plan_port_groups([replace(GROUP, vlan=43)], model.have)
+    assert "node1: port vnet0 of old-web is not the cloud's, and stays on VLAN 42" in str(changed.warnings)
+    model.apply(changed)
+    vlans = {port.name: port.vlan for port in node.bridges[NAME].ports if port.name.startswith("vnet")}
+    assert vlans == {"vnet0": access(42), "vnet1": access(43)}
+
+
+def test_a_guest_with_a_vlan_of_its_own_keeps_it() -> None:
+    model = adopted("node1")
+    node = model.nodes["node1"]
+    ports = tuple(replace(one, vlan=access(9)) if one.name == "vnet0" else one for one in node.bridges[NAME].ports)
+    node.bridges[NAME] = replace(node.bridges[NAME], ports=ports)
+    before, plan = shape(model), plan_port_groups([GROUP], model.have)
+    assert acts(plan)["port_group Production on node1"] == ["adopt"]
+    assert plan.warnings == (
+        "node1: port vnet0 of old-web is not the cloud's, and stays on VLAN 9, not 42, as port group Production has it",
+    )
+    model.apply(plan)
+    assert shape(model) == before
+    assert acts(plan_port_groups([GROUP], model.have)) == {}
 
 
 @pytest.mark.parametrize(
