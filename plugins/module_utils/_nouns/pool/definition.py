@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .kinds import CEPH_PORT
+from .kinds import CEPH_PORT, ISCSI_PORT
 
 _TYPES = {"directory": "dir", "netfs": "netfs", "iscsi": "iscsi", "rbd": "rbd", "zfs": "zfs", "lvm": "logical"}
 _SECRET_KINDS = {"iscsi": "iscsi", "rbd": "ceph"}
@@ -113,7 +113,9 @@ def parse_pool(xml: str) -> PoolDefinition:
         root.findtext("uuid", ""),
         root.get("type", ""),
         path.strip() if path and path.startswith("/") else None,
-        _with_options(_describe_element(found), options) if found is not None else "",
+        _with_options(_describe_element(found, is_iscsi=root.get("type") == "iscsi"), options)
+        if found is not None
+        else "",
     )
 
 
@@ -123,16 +125,24 @@ def describe_source(name: str, uuid: str, pool_type: str, source: Mapping[str, A
         return ""
     element = ET.Element("source")
     _add_source(element, name, uuid, pool_type, source or {})
-    return _with_options(_describe_element(element), _mount_options(name, source or {}) if pool_type == "netfs" else ())
+    described = _describe_element(element, is_iscsi=pool_type == "iscsi")
+    return _with_options(described, _mount_options(name, source or {}) if pool_type == "netfs" else ())
 
 
 def _with_options(source: str, options: Sequence[str]) -> str:
     return f"{source} with {','.join(options)}" if options else source
 
 
-def _describe_element(source: ET.Element) -> str:
+def _port_of(host: ET.Element, usual: int) -> int:
+    """Return a server's port, the usual one where it is left to whoever connects to it."""
+    text = host.get("port", "0")
+    return int(text) or usual if text.isdecimal() else usual
+
+
+def _describe_element(source: ET.Element, *, is_iscsi: bool) -> str:
     """Only what we write: libvirt adds the devices of a volume group, and defaults."""
-    hosts = [f"{host.get('name')}:{host.get('port', '0')}".removesuffix(":0") for host in source.iterfind("host")]
+    usual = ISCSI_PORT if is_iscsi else 0
+    hosts = [f"{host.get('name')}:{_port_of(host, usual)}".removesuffix(":0") for host in source.iterfind("host")]
     parts = [",".join(hosts)] if hosts else []
     for tag in ("dir", "device"):
         # A volume group's devices are none of our business.
@@ -181,7 +191,7 @@ def is_of_type(definition: PoolDefinition, pool_type: str) -> bool:
 def declare_pool(xml: str) -> dict[str, Any] | None:
     """Return libvirt's pool by the options that declare it: type, and path or what it is made of.
 
-    None where none can: of another type, or with a login, whose secret is another's.
+    None where none can: of another type, of Ceph, or with a login, whose secret is another's.
     """
     root = ET.fromstring(xml)
     kind = next((ours for ours, word in _TYPES.items() if word == root.get("type")), None)
@@ -202,7 +212,7 @@ def declare_pool(xml: str) -> dict[str, Any] | None:
     if kind == "iscsi":
         declared["iscsi"] = {
             "host": host.get("name") if host is not None else None,
-            "port": int(host.get("port") or 3260) if host is not None else None,
+            "port": _port_of(host, ISCSI_PORT) if host is not None else None,
             "target": device.get("path") if device is not None else None,
         }
     return declared

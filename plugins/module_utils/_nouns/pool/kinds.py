@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 # Ceph's messenger version 2: the version 1 has no encryption.
 CEPH_PORT = 3300
+ISCSI_PORT = 3260
 
 # A tree is a directory with the files of a container, in a pool of files.
 DiskKind = Literal["file", "block", "rbd", "unit", "tree"]

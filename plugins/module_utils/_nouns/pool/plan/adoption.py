@@ -15,14 +15,14 @@ from typing import Any
 
 from ...._fields.checks import check_name
 from ...._model.errors import Problem
-from ...._model.ids import uuid_of
+from ...._model.ids import new_id, uuid_of
 from ...._model.labels import read_labels
 from ...._model.rows import Row
-from ..definition import declare_pool, describe_source
+from ..definition import declare_pool, describe_source, is_of_type
 from ..identity import LABEL, uuid_on
 from ..path import check_pool_path
 from ..source import SECRETS
-from ..spec import FIELDS, IN_DIRECTORY, Pool, parse_pool_spec
+from ..spec import FIELDS, IN_DIRECTORY, TYPES, Pool, parse_pool_spec
 from .state import PoolHave, SeenNode, SeenPool, seen_ours
 
 _REMEDY = (
@@ -64,15 +64,37 @@ def find_hindrance(pool: SeenPool, node: SeenNode) -> tuple[str, str] | None:
         return f"its name cannot be a storage pool's: {problem}", "libvirt renames no pool: define it anew."
     declared = declare_pool(pool.xml)
     if declared is None:
-        return (
-            f"its type ({pool.definition.type}) is none of ours, or it logs in with a secret that is not ours",
-            f"Let it go, and declare it as a new one: virsh pool-destroy {name}; virsh pool-undefine {name}.",
+        return _describe_undeclarable(pool), (
+            "Leave it to whoever uses it. To declare it as a new one, first stop the guests with disks in it, which "
+            f"lose them otherwise, then let it go: virsh pool-destroy {name}; virsh pool-undefine {name}."
         )
     if not pool.persistent:
         remedy = f"Define it for good: virsh pool-dumpxml {name} > f; virsh pool-define f."
         return "it is defined only until it stops", remedy
     problem = check_pool_path(declared["path"] or "") if declared["type"] in IN_DIRECTORY else None
-    return None if problem is None else (f"its directory cannot be a storage pool's: {problem}", "")
+    if problem is not None:
+        return f"its directory cannot be a storage pool's: {problem}", ""
+    kind = declared["type"]
+    attributes = {"type": kind, "path": declared.get("path"), "source": declared.get(kind)}
+    wrong = _compare(pool, Row(new_id("pool"), "pool", name, "", attributes))
+    if wrong:
+        told = "; ".join(
+            f"its {key} is {before or 'none'}, and one of ours of its type has {after}" for key, before, after in wrong
+        )
+        return told, (
+            "No option declares that. Leave it to whoever uses it, or define it anew as ours are once no guest uses it."
+        )
+    return None
+
+
+def _describe_undeclarable(pool: SeenPool) -> str:
+    """Return why no options declare a pool."""
+    kind = pool.definition.type
+    if not any(is_of_type(pool.definition, ours) for ours in TYPES):
+        return f"its type ({kind}) is none of ours"
+    if kind == "rbd":
+        return "it is of Ceph, and its monitors, user and secret are not the cloud's"
+    return "it logs in with a secret that is not the cloud's"
 
 
 def as_found(want: Pool, pool: SeenPool) -> Pool:
@@ -92,6 +114,14 @@ def as_found(want: Pool, pool: SeenPool) -> Pool:
 
 def find_differences(pool: SeenPool, row: Row) -> Iterator[Problem]:
     """Yield what is otherwise than declared. row: as it is to be registered."""
+    wrong = _compare(pool, row)
+    if wrong:
+        told = "; ".join(f"{key} is {before or 'none'}, declared {after or 'none'}" for key, before, after in wrong)
+        yield Problem(f"it is not as declared: {told}", _REMEDY)
+
+
+def _compare(pool: SeenPool, row: Row) -> list[tuple[str, str | None, str | None]]:
+    """Return in what a pool is otherwise than declared: what it is of, what it has, what is declared."""
     declared = declare_pool(pool.xml) or {}
     attributes = row.attributes
     kind = attributes["type"]
@@ -99,11 +129,7 @@ def find_differences(pool: SeenPool, row: Row) -> Iterator[Problem]:
     source = describe_source(row.name, uuid_of(row.id), kind, attributes.get("source"))
     if kind == declared.get("type"):
         pairs.append((kind if kind in SECRETS else "source", pool.definition.source, source))
-    wrong = [
-        f"{key} is {before or 'none'}, declared {after or 'none'}" for key, before, after in pairs if before != after
-    ]
-    if wrong:
-        yield Problem(f"it is not as declared: {'; '.join(wrong)}", _REMEDY)
+    return [(key, before, after) for key, before, after in pairs if before != after]
 
 
 def describe_strangers(have: PoolHave) -> list[dict[str, Any]]:

@@ -206,7 +206,7 @@ def test_what_is_said_otherwise_is_refused(want: Pool, said: str) -> None:
                     kind="rbd",
                 )
             ),
-            "secret that is not ours",
+            "secret are not the cloud's",
         ),
     ],
     ids=["transient", "of the system", "of another type", "with a secret"],
@@ -261,8 +261,14 @@ def test_another_pool_of_libvirt_in_its_directory_is_in_the_way() -> None:
             "<target><path>/dev/disk/by-path</path></target>",
             {"type": "iscsi", "iscsi": {"host": "192.0.2.9", "port": 3260, "target": "iqn.2026-01.com.example:one"}},
         ),
+        (
+            "iscsi",
+            "<source><host name='192.0.2.9'/><device path='iqn.2026-01.com.example:one'/></source>"
+            "<target><path>/dev/disk/by-path</path></target>",
+            {"type": "iscsi", "iscsi": {"host": "192.0.2.9", "port": 3260, "target": "iqn.2026-01.com.example:one"}},
+        ),
     ],
-    ids=["directory", "netfs", "lvm", "zfs", "iscsi"],
+    ids=["directory", "netfs", "lvm", "zfs", "iscsi", "iscsi without a port"],
 )
 def test_each_type_can_be_declared_as_it_is(kind: str, body: str, declared: dict[str, Any]) -> None:
     if kind == "dir":
@@ -279,6 +285,48 @@ def test_each_type_can_be_declared_as_it_is(kind: str, body: str, declared: dict
         assert summary(plan)["pool images on node1"] == ["record", "label"]
         assert plan_pools([one], done).is_empty
         assert describe_strangers(done) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        (
+            "logical",
+            "<source><name>vg7</name></source><target><path>/dev/vg7</path></target>",
+            "its source is vg7, and",
+        ),
+        ("zfs", "<source><name>tank/vms</name></source><target><path>/dev/zvol/x</path></target>", "is tank/vms, and"),
+        (
+            "netfs",
+            NFS.format("nfs")
+            + "<fs:mount_opts xmlns:fs='http://libvirt.org/schemas/storagepool/fs/1.0'><fs:option name='nolock'/>"
+            "</fs:mount_opts>",
+            "/export/vms nfs with nolock, and one of ours of its type has nfs.example.com /export/vms nfs",
+        ),
+        ("rbd", "<source><name>vms</name><host name='192.0.2.1'/></source>", "it is of Ceph"),
+        (
+            "scsi",
+            "<source><adapter name='host1'/></source><target><path>/dev</path></target>",
+            "(scsi) is none of ours",
+        ),
+        (
+            "iscsi",
+            "<source><host name='192.0.2.9'/><device path='iqn.2026-01.com.example:one'/><auth type='chap' "
+            "username='u'><secret usage='x'/></auth></source><target><path>/dev/disk/by-path</path></target>",
+            "it logs in with a secret",
+        ),
+    ],
+    ids=["lvm of another name", "zfs of another name", "nfs with options", "ceph", "of no type of ours", "chap"],
+)
+def test_what_no_element_declares_is_told_and_refused_alike(kind: str, body: str, said: str) -> None:
+    have = with_pools(cluster(1), "node1", foreign(xml(body, kind=kind)))
+    (told,) = describe_strangers(have)
+    assert told["element"] is None
+    refused = what(plan_pools([WANT], have))
+    for text in (str(told["remarks"]), refused):
+        assert said in text
+        assert "guest" in text
+        assert "foreign: true" not in text
 
 
 def test_nfs_that_is_mounted_otherwise_is_not_as_declared() -> None:
