@@ -13,6 +13,15 @@ author: The pextra.cloud founders (@pextra)
 description:
   - Returns the instances with their state, node, volumes and NICs.
 options:
+  effective:
+    description:
+      - Whether to tell of each instance as well what the deployment document says of it, with where each value comes
+        from, in RV(vms[].effective). The whole document is read from the variables of the inventory and checked on the
+        controller, as by M(pextra.cloud.pextra_deployment_validate), and a mistake in it is a failure.
+      - With O(names) it is shown on the screen, too.
+    type: bool
+    default: false
+    version_added: 0.2.0
   figures:
     description:
       - Whether to tell what running instances use as well. It asks each one's QEMU, in one call for each node, and of
@@ -35,6 +44,7 @@ extends_documentation_fragment:
   - pextra.cloud.common
   - pextra.cloud.attributes.info
 seealso:
+  - module: pextra.cloud.pextra_deployment_validate
   - module: pextra.cloud.pextra_vm
   - module: pextra.cloud.pextra_vm_guest_info
 """
@@ -55,6 +65,11 @@ EXAMPLES = r"""
     names: [web-1, db]
     guests: true
   register: instances
+
+- name: Tell where the values of an instance come from
+  pextra.cloud.pextra_vm_info:
+    names: [web-1]
+    effective: true
 
 - name: Tell what would adopt the virtual machines that are not the cloud's
   pextra.cloud.pextra_vm_info:
@@ -104,6 +119,12 @@ foreign:
       type: list
       elements: str
       sample: [its disk sda (/srv/old.iso) lies in no storage pool of the cluster]
+mistakes:
+  description: Everything that is wrong with the document, as M(pextra.cloud.pextra_deployment_validate) returns it.
+  returned: with O(effective=true), when the document has mistakes
+  type: list
+  elements: dict
+  sample: []
 # Values of a module that reads resources: written by tools/write_module_docs.py
 vms:
   description: The instances that were found.
@@ -886,6 +907,25 @@ vms:
           elements: str
           sample:
             - 172.20.0.11/24
+    effective:
+      description: Every value that the deployment document gives it, complete; none of one that is not
+        in it.
+      returned: with O(effective=true)
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The path of the value, below the instance.
+          type: str
+          sample: cpu.model
+        value:
+          description: The value. A secret is shown as V((secret\)).
+          type: raw
+          sample: host-model
+        source:
+          description: V(default), V(instance), or the flavor or profile that it comes from.
+          type: str
+          sample: profile web
     figures:
       description: What it uses; none of one that does not run. Counters begin at its start.
       returned: with O(figures=true)
@@ -1008,7 +1048,7 @@ def _load() -> type[Any]:
 
 
 def main() -> None:
-    extra = {name: {"type": "bool", "default": False} for name in ("figures", "foreign", "guests")}
+    extra = {name: {"type": "bool", "default": False} for name in ("effective", "figures", "foreign", "guests")}
     run_info(_load, plural="vms", extra=extra, further=("foreign",))
 
 

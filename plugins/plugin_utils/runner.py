@@ -21,7 +21,8 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import shown
 
 
 class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
-    """Runs the module of the action's name, and shows its progress. plural: the noun in the progress's name.
+    """Runs the module of the action's name, and shows its progress. plural: the noun in the progress's name, and in
+    the result.
 
     What has more to do on the controller has an `act` of its own. variables: the host's, as Ansible has them.
     """
@@ -52,6 +53,10 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
         """Run the module, and return its result. In a check it says what it would do."""
         with shown_progress(self, self.plural):
             return self._ask(arguments)
+
+    def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Run a module that only reads, which has no progress, and return its result."""
+        return self._ask(arguments)
 
     def expect(self, arguments: dict[str, Any]) -> list[str]:
         """Return the actions that the module would take, which are none if it would fail. Nothing is changed."""

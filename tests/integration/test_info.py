@@ -73,6 +73,16 @@ def test_since_when_instances_are_there_and_run(cloud: Site) -> None:
     assert (db["guest_interfaces"], archive["guest_interfaces"]) == (None, None)
 
 
+def test_where_values_of_instances_come_from_is_told(cloud: Site) -> None:
+    declared = {one["name"]: one for one in cloud.document()["instances"]}
+    told = {one["name"]: one["effective"] for one in cloud.module("pextra_vm_info", effective=True)["vms"]}
+    assert told.keys() >= declared.keys()
+    for name, one in declared.items():
+        values = {value["path"]: (value["value"], value["source"]) for value in told[name]}
+        assert values["name"] == (name, "instance")
+        assert values["memory"][0] == one["memory"]
+
+
 def keys_in(value: Any) -> set[str]:
     if isinstance(value, dict):
         return set(value) | {key for inner in value.values() for key in keys_in(inner)}

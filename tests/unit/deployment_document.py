@@ -84,7 +84,7 @@ def read(
             instances=None if mistakes else len(elements),
             render_instance=lambda index, number: (substitute(elements[index], number), []),
             render_profile=(lambda index, number: (substitute(profiles[index], number), [])) if profiles else None,
-            explain=explain,
+            explain=() if explain is None else (explain,),
             directory="/site",
         ),
         lambda path: None if path in FILES else f'"{path}" does not exist on the controller',

@@ -8,7 +8,7 @@ Pure: what the inventory's variables hold comes in as plain values; what is to b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,7 +68,7 @@ class Inventory:
     come through `render_instance` one by one, for each replica of a count anew; None where there is no list of them.
     names: every variable that begins with `pextra_`, of the deployment and of the hosts.
     render_profile: likewise gives an element of pextra_profiles for a number, None where none depends on it.
-    explain: the name of the instances of which is to be told where each value comes from.
+    explain: the names of the instances of which is to be told where each value comes from.
     registry_url: of pextra_registry_url. directory: what files of images are relative to.
     """
 
@@ -80,7 +80,7 @@ class Inventory:
     instances: int | None = 0
     render_instance: Render = render_nothing
     render_profile: Render | None = None
-    explain: str | None = None
+    explain: Collection[str] = ()
     directory: str = "/"
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,16 +123,16 @@ def _make_own_layer(written: Written, values: Mapping[str, Any]) -> Layer:
 
 
 def explain(
-    name: str | None,
+    names: Collection[str],
     complete: Sequence[Declared[Vm]],
     replicas: Sequence[Replica],
     origins: Mapping[str, tuple[Layer, ...]],
 ) -> dict[str, list[Effective]]:
-    """Return where each value of instances comes from, by the path of each. name: theirs, once in each cluster."""
+    """Return where each value of instances comes from, by the path of each. names: theirs, once in each cluster."""
     written = {replica.written.path: replica.written for replica in replicas}
     effective = {}
     for element in complete:
-        if element.spec.name == name:
+        if element.spec.name in names:
             values, _unknown, _mistakes = parse_element(INSTANCE, written[element.path], whole=False)
             layers = origins.get(element.path) or (_make_own_layer(written[element.path], values or {}),)
             effective[element.path] = list_effective(element.spec, layers)
