@@ -965,6 +965,13 @@ options:
           - As the virtual CPUs unless given.
         type: list
         elements: int
+      io_threads:
+        description:
+          - The threads of its O(io_threads), each of which runs on any of these.
+          - As the virtual CPUs unless given.
+          - They stay so when there are more or fewer.
+        type: list
+        elements: int
   vcpus: &vcpus
     description:
       - The number of virtual CPUs.
@@ -2113,6 +2120,13 @@ vm:
             - 0
         emulator:
           description: The threads of QEMU's own work, such as its disks.
+          returned: when the definition says something of it
+          type: list
+          elements: int
+          sample:
+            - 0
+        io_threads:
+          description: The threads of its O(io_threads), each of which runs on any of these.
           returned: when the definition says something of it
           type: list
           elements: int

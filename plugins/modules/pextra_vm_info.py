@@ -740,6 +740,13 @@ vms:
           elements: int
           sample:
             - 0
+        io_threads:
+          description: The threads of its O(io_threads), each of which runs on any of these.
+          returned: when the definition says something of it
+          type: list
+          elements: int
+          sample:
+            - 0
     vcpus_max:
       description: How many virtual CPUs it can have without a restart.
       returned: when the definition says something of it

@@ -51,6 +51,7 @@ ROWS: dict[str, Row] = {
     "on_crash": Row("on_crash", ("stop", "restart"), ("destroy", "restart")),
     "panic.model": Row("devices/panic@model", ("isa", "hyperv"), ("isa", "hyperv")),
     "pinning.emulator": Row("cputune/emulatorpin@cpuset", ([0], [1]), ("0", "1")),
+    "pinning.io_threads": Row("cputune/iothreadpin[@iothread='1']@cpuset", ([0], [0, 1]), ("0", "0-1")),
     "pinning.vcpus": Row("vcpu@cpuset", ([0], [0, 1]), ("0", "0-1")),
     "rng.model": Row("devices/rng@model", ("virtio", "virtio"), ("virtio", "virtio")),
     "rng.rate_bytes": Row("devices/rng/rate@bytes", (1024, 2048), ("1024", "2048")),

@@ -10,26 +10,21 @@ from typing import Any
 
 from ...._fields.field import Field
 from ..kinds import Aspect, Refusal
-from ..places import Text
-from ..threads import MAX_THREADS, find_highest
+from ..threads import MAX_THREADS, find_highest, read_count, write_count
 
 
 class _Threads:
-    """0 is none, which libvirt does not write down. Numbers that a hand gave to each go with another count."""
-
-    text = Text("iothreads", "int")
-
     def read(self, root: Any) -> Any:
-        return self.text.read(root) or 0
+        return read_count(root)
 
     def write(self, root: Any, value: Any) -> None:
-        self.text.write(root, value or None)
-        for old in root.findall("iothreadids"):
-            root.remove(old)
+        write_count(root, value)
 
 
 def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     threads, root = values.get("io_threads"), values.get("root")
+    if threads == 0 and (values.get("pinning") or {}).get("io_threads"):
+        return (("io_threads", "is 0, and pinning.io_threads says where they run; write how many, or leave that out"),)
     parts = [*([root] if root is not None else []), *(values.get("volumes") or ())]
     highest = find_highest(part.further for part in parts)
     if threads is None or highest <= threads:
@@ -39,8 +34,7 @@ def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     """Only fewer: also controllers and disks that are not ours to know have threads, and libvirt pins threads."""
-    place = _Threads()
-    threads, had = place.read(after), place.read(before)
+    threads, had = read_count(after), read_count(before)
     if not isinstance(threads, int) or threads == had or (isinstance(had, int) and threads > had):
         return ()
     named = [driver.get("iothread", "") for driver in after.iterfind("devices/*/driver")]

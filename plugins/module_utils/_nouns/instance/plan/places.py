@@ -51,3 +51,6 @@ def require_threads(disks: Sequence[Disk], want: Vm, current: DomainModel | None
     if highest > threads and ("io_threads" in want.further or find_highest(named)):
         what = f"a disk of it has io_thread {highest}, and it has {threads} of them"
         raise RefusedError(what, f"Set io_threads: {highest} as well, or another io_thread.")
+    if threads == 0 and (want.further.get("pinning") or {}).get("io_threads"):
+        what = "its pinning.io_threads says where its io_threads run, and it has none"
+        raise RefusedError(what, "Set io_threads as well, or leave out pinning.io_threads.")
