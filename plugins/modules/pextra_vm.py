@@ -735,6 +735,7 @@ options:
       require:
         description:
           - Features that it has beside those of its model.
+          - It goes only to nodes of which libvirt does not tell that they lack one.
         type: list
         elements: str
       disable:

@@ -21,10 +21,13 @@ _ENUMS = (
     ("devices/tpm", "backendModel", "tpm"),
 )
 
+# Begins what libvirt tells to be lacking, where it does not tell all that is there.
+LACKING = "lacking:"
+
 
 def parse_abilities(domain: str, host: str, threads: int) -> frozenset[str]:
-    """Return what a node can do. domain: what libvirt says of domains of its type; host: of itself; threads: of its
-    processors.
+    """Return what a node can do, and what it is told to lack. domain: what libvirt says of domains of its type; host:
+    of itself; threads: of its processors.
     """
     return frozenset({*_of_domains(ET.fromstring(domain)), *_of_host(ET.fromstring(host), threads)})
 
@@ -53,6 +56,11 @@ def _of_domains(root: Any) -> Iterator[str]:
         if mode.get("supported") == "yes":
             yield f"cpu:{mode.get('name')}"
             yield from (f"cpu:{model.text}" for model in mode.iterfind("model") if model.get("usable") in usable)
+    # What its own model has is told only as far as the name does not imply it; what it goes without, always.
+    own = root.find("cpu/mode[@name='host-model']")
+    if own is not None and own.find("model[@fallback='forbid']") is not None:
+        features = own.iterfind("feature[@policy='disable']")
+        yield from (f"{LACKING}cpu-feature:{feature.get('name')}" for feature in features)
 
 
 def _of_host(root: Any, threads: int) -> Iterator[str]:
@@ -77,4 +85,8 @@ def needs_of(want: Vm, has: Mapping[str, Any] | None) -> list[Need]:
 
 def find_lacking(needs: list[Need], abilities: frozenset[str] | None) -> list[str]:
     """Return what a node lacks. abilities: None if that is not known."""
-    return [] if abilities is None else [f"it has {need.lacks}" for need in needs if need.ability not in abilities]
+    return [] if abilities is None else [f"it has {need.lacks}" for need in needs if _is_lacking(need, abilities)]
+
+
+def _is_lacking(need: Need, abilities: frozenset[str]) -> bool:
+    return f"{LACKING}{need.ability}" in abilities if need.is_told_lacking else need.ability not in abilities

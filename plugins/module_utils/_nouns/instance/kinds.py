@@ -30,10 +30,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Need:
-    """What a node must be able to do. ability: as abilities.py calls it; lacks: what is said of a node without it."""
+    """What a node must be able to do. ability: as abilities.py calls it; lacks: what is said of a node without it.
+
+    is_told_lacking: libvirt does not name everything of this kind that a node has. One that is silent of it may have
+    it, and only one of which it is told that it has not is without.
+    """
 
     ability: str
     lacks: str
+    is_told_lacking: bool = False
 
 
 def nothing_needed(_values: Any) -> Sequence[Need]:

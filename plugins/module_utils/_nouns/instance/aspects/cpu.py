@@ -136,7 +136,11 @@ def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 def _needs(values: Any) -> Sequence[Need]:
     model = values.get("model")
-    return [Need(f"cpu:{model}", f"no CPU model {model}")] if model else []
+    models = [Need(f"cpu:{model}", f"no CPU model {model}")] if model else []
+    return models + [
+        Need(f"cpu-feature:{name}", f"no CPU feature {name}", is_told_lacking=True)
+        for name in sorted(values.get("require") or ())
+    ]
 
 
 ASPECT = Aspect(
@@ -155,7 +159,11 @@ ASPECT = Aspect(
             "move to, every node that has it. V(host-model) on nodes with KVM, and V(Nehalem) elsewhere, unless given; "
             "of aarch64 V(host-passthrough) and V(maximum).",
         ),
-        "require": _features("require", "Features that it has beside those of its model."),
+        "require": _features(
+            "require",
+            "Features that it has beside those of its model. It goes only to nodes of which libvirt does not tell that "
+            "they lack one.",
+        ),
         "disable": _features("disable", "Features of its model that it does not have."),
         "topology": Field(
             kind="dict",

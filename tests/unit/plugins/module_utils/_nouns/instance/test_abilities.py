@@ -27,7 +27,11 @@ DOMAIN = """
   <cpu>
     <mode name="host-passthrough" supported="no"/>
     <mode name="maximum" supported="yes"/>
-    <mode name="host-model" supported="yes"><model fallback="forbid">EPYC</model></mode>
+    <mode name="host-model" supported="yes">
+      <model fallback="forbid">EPYC</model>
+      <feature policy="require" name="pcid"/><feature policy="require" name="x2apic"/>
+      <feature policy="disable" name="monitor"/>
+    </mode>
     <mode name="custom" supported="yes"><model usable="yes">Nehalem</model><model usable="no">Skylake</model></mode>
   </cpu>
   <devices>
@@ -86,6 +90,19 @@ def test_what_is_lacking(further: dict[str, Any], lacking: list[str]) -> None:
     assert find_lacking(needs, None) == [], "what is not known is left to libvirt"
 
 
+@pytest.mark.parametrize("model", [None, "host-model", "Nehalem", "maximum"])
+def test_a_feature_is_lacking_only_where_that_is_told(model: str | None) -> None:
+    """Most that a node has its model implies, and nothing names them: libvirt finds that out when it starts."""
+    wanted = ("aes", "monitor", "pcid", "unheard-of", "x2apic")
+    needs = needs_of(Vm(name="web", further={"cpu": {"model": model, "require": wanted}}), None)
+    assert find_lacking(needs, ABLE) == ["it has no CPU feature monitor"]
+    assert find_lacking(needs_of(Vm(name="web", further={"cpu": {"disable": wanted}}), None), ABLE) == []
+    # Of aarch64, and of the test driver, nothing is told; and a model may be said to be none that counts.
+    for domain in ("<domainCapabilities/>", DOMAIN.replace('"forbid"', '"allow"')):
+        bare = parse_abilities(domain, HOST, 1)
+        assert find_lacking(needs_of(Vm(name="web", further={"cpu": {"require": wanted}}), None), bare) == []
+
+
 def test_what_it_has_is_needed_as_well() -> None:
     has = {"cpu": {"model": "Skylake"}, "tpm": {"model": "tpm-crb"}}
     needs = needs_of(Vm(name="web", further={"tpm": {"model": "none"}}), has)
@@ -110,6 +127,8 @@ def test_a_new_one_goes_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None
     assert "it has no TPM in software (swtpm)" in problem.what
     (refusal,) = model.plan(replace(web, further={"cpu": {"model": "Skylake"}, "tpm": {}})).refusals
     assert "node3: it has no CPU model Skylake" in refusal.what
+    (refusal,) = model.plan(replace(web, further={"cpu": {"require": ("monitor",)}, "tpm": {}})).refusals
+    assert "node3: it has no CPU feature monitor" in refusal.what
 
 
 def test_one_that_is_there_gets_only_what_its_node_has(monkeypatch: pytest.MonkeyPatch) -> None:
