@@ -228,8 +228,9 @@ class Adopt:
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """xml: the definition as it is, made for the target's virt_type. pools: what the target has to see; attached: disks
-    of volumes that live on their own. screen: the address where its running screen listens, and where it will.
+    """xml: the definition as it is, made for the target's virt_type and address. pools: what the target has to see;
+    attached: disks of volumes that live on their own. screen: the address where its running screens listen, and where
+    they will.
     """
 
     target: str

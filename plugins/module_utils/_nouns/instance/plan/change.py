@@ -31,7 +31,7 @@ from .power import power_steps, stop_steps
 from .references import find_pinned, names_of_pools
 from .registered import register_step, row_attributes, settle_step
 from .room import require_room
-from .screen import seen_from, with_address
+from .screen import seen_from, staying, with_address
 from .seed import needs_seed, seed_step, stale_seeds
 from .state import Domain, size_of
 from .volumes import growth_steps, replace_root, require_volumes, volume_steps
@@ -41,7 +41,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     goal = find_pinned(want.node, context) if want.node is not None else current.node
     goal = goal if goal in context.have.nodes else current.node
     want = settle_devices(want, current, goal, context)
-    want = with_address(want, current, goal, context)
+    want = with_address(want, goal, context)
     model, seed = model_of(want, instance_id, context, current, goal)
     walked = walk_over(want, seen_from(goal, current, context), model)
     changes = [*walked.changes, *find_changes(current.config, model)]
@@ -85,8 +85,10 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     if seed is not None and needs_seed(current, model, here):
         steps.append(seed_step(model, seed, context))
     steps += growth_steps(current, model, replaced, context)
-    if changes or not current.persistent:
-        steps.append(step_of(Define(model, current.xml), "change the definition"))
+    # One that goes while it is stopped is defined as it becomes where it goes, and there alone.
+    if (changes or not current.persistent) and (target is None or current.power != "stopped"):
+        defined = model if target is None else staying(model, current, target, context)
+        steps.append(step_of(Define(defined, current.xml), "change the definition"))
     if row is None:
         changes.append(Change("registered", "no", "yes"))
     if current.live is not None and power.keeps_running:

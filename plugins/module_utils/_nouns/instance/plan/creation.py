@@ -27,7 +27,7 @@ from .volumes import begin_again, is_filled, volume_steps
 
 
 def plan_creation(want: Vm, row: Row | None, instance_id: str, node: str, context: Context) -> Work:
-    want = with_address(want, None, node, context)
+    want = with_address(want, node, context)
     model, seed = model_of(want, instance_id, context, None, node)
     devices = take_devices(want, None, instance_id, node, context)
     state = context.have.nodes[node]

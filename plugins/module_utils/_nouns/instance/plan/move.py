@@ -12,7 +12,7 @@ from ...._model.rows import Row
 from ...pool.kinds import volume_place
 from ...volume.attached import parse_attachments
 from ..definition import Disk, DomainModel
-from ..definition_writing import convert_domain
+from ..definition_writing import convert_domain, move_screen
 from ..placement import NOTHING, Size
 from ..spec import Vm
 from .acts import Move
@@ -145,14 +145,15 @@ def move_step(want: Vm, current: Domain, model: DomainModel, target: str, contex
     pools = tuple(dict.fromkeys(row.name for row in rows if row is not None))
     here, there = (context.have.nodes[node].virt_type_of(current.architecture) for node in (current.node, target))
     xml = current.xml if here == there else convert_domain(current.xml, there)
+    screen = moved_screen(current, target, context)
     act = Move(
         target=target,
         model=model,
-        xml=xml,
+        xml=xml if screen is None else move_screen(*screen, xml),
         live=is_active,
         pools=pools,
         attached=attached,
         autostart=autostart,
-        screen=moved_screen(current, target, context),
+        screen=screen if is_active else None,
     )
     return step_of(act, f"move {'live ' if is_active else ''}to {target}")

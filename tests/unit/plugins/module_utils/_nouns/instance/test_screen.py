@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.element import make_element
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
@@ -126,13 +127,67 @@ def test_where_it_goes_it_listens_there() -> None:
     (work,) = plan.works
     moves = [step.does for step in work.steps if step.act == "move"]
     assert [move.screen for move in moves] == [(HERE, THERE)]
-    assert (work.pending, [one.field for one in work.changes]) == ((), ["graphics.listen", "node"])
+    assert (work.pending, [one.field for one in work.changes]) == ((), ["node"])
     assert SECRET not in said(plan)
     model.converge(Vm(name="web", node="node2"))
     for screen in screens(model):
         assert (screen.get("listen"), [one.get("address") for one in screen.findall("listen")]) == (THERE, [THERE])
     model.converge(Vm(name="web", node="node1", power="stopped"), force_stop=True)
     assert screens(model)[0].get("listen") == HERE
+
+
+def movable(**values: Any) -> Model:
+    model = Model.fresh()
+    model.converge(whole(name="web", node="node1", root=Root(pool="shared", size=64), further={"graphics": values}))
+    return model
+
+
+@pytest.mark.parametrize("listen", [None, "management", "loopback"])
+@pytest.mark.parametrize("power", ["running", "stopped"])
+def test_a_move_that_fails_leaves_it_with_the_address_of_its_node(listen: str | None, power: str) -> None:
+    """Every part before the move is done, and the move itself is not."""
+    begun = movable(type="spice", listen="management", password=SECRET)
+    if power == "stopped":
+        begun.converge(Vm(name="web", power="stopped"), force_stop=True)
+    screen = {"type": "spice", "listen": listen, "password": OTHER}
+    want = Vm(name="web", node="node2", further={"graphics": screen})
+    for parts in range(1, 20):
+        model = begun.copy()
+        model.apply(model.call(want), parts=parts)
+        there = {node for node, state in model.nodes.items() for _ in state.guests}
+        if there != {"node1"}:
+            break
+        assert screens(model)[0].get("listen") in (HERE, "127.0.0.1" if listen == "loopback" else HERE)
+        model.apply(model.call(want))
+        assert acts(model.call(want)) == []
+        config = screens(model)[0]
+        assert (config.get("listen"), config.get("passwd")) == ("127.0.0.1" if listen == "loopback" else THERE, OTHER)
+    else:
+        pytest.fail("it never moved")
+
+
+def test_another_password_is_in_the_definition_that_a_failed_move_leaves() -> None:
+    model = movable(type="spice", listen="management", password=SECRET)
+    plan = model.call(Vm(name="web", node="node2", further={"graphics": {"listen": "management", "password": OTHER}}))
+    assert acts(plan)[:3] == ["register", "define", "plug"]
+    model.apply(plan, parts=3)
+    assert [(one.get("listen"), one.get("passwd")) for one in screens(model)] == [(HERE, OTHER), (HERE, OTHER)]
+
+
+def test_screens_made_by_hand_go_with_it_and_keep_nobody_from_moving() -> None:
+    model = movable(type="vnc")
+    guest = model.guest("web")[1]
+    second = f"<graphics type='spice' listen='{HERE}'><listen type='address' address='{HERE}'/></graphics></devices>"
+    for name in ("xml", "live_xml"):
+        text = (getattr(guest, name) or "").replace("127.0.0.1", HERE).replace("</devices>", second)
+        setattr(guest, name, text)
+    guest.live = parse_domain(guest.live_xml or "")
+    model.converge(Vm(name="web", node="node2"))
+    there = model.guest("web")
+    assert there[0] == "node2"
+    for text in (there[1].xml, there[1].live_xml or ""):
+        assert HERE not in text
+        assert [one.get("listen") for one in ET.fromstring(text).findall("devices/graphics")] == [THERE, THERE]
 
 
 @pytest.mark.parametrize(
