@@ -17,6 +17,8 @@ LOOPBACK, MANAGEMENT = "loopback", "management"
 # As QEMU knows them: of a longer one VNC compares no more, and SPICE takes none.
 _LONGEST = {"vnc": 8, "spice": 60}
 _SECURE = Attribute("", "defaultMode")
+# No screens that are looked at over the network, and beside which there may be one.
+_LOCAL = frozenset({"dbus", "desktop", "egl-headless", "sdl"})
 
 
 class _Type:
@@ -41,8 +43,7 @@ class _Listen:
         address = (listen.get("address") if listen is not None else None) or element.get("listen")
         if not address or _is_loopback(address):
             return LOOPBACK
-        is_open = element.get("type") == "spice" and _SECURE.read(element) != "secure"
-        return f"{address}, without TLS" if is_open else address
+        return f"{address}, without TLS" if _is_open(element) else address
 
     def write(self, element: Any, value: Any) -> None:
         address = "127.0.0.1" if value == LOOPBACK else value
@@ -55,10 +56,42 @@ class _Listen:
         _secure(element)
 
 
+class _Password:
+    """Another one is not over when the one before was."""
+
+    def read(self, element: Any) -> Any:
+        return element.get("passwd")
+
+    def write(self, element: Any, value: Any) -> None:
+        Attribute("", "passwd").write(element, value)
+        element.attrib.pop("passwdValidTo", None)
+
+
+def _is_open(element: Any) -> bool:
+    """Tell whether SPICE talks without TLS too: as a whole, in one of its channels, or at a port of its own for that,
+    which is there only where it is said.
+    """
+    if element.get("type") != "spice":
+        return False
+    has_port = element.get("autoport") != "yes" and (element.get("port") or "-1") not in ("-1", "0")
+    return _SECURE.read(element) != "secure" or has_port or bool(_insecure_channels(element))
+
+
+def _insecure_channels(element: Any) -> list[Any]:
+    return [channel for channel in element.findall("channel") if channel.get("mode") == "insecure"]
+
+
 def _secure(element: Any) -> None:
     """Without TLS on its node libvirt does not even start it. VNC has no such word: see `_NO_VNC`."""
-    if element.get("type") == "spice" and not _is_loopback(element.get("listen") or "127.0.0.1"):
-        _SECURE.write(element, "secure")
+    if element.get("type") != "spice" or _is_loopback(element.get("listen") or "127.0.0.1"):
+        return
+    _SECURE.write(element, "secure")
+    for channel in _insecure_channels(element):
+        element.remove(channel)
+    # A port that is said would be one without TLS; left to libvirt there is none.
+    element.set("autoport", "yes")
+    for name in ("port", "tlsPort"):
+        element.attrib.pop(name, None)
 
 
 def _is_loopback(address: str) -> bool:
@@ -101,11 +134,14 @@ _TOO_LONG = (
 
 def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     """What a hand has made stays, as long as the screen is not changed."""
-    screen, was = (root.find("devices/graphics") for root in (after, before))
+    screen, was = (next(filter(_is_screen, root.iterfind("devices/graphics")), None) for root in (after, before))
     if screen is None or (was is not None and all(_tell(screen, key) == _tell(was, key) for key in _TABLE)):
         return []
     kind, password = screen.get("type"), screen.get("passwd") or ""
     refusals = []
+    if kind not in _LONGEST and password:
+        what = f"its screen is of the type {kind}, which asks for none"
+        refusals.append(Refusal("graphics.password", what, "Leave it out, or name graphics.type: vnc or spice."))
     if kind == "vnc" and len(password) > _LONGEST["vnc"]:
         refusals.append(Refusal("graphics.password", _TOO_LONG, "Name graphics.password, or type: spice."))
     if kind == "vnc" and _tell(screen, "listen") != LOOPBACK:
@@ -114,6 +150,10 @@ def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
         what = "it has none, and a screen that listens beyond its node needs one"
         refusals.append(Refusal("graphics.password", what, "Name graphics.password, or listen: loopback."))
     return refusals
+
+
+def _is_screen(element: Any) -> bool:
+    return element.get("type") not in _LOCAL
 
 
 def _tell(element: Any, key: str) -> Any:
@@ -155,7 +195,7 @@ _TABLE = {
         no_log=True,
         check=_check_password,
         create="",
-        at=Attribute("", "passwd"),
+        at=_Password(),
         effect="live",
         help="What the screen asks for, 60 characters at most, of VNC 8 at most. Another one takes effect at once; the "
         "first one, and an empty one, which is none, by the next start.",
@@ -173,6 +213,7 @@ DEVICE = Device(
         (Attribute("listen", "type"), "address"),
         (Attribute("listen", "address"), "127.0.0.1"),
     ),
+    claims=_is_screen,
     takes=_takes,
     table=_TABLE,
     refuse=_refuse,

@@ -259,6 +259,71 @@ def test_spice_that_may_talk_in_the_clear_is_not_as_declared() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">", "><channel name='display' mode='insecure'/><channel name='inputs' mode='secure'/>"),
+        ('autoport="yes"', 'autoport="no" port="5901" tlsPort="5902"'),
+    ],
+)
+def test_no_channel_and_no_port_of_spice_is_left_in_the_clear(old: str, new: str) -> None:
+    model = begun(type="spice", listen="management", password=SECRET)
+    guest = model.guest("web")[1]
+    whole_screen = guest.xml[guest.xml.index("<graphics") :].partition(">")[0] + ">"
+    guest.xml = guest.xml.replace(whole_screen, whole_screen.replace(old, new))
+    plan = model.call(call(listen="management"))
+    assert [(one.field, one.before, one.after) for one in plan.works[0].changes] == [
+        ("graphics.listen", f"{HERE}, without TLS", HERE)
+    ]
+    model.apply(plan)
+    assert acts(model.call(call(listen="management"))) == []
+    screen = screens(model)[0]
+    assert (screen.get("autoport"), screen.get("port"), screen.get("tlsPort")) == ("yes", None, None)
+    assert [one.get("name") for one in screen.findall("channel")] == (["inputs"] if "channel" in new else [])
+
+
+def test_what_was_in_the_clear_on_loopback_is_not_beyond_it() -> None:
+    model = begun(type="spice", password=SECRET)
+    guest = model.guest("web")[1]
+    guest.xml = guest.xml.replace('autoport="yes"', 'autoport="no" port="5901"')
+    guest.xml = guest.xml.replace("</graphics>", "<channel name='display' mode='insecure'/></graphics>")
+    assert acts(model.call(call(listen="loopback"))) == []
+    model.converge(Vm(name="web", further={"graphics": {"type": "spice", "listen": "management", "password": SECRET}}))
+    screen = screens(model)[0]
+    assert (screen.get("autoport"), screen.get("port"), screen.findall("channel")) == ("yes", None, [])
+
+
+@pytest.mark.parametrize("other", ["egl-headless", "dbus", "sdl"])
+def test_what_is_no_screen_of_the_network_is_left_alone(other: str) -> None:
+    model = begun(type="vnc")
+    guest = model.guest("web")[1]
+    guest.xml = guest.xml.replace("<graphics", f"<graphics type='{other}'/><graphics", 1)
+    assert acts(model.call(call(type="vnc"))) == []
+    model.apply(model.call(call(password=SECRET)))
+    assert acts(model.call(call(password=SECRET))) == []
+    kinds = [(one.get("type"), one.get("passwd")) for one in ET.fromstring(guest.xml).findall("devices/graphics")]
+    assert kinds == [(other, None), ("vnc", SECRET)]
+
+
+def test_a_screen_that_asks_for_no_password_gets_none() -> None:
+    model = begun(type="vnc")
+    guest = model.guest("web")[1]
+    guest.xml = guest.xml.replace('type="vnc"', 'type="rdp"')
+    (refusal,) = model.call(call(password=SECRET)).refusals
+    assert "graphics.password: its screen is of the type rdp, which asks for none" in str(refusal)
+    assert SECRET not in str(refusal)
+
+
+def test_another_password_is_not_over_when_the_one_before_was() -> None:
+    model = begun(type="vnc", password=SECRET)
+    guest = model.guest("web")[1]
+    for name in ("xml", "live_xml"):
+        over = (getattr(guest, name) or "").replace("passwd=", 'passwdValidTo="2026-01-01T00:00:00" passwd=')
+        setattr(guest, name, over)
+    model.converge(call(password=OTHER))
+    assert [(one.get("passwd"), one.get("passwdValidTo")) for one in screens(model)] == [(OTHER, None)] * 2
+
+
 def test_nobody_is_told_the_password() -> None:
     model = begun(type="spice", listen="management", password=SECRET)
     have = model.have
