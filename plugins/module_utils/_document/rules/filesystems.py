@@ -11,7 +11,7 @@ from ..._fields.field import element_path
 from ..._model.ids import is_id
 from ..._model.mistake import Mistake
 from ..._nouns.instance.spec import Vm
-from ..._nouns.node.plan import find_overlaps
+from ..._nouns.node.plan import find_nested, find_overlaps
 from ..._nouns.node.spec import Node
 from ..._nouns.pool.spec import Pool
 from ..elements import Declared
@@ -24,13 +24,16 @@ def find_filesystem_mistakes(
     """Check that what instances mount is declared where they are, and that no directory is a storage pool's too."""
     mistakes = []
     for node in nodes:
-        of_cluster = {
+        on_node = {
             one.spec.name: one.spec.path
             for one in pools
             if one.spec.cluster == node.spec.cluster and one.spec.path and one.spec.state == "present"
+            if one.spec.nodes is None or node.spec.name in one.spec.nodes
         }
-        overlaps = find_overlaps(node.spec.shared_directories or (), of_cluster)
-        mistakes += [Mistake(host_path(node.spec.name, "pextra_shared_directories"), problem) for problem in overlaps]
+        given_here = node.spec.shared_directories or ()
+        found = [f"{problem}; share the outer one alone" for problem in find_nested(given_here)]
+        found += find_overlaps(given_here, on_node)
+        mistakes += [Mistake(host_path(node.spec.name, "pextra_shared_directories"), problem) for problem in found]
     given: dict[tuple[str | None, str], tuple[str, ...]] = {
         (node.spec.cluster, node.spec.name): node.spec.shared_directories or () for node in nodes
     }

@@ -38,7 +38,7 @@ _OWN = {"pool": "what this node has in it would go", "image": "the last copy of 
 @dataclass(frozen=True)
 class NodeHave:
     """labels are by node name, for the nodes that answer; down says why the others do not. pools_on: which pools are on
-    which nodes, read where one is to leave.
+    which nodes, read where one is to leave, or to share directories.
     """
 
     hierarchy: Hierarchy
@@ -173,6 +173,7 @@ def _join_or_change(
                 f"Issue a new one with pextra_cluster (name: {cluster.name}, issue_key: true) and join with it.",
                 resource=label,
             )
+    node_id = row.id if row else known.id if known else new_id("node")
     before = dict(row.attributes) if row else {}
     wanted = {
         # An address in another notation is no change.
@@ -196,9 +197,11 @@ def _join_or_change(
             return Problem(what, "Leave containers: true as long as they are there.", resource=label)
     if not after.get("shared_directories"):
         after.pop("shared_directories", None)
-    elif overlaps := find_overlaps(after["shared_directories"], _find_pool_paths(cluster, have)):
-        return Problem("; ".join(overlaps), "Share another directory: guests would write over volumes.", resource=label)
-    node_id = row.id if row else known.id if known else new_id("node")
+    # What stands there keeps nobody from changing something else.
+    elif after["shared_directories"] != before.get("shared_directories"):
+        problem_of_shared = _find_directory_problem(after["shared_directories"], node_id, have, label)
+        if problem_of_shared is not None:
+            return problem_of_shared
     steps: list[Step] = []
     changes: list[Change] = []
     if row is None:
@@ -220,10 +223,33 @@ def _join_or_change(
     return Work(kind="node", name=want.name, id=node_id, node=want.name, steps=tuple(steps), changes=tuple(changes))
 
 
-def _find_pool_paths(cluster: Row, have: NodeHave) -> dict[str, str]:
-    """Return the directories of the cluster's storage pools, by the names of these."""
-    members = [one for one in have.hierarchy.members if one.kind == "pool" and one.scope == cluster.id]
+def _find_directory_problem(directories: Sequence[str], node_id: str, have: NodeHave, label: str) -> Problem | None:
+    nested, overlaps = find_nested(directories), find_overlaps(directories, _find_pool_paths(node_id, have))
+    remedies = [
+        *(["Share the outer one alone, or directories beside one another."] if nested else []),
+        *(["Share another directory: guests would write over volumes."] if overlaps else []),
+    ]
+    return Problem("; ".join([*nested, *overlaps]), " ".join(remedies), resource=label) if remedies else None
+
+
+def _find_pool_paths(node_id: str, have: NodeHave) -> dict[str, str]:
+    """Return the directories of the storage pools that are on a node, by the names of these."""
+    here = {one.resource for one in have.pools_on if one.node == node_id}
+    members = [one for one in have.hierarchy.members if one.kind == "pool" and one.id in here]
     return {one.name: one.attributes["path"] for one in members if one.attributes.get("path")}
+
+
+def find_nested(directories: Iterable[str]) -> list[str]:
+    """Return which directories that guests are to write in lie in others: a guest that has the outer one could put a
+    link to anywhere in the place of the inner one.
+    """
+    known = sorted(directories)
+    return [
+        f"{inner} lies in {outer}: a guest that writes in {outer} could put a link to any place of the node there"
+        for inner in known
+        for outer in known
+        if inner != outer and is_within(inner, outer)
+    ]
 
 
 def find_overlaps(directories: Iterable[str], pools: Mapping[str, str]) -> list[str]:

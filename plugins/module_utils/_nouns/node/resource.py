@@ -54,7 +54,9 @@ class NodeResource:
             {name: labels for name, (labels, _) in found.items()},
             {name: facts for name, (_, facts) in found.items()},
             dict(cloud.unreachable),
-            tuple(cloud.registry.associations("pool")) if any(want.state == "absent" for want in wants) else (),
+            tuple(cloud.registry.associations("pool"))
+            if any(want.state == "absent" or want.shared_directories for want in wants)
+            else (),
         )
 
     def plan(self, wants: Sequence[Node], have: NodeHave, options: Options) -> Plan:

@@ -63,6 +63,8 @@ def check_shared_directory(value: str) -> str | None:
     problem = check_absolute_path(value)
     if problem:
         return problem
+    if value.rpartition("/")[0] == "/home":
+        return f"{shown(value)} is somebody's home directory, with keys of theirs; write one below it, or /srv/media"
     if find_system_place(value) is not None or any(is_within(value, place) for place in _EXCEPT):
         return (
             f"{shown(value)} belongs to the system, or holds volumes; write a directory of its own, such as /srv/media"

@@ -18,6 +18,8 @@ def find_path_conflicts(targets: Sequence[Target], have: PoolHave) -> Iterator[P
     volumes (domain rules, "Storage pools").
     """
     declared = [target for target in targets if target.want.state == "present"]
+    for target in declared:
+        yield from _find_shared_with_guests(target)
     names = {(target.cluster.id, target.want.name) for target in targets}
     areas = [
         (target.want.name, target.path, {node.id for node in target.nodes}, True)
@@ -40,6 +42,21 @@ def find_path_conflicts(targets: Sequence[Target], have: PoolHave) -> Iterator[P
                     f"({path if first == name else other_path}) {how}, on {where}",
                     "Give them directories apart from each other, or enable them on different nodes.",
                     resource=f"pool {first}",
+                )
+
+
+def _find_shared_with_guests(target: Target) -> Iterator[Problem]:
+    """A guest that may write in a pool's directory, or in what holds it, would write over the volumes of others."""
+    for node in target.nodes if target.path is not None else ():
+        for directory in node.attributes.get("shared_directories") or ():
+            if target.path is not None and overlap(target.path, directory):
+                yield Problem(
+                    f"its path {target.path} and {directory}, which {node.name} lets guests write in, are in one "
+                    "another's way",
+                    "Choose another path, leave that node out of its nodes, or take the directory out of "
+                    "shared_directories of the node (pextra_shared_directories).",
+                    node.name,
+                    f"pool {target.want.name}",
                 )
 
 

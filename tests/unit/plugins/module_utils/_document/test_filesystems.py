@@ -48,12 +48,29 @@ def test_what_a_host_may_not_share() -> None:
         ("/etc", "belongs to the system"),
         ("/var/lib/pextra/pools", "belongs to the system, or holds volumes"),
         ("srv", "is not an absolute path"),
+        ("/home/ops", "is somebody's home directory"),
     ):
         hosts = HOSTS | {"node2": HOSTS["node2"] | {"pextra_shared_directories": [path]}}
         found = mistakes(WEB | {"filesystems": []}, hosts)
         assert len(found) == 1, found
         assert "pextra_shared_directories" in found[0]
         assert problem in found[0]
+
+
+def test_no_directory_lies_in_another_that_the_host_shares() -> None:
+    def sharing(*paths: str) -> list[str]:
+        hosts = HOSTS | {"node2": HOSTS["node2"] | {"pextra_shared_directories": list(paths)}}
+        return mistakes(WEB | {"filesystems": []}, hosts)
+
+    (found,) = sharing("/srv/media", "/srv/media/a/b")
+    assert "/srv/media/a/b lies in /srv/media" in found
+    assert "share the outer one alone" in found
+    assert sharing("/srv/media", "/srv/mediator", "/home/ops/media") == []
+
+
+def test_a_storage_pool_of_other_hosts_is_in_nobodys_way() -> None:
+    pools = [{"name": "local", "path": "/srv/media", "nodes": ["node1"]}, {"name": "other"}]
+    assert mistakes(WEB | {"root": {"pool": "other", "size": "1 GiB"}}, pextra_pools=pools) == []
 
 
 @pytest.mark.parametrize("path", ["/srv/media", "/srv/media/pool", "/srv"])

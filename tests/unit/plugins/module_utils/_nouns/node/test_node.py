@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import is_id, new_id
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import (
     LABEL_HIERARCHY,
@@ -348,11 +348,42 @@ def test_shared_directories_come_and_go() -> None:
     assert "shared_directories" not in applied(gone, having).nodes["node1"].attributes
 
 
+POOL = Row(new_id("pool"), "pool", "local", MTL.id, {"type": "directory", "path": "/srv/vms"})
+HOLDS_POOL = replace(
+    JOINED,
+    hierarchy=replace(HIERARCHY, members=(*HIERARCHY.members, POOL)),
+    pools_on=(AssociationRow(POOL.id, NODE.id),),
+)
+
+
 def test_a_storage_pools_directory_is_not_shared() -> None:
-    pool = Row(new_id("pool"), "pool", "local", MTL.id, {"type": "directory", "path": "/srv/vms"})
-    have = replace(JOINED, hierarchy=replace(HIERARCHY, members=(*HIERARCHY.members, pool)))
-    problem = refused(plan_nodes([replace(WANT, shared_directories=("/srv/vms/media",))], have, check_key=closed))
+    problem = refused(plan_nodes([replace(WANT, shared_directories=("/srv/vms/media",))], HOLDS_POOL, check_key=closed))
     assert problem.what == "/srv/vms/media and the storage pool local (/srv/vms) are in one another's way"
+    # One that is on other nodes alone is in nobody's way.
+    elsewhere = replace(HOLDS_POOL, pools_on=(AssociationRow(POOL.id, "node-x"),))
+    plan = plan_nodes([replace(WANT, shared_directories=("/srv/vms/media",))], elsewhere, check_key=closed)
+    assert applied(plan, elsewhere).nodes["node1"].attributes["shared_directories"] == ["/srv/vms/media"]
+
+
+def test_what_is_shared_already_keeps_no_other_change_back() -> None:
+    shared = ["/srv/vms/media", "/srv/vms/media/a"]
+    row = replace(NODE, attributes={**NODE.attributes, "shared_directories": shared})
+    have = replace(HOLDS_POOL, nodes={"node1": row})
+    plan = plan_nodes([replace(WANT, description="A host")], have, check_key=closed)
+    assert applied(plan, have).nodes["node1"].attributes["description"] == "A host"
+    assert not plan_nodes([replace(WANT, shared_directories=tuple(reversed(shared)))], have, check_key=closed).refusals
+    fewer = plan_nodes([replace(WANT, shared_directories=("/srv/media",))], have, check_key=closed)
+    assert applied(fewer, have).nodes["node1"].attributes["shared_directories"] == ["/srv/media"]
+
+
+def test_no_shared_directory_lies_in_another() -> None:
+    want = replace(WANT, shared_directories=("/srv/media/a/b", "/srv/media", "/srv/mediator"))
+    problem = refused(plan_nodes([want], JOINED, check_key=closed))
+    assert problem.what.startswith("/srv/media/a/b lies in /srv/media: a guest that writes in")
+    assert problem.remedy == "Share the outer one alone, or directories beside one another."
+    both = refused(plan_nodes([replace(want, shared_directories=("/srv", "/srv/vms"))], HOLDS_POOL, check_key=closed))
+    assert "/srv/vms lies in /srv" in both.what
+    assert "/srv/vms and the storage pool local" in both.what
 
 
 def test_a_node_keeps_containers_while_it_has_some() -> None:

@@ -219,6 +219,25 @@ def test_overlap(one: str, other: str, is_overlap: bool) -> None:
     assert not plan_pools(apart, EMPTY).refusals
 
 
+@pytest.mark.parametrize("path", ["/srv/media", "/srv/media/pool", "/srv/media/a"])
+def test_a_pool_is_not_where_guests_write(path: str) -> None:
+    directory = "/srv/media" if path != "/srv/media/a" else "/srv/media/a/deeper"
+    nodes = (
+        NODES[0],
+        replace(NODES[1], attributes={**NODES[1].attributes, "shared_directories": ["/srv/logs", directory]}),
+        NODES[2],
+    )
+    have = replace(EMPTY, nodes=nodes)
+    plan = plan_pools([Pool(name="a", path=path)], have)
+    assert f"its path {path} and {directory}, which node2 lets guests write in, are in one another's way" in what(plan)
+    assert not plan_pools([Pool(name="a", path=path, nodes=("node1", "node3"))], have).refusals
+    assert not plan_pools([Pool(name="a", path="/srv/vms")], have).refusals
+    # Its path may be one that is known already.
+    row = replace(POOL, attributes={**ATTRIBUTES, "path": path})
+    assert "lets guests write" in what(plan_pools([Pool(name="local")], replace(converged(row), nodes=nodes)))
+    assert not plan_pools([Pool(name="local", state="absent")], replace(converged(row), nodes=nodes)).refusals
+
+
 def test_a_declared_pool_may_not_lie_in_one_that_is_only_registered() -> None:
     assert "lie one within the other" in what(plan_pools([Pool(name="inner", path="/srv/local/in")], converged()))
 
