@@ -12,7 +12,7 @@ from typing import Any
 
 from .._fields.field import created, element_path, find_missing_rows, parse_value
 from .._model.mistake import Mistake, shown
-from .._nouns.instance.spec import FIELDS, Vm, find_missing, find_mistakes_within, make_vm
+from .._nouns.instance.spec import FIELDS, Vm, find_missing, find_mistakes_within, make_vm, share_memory
 from .effective import OWN, Effective, list_effective, settle
 from .elements import (
     Declared,
@@ -105,6 +105,8 @@ def parse_instances(replicas: Sequence[Replica], layers: Layers) -> Instances:
             values = {key: said.get(key) for key in FIELDS} if adopts else created(FIELDS, said)
             # What is not known is not what a new one gets either.
             values |= {key: None for key in unknown & FIELDS.keys() if said.get(key) is None}
+        if not adopts:
+            values = share_memory(values, said if taken else replica.written.value)
         spec = make_vm(**{key: values[key] for key in FIELDS})
         # What is there lacks nothing; only what it could not use is wrong.
         within = [one for one in find_missing(spec, path) if not adopts or _USELESS.search(one.path)]

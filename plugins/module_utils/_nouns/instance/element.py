@@ -61,7 +61,9 @@ def _say(field: Field, value: Any) -> Any:
         keys = {key: one for key, inner in field.table.items() if (one := _say(inner, value.get(key))) is not None}
         return keys if keys and not parse_value(field, keys, "")[1] else None
     if field.element is not None and field.element.table is not None:
-        return [one for item in value if (one := _say(field.element, item)) is not None]
+        # What a list does not name is taken away: of which one cannot be said, none is.
+        each = [_say(field.element, item) for item in value]
+        return None if None in each else each
     try:
         said = render_value(field, value)
     except (TypeError, ValueError):

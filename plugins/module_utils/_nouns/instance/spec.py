@@ -174,11 +174,23 @@ def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake
     return parse_spec(FIELDS, make_vm, raw, path)
 
 
+def share_memory(values: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a new instance with memory that is shared, where its filesystems need that and nothing else
+    is said. said: what was, without what a new one gets.
+    """
+    backing, said_of_it = values.get("memory_backing"), said.get("memory_backing")
+    is_named = isinstance(said_of_it, Mapping) and said_of_it.get("access") is not None
+    if not values.get("filesystems") or backing is None or is_named:
+        return values
+    return {**values, "memory_backing": {**backing, "access": "shared"}}
+
+
 def complete_new(vm: Vm, architecture: str | None = None) -> Vm:
     """Return what a new instance gets: what is not said is as its rows say (`create`), and as its architecture has it,
     where that is known.
     """
-    values = created(FIELDS, {key: _plain(value_of(vm, key)) for key in FIELDS})
+    said = {key: _plain(value_of(vm, key)) for key in FIELDS}
+    values = share_memory(created(FIELDS, said), said)
     if values["type"] == "lxc":
         values["cloud_init"] = None  # nobody in it reads a seed
     elif architecture is not None:

@@ -29,6 +29,15 @@ def test_one_that_is_right() -> None:
     assert mistakes(WEB | {"state": "absent"}, HOSTS) == []
 
 
+def test_memory_of_which_more_is_said_is_shared_by_itself() -> None:
+    assert mistakes(WEB | {"memory_backing": {"locked": True}}) == []
+    taken = {key: value for key, value in WEB.items() if key != "filesystems"} | {"profiles": ["p"]}
+    profiles = [{"name": "p", "filesystems": WEB["filesystems"], "memory_backing": {"locked": True}}]
+    assert mistakes(taken, pextra_profiles=profiles) == []
+    (found,) = mistakes(WEB | {"memory_backing": {"locked": True, "access": "private"}})
+    assert "leave it out, or write shared" in found
+
+
 @pytest.mark.parametrize(
     ("more", "hosts", "problem"),
     [

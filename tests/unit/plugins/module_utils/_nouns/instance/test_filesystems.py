@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.element import make_element
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
@@ -38,6 +39,34 @@ def begun(*filesystems: Any, power: str | None = None) -> Model:
 
 def config(model: Model) -> Any:
     return ET.fromstring(model.guest("web")[1].xml)
+
+
+def test_memory_that_a_new_one_says_more_of_is_shared_by_itself() -> None:
+    model = Model.fresh()
+    backing = {"locked": True}
+    model.converge(whole(name="web", node="node1", further={"filesystems": (MEDIA,), "memory_backing": backing}))
+    assert config(model).find("memoryBacking/access").get("mode") == "shared"
+    assert config(model).find("memoryBacking/locked") is not None
+    # Without any it is the private one of every other.
+    assert whole(name="web", further={"memory_backing": backing}).further["memory_backing"]["access"] == "private"
+    assert whole(name="web", further={"filesystems": (MEDIA,)}).further.get("memory_backing") is None
+
+
+@pytest.mark.parametrize("unsaid", ['<target dir="a b"/>', '<target dir="etc"/>'])
+def test_an_element_names_all_that_it_has_or_none(unsaid: str) -> None:
+    model = begun(MEDIA)
+
+    def said() -> Any:
+        ((domain,),) = model.have.domains.values()
+        return make_element(domain, None).get("filesystems")
+
+    assert said() == [MEDIA]
+    guest = model.guest("web")[1]
+    guest.xml = guest.xml.replace(
+        "</devices>",
+        f'<filesystem type="mount"><driver type="virtiofs"/><source dir="/etc"/>{unsaid}</filesystem></devices>',
+    )
+    assert said() is None
 
 
 def test_it_comes_changes_and_goes() -> None:
