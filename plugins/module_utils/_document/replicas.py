@@ -12,7 +12,8 @@ from typing import Any
 
 from .._fields.field import created, element_path, find_missing_rows, parse_value
 from .._model.mistake import Mistake, shown
-from .._nouns.instance.spec import FIELDS, Vm, find_missing, find_mistakes_within, make_vm, share_memory
+from .._nouns.instance.aspects.filesystems import share_memory
+from .._nouns.instance.spec import FIELDS, Vm, find_missing, find_mistakes_within, make_vm
 from .effective import OWN, Effective, list_effective, settle
 from .elements import (
     Declared,

@@ -15,6 +15,7 @@ from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
 from .architectures import complete_machine
+from .aspects.filesystems import share_memory
 from .devices import disk as disk_device
 from .kinds import TYPES, Type
 from .part_checks import find_cloud_init_mistakes, find_name_mistakes, find_nic_mistakes, find_shared_mistakes
@@ -172,17 +173,6 @@ class Vm:
 def parse_vm(raw: Mapping[str, Any], path: str) -> tuple[Vm | None, list[Mistake]]:
     """Parse one instance. Returns (vm or None, mistakes)."""
     return parse_spec(FIELDS, make_vm, raw, path)
-
-
-def share_memory(values: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a new instance with memory that is shared, where its filesystems need that and nothing else
-    is said. said: what was, without what a new one gets.
-    """
-    backing, said_of_it = values.get("memory_backing"), said.get("memory_backing")
-    is_named = isinstance(said_of_it, Mapping) and said_of_it.get("access") is not None
-    if not values.get("filesystems") or backing is None or is_named:
-        return values
-    return {**values, "memory_backing": {**backing, "access": "shared"}}
 
 
 def complete_new(vm: Vm, architecture: str | None = None) -> Vm:

@@ -89,6 +89,17 @@ def _share_memory(root: Any) -> None:
         element.set(name, value)
 
 
+def share_memory(values: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a new instance with memory that is shared, where its filesystems need that and nothing else
+    is said. said: what was, without what a new one gets.
+    """
+    backing, said_of_it = values.get("memory_backing"), said.get("memory_backing")
+    is_named = isinstance(said_of_it, Mapping) and said_of_it.get("access") is not None
+    if not values.get("filesystems") or backing is None or is_named:
+        return values
+    return {**values, "memory_backing": {**backing, "access": "shared"}}
+
+
 def _needs(values: Any) -> Sequence[Need]:
     return [
         Need(f"directory:{one['directory']}", f"no directory {one['directory']} to share (pextra_shared_directories)")
