@@ -79,6 +79,7 @@ class VmResource:
         named = {row.id: row.name for row in hierarchy.members if row.kind == "instance"}
         nodes: dict[str, NodeState] = {}
         domains: dict[str, list[Domain]] = {}
+        misnamed: list[Domain] = []
         foreign: dict[str, frozenset[str]] = {}
         adopts = {want.name for want in wants if want.adopt}
         asked: list[tuple[str, DomainRecord]] = []
@@ -91,6 +92,7 @@ class VmResource:
             for domain in ours:
                 capacity.take(domain.size, runs=domain.runs)
                 if domain.config.name in renamed:
+                    misnamed.append(domain)
                     continue
                 domains.setdefault(domain.config.uuid, []).append(domain)
                 if domain.config.labels.anti_affinity:
@@ -114,6 +116,7 @@ class VmResource:
             )
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
+        have = replace(have, renamed=tuple(misnamed))
         have = read_abilities(cloud, wants, have)
         # Twice: what lies in a pool may be there since libvirt last looked.
         have = replace(have, strangers=read_strangers(cloud, asked, have))

@@ -90,16 +90,10 @@ class Context:
             if domains[0].config.labels.cluster == cluster.id:
                 context.by_name.setdefault(domains[0].config.name, []).extend(domains)
             for domain in domains:
-                holder = (domain.config.labels.id, domain.config.name)
-                context.taken |= dict.fromkeys(_keys_of_devices(domain, have), holder)
-                context.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
-                for label in domain.config.labels.volumes:
-                    pool = pools.get((domain.config.labels.cluster, label.pool))
-                    if label.unit is not None and pool is not None:
-                        context.taken[unit_of(pool, label.unit)] = holder
                 # What the call's own instances are to have is looked at when they are planned.
-                if domain.config.name not in planned:
-                    context.taken |= dict.fromkeys(keys_of_nics(domain.config, context), holder)
+                context._hold(domain, pools, but_nics=domain.config.name in planned)
+        for domain in have.renamed:
+            context._hold(domain, pools, but_nics=False)
         for row in have.rows("instance", cluster.id):
             context.reserve(row, 1)
         own = {context.instances[name].id for name in planned if name in context.instances}
@@ -107,6 +101,18 @@ class Context:
             if claim.resource not in own:
                 context.count(claim)
         return context
+
+    def _hold(self, domain: Domain, pools: Mapping[tuple[str, str], Row], *, but_nics: bool) -> None:
+        """Note what an instance has that no other may have."""
+        holder = (domain.config.labels.id, domain.config.name)
+        self.taken |= dict.fromkeys(_keys_of_devices(domain, self.have), holder)
+        self.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
+        for label in domain.config.labels.volumes:
+            pool = pools.get((domain.config.labels.cluster, label.pool))
+            if label.unit is not None and pool is not None:
+                self.taken[unit_of(pool, label.unit)] = holder
+        if not but_nics:
+            self.taken |= dict.fromkeys(keys_of_nics(domain.config, self), holder)
 
     def count(self, claim: Claim) -> None:
         """Count what another run has decided, as far as it does not show yet."""

@@ -159,6 +159,8 @@ class VmHave:
     # In seconds since 1970, by the registry's clock.
     now: float | None = None
     odd: tuple[Odd, ...] = ()
+    # Ours that a person gave another name. Nothing is planned for them, and what they have is nobody else's.
+    renamed: tuple[Domain, ...] = ()
     # Those of the foreign that a call may adopt, or that are asked for.
     strangers: tuple[Stranger, ...] = ()
 

@@ -19,7 +19,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.spec i
     pools_to_register,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import parse_devices
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
@@ -302,3 +302,23 @@ def test_two_resource_pools_of_one_name() -> None:
     assert [str(one) for one in find_mistakes_within(cluster, "")] == [
         'resource_pools[1] (gpus).name: "gpus" is the name of another of them'
     ]
+
+
+def test_what_an_instance_has_that_was_renamed_by_hand_is_given_to_nobody() -> None:
+    """Nothing is planned for it, and it still drives its devices and is written to its unit of the target."""
+    model = fresh()
+    unit = Volume(name="data", pool="san", unit="unit:0:0:1")
+    model.converge(new("web", MODEL, volumes=(unit,), nics=(Nic(port_group="Production", mac="52:54:00:00:00:07"),)))
+    have = model.have
+    ((domain,),) = have.domains.values()
+    other = replace(domain, config=replace(domain.config, name="old"))
+    have = replace(have, domains={}, renamed=(other,))
+    (work,) = plan_vms([new("b", MODEL)], have, Consent()).works
+    assert f"device {have.nodes['node1'].row.id} pci 0000:b1:00.0" in work.takes
+    for want, said in (
+        (new("b", EXACT, node="node1"), "its device pci 0000:65:00.0 is given to instance old"),
+        (new("b", volumes=(unit,)), "unit:0:0:1 of storage pool san is used by instance old"),
+        (new("b", nics=(Nic(port_group="DMZ", mac="52:54:00:00:00:07"),)), "52:54:00:00:00:07 is that of instance old"),
+    ):
+        plan = plan_vms([want], have, Consent())
+        assert said in " ".join(str(one) for one in (*plan.refusals, *plan.failures))
