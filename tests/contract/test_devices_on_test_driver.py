@@ -48,7 +48,7 @@ def test_libvirt_tells_them_as_they_are_read(small_cloud: Cloud) -> None:
     texts = small_cloud.hypervisor("node1").devices()
     assert texts is not None
     assert parse_devices(texts) == parse_devices(DEVICES)
-    assert len(parse_devices(texts)) == 9
+    assert len(parse_devices(texts)) == 10
 
 
 def test_what_is_chosen_is_defined_and_kept(converge: Module, module: Module, small_cloud: Cloud) -> None:
@@ -70,8 +70,8 @@ def test_what_is_chosen_is_defined_and_kept(converge: Module, module: Module, sm
     refused = module(**named("other", wanted[2]))
     assert refused["failed"]
     assert f"mdev {UUID}: given to instance web" in refused["msg"]
-    refused = module(**named("other", wanted[0]))
-    assert f"pci 0000:b1:00.0: given, with mdev {UUID}, to instance web" in refused["msg"]
+    refused = module(**named("other", {"name": "gpu", "pci_model": "10de:2230"}))
+    assert "pci 0000:c1:00.0: divided into mediated devices" in refused["msg"]
     with pytest.raises(libvirt.libvirtError):
         raw(small_cloud, "node1", "other")
 

@@ -68,15 +68,16 @@ _TYPES = (
     "<capability type='mdev_types'><type id='nvidia-63'><name>GRID</name><deviceAPI>vfio-pci</deviceAPI>"
     "<availableInstances>1</availableInstances></type></capability>"
 )
-# Two GPUs at two NUMA nodes, one with its sound in a group, and one that is divided.
+# Two GPUs at two NUMA nodes, one with its sound in a group, and a third that is divided.
 GPU_HOST = [
     COMPUTER,
     pci("pci_0000_64_00_0", "computer", "64:00.0", group=1, inner="<capability type='pci-bridge'/>"),
     pci("pci_0000_65_00_0", "pci_0000_64_00_0", "65:00.0", "10de:2204", group=1, numa=0),
     pci("pci_0000_65_00_1", "pci_0000_64_00_0", "65:00.1", "10de:1aef", group=1, numa=0),
     device("drm_card0", "pci_0000_65_00_0", "<capability type='drm'><type>primary</type></capability>"),
-    pci("pci_0000_b1_00_0", "computer", "b1:00.0", "10de:2204", group=2, numa=1, inner=_TYPES),
-    mdev("c2177883-f1bb-47f0-914d-32a22e3a8804", "pci_0000_b1_00_0", "nvidia-63"),
+    pci("pci_0000_b1_00_0", "computer", "b1:00.0", "10de:2204", group=2, numa=1),
+    pci("pci_0000_c1_00_0", "computer", "c1:00.0", "10de:2230", group=3, numa=1, inner=_TYPES),
+    mdev("c2177883-f1bb-47f0-914d-32a22e3a8804", "pci_0000_c1_00_0", "nvidia-63"),
 ]
 # A NIC with three virtual functions, of which the host sees one as a NIC that is down.
 SRIOV_HOST = [

@@ -21,17 +21,21 @@ class NodeDevice:
     """A device of a node.
 
     name: such as `pci 0000:65:00.0`, `usb 046d:c52b` or `mdev` and a UUID. model: of PCI its vendor and product, of a
-    mediated device its type. numa: the NUMA node of the host that it is at. nic: what the host calls a NIC;
-    function_of: the NIC whose virtual function it is. ties: what cannot be another instance's beside it. is_free: the
-    node does not need it itself, and it can be told from others.
+    mediated device its type. numa: the NUMA node of the host that it is at. nics: what the host calls a NIC, and the
+    ports of its switch, if it has one; functions_of: the same of the NIC whose virtual function it is. part_of: the
+    device that cannot be given away as a whole beside it: whose function, or of which mediated device, it is. is_divided:
+    there are such mediated devices of it. ties: what cannot be another instance's beside it. is_free: the node does not
+    need it itself, and it can be told from others.
     """
 
     name: str
     model: str = ""
     numa: int | None = None
-    nic: str = ""
-    function_of: str = ""
+    nics: frozenset[str] = frozenset()
+    functions_of: frozenset[str] = frozenset()
+    part_of: str = ""
     has_functions: bool = False
+    is_divided: bool = False
     ties: frozenset[str] = frozenset()
     is_free: bool = True
 
@@ -96,7 +100,7 @@ class _Host:
         self.above: dict[str, str] = {}
         self.needed: list[str] = []
         self.found: dict[str, NodeDevice] = {}
-        self.nics: dict[str, str] = {}
+        self.nics: dict[str, set[str]] = defaultdict(set)
         self.physical: dict[str, str] = {}
         # By name: what hangs together, and is no bridge.
         self.groups: dict[str, set[str]] = defaultdict(set)
@@ -125,7 +129,7 @@ class _Host:
         nic, link = capability.findtext("interface", ""), capability.find("link")
         if nic in self.uplinks or (link is not None and link.get("state") == "up"):
             self.needed.append(name)
-        self.nics[self.above[name]] = nic
+        self.nics[self.above[name]].add(nic)
 
     def _read_pci(self, name: str, capability: Any) -> None:
         vendor, product, numa = (capability.find(key) for key in ("vendor", "product", "numa"))
@@ -152,14 +156,18 @@ class _Host:
         held = self._held()
         taken = {one.name for key, one in self.found.items() if key in held}
         stuck = taken | {name for group in self.groups.values() if group & taken for name in group}
-        nics = {one.name: self.nics.get(key, "") for key, one in self.found.items()}
+        nics = {one.name: frozenset(self.nics.get(key, ())) for key, one in self.found.items()}
+        wholes = dict(self._pairs())
+        divided = {whole for part, whole in wholes.items() if part.startswith("mdev ")}
         counts = Counter(one.name for one in self.found.values())
         ties = self._ties()
         devices = {
             one.name: replace(
                 one,
-                nic=nics[one.name],
-                function_of=nics.get(self.physical.get(one.name, ""), ""),
+                nics=nics[one.name],
+                functions_of=nics.get(self.physical.get(one.name, ""), frozenset()),
+                part_of=wholes.get(one.name, ""),
+                is_divided=one.name in divided,
                 ties=frozenset(ties[one.name] - {one.name}),
                 is_free=one.name not in stuck and counts[one.name] == 1,
             )
@@ -192,6 +200,7 @@ class _Host:
         return ties
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield each part with what it is of."""
         yield from self.physical.items()
         for key, one in self.found.items():
             above = self.found.get(self.above[key])

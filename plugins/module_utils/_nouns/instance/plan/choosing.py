@@ -73,6 +73,11 @@ class _Choice:
         """Tell whether what it has is what is wanted. Where that is not known it is left alone."""
         return self.devices is None or any(one.name == name and fits(one) for one in self.devices)
 
+    def may_keep(self, name: str) -> bool:
+        """Tell whether nothing else of it names what it has, or what that is a part of."""
+        wholes = {one.part_of for one in self.devices or () if one.name == name}
+        return self.mine.isdisjoint({name, *wholes})
+
     def _why_not(self, device: NodeDevice) -> str | None:
         if device.name in self.mine:
             return "given to it already"
@@ -80,6 +85,10 @@ class _Choice:
             return "needed by the node itself"
         if device.has_functions:
             return "there for its virtual functions"
+        if device.is_divided:
+            return "divided into mediated devices"
+        if device.part_of in self.mine:
+            return f"a part of {device.part_of}, which is given to it already"
         node_id = self.context.have.nodes[self.node].row.id
         for name in (device.name, *sorted(device.ties)):
             holder = self.context.taken.get(key_of_device(node_id, name))
@@ -105,7 +114,7 @@ def _choose(want: Vm, current: Domain | None, node: str, context: Context) -> tu
         name: held[name].device
         for name, nic in functions.items()
         if nic and name in held and held[name].device and current is not None and current.node == node
-        if choice.keeps(held[name].device, _is_function_of(nic))
+        if choice.may_keep(held[name].device) and choice.keeps(held[name].device, _is_function_of(nic))
     }
     kept |= {nic.name or "": f"pci {nic.function}" for nic in nics if nic.function}
     choice.mine |= set(kept.values())
@@ -153,7 +162,7 @@ def _keep(choice: _Choice, rows: Any, known: Mapping[str, str]) -> dict[int, Map
             settled[number] = row
             continue
         name = known.get(row["name"])
-        if name is not None and name not in choice.mine:
+        if name is not None and choice.may_keep(name):
             _, fits = _wish_of(row, choice.node, choice.context)
             if choice.keeps(name, fits):
                 settled[number] = _exactly(row["name"], name)
@@ -190,13 +199,13 @@ def _function_wanted(named: str | None, held: Any) -> str:
 
 
 def _is_function_of(nic: str) -> Callable[[NodeDevice], bool]:
-    return lambda one: one.function_of == nic
+    return lambda one: nic in one.functions_of
 
 
 def _lacking_function(choice: _Choice, nic: str) -> str:
     devices = choice.devices
-    if devices is not None and not any(one.nic == nic for one in devices):
+    if devices is not None and not any(nic in one.nics for one in devices):
         return f"it has no NIC {nic}"
-    if devices is not None and not any(one.function_of == nic for one in devices):
+    if devices is not None and not any(nic in one.functions_of for one in devices):
         return f"its NIC {nic} has no virtual functions (they are made on the node, in sriov_numvfs of the NIC)"
     return choice.lacking(f"virtual function of its NIC {nic}", _is_function_of(nic))

@@ -7,6 +7,7 @@ no second guest with the number of another. Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ...._model.claims import key_of_device
@@ -54,6 +55,7 @@ def take_devices(want: Vm, current: Domain | None, instance_id: str, node: str, 
     What a running guest has is its own until its next start.
     """
     keys = [key_of_device(context.have.nodes[node].row.id, name) for name in devices_wanted(want, current)]
+    _require_once(want, current, node, context)
     if current is not None:
         here = context.have.nodes[current.node].row.id
         keys += [key_of_device(here, name) for name in devices_of(current, live=True)]
@@ -75,6 +77,20 @@ def take_devices(want: Vm, current: Domain | None, instance_id: str, node: str, 
     if tied:
         raise RefusedError("; ".join(tied), "Choose another device or node, or take it from there first.")
     return list(dict.fromkeys(keys))
+
+
+def _require_once(want: Vm, current: Domain | None, node: str, context: Context) -> None:
+    """Refuse one device twice, and one beside a part of itself: libvirt starts no such guest. What it has so already is
+    no reason to leave it unplanned.
+    """
+    wanted, has = Counter(devices_wanted(want, current)), Counter(devices_of(current) if current is not None else ())
+    found = [f"the device {name} is given to it twice" for name, count in wanted.items() if count > max(1, has[name])]
+    for one in context.have.nodes[node].devices or () if wanted else ():
+        pair = {one.name, one.part_of}
+        if pair <= wanted.keys() and not pair <= has.keys():
+            found.append(f"it is given the device {one.name} beside {one.part_of}, of which that is a part")
+    if found:
+        raise RefusedError("; ".join(found), "Leave one of them out: of host_devices, or sr_iov of a NIC.")
 
 
 def find_taken(want: Vm, current: Domain | None, node: str, context: Context) -> list[str]:

@@ -146,15 +146,32 @@ def test_what_a_person_gave_an_instance_is_given_to_no_other() -> None:
 
 def test_a_mediated_device_of_a_type() -> None:
     uuid, other = "c2177883-f1bb-47f0-914d-32a22e3a8804", "d2177883-f1bb-47f0-914d-32a22e3a8804"
-    model = fresh(node1=[*GPU_HOST, mdev(other, "pci_0000_b1_00_0", "nvidia-63", 91)])
+    model = fresh(node1=[*GPU_HOST, mdev(other, "pci_0000_c1_00_0", "nvidia-63", 91)])
     model.converge(new("a", TYPE), new("b", {"name": "vgpu", "mdev": uuid}, node="node1"))
     assert [has(model, name) for name in "ab"] == [[other], [uuid]]
     (element,) = ET.fromstring(model.guest("b")[1].xml).iterfind("devices/hostdev")
     assert element.attrib == {"mode": "subsystem", "type": "mdev", "model": "vfio-pci"}
     assert "no active mediated device of the type nvidia-63 left" in told(model, new("c", TYPE))
-    # The GPU that is divided is nobody's as a whole.
-    model.converge(new("d", MODEL))
-    assert "pci 0000:b1:00.0: given, with mdev c2177883" in told(model, new("e", MODEL))
+
+def test_a_card_that_is_divided_is_given_as_a_whole_to_nobody() -> None:
+    """That its mediated devices are nobody's yet, and the card fits: who asks for one of a model asks for a whole one.
+    Who names it has it.
+    """
+    model = fresh()
+    assert "pci 0000:c1:00.0: divided into mediated devices" in told(
+        model, new("a", {"name": "gpu", "pci_model": "10de:2230"})
+    )
+    model.converge(new("b", {"name": "gpu", "pci": "0000:c1:00.0"}, node="node1"))
+    assert has(model, "b") == ["c1.0"]
+    assert "given, with pci 0000:c1:00.0, to instance b" in told(model, new("c", TYPE))
+
+
+def test_a_part_and_what_it_is_of_are_not_given_together() -> None:
+    model = fresh()
+    card, part = {"name": "card", "pci": "0000:c1:00.0"}, "mdev c2177883-f1bb-47f0-914d-32a22e3a8804"
+    exact = {"name": "part", "mdev": part.removeprefix("mdev ")}
+    assert f"it is given the device {part} beside pci 0000:c1:00.0" in told(model, new("a", card, exact, node="node1"))
+    assert "a part of pci 0000:c1:00.0, which is given to it already" in told(model, new("a", card, TYPE))
 
 
 def test_one_that_is_gone_is_replaced_and_one_of_another_wish_too() -> None:

@@ -23,10 +23,12 @@ DEVICES = {one.name: one for one in parse_devices([*GPU_HOST, *SRIOV_HOST])}
         ("pci 0000:65:00.0", {"model": "10de:2204", "numa": 0}),
         ("pci 0000:b1:00.0", {"model": "10de:2204", "numa": 1}),
         ("pci 0000:65:00.1", {"model": "10de:1aef", "numa": 0}),
-        ("pci 0000:03:00.0", {"model": "8086:1572", "nic": "enp3s0f0", "has_functions": True}),
-        ("pci 0000:03:02.0", {"model": "8086:154c", "function_of": "enp3s0f0"}),
-        ("pci 0000:03:02.1", {"model": "8086:154c", "function_of": "enp3s0f0", "nic": "enp3s0f0v1"}),
-        ("mdev c2177883-f1bb-47f0-914d-32a22e3a8804", {"model": "nvidia-63"}),
+        ("pci 0000:03:00.0", {"model": "8086:1572", "nics": {"enp3s0f0"}, "has_functions": True}),
+        ("pci 0000:03:02.0", {"model": "8086:154c", "functions_of": {"enp3s0f0"}, "part_of": "pci 0000:03:00.0"}),
+        ("pci 0000:03:02.1", {"model": "8086:154c", "functions_of": {"enp3s0f0"}, "nics": {"enp3s0f0v1"}}),
+        ("pci 0000:c1:00.0", {"model": "10de:2230", "is_divided": True, "part_of": ""}),
+        ("pci 0000:03:00.0", {"is_divided": False, "part_of": ""}),
+        ("mdev c2177883-f1bb-47f0-914d-32a22e3a8804", {"model": "nvidia-63", "part_of": "pci 0000:c1:00.0"}),
     ],
 )
 def test_what_is_known_of_a_device(name: str, known: dict[str, object]) -> None:
@@ -39,8 +41,16 @@ def test_what_goes_to_one_guest_alone_is_tied() -> None:
     assert DEVICES["pci 0000:65:00.0"].ties == {"pci 0000:65:00.1"}
     assert DEVICES["pci 0000:03:00.0"].ties == {"pci 0000:03:02.0", "pci 0000:03:02.1", "pci 0000:03:02.2"}
     assert DEVICES["pci 0000:03:02.0"].ties == {"pci 0000:03:00.0"}, "functions go to different guests"
-    assert DEVICES["pci 0000:b1:00.0"].ties == {"mdev c2177883-f1bb-47f0-914d-32a22e3a8804"}
-    assert DEVICES["mdev c2177883-f1bb-47f0-914d-32a22e3a8804"].ties == {"pci 0000:b1:00.0"}
+    assert DEVICES["pci 0000:c1:00.0"].ties == {"mdev c2177883-f1bb-47f0-914d-32a22e3a8804"}
+    assert DEVICES["mdev c2177883-f1bb-47f0-914d-32a22e3a8804"].ties == {"pci 0000:c1:00.0"}
+
+
+def test_a_nic_with_a_switch_of_its_own_has_several_names() -> None:
+    """Its ports are NICs of the host as well (switchdev), and libvirt tells them in any order."""
+    ports = [net(f"enp3s0f0_{number}", "pci_0000_03_00_0", "down") for number in range(2)]
+    for texts in ([*SRIOV_HOST, *ports], [*ports, *SRIOV_HOST]):
+        found = {one.name: one for one in parse_devices(texts)}
+        assert "enp3s0f0" in found["pci 0000:03:02.0"].functions_of & found["pci 0000:03:00.0"].nics
 
 
 def test_a_bridge_is_no_device_for_anyone() -> None:

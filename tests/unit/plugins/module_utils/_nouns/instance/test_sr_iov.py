@@ -119,6 +119,27 @@ def test_what_is_passed_through_by_its_address_is_no_more_a_nic_for_others() -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("pci", "refused"),
+    [
+        ("0000:03:02.0", "the device pci 0000:03:02.0 is given to it twice"),
+        ("0000:03:00.0", "it is given the device pci 0000:03:02.0 beside pci 0000:03:00.0, of which that is a part"),
+    ],
+)
+def test_one_function_is_not_given_to_one_instance_twice(pci: str, refused: str) -> None:
+    """A NIC that is not named keeps its function, and another device of the instance cannot be that too."""
+    model = fresh()
+    model.nodes["node1"].devices = tuple(replace(one, is_free=True) for one in model.nodes["node1"].devices or ())
+    model.converge(new("web", FAST))
+    given = {"host_devices": ({"name": "vf", "pci": pci},)}
+    assert refused in told(model, Vm(name="web", further=given))
+    if pci == "0000:03:02.0":
+        # Where the NIC is named as well, it gets another one.
+        model.converge(new("web", FAST, further=given), allow_restart=True)
+        assert functions(model, "web") == ["0000:03:02.1"]
+        assert model.call(Vm(name="web", nics=(FAST,), further=given)).is_empty
+
+
 def test_a_nic_without_functions() -> None:
     model = fresh()
     model.nodes["node1"].devices = parse_devices(
