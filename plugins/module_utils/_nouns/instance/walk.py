@@ -24,6 +24,7 @@ from .rows import (
     change_of,
     is_same,
     iterate_rows,
+    merge_rows,
     read_field,
     read_rows,
     show,
@@ -188,6 +189,10 @@ def _compare_device(
     kind: Device, config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]
 ) -> Walked:
     changed = _differences(kind, config.get(kind.option), wanted)
+    if live is not None and kind.is_wanted(wanted) and not kind.is_wanted(live.get(kind.option)):
+        # What the running guest lacks as a whole, it gets as it is defined.
+        has = config.get(kind.option)
+        wanted = merge_rows(has, wanted) if has is not None and kind.is_wanted(has) else wanted
     differing = _differences(kind, live.get(kind.option), wanted) if live is not None else []
     have = _device(running(), kind) if differing else None
     acts = _plug(kind, have, wanted) if differing else ()

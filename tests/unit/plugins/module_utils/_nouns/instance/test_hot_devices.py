@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.report import describe_instance
@@ -49,6 +50,32 @@ def test_it_comes_changes_and_goes() -> None:
         model.apply(plan)
         for found in sources(model):
             assert there in found if there else found == ""
+
+
+def test_what_waits_for_a_restart_waits_until_there_is_one() -> None:
+    """Also where the call says no more of a device than that it is to be there."""
+    model = Model.fresh()
+    model.converge(WEB)
+    plan = model.call(call("tpm"))
+    assert acts(plan) == ["define"]
+    model.apply(plan)
+    plan = model.call(call("tpm"))
+    assert [(one.field, one.after) for one in plan.works[0].pending] == [("tpm.model", "tpm-crb")]
+    model.apply(model.call(call("tpm"), allow_restart=True))
+    assert 'model="tpm-crb"' in (model.guest("web")[1].live_xml or "")
+    assert model.call(call("tpm")).works[0].pending == ()
+
+
+def test_what_a_guest_lacks_it_gets_as_it_is_defined() -> None:
+    model = Model.fresh()
+    model.converge(WEB)
+    model.apply(model.call(call(source="random", rate_bytes=1024)))
+    guest = model.guest("web")[1]
+    guest.live_xml = re.sub(r"<rng.*?</rng>", "", guest.live_xml or "", flags=re.DOTALL)
+    guest.live = parse_domain(guest.live_xml)
+    model.apply(model.call(call()))
+    assert ">/dev/random<" in sources(model)[1]
+    assert '<rate bytes="1024"' in sources(model)[1]
 
 
 def test_a_period_is_one_of_a_rate() -> None:
