@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from ...._model.errors import Problem
 from ...._model.rows import Row
 from ..architectures import USUAL, facts_of, find_unsuited
 from ..spec import Vm, what_is_said
-from .context import Context, RefusedError, node_name
+from .context import Context, FailedError, RefusedError, node_name
 from .references import find_image
 from .state import Domain
 
@@ -16,6 +17,8 @@ from .state import Domain
 def architecture_of(want: Vm, row: Row | None, current: Domain | None, context: Context) -> str:
     """Return the architecture of an instance. Of a new one that does not say it: its image's, or else that of the node
     where it has to be, or else that which the nodes of its cluster have in common. Of containers there is one.
+
+    What an instance is made as it stays: it fails where only nodes that do not answer could tell.
     """
     if want.type == "lxc":
         return USUAL
@@ -28,8 +31,23 @@ def architecture_of(want: Vm, row: Row | None, current: Domain | None, context: 
     nodes = context.have.nodes
     if home is not None and home in nodes:
         return nodes[home].own_architecture
+    if home is not None and home in context.have.down:
+        raise FailedError(context.have.down[home])
     common = {state.own_architecture for state in nodes.values() if state.row.scope == context.cluster.id}
-    return common.pop() if len(common) == 1 else USUAL
+    if len(common) != 1:
+        return USUAL
+    (found,) = common
+    silent = sorted(name for name in context.have.down if name in context.nodes)
+    if found != USUAL and silent:
+        raise FailedError(
+            Problem(
+                f"the nodes that answer are of {found}, and {', '.join(silent)}, which may be of another architecture, "
+                "do not",
+                f"Say which it is to be (architecture: {found} or architecture: {USUAL}), or wait for them.",
+                silent[0],
+            )
+        )
+    return found
 
 
 def require_machine(want: Vm, current: Domain | None, architecture: str, context: Context) -> None:
