@@ -16,7 +16,7 @@ from ..definition_writing import convert_domain, move_screen
 from ..placement import NOTHING, Size
 from ..spec import Vm
 from .acts import Move
-from .context import Context, FailedError, RefusedError, devices_of
+from .context import Context, FailedError, RefusedError, device_names_of, devices_of
 from .placement import find_obstacles
 from .references import find_pinned, find_pool, pools_of
 from .room import find_lacks, remedy_for
@@ -41,7 +41,11 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
         if not pool.attributes.get("shared"):
             problems.append(f"storage pool {pool.name} is not shared between nodes")
     problems += _find_bound(current, target, context) + _find_foreign(current)
-    problems += find_obstacles(want, target, context, current)
+    # One that never said its architecture was put where it runs as it is, and goes nowhere else by itself.
+    is_emulated = not context.have.nodes[current.node].is_own(current.architecture)
+    may_emulate = is_emulated or want.further.get("architecture") is not None
+    problems += find_obstacles(want, target, context, current, may_emulate=may_emulate)
+    problems += _find_others(want, current, target, context)
     devices = devices_of(current, live=True)
     if devices:
         problems.append(f"it has devices of {current.node}, which do not move while it runs: {', '.join(devices)}")
@@ -79,6 +83,28 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
 def _keeps_state(current: Domain) -> bool:
     has = current.config.options
     return (has.get("firmware") or {}).get("type") == "efi" or bool(has.get("tpm"))
+
+
+def _find_others(want: Vm, current: Domain, target: str, context: Context) -> list[str]:
+    """Return which devices, chosen for it on its node, are none or other ones on another node: an address says nothing
+    of what is there. What is named is as it is named.
+    """
+    if want.further.get("host_devices") is not None:
+        return []
+    here, there = (
+        {one.name: one.model for one in context.have.nodes[node].devices or ()} for node in (current.node, target)
+    )
+    remedy = "name host_devices as well, so that it gets what it is to have there"
+    problems = []
+    for name in device_names_of({"host_devices": current.config.options.get("host_devices")}):
+        if name.startswith("usb "):
+            continue  # which is its model
+        if name not in here or name not in there:
+            where = current.node if name not in here else target
+            problems.append(f"its device {name} is not known on {where}: {remedy}")
+        elif here[name] != there[name]:
+            problems.append(f"its device {name} is of the model {here[name]}, and there of {there[name]}: {remedy}")
+    return problems
 
 
 def _find_foreign(current: Domain) -> list[str]:

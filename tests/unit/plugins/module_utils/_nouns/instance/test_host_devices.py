@@ -169,6 +169,9 @@ def test_it_moves_only_while_it_is_stopped() -> None:
     assert "it has devices of node1, which do not move while it runs: pci 0000:65:00.0" in told
     model.converge(with_devices("web", GPU, node="node1", root=root, power="stopped"))
     assert "it has no PCI device" in refused(model, Vm(name="web", node="node2"), node2=frozenset())
+    assert "its device pci 0000:65:00.0 is not known on node1" in refused(model, Vm(name="web", node="node2"))
+    for name in ("node1", "node2"):
+        model.nodes[name].devices = parse_devices(HOST)
     model.apply(model.call(Vm(name="web", node="node2")))
     assert model.guest("web")[0] == "node2"
 
