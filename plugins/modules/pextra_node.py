@@ -58,6 +58,14 @@ options:
         its own.'
       - Not so unless given.
     type: bool
+  architectures: &architectures
+    description:
+      - The architectures that the node emulates beside its own, in software and slowly, for instances that
+        declare one of them (C(architecture)).
+      - It needs QEMU for them.
+      - None unless given.
+    type: list
+    elements: str
   shared_directories: &shared_directories
     description:
       - Directories of the host that instances may mount and write to (C(filesystems) of an instance), and
@@ -98,6 +106,7 @@ options:
       description: *description
       virt_type: *virt_type
       containers: *containers
+      architectures: *architectures
       shared_directories: *shared_directories
       memory_reserved: *memory_reserved
       state: *state
@@ -274,6 +283,12 @@ node:
       description: Whether containers can be there.
       type: bool
       sample: false
+    architectures:
+      description: Architectures that it emulates beside its own.
+      type: list
+      elements: str
+      sample:
+        - aarch64
     shared_directories:
       description: Directories of it that instances may mount.
       type: list

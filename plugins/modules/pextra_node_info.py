@@ -65,6 +65,12 @@ nodes:
       description: Whether containers can be there.
       type: bool
       sample: false
+    architectures:
+      description: Architectures that it emulates beside its own.
+      type: list
+      elements: str
+      sample:
+        - aarch64
     shared_directories:
       description: Directories of it that instances may mount.
       type: list

@@ -8,6 +8,7 @@ The test driver tells no capabilities: here it tells what libvirt 9 does, as far
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ ARM = "<guest><os_type>hvm</os_type><arch name='aarch64'/></guest>"
 MACHINE = """<domainCapabilities><domain>{}</domain><arch>{}</arch><cpu><mode name='maximum' supported='yes'/></cpu>
 </domainCapabilities>"""
 Asked = list[tuple[str, ...]]
+
+
+def declare(cloud: Cloud, node: str, *architectures: str) -> None:
+    (row,) = (one for one in cloud.registry.rows("node") if one.name == node)
+    cloud.registry.put([replace(row, attributes={**row.attributes, "architectures": list(architectures)})])
 
 
 @pytest.fixture
@@ -61,6 +67,8 @@ def read(cloud: Cloud, *wants: Vm) -> VmHave:
     ],
 )
 def test_what_is_asked(small_cloud: Cloud, asked: Asked, further: dict[str, Any], wanted: Asked) -> None:
+    declare(small_cloud, "node1", "aarch64")  # for which it has no QEMU
+    declare(small_cloud, "node2", "aarch64")
     have = read(small_cloud, Vm(name="web", type="qemu", further=further))
     assert sorted(one for one in asked if one[0] == "node1") == wanted
     there = [("node2", *rest) for _, *rest in wanted]
@@ -73,7 +81,15 @@ def test_what_is_asked(small_cloud: Cloud, asked: Asked, further: dict[str, Any]
     assert have.nodes["node1"].emulates == {}
 
 
-def test_what_is_there_is_not_asked_about(module: Module, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_could_emulate_it_does_only_where_that_is_declared(small_cloud: Cloud, asked: Asked) -> None:
+    have = read(small_cloud, Vm(name="web", type="qemu", further={"architecture": "aarch64"}))
+    assert have.nodes["node2"].emulates == {}
+    assert not [one for one in asked if "aarch64" in one]
+
+
+def test_what_is_there_is_not_asked_about(
+    module: Module, small_cloud: Cloud, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where other nodes of its cluster are of another architecture."""
     made = module(**WEB, architecture="x86_64")
     assert (made["changed"], made["vm"]["architecture"]) == (True, "x86_64")
@@ -83,8 +99,13 @@ def test_what_is_there_is_not_asked_about(module: Module, asked: Asked, monkeypa
     del asked[:]
     assert not module(**WEB, architecture="x86_64")["changed"]
     assert asked == []
-    # What it is to move to has to emulate it, with all that it has.
+    # What it is to move to has to emulate it, with all that it has, and to be declared to.
+    moved = module(**{**WEB, "node": "node2"}, architecture="x86_64")
+    assert "it is a host of aarch64, and emulates no x86_64" in moved["msg"]
+    declare(small_cloud, "node2", "x86_64")
     moved = module(**{**WEB, "node": "node2"})
+    assert "only what itself says architecture: x86_64 goes there" in moved["msg"]
+    moved = module(**{**WEB, "node": "node2"}, architecture="x86_64")
     assert "it cannot move from node1 to node2: it has no CPU model Nehalem" in moved["msg"]
     assert ("node2", "x86_64", "q35", "qemu") in asked
 

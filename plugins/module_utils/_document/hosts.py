@@ -89,6 +89,7 @@ def read_hosts(
             description=values["pextra_node_description"],
             virt_type=values["pextra_virt_type"],
             containers=bool(values["pextra_containers"]),
+            architectures=values["pextra_architectures"] or (),
             shared_directories=values["pextra_shared_directories"] or (),
             memory_reserved=values["pextra_memory_reserved"],
         )

@@ -20,7 +20,6 @@ from .._nouns.datacenter import spec as datacenter
 from .._nouns.drive import spec as disk
 from .._nouns.image import spec as image
 from .._nouns.instance import spec as vm
-from .._nouns.instance.architectures import ARCHITECTURES
 from .._nouns.node import preflight
 from .._nouns.node import spec as node
 from .._nouns.organization import spec as organization
@@ -171,13 +170,7 @@ HOST: Table = {
         "Found out on the node unless given.",
     ),
     "pextra_containers": node.FIELDS["containers"],
-    "pextra_architectures": Field(
-        kind="list",
-        element=Field(kind="str", choices=tuple(ARCHITECTURES), help="An architecture."),
-        unique=True,
-        help="The architectures that the node emulates beside its own, in software and slowly, for instances that "
-        "declare one of them (C(architecture)). None unless given.",
-    ),
+    "pextra_architectures": node.FIELDS["architectures"],
     "pextra_shared_directories": node.FIELDS["shared_directories"],
     "pextra_memory": Field(
         kind="size",

@@ -32,7 +32,6 @@ from .foreign import size_of_foreign
 from .labels import URI
 from .node_devices import parse_devices, words_of
 from .placement import Size
-from .plan.context import device_names_of
 from .plan.host_devices import list_wishes
 from .plan.state import Domain, NodeState, Odd, Stranger, VmHave
 from .spec import Vm, names_of_seed, names_part_of_seed, options_of
@@ -56,7 +55,8 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     going |= {domain.architecture for domain in leaving}
     is_foreign = any(not state.is_own(one) for state in have.nodes.values() for one in going)
     options = [*map(options_of, wanted.values()), *(domain.config.options for domain in leaving)]
-    has_devices = any(device_names_of(one) for one in options) or any(list_wishes(want) for want in wanted.values())
+    # The number of a socket is no device of a node.
+    has_devices = any(one.get("host_devices") for one in options) or any(map(list_wishes, wanted.values()))
     # What is a virtual function stays one, where nothing else is said of it.
     functions = [domain.config for domain in held if any(nic.function for nic in domain.config.interfaces)]
     has_devices = has_devices or any(wanted[model.name].nics is not None for model in functions)
@@ -75,7 +75,9 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
         words = words_of(devices or ())
         words |= {f"directory:{path}" for path in state.row.attributes.get("shared_directories") or ()}
         abilities = {}
-        for name in [state.own_architecture, *(architectures & parse_emulated(host) - {state.own_architecture})]:
+        # What it could emulate is not what it is to emulate.
+        emulated = architectures & parse_emulated(host) & {*(state.row.attributes.get("architectures") or ())}
+        for name in [state.own_architecture, *(emulated - {state.own_architecture})]:
             of = hypervisor.machine_capabilities(name, ARCHITECTURES[name].machine, state.virt_type_of(name))
             if of is not None:
                 can = parse_abilities(of, host, state.capacity.threads or 0)

@@ -182,6 +182,7 @@ def _join_or_change(
         "description": want.description,
         "virt_type": want.virt_type,
         "containers": want.containers,
+        "architectures": None if want.architectures is None else sorted(want.architectures),
         "shared_directories": None if want.shared_directories is None else sorted(want.shared_directories),
         "memory_reserved": want.memory_reserved,
     }
@@ -195,6 +196,8 @@ def _join_or_change(
         if held:
             what = f"it still holds containers: {', '.join(held)}"
             return Problem(what, "Leave containers: true as long as they are there.", resource=label)
+    if not after.get("architectures"):
+        after.pop("architectures", None)
     if not after.get("shared_directories"):
         after.pop("shared_directories", None)
     # What stands there keeps nobody from changing something else.

@@ -98,6 +98,7 @@ class NodeResource:
                     "description": row.attributes.get("description"),
                     "virt_type": row.attributes.get("virt_type"),
                     "containers": bool(row.attributes.get("containers")),
+                    "architectures": list(row.attributes.get("architectures") or ()),
                     "shared_directories": list(row.attributes.get("shared_directories") or ()),
                     "memory_reserved": row.attributes.get("memory_reserved"),
                     "health": "healthy" if facts else "unreachable",

@@ -11,6 +11,7 @@ from ..._fields.addresses import canonical_address
 from ..._fields.checks import check_hostname, check_node_address
 from ..._fields.common import CLUSTER, DESCRIPTION, STATE
 from ..._fields.field import Field
+from ..instance.architectures import ARCHITECTURES
 from ..pool.path import check_shared_directory
 
 FIELDS = {
@@ -37,6 +38,13 @@ FIELDS = {
         kind="bool",
         help="Whether containers can be there: instances of the type V(lxc), for which libvirt has a driver of its "
         "own. Not so unless given.",
+    ),
+    "architectures": Field(
+        kind="list",
+        element=Field(kind="str", choices=tuple(ARCHITECTURES), help="An architecture."),
+        unique=True,
+        help="The architectures that the node emulates beside its own, in software and slowly, for instances that "
+        "declare one of them (C(architecture)). It needs QEMU for them. None unless given.",
     ),
     "shared_directories": Field(
         kind="list",
@@ -73,6 +81,7 @@ class Node:
     description: str | None = None
     virt_type: str | None = None
     containers: bool | None = None
+    architectures: tuple[str, ...] | None = None
     shared_directories: tuple[str, ...] | None = None
     memory_reserved: int | None = None
     state: str = "present"

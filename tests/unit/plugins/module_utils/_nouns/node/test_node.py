@@ -330,6 +330,21 @@ def test_containers_come_and_go() -> None:
     assert "containers" not in applied(gone, having).nodes["node1"].attributes
 
 
+def test_architectures_come_and_go() -> None:
+    want = replace(WANT, architectures=("x86_64", "aarch64"))
+    plan = plan_nodes([want], JOINED, check_key=closed)
+    (work,) = plan.works
+    assert ("architectures", None, ["aarch64", "x86_64"]) in [
+        (one.field, one.before, one.after) for one in work.changes
+    ]
+    having = applied(plan, JOINED)
+    assert plan_nodes([want], having, check_key=closed).is_empty
+    assert plan_nodes([WANT], having, check_key=closed).is_empty
+    assert plan_nodes([replace(WANT, architectures=())], JOINED, check_key=closed).is_empty
+    gone = plan_nodes([replace(WANT, architectures=())], having, check_key=closed)
+    assert "architectures" not in applied(gone, having).nodes["node1"].attributes
+
+
 def test_shared_directories_come_and_go() -> None:
     want = replace(WANT, shared_directories=("/srv/b", "/srv/a"))
     plan = plan_nodes([want], JOINED, check_key=closed)
