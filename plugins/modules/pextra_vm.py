@@ -799,8 +799,8 @@ options:
     suboptions:
       type:
         description:
-          - V(bios), or V(efi) for UEFI, which is all that aarch64 has.
-          - A new one gets V(bios) unless it is given.
+          - V(bios), or V(efi) for UEFI.
+          - A new instance has V(bios) unless given, and on aarch64 V(efi), which is all that there is.
         type: str
         choices:
           - bios
@@ -1056,9 +1056,8 @@ options:
     suboptions:
       model:
         description:
-          - V(isa), or V(hyperv) for Windows.
-          - V(none) takes it away.
-          - A new one gets V(isa) unless it is given.
+          - V(isa), which it is unless given, or V(hyperv) for Windows.
+          - V(none) takes it away, and is all that aarch64 has.
         type: str
         choices:
           - isa
@@ -1986,7 +1985,7 @@ vm:
       type: dict
       contains:
         type:
-          description: V(bios), or V(efi) for UEFI, which is all that aarch64 has.
+          description: V(bios), or V(efi) for UEFI.
           returned: when the definition says something of it
           type: str
           sample: bios
@@ -2186,7 +2185,7 @@ vm:
       type: dict
       contains:
         model:
-          description: V(isa), or V(hyperv) for Windows.
+          description: V(isa), which it is unless given, or V(hyperv) for Windows.
           returned: when the definition says something of it
           type: str
           sample: isa

@@ -600,7 +600,7 @@ vms:
       type: dict
       contains:
         type:
-          description: V(bios), or V(efi) for UEFI, which is all that aarch64 has.
+          description: V(bios), or V(efi) for UEFI.
           returned: when the definition says something of it
           type: str
           sample: bios
@@ -800,7 +800,7 @@ vms:
       type: dict
       contains:
         model:
-          description: V(isa), or V(hyperv) for Windows.
+          description: V(isa), which it is unless given, or V(hyperv) for Windows.
           returned: when the definition says something of it
           type: str
           sample: isa

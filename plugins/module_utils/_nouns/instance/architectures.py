@@ -23,10 +23,10 @@ class Architecture:
     elements of libvirt's with their attributes. cpu_check: how libvirt compares a named processor with its host's.
     firmware: its options, where nothing is said of it. features_off: of the firmware, which libvirt might choose
     otherwise. usb: the model of its controller. inputs: what a person at its screen has, where the machine itself
-    brings nothing. panic: by what its guest tells that it has crashed, if it can.
+    brings nothing.
 
-    usual: what a new device is, by the path of the option. only: the choices of options that it has, where these are
-    not all. plugs_vcpus: whether it can get virtual CPUs while it runs.
+    usual: what a new device or its firmware is that is wanted and not said, by the path of the option. only: the
+    choices of options that it has, where these are not all. plugs_vcpus: whether it can get virtual CPUs while it runs.
     """
 
     name: str
@@ -38,7 +38,6 @@ class Architecture:
     features_off: tuple[str, ...]
     usb: str
     inputs: tuple[str, ...]
-    panic: str | None
     usual: Mapping[str, str]
     only: Mapping[str, tuple[Any, ...]]
     plugs_vcpus: bool
@@ -61,8 +60,7 @@ X86_64 = Architecture(
     features_off=(),
     usb="none",
     inputs=(),
-    panic="isa",
-    usual={"cdroms.bus": "sata", "tpm.model": "tpm-crb"},
+    usual={"cdroms.bus": "sata", "firmware.type": "bios", "panic.model": "isa", "tpm.model": "tpm-crb"},
     only={},
     plugs_vcpus=True,
 )
@@ -78,8 +76,7 @@ AARCH64 = Architecture(
     features_off=("secure-boot",),
     usb="qemu-xhci",
     inputs=("keyboard", "tablet"),
-    panic=None,
-    usual={"cdroms.bus": "scsi", "tpm.model": "tpm-tis"},
+    usual={"cdroms.bus": "scsi", "firmware.type": "efi", "panic.model": "none", "tpm.model": "tpm-tis"},
     only={
         "cdroms.bus": ("scsi",),
         "firmware.secure_boot": (False,),
@@ -114,6 +111,8 @@ def complete_machine(values: Mapping[str, Any], architecture: str) -> dict[str, 
     whole = {**values, "architecture": architecture, **complete_devices(values, {}, facts)}
     if whole.get("firmware") is None:
         whole["firmware"] = facts.firmware
+    elif whole["firmware"].get("type") is None:
+        whole["firmware"] = {**whole["firmware"], "type": facts.usual["firmware.type"]}
     drives = whole.get("cdroms") or ()
     whole["cdroms"] = tuple({**one, "bus": one.get("bus") or facts.usual["cdroms.bus"]} for one in drives)
     return whole

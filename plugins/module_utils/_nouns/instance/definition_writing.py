@@ -71,8 +71,8 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
     channel = add(devices, "channel", type="unix")
     add(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
     # By it a guest tells that its kernel has crashed; nothing would restart it otherwise.
-    if machine.panic is not None:
-        add(devices, "panic", model=machine.panic)
+    if machine.usual["panic.model"] != "none":
+        add(devices, "panic", model=machine.usual["panic.model"])
     rng = add(devices, "rng", model="virtio")
     add(rng, "backend", model="random").text = "/dev/urandom"
     add(devices, "memballoon", model="virtio")

@@ -102,10 +102,10 @@ _TABLE = {
     "type": Field(
         kind="str",
         choices=("bios", "efi"),
-        create="bios",
         at=_Type(),
         effect="fixed",
-        help="V(bios), or V(efi) for UEFI, which is all that aarch64 has.",
+        help="V(bios), or V(efi) for UEFI. A new instance has V(bios) unless given, and on aarch64 V(efi), which is "
+        "all that there is.",
     ),
     "secure_boot": Field(
         kind="bool",

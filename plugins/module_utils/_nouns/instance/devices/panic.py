@@ -18,10 +18,10 @@ DEVICE = Device(
         "model": Field(
             kind="str",
             choices=("isa", "hyperv", "none"),
-            create="isa",
             at=Attribute("", "model"),
             effect="next_boot",
-            help="V(isa), or V(hyperv) for Windows. V(none) takes it away.",
+            help="V(isa), which it is unless given, or V(hyperv) for Windows. V(none) takes it away, and is all that "
+            "aarch64 has.",
         ),
     },
 )

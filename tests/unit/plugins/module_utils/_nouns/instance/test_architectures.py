@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.abilities import (
     parse_abilities,
     parse_emulated,
@@ -269,6 +270,60 @@ def test_it_is_emulated_on_hardware_that_is_not_its_own(model: Model) -> None:
     assert (root.get("type"), root.find("cpu").get("mode")) == ("qemu", "maximum")
 
 
+@pytest.mark.parametrize("said", [{"firmware": {}}, {"firmware": {"secure_boot": False}}, {"panic": {}}])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_is_not_said_of_a_part_is_as_it_is_usual(model: Model, architecture: str, said: dict[str, Any]) -> None:
+    """Whether a document says it, in which what is not said is made, or a call."""
+    for node in model.nodes.values():
+        node.architecture = architecture
+    vm, mistakes = parse_vm({"name": "web", "memory": "512 MiB", "vcpus": 1, "architecture": architecture, **said}, "")
+    assert vm is not None
+    assert [*mistakes, *find_mistakes_within(vm, "")] == []
+    root = made(model, vm)
+    usual = ("efi", None) if architecture == "aarch64" else (None, "isa")
+    panic = root.find("devices/panic")
+    assert (root.find("os").get("firmware"), panic.get("model") if panic is not None else None) == usual
+    assert model.call(vm).is_empty
+
+
+def test_it_is_emulated_nowhere_unless_it_says_so(model: Model) -> None:
+    """Not by a move either: one that never said what it is was made where it runs as it is."""
+    web = whole(name="web", root=Root(pool="shared", size=64), node="node1", power="stopped")
+    model.converge(web)
+    of_arm(model, "node2").nodes["node2"].emulates = {"x86_64": ABLE | {"cpu:Nehalem"}}
+    told = problem_of(model, Vm(name="web", node="node2"), is_whole=False)
+    assert "only what itself says architecture: x86_64 goes there" in told
+    said = Vm(name="web", node="node2", further={"architecture": "x86_64"})
+    model.apply(model.call(said))
+    assert model.guest("web")[0] == "node2"
+
+
+@pytest.mark.parametrize(
+    ("arms", "down", "home"),
+    [
+        (("node3",), ("node1", "node2"), None),
+        (("node1", "node2"), ("node3",), None),
+        (("node1",), ("node3",), ("x86_64", "node2")),
+        ((), ("node1",), ("x86_64", "node2")),
+    ],
+)
+def test_nodes_that_do_not_answer_agree_to_nothing(
+    model: Model, arms: tuple[str, ...], down: tuple[str, ...], home: tuple[str, str] | None
+) -> None:
+    """What it is made as it stays: which nodes answer at the moment decides nothing."""
+    of_arm(model, *arms)
+    model.down = {name: Problem("it does not answer", node=name) for name in down}
+    if home is not None:
+        root = made(model, WEB)
+        assert (root.find("os/type").get("arch"), model.guest("web")[0]) == home
+        return
+    told = problem_of(model, WEB)
+    assert f"the nodes that answer are of aarch64, and {', '.join(down)}, which may be of another" in told
+    assert "does not answer" in problem_of(model, replace(WEB, node=down[0]))
+    root = made(model, ARM)
+    assert root.find("os/type").get("arch") == "aarch64"
+
+
 # Of images
 
 
@@ -350,9 +405,7 @@ def test_what_is_new_is_as_it_usually_is(model: Model) -> None:
     assert root.find("devices/disk[@device='cdrom']/target").get("bus") == "scsi"
     assert acts(model.call(call)) == []
     panic = Vm(name="arm", further={"panic": {}})
-    assert problem_of(model, panic, is_whole=False).startswith(
-        "panic.model isa is nothing that a machine of aarch64 has"
-    )
+    assert acts(model.call(panic)) == [], "it is none"
 
 
 def test_it_stays_what_it_is(model: Model) -> None:
