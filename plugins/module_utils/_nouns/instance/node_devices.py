@@ -23,9 +23,9 @@ class NodeDevice:
     name: such as `pci 0000:65:00.0`, `usb 046d:c52b` or `mdev` and a UUID. model: of PCI its vendor and product, of a
     mediated device its type. numa: the NUMA node of the host that it is at. nics: what the host calls a NIC, and the
     ports of its switch, if it has one; functions_of: the same of the NIC whose virtual function it is. part_of: the
-    device that cannot be given away as a whole beside it: whose function, or of which mediated device, it is. is_divided:
-    there are such mediated devices of it. ties: what cannot be another instance's beside it. is_free: the node does not
-    need it itself, and it can be told from others.
+    device that cannot be given away as a whole beside it: whose function, or of which a mediated device, it is.
+    is_divided: there are mediated devices of it. ties: what cannot be another instance's beside it. is_free: the node
+    does not need it itself, and it can be told from others.
     """
 
     name: str

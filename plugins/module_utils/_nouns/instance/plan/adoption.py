@@ -22,7 +22,7 @@ from ..spec import Vm
 from .acts import Adopt
 from .change import plan_change
 from .claims import room_of, takes_of, uses_of
-from .context import Context, FailedError, RefusedError
+from .context import Context, FailedError, RefusedError, keys_of_devices
 from .kept import with_kept_parts
 from .references import find_organization, find_pinned
 from .registered import register_step, row_attributes
@@ -45,11 +45,16 @@ def plan_adoption(want: Vm, row: Row | None, context: Context) -> Work:
     model, here = domain.config, context.have.nodes[stranger.node]
     attributes = row_attributes(here.row.id, model)
     known = Row(instance_id, "instance", want.name, context.cluster.id, attributes)
-    takes = takes_of(model, context)
+    devices = keys_of_devices(domain, context.have)
+    for key in devices:
+        if context.taken.get(key) == ("", stranger.name):
+            context.taken[key] = (instance_id, want.name)  # it has it itself
+    takes = takes_of(model, context, devices)
     for key in takes:
         holder = context.taken.setdefault(key, (instance_id, want.name))
         if holder[0] != instance_id:
-            raise RefusedError(f"its {key} is that of instance {holder[1]}", "Take it from one of the two first.")
+            who = f"instance {holder[1]}" if holder[0] else f"virtual machine {holder[1]}"
+            raise RefusedError(f"its {key} is that of {who}", "Take it from one of the two first.")
     rest = plan_change(with_kept_parts(replace(want, node=None), domain), known, instance_id, domain, context)
     if rest.steps:
         raise RefusedError(

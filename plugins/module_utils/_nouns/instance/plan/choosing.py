@@ -55,12 +55,17 @@ class _Choice:
     def pick(self, fits: Callable[[NodeDevice], bool]) -> str | None:
         """Return a device that fits, and is free; what goes with what it has comes first."""
         beside = {name for one in self.devices or () if one.name in self.mine for name in one.ties}
-        found = [one for one in self.devices or () if fits(one) and self._why_not(one) is None]
-        found.sort(key=lambda one: (one.name not in beside, one.name))
+        found = self.find_free(fits)
+        # What another of the call names may be on its node, too.
+        named = self.context.named_devices
+        found.sort(key=lambda one: (one.name not in beside, (None, one.name) in named, one.name))
         if not found:
             return None
         self.mine.add(found[0].name)
         return found[0].name
+
+    def find_free(self, fits: Callable[[NodeDevice], bool]) -> list[NodeDevice]:
+        return [one for one in self.devices or () if fits(one) and self._why_not(one) is None]
 
     def lacking(self, what: str, fits: Callable[[NodeDevice], bool]) -> str:
         """Tell why none can be had."""
@@ -72,6 +77,11 @@ class _Choice:
     def keeps(self, name: str, fits: Callable[[NodeDevice], bool]) -> bool:
         """Tell whether what it has is what is wanted. Where that is not known it is left alone."""
         return self.devices is None or any(one.name == name and fits(one) for one in self.devices)
+
+    def is_of_no_pool(self, device: NodeDevice) -> bool:
+        """Tell whether no resource pool has it, any more: a pool that becomes smaller takes nothing from anyone."""
+        pools = self.context.cluster.attributes.get("resource_pools") or ()
+        return not any(is_in_pool(device, pool, self.node, self.context) for pool in pools)
 
     def may_keep(self, name: str) -> bool:
         """Tell whether nothing else of it names what it has, or what that is a part of."""
@@ -95,6 +105,9 @@ class _Choice:
             if holder is not None and not is_mine(holder, self.want):
                 goes_with = f", with {name}," if name != device.name else ""
                 return f"given{goes_with} to {tell_holder(holder, name, self.context)}"
+            other = self.context.named_devices.get((self.node, name), self.want.name)
+            if other != self.want.name:
+                return f"named by instance {other} in this same run"
         return None
 
 
@@ -118,25 +131,33 @@ def _choose(want: Vm, current: Domain | None, node: str, context: Context) -> tu
     }
     kept |= {nic.name or "": f"pci {nic.function}" for nic in nics if nic.function}
     choice.mine |= set(kept.values())
+    wishes = {
+        f"host_devices.{row['name']}": _wish_of(row, node, context)[1]
+        for n, row in enumerate(rows or ())
+        if n not in settled
+    }
+    wishes |= {f"nics.{name}": _is_function_of(nic) for name, nic in functions.items() if nic and name not in kept}
+    found = {}
+    # What has the fewest to choose from chooses first: others can do with what it leaves.
+    for path in sorted(wishes, key=lambda path: len(choice.find_free(wishes[path]))):
+        found[path] = choice.pick(wishes[path])
     problems = []
     for number, row in enumerate(rows or ()):
         if number in settled:
             continue
-        what, fits = _wish_of(row, node, context)
-        found = choice.pick(fits)
-        if found is None:
-            problems.append(f"for host_devices.{row['name']} {choice.lacking(what, fits)}")
+        device = found[f"host_devices.{row['name']}"]
+        if device is None:
+            problems.append(f"for host_devices.{row['name']} {choice.lacking(*_wish_of(row, node, context))}")
         else:
-            settled[number] = _exactly(row["name"], found)
+            settled[number] = _exactly(row["name"], device)
     chosen = []
     for nic in nics:
         physical = functions[nic.name or ""]
         if not physical:
             chosen.append(nic)
             continue
-        fits = _is_function_of(physical)
-        found = kept.get(nic.name or "") or choice.pick(fits)
-        if found is None:
+        device = kept.get(nic.name or "") or found[f"nics.{nic.name or ''}"]
+        if device is None:
             problems.append(f"for nics.{nic.name} {_lacking_function(choice, physical)}")
             continue
         unsuited = find_unsuited(nic.further)
@@ -145,7 +166,7 @@ def _choose(want: Vm, current: Domain | None, node: str, context: Context) -> tu
                 f"its NIC {nic.name} is a virtual function, which has no {', '.join(unsuited)}",
                 "Leave it out, or make it a port of its vSwitch (sr_iov: an empty text).",
             )
-        function = found.removeprefix("pci ")
+        function = device.removeprefix("pci ")
         chosen.append(replace(nic, sr_iov=physical, function=function, further=of_function(nic.further)))
     if problems:
         return want, problems
@@ -164,7 +185,7 @@ def _keep(choice: _Choice, rows: Any, known: Mapping[str, str]) -> dict[int, Map
         name = known.get(row["name"])
         if name is not None and choice.may_keep(name):
             _, fits = _wish_of(row, choice.node, choice.context)
-            if choice.keeps(name, fits):
+            if choice.keeps(name, fits) or (row.get("resource_pool") and choice.keeps(name, choice.is_of_no_pool)):
                 settled[number] = _exactly(row["name"], name)
                 choice.mine.add(name)
     return settled

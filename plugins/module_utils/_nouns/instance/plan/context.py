@@ -61,6 +61,8 @@ class Context:
     attached: dict[str, str] = field(default_factory=dict)
     # What the call wants, by name.
     wants: dict[str, Vm] = field(default_factory=dict)
+    # The devices that instances of the call name, by the node where one is to be, None where that is open: whose.
+    named_devices: dict[tuple[str | None, str], str] = field(default_factory=dict)
     # What people should know of what was planned.
     remarks: list[str] = field(default_factory=list)
     candidates: dict[tuple[Any, ...], tuple[dict[str, list[str]], list[str]]] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class Context:
     def _hold(self, domain: Domain, pools: Mapping[tuple[str, str], Row], *, but_nics: bool) -> None:
         """Note what an instance has that no other may have."""
         holder = (domain.config.labels.id, domain.config.name)
-        self.taken |= dict.fromkeys(_keys_of_devices(domain, self.have), holder)
+        self.taken |= dict.fromkeys(keys_of_devices(domain, self.have), holder)
         self.attached |= {disk.volume: domain.config.name for disk in domain.config.attached}
         for label in domain.config.labels.volumes:
             pool = pools.get((domain.config.labels.cluster, label.pool))
@@ -113,6 +115,15 @@ class Context:
                 self.taken[unit_of(pool, label.unit)] = holder
         if not but_nics:
             self.taken |= dict.fromkeys(keys_of_nics(domain.config, self), holder)
+
+    def note_want(self, want: Vm) -> None:
+        """Note an instance of the call, before any of them is planned."""
+        self.wants[want.name] = want
+        domains, row = self.by_name.get(want.name), self.instances.get(want.name)
+        home = node_name(want.node or (row.attributes.get("node") if row is not None else None), self)
+        home = domains[0].node if home is None and domains else home
+        devices = exact_names_of(want.further) if want.state == "present" else ()
+        self.named_devices |= {(home, name): want.name for name in devices}
 
     def count(self, claim: Claim) -> None:
         """Count what another run has decided, as far as it does not show yet."""
@@ -147,10 +158,14 @@ class Context:
 
 def device_names_of(options: Mapping[str, Any]) -> list[str]:
     """Return the devices of its node that options name, such as `pci 0000:65:00.0`; the number of a socket is one."""
-    names = [f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in EXACT if one.get(kind)]
     vsock = options.get("vsock") or {}
     is_numbered = vsock.get("model") != "none" and isinstance(vsock.get("cid"), int) and vsock["cid"] > 0
-    return [*names, *([f"vsock {vsock['cid']}"] if is_numbered else [])]
+    return [*exact_names_of(options), *([f"vsock {vsock['cid']}"] if is_numbered else [])]
+
+
+def exact_names_of(options: Mapping[str, Any]) -> list[str]:
+    """Return the devices of its node that options name in host_devices."""
+    return [f"{kind} {one[kind]}" for one in options.get("host_devices") or () for kind in EXACT if one.get(kind)]
 
 
 def devices_of(domain: Domain, *, live: bool = False, but_nics: bool = False) -> list[str]:
@@ -165,7 +180,8 @@ def devices_of(domain: Domain, *, live: bool = False, but_nics: bool = False) ->
     return names if but_nics else [*names, *(one.device for one in model.interfaces if one.device)]
 
 
-def _keys_of_devices(domain: Domain, have: VmHave) -> list[str]:
+def keys_of_devices(domain: Domain, have: VmHave) -> list[str]:
+    """Return what of its node an instance has, as defined and as it runs."""
     node = have.nodes.get(domain.node)
     names = [*devices_of(domain), *devices_of(domain, live=True)]
     # Also what a person gave it.

@@ -183,6 +183,9 @@ def _compare_functions(path: str, was: Interface | None, is_: Interface | None) 
     """Compare what only virtual functions have."""
     before, after = (one.function if one is not None else "" for one in (was, is_))
     changes = [Change(f"{path}.sr_iov", before or None, after or None, "next_boot")] if before != after else []
+    if was is not None and is_ is not None and before == after and was.sr_iov != is_.sr_iov:
+        # The NIC of the node has another name, which only its label says.
+        changes.append(Change(f"{path}.sr_iov", was.sr_iov or None, is_.sr_iov or None))
     if was is not None and is_ is not None and was.function and is_.function and was.vlan != is_.vlan:
         changes.append(Change(f"{path}.vlan", was.vlan, is_.vlan, "next_boot"))
     return changes

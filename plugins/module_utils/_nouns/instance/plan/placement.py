@@ -94,10 +94,12 @@ def _find_candidates(want: Vm, context: Context, *, may_emulate: bool) -> tuple[
     media = tuple((cdrom.image, cdrom.pool) for cdrom in want.cdroms or ())
     # What is given to one of the call is no more there for the next.
     wishes = list_wishes(want)
-    given = len(context.taken) if wishes or devices_wanted(want, None) else 0
+    exact = tuple(devices_wanted(want, None))
+    given = len(context.taken) if wishes or exact else 0
     needs = (
         given,
         wishes,
+        exact,
         want.image,
         root,
         volumes,

@@ -22,6 +22,7 @@ from .change import plan_change
 from .choosing import settle_devices
 from .context import Context, FailedError, RefusedError, node_name
 from .creation import plan_creation
+from .host_devices import list_wishes
 from .kept import with_kept_parts
 from .machine import architecture_of, require_machine
 from .placement import choose_home
@@ -56,7 +57,7 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
         if cluster.id not in contexts:
             contexts[cluster.id] = Context.of(cluster, have, consent, planned)
         clusters[index] = contexts[cluster.id]
-        contexts[cluster.id].wants[want.name] = want
+        contexts[cluster.id].note_want(want)
     for index in sorted(clusters, key=lambda index: _turn_of(wants[index], clusters[index])):
         label = f"instance {wants[index].name}"
         try:
@@ -78,11 +79,15 @@ def plan_vms(wants: Sequence[Vm], have: VmHave, consent: Consent) -> Plan:
     )
 
 
-def _turn_of(want: Vm, context: Context) -> int:
-    """Those that stop come first, for they make room; then those whose node is settled: the others go around them."""
+def _turn_of(want: Vm, context: Context) -> tuple[int, bool]:
+    """Those that stop come first, for they make room; then those whose node is settled: the others go around them. Of
+    each, those first that leave none of their devices to placement.
+    """
+    has_wishes = bool(list_wishes(want))
     if want.power == "stopped" and want.name in context.by_name:
-        return 0
-    return 2 if want.node is None and want.name not in context.by_name and want.name not in context.instances else 1
+        return 0, has_wishes
+    is_open = want.node is None and want.name not in context.by_name and want.name not in context.instances
+    return (2 if is_open else 1), has_wishes
 
 
 def _in_order(found: Mapping[int, Item]) -> tuple[Item, ...]:

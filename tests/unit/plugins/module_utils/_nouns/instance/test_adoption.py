@@ -605,6 +605,24 @@ def test_it_is_given_back_by_its_metadata() -> None:
     assert model.rows == {}
 
 
+def test_one_that_was_given_back_with_a_device_is_taken_again_with_it() -> None:
+    """What it has itself, no other has; what another has, it cannot have."""
+    device = (
+        "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x65' slot='0x00' "
+        "function='0x0'/></source><alias name='ua-pextra-gpu'/></hostdev></devices>"
+    )
+    for holder in ("old-web", "other"):
+        model, guest = model_with(PLAIN, runs=False)
+        guest.xml = guest.xml.replace("</devices>", device)
+        model.nodes["node2"].lent = {"pci 0000:65:00.0": holder}
+        plan = model.call(ADOPT)
+        if holder == "other":
+            assert "pci 0000:65:00.0 is that of virtual machine other" in str(plan.refusals[0])
+            continue
+        assert (plan.refusals, acts(plan)) == ((), ["register", "adopt"])
+        assert f"device {model.have.nodes['node2'].row.id} pci 0000:65:00.0" in plan.works[0].takes
+
+
 def test_what_is_told_of_strangers() -> None:
     model, guest = model_with(BY_ID["nic: default network"], runs=True)
     have: VmHave = model.have

@@ -153,6 +153,7 @@ def test_a_mediated_device_of_a_type() -> None:
     assert element.attrib == {"mode": "subsystem", "type": "mdev", "model": "vfio-pci"}
     assert "no active mediated device of the type nvidia-63 left" in told(model, new("c", TYPE))
 
+
 def test_a_card_that_is_divided_is_given_as_a_whole_to_nobody() -> None:
     """That its mediated devices are nobody's yet, and the card fits: who asks for one of a model asks for a whole one.
     Who names it has it.
@@ -215,6 +216,20 @@ def test_it_moves_to_another_of_the_model_while_it_is_stopped() -> None:
     assert (model.guest("web")[0], has(model, "web")) == ("node2", ["07.0"])
 
 
+def test_it_does_not_move_by_an_address_alone() -> None:
+    """What was chosen by its model is known by its address, and that is another thing on another node."""
+    there = [COMPUTER, pci("pci_0000_65_00_0", "computer", "65:00.0", "8086:1533")]
+    same = [COMPUTER, pci("pci_0000_65_00_0", "computer", "65:00.0", "10de:2204")]
+    model = fresh(node1=GPU_HOST, node2=there, node3=same)
+    model.converge(new("web", MODEL, node="node1", root=SHARED, power="stopped"))
+    before = "its device pci 0000:65:00.0 is of the model 10de:2204, and there of 8086:1533: name host_devices as well"
+    assert before in told(model, Vm(name="web", node="node2"))
+    model.nodes["node2"].devices = parse_devices([COMPUTER])
+    assert "its device pci 0000:65:00.0 is not known on node2" in told(model, Vm(name="web", node="node2"))
+    model.apply(model.call(Vm(name="web", node="node3")))
+    assert model.guest("web")[0] == "node3"
+
+
 EXACT = {"name": "gpu", "pci": "0000:65:00.0"}
 OTHER = {"name": "gpu", "pci": "0000:b1:00.0"}
 
@@ -275,6 +290,50 @@ def test_a_resource_pool_gives_what_is_in_it(pool: dict[str, Any], gives: list[s
     model.converge(*(new(name, POOL) for name in names))
     assert [has(model, name) for name in names] == [[one] for one in gives]
     assert "it has no device of resource pool gpus" in told(model, new("more", POOL))
+
+
+def test_a_resource_pool_that_becomes_smaller_takes_nothing_from_anyone() -> None:
+    model = fresh()
+    model.cluster["resource_pools"] = pools(pci_model="10de:2204")
+    model.converge(new("web", POOL, power="stopped"))
+    model.cluster["resource_pools"] = pools(pci_model="10de:2204", numa=1)
+    assert model.call(named("web", POOL)).is_empty
+    model.converge(new("b", POOL, power="stopped"))
+    assert (has(model, "web"), has(model, "b")) == (["65.0"], ["b1.0"])
+    # What is of another pool was given for that one, and what is not there is nobody's.
+    model.cluster["resource_pools"] = [*pools(pci_model="10de:1aef"), {"name": "others", "pci_model": "10de:2204"}]
+    assert acts(model.call(named("web", POOL))) == ["define"]
+    model.cluster["resource_pools"] = pools(pci_model="10de:2204", numa=1)
+    give(model, node1=[text for text in GPU_HOST if "pci_0000_65" not in text])
+    assert "it has no device of resource pool gpus left" in told(model, named("web", POOL))
+
+
+def test_what_another_of_the_call_names_is_left_to_it() -> None:
+    """In whatever order they are given, and whether its node is named or not."""
+    for where in ({"node": "node1"}, {}):
+        model = fresh()
+        model.converge(new("a", MODEL), new("b", EXACT, **where))
+        assert (has(model, "a"), has(model, "b")) == (["b1.0"], ["65.0"])
+        plan = fresh().call(new("a", MODEL), new("c", MODEL), new("b", EXACT, **where))
+        assert [str(one).partition(":")[0] for one in (*plan.refusals, *plan.failures)] == ["instance c"]
+
+
+def test_who_has_less_to_choose_from_chooses_first() -> None:
+    model = fresh()
+    model.cluster["resource_pools"] = pools(devices=[{"node": "node1", "pci": "0000:65:00.0"}])
+    model.converge(new("web", {"name": "any", "pci_model": "10de:2204"}, POOL))
+    assert has(model, "web") == ["b1.0", "65.0"]
+
+
+def test_numbers_of_sockets_are_told_of_the_one_that_asks() -> None:
+    """What keeps one from every node is not what keeps the next."""
+    model = fresh()
+    for node in ("node1", "node2", "node3"):
+        model.converge(whole(name=f"of-{node}", node=node, further={"vsock": {"cid": 5}}))
+    wants = [whole(name=f"vm{cid}", further={"vsock": {"cid": cid}}) for cid in (5, 6)]
+    plan = model.call(*wants)
+    assert [work.name for work in plan.works] == ["vm6"]
+    assert "its device vsock 5 is given to instance of-node1" in str(plan.refusals[0])
 
 
 def test_a_resource_pool_that_is_not_there() -> None:

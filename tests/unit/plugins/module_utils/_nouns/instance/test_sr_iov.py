@@ -161,6 +161,23 @@ def test_a_second_run_and_a_partial_call_keep_it() -> None:
     assert model.call(Vm(name="web", nics=(Nic(name="fast"), Nic(name="slow")))).is_empty
 
 
+def test_the_nic_of_the_node_gets_another_name() -> None:
+    """The function is the same, and its label says whose it is from then on."""
+    model = fresh()
+    model.converge(new("web", FAST))
+    node = model.nodes["node1"]
+    node.devices = parse_devices([text.replace("enp3s0f0<", "fast0<") for text in SRIOV_HOST])
+    renamed = Nic(name="fast", sr_iov="fast0")
+    plan = model.call(Vm(name="web", nics=(renamed,)))
+    assert [(one.field, one.before, one.after, one.when) for one in plan.works[0].changes] == [
+        ("nics.fast.sr_iov", "enp3s0f0", "fast0", "live")
+    ]
+    model.apply(plan)
+    assert functions(model, "web") == ["0000:03:02.0"]
+    assert model.call(Vm(name="web", nics=(Nic(name="fast"),))).is_empty
+    assert model.call(Vm(name="web", nics=(renamed,))).is_empty
+
+
 def test_it_comes_and_goes_at_the_next_start() -> None:
     model = fresh()
     model.converge(new("web", PORT))
