@@ -42,6 +42,7 @@ def emulating(lab: Lab, cloud: Site, tmp_path: Path) -> Iterator[Site]:
     yield Site(lab, INVENTORY, overlay)
     gone = {"name": NAME, "state": "absent", "force_stop": True, "stop_timeout_s": 1}
     cloud.module("pextra_vm", **gone, remove_volumes=True, confirm="DESTROY")
+    cloud.run("--tags", "cluster").must_succeed()
     lab.exec(NODE, "apt-get", "--quiet", "--yes", "remove", *PACKAGES)
 
 
@@ -64,8 +65,8 @@ def test_it_boots_as_far_as_its_firmware(lab: Lab, cloud: Site, emulating: Site)
     refused = cloud.refused_module("pextra_vm", **WEB)["msg"]
     assert f"{NODE}: it is a host of x86_64, and emulates no aarch64 (pextra_architectures: [aarch64] would" in refused
     assert lab.where(NAME) == []
-    emulating.run("--tags", "node").must_succeed()
-    emulating.run("--tags", "node").must_change_nothing()
+    emulating.run("--tags", "node,cluster").must_succeed()
+    emulating.run("--tags", "node,cluster").must_change_nothing()
 
     made, again = cloud.calls("pextra_vm", WEB, WEB)
     assert (made["changed"], again["changed"], again["pending"]) == (True, False, [])

@@ -234,8 +234,20 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
             "pextra_instances": [
                 instance("a", architecture="x86_64", tpm={}, cdroms=[{"name": "one"}]),
                 instance("b", architecture="aarch64"),
-                {"name": "c", "architecture": "aarch64", "tpm": {}, "panic": {}, "firmware": {}, "cdroms": [{"name": "one"}]},
-                {"name": "d", "architecture": "aarch64", "panic": {"model": "isa"}, "cdroms": [{"name": "one", "bus": "sata"}]},
+                {
+                    "name": "c",
+                    "architecture": "aarch64",
+                    "tpm": {},
+                    "panic": {},
+                    "firmware": {},
+                    "cdroms": [{"name": "one"}],
+                },
+                {
+                    "name": "d",
+                    "architecture": "aarch64",
+                    "panic": {"model": "isa"},
+                    "cdroms": [{"name": "one", "bus": "sata"}],
+                },
                 {"name": "e", "architecture": "riscv64"},
             ],
         },
