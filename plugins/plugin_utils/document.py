@@ -131,9 +131,10 @@ def list_explained(deployment: Deployment, *, is_shown: bool) -> list[dict[str, 
 
     is_shown: whether it is to be shown as well.
     """
-    for path, values in deployment.effective.items() if is_shown else ():
-        for line in (path, *render_effective(values)):
-            Display().display(line)
+    if is_shown:
+        for path, values in deployment.effective.items():
+            for line in (path, *render_effective(values)):
+                Display().display(line)
     return [
         {"instance": path, "values": [value._asdict() for value in values]}
         for path, values in deployment.effective.items()

@@ -565,7 +565,7 @@ class Model:
             volume_place(row.attributes["type"], row.name, row.attributes, ""): name for name, row in POOLS.items()
         }
         config = guest.config
-        if guest.saved is not None and guest.saved != config:
+        if guest.saved is not None and replace(guest.saved, labels=config.labels) != config:
             raise ImpossibleError("it goes on with devices that are not its own any more")
         guest.saved = None
         for disk in config.disks:

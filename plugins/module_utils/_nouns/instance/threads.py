@@ -70,11 +70,14 @@ def read_count(root: Any) -> Any:
 
 
 def _number(root: Any) -> set[str]:
-    """Return the numbers of its threads, as libvirt gives them: those that are written down, and the lowest others."""
+    """Return the numbers of its threads, as libvirt gives them: those that are written down, and the lowest others.
+
+    Where there are none, that of the first that there could be: plans refuse pins without threads, and say why.
+    """
     count, given = _COUNT.read(root), {one.get("id", "") for one in root.iterfind("iothreadids/iothread")}
     others = (str(number) for number in itertools.count(1) if str(number) not in given)
     more = max(0, count - len(given)) if isinstance(count, int) else 0
-    return {*given, *itertools.islice(others, more)}
+    return {*given, *itertools.islice(others, more)} or {"1"}
 
 
 def find_highest(disks: Iterable[Mapping[str, Any]]) -> int:

@@ -125,6 +125,7 @@ pextra_instances:
     assert [image["source"] for image in document["images"]] == [str(site / "tiny.qcow2")] * 2
     assert document["port_groups"][0]["vlan"] == 42
     made = {"address": "10.91.0.12", "migration_address": "10.91.0.12", "containers": False, "shared_directories": []}
+    made["architectures"] = []
     assert document["nodes"][1] == {"name": "node2", **made, "cluster": "default", "state": "present"}
     assert run.result["summary"]["instances"] == 3
     assert run.result["changed"] is False

@@ -24,7 +24,7 @@ class _Threads:
 def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     threads, root = values.get("io_threads"), values.get("root")
     if threads == 0 and (values.get("pinning") or {}).get("io_threads"):
-        return (("io_threads", "is 0, and pinning.io_threads says where they run; write how many, or leave that out"),)
+        return (("pinning.io_threads", "says where they run, and io_threads is 0; write how many, or leave it out"),)
     parts = [*([root] if root is not None else []), *(values.get("volumes") or ())]
     highest = find_highest(part.further for part in parts)
     if threads is None or highest <= threads:

@@ -33,6 +33,7 @@ def test_what_is_left_out_is_filled_in() -> None:
         "cluster": "mtl-1",
         "containers": False,
         "shared_directories": [],
+        "architectures": [],
         "state": "present",
     }
     assert document["pools"][0] == {

@@ -141,6 +141,7 @@ CASES = {
             "migration_address": ("10.92.0.11", "migration_address"),
             "containers": (True, "containers"),
             "shared_directories": (["/srv/media"], "shared_directories"),
+            "architectures": (["aarch64"], "architectures"),
             "memory_reserved": ("1 GiB", "memory_reserved"),
         },
     ),

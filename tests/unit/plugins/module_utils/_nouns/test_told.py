@@ -71,6 +71,7 @@ def instances() -> Any:
     # What goes together with the rest.
     further["memory_backing"]["access"] = "shared"
     further["boot"]["menu"] = True
+    further["io_threads"] = 1
     further["memory_max"] = 512
     further["numa"] = ({"vcpus": (0,), "memory": 512, "node": 0},)
     model.converge(

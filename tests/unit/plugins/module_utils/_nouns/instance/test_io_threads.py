@@ -38,7 +38,7 @@ def read(root: Any) -> Any:
     ("root", "told"),
     [
         (domain(None), None),
-        (domain(None, pins((1, "0"))), "1: 0"),
+        (domain(None, pins((2, "0"))), "2: 0"),
         (domain(2), None),
         (domain(2, '<emulatorpin cpuset="1"/>'), None),
         (domain(1, pins((1, "0-2"))), (0, 1, 2)),
@@ -135,7 +135,7 @@ def test_pins_without_threads_are_refused(model: Model, name: str) -> None:
 def test_a_document_that_says_both_is_told_at_once() -> None:
     wrong = Vm(name="web", further={"io_threads": 0, "pinning": {"io_threads": (1,)}})
     assert [str(mistake) for mistake in find_mistakes_within(wrong, "vms[0]")] == [
-        "vms[0].io_threads: is 0, and pinning.io_threads says where they run; write how many, or leave that out"
+        "vms[0].pinning.io_threads: says where they run, and io_threads is 0; write how many, or leave it out"
     ]
 
 

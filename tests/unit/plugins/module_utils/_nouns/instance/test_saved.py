@@ -52,7 +52,6 @@ def test_it_stays_saved_where_nothing_is_to_be_done(model: Model) -> None:
         (Vm(name="web", memory=512, power="running"), "memory"),
         (Vm(name="web", root=Root(size=2048)), "volumes.root.size"),
         (Vm(name="web", volumes=(Volume(name="data", pool="shared", size=64),)), "volumes.data"),
-        (Vm(name="web", tags=("a",)), "tags"),
         (Vm(name="web", node="node2"), "node"),
     ],
 )
@@ -63,6 +62,16 @@ def test_what_it_would_not_have_is_refused(model: Model, want: Vm, field: str) -
     assert refusal.what.startswith("it is saved, and would go on as it was saved, without the change of")
     assert field in refusal.what
     assert "discard_saved" in refusal.remedy
+
+
+def test_what_is_only_said_of_it_changes(model: Model) -> None:
+    plan = model.call(Vm(name="web", tags=("a",), flavor="small"))
+    assert {change.field for work in plan.works for change in work.changes} == {"tags", "flavor"}
+    model.apply(plan)
+    assert model.call(Vm(name="web", tags=("a",), flavor="small")).is_empty
+    assert model.guest("web")[1].saved is not None
+    model.apply(model.call(Vm(name="web", power="running")))
+    assert model.guest("web")[1].power == "running"
 
 
 def test_the_seed_that_it_goes_on_with_stays() -> None:
