@@ -492,7 +492,7 @@ options:
           - A NIC of the node, by its name there, of which it is a virtual function, and not a port of the
             vSwitch.
           - It gets one that is free, with its own MAC address and the VLAN of its port group.
-          - Nothing else can be said of its hardware but O(nics.boot_order).
+          - Nothing else can be said of its hardware but C(boot_order).
           - An empty text is none.
         type: str
       mac:
@@ -968,7 +968,7 @@ options:
         elements: int
       io_threads:
         description:
-          - The threads of its O(io_threads), each of which runs on any of these.
+          - The threads of its C(io_threads), each of which runs on any of these.
           - As the virtual CPUs unless given.
           - They stay so when there are more or fewer.
         type: list
@@ -2126,7 +2126,7 @@ vm:
           sample:
             - 0
         io_threads:
-          description: The threads of its O(io_threads), each of which runs on any of these.
+          description: The threads of its C(io_threads), each of which runs on any of these.
           returned: when the definition says something of it
           type: list
           elements: int

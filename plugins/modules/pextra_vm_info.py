@@ -741,7 +741,7 @@ vms:
           sample:
             - 0
         io_threads:
-          description: The threads of its O(io_threads), each of which runs on any of these.
+          description: The threads of its C(io_threads), each of which runs on any of these.
           returned: when the definition says something of it
           type: list
           elements: int

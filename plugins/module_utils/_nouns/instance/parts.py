@@ -126,7 +126,7 @@ NIC = {
         create="",
         help="A NIC of the node, by its name there, of which it is a virtual function, and not a port of the vSwitch. "
         "It gets one that is free, with its own MAC address and the VLAN of its port group. Nothing else can be said "
-        "of its hardware but O(nics.boot_order). An empty text is none.",
+        "of its hardware but C(boot_order). An empty text is none.",
     ),
     "mac": Field(
         effect="hot_plug",

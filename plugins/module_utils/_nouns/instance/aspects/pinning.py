@@ -39,7 +39,7 @@ ASPECT = Aspect(
         ),
         "io_threads": _row(
             Pins(),
-            "The threads of its O(io_threads), each of which runs on any of these. As the virtual CPUs unless given. "
+            "The threads of its C(io_threads), each of which runs on any of these. As the virtual CPUs unless given. "
             "They stay so when there are more or fewer.",
         ),
     },
