@@ -18,7 +18,7 @@ def read_instances(cloud: Cloud) -> dict[str, Any]:
     """Return the answer: all nodes are read at once, and those that do not answer are named in it."""
     resource = VmResource()
     have = resource.read(cloud, (), Options({}))
-    return make_answer(resource.describe((), have), list(cloud.unreachable.values()), have.warnings)
+    return make_answer(resource.describe((), have, is_outline=True), list(cloud.unreachable.values()), have.warnings)
 
 
 def list_instances(registry: Registry) -> dict[str, Any]:

@@ -30,10 +30,13 @@ def describe_instance(
     figures: Mapping[str, Mapping[str, Any]] | None = None,
     interfaces: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     now: float | None = None,
+    *,
+    is_outline: bool = False,
 ) -> dict[str, Any]:
     """down says which nodes do not answer, by name; named is by the identifier: clusters, organizations, nodes.
     datacenter: the name of the cluster's. figures: by UUID, where they were asked for.
-    interfaces: what guests say of theirs, by UUID, likewise. now: in seconds since 1970.
+    interfaces: what guests say of theirs, by UUID, likewise. now: in seconds since 1970. is_outline: without what
+    aspects and devices are, for which each definition would be read as a whole.
     """
     home = named.get(row.attributes.get("node", ""))
     item: dict[str, Any] = {
@@ -61,11 +64,12 @@ def describe_instance(
     rows = {disk.name: disk.further for disk in model.disks}
     drives = {drive.serial: drive.further for drive in model.cdroms}
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
-    item |= {
-        key: _plain(without_secrets(OPTIONS[key].table or {}, value) if isinstance(value, Mapping) else value)
-        for key, value in model.further.items()
-    }
-    item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted else None
+    if not is_outline:
+        item |= {
+            key: _plain(without_secrets(OPTIONS[key].table or {}, value) if isinstance(value, Mapping) else value)
+            for key, value in model.further.items()
+        }
+    item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted and not is_outline else None
     return item | {
         "type": model.type,
         "saved": domain.saved,

@@ -158,7 +158,8 @@ class VmResource:
         told = [describe_stranger(one, have, clusters.get(have.nodes[one.node].row.scope)) for one in have.strangers]
         return {"foreign": sorted(told, key=lambda item: (item["name"], item["node"]))}
 
-    def describe(self, wants: Sequence[Vm], have: VmHave) -> list[dict[str, Any]]:
+    def describe(self, wants: Sequence[Vm], have: VmHave, *, is_outline: bool = False) -> list[dict[str, Any]]:
+        """is_outline: see `describe_instance`."""
         by_name = {
             (domain.config.labels.cluster, domain.config.name): domain
             for domains in have.domains.values()
@@ -189,6 +190,7 @@ class VmResource:
                 have.figures,
                 have.interfaces,
                 have.now,
+                is_outline=is_outline,
             )
             for row in rows
         ]
