@@ -13,4 +13,4 @@ def spare_collector() -> None:
     quarter of the time that a thousand definitions need to be read.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(500_000, 20, 100)

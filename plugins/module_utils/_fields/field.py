@@ -95,6 +95,7 @@ class Field:
 Table = Mapping[str, Field]
 
 # Longer ones are no number that anyone meant, and Python refuses to read those beyond 4,300 digits.
+_ABSENT = object()
 _INT = re.compile(r"-?[0-9]{1,30}")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -299,7 +300,8 @@ def value_of(values: object, key: str) -> Any:
     """Return an option of a mapping or of a spec. What a spec has no attribute for stands in its `further`."""
     if isinstance(values, Mapping):
         return values.get(key)
-    return getattr(values, key) if hasattr(values, key) else getattr(values, "further", {}).get(key)
+    found = getattr(values, key, _ABSENT)
+    return found if found is not _ABSENT else getattr(values, "further", {}).get(key)
 
 
 def render_value(field: Field, value: Any) -> Any:

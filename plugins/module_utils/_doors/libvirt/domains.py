@@ -9,6 +9,7 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
 import libvirt
@@ -23,6 +24,9 @@ _GUEST_LIMIT_S = 60.0
 # SIGRTMIN+4 of glibc (systemd(1), Signals).
 _SYSTEMD_POWEROFF = libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6
 _START_LIMIT_S = 300.0
+# So many domains of a node are read at once: most of a call is waiting. A client may have five calls under way
+# (max_client_requests of libvirtd.conf), and one is left for what else goes over the connection.
+_READ_AT_ONCE = 4
 IS_CONTAINER = re.compile(r"\s*<domain [^>]*type=['\"]lxc['\"]")
 # A guest's state, and why it is so: its watchdog has paused it.
 HANGS = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_WATCHDOG)
@@ -80,9 +84,19 @@ class Domains(Connection):
             domain.UUIDString() for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
         }
         saved = {domain.UUIDString() for domain in driver.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)}
-        for domain in driver.listAllDomains():
-            call.go_on()
-            record = self._read_domain(domain, active, autostarted, transient, saved)
+        domains = driver.listAllDomains()
+
+        def read(first: int) -> list[DomainRecord | None]:
+            records = []
+            for domain in domains[first::_READ_AT_ONCE]:
+                records.append(self._read_domain(domain, active, autostarted, transient, saved))
+                call.go_on()
+            return records
+
+        with ThreadPoolExecutor(max_workers=_READ_AT_ONCE) as threads:
+            parts = list(threads.map(read, range(_READ_AT_ONCE)))
+        for index in range(len(domains)):
+            record = parts[index % _READ_AT_ONCE][index // _READ_AT_ONCE]
             if record is not None:
                 yield record
 

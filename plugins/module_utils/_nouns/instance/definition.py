@@ -23,7 +23,7 @@ from ..pool.kinds import DiskKind
 from . import walk
 from .definition_functions import is_function, read_function
 from .devices import cdrom, disk, nic
-from .further import Further
+from .further import Further, parse
 from .kinds import Type
 from .labels import URI, Labels, NicLabel, VolumeLabel, parse_labels
 from .memory_room import memory_of, parse_held_back
@@ -167,7 +167,7 @@ def parse_domain(xml: str) -> DomainModel | None:
     """
     if URI not in xml:
         return None
-    root = ET.fromstring(xml)
+    root = parse(xml)
     # Steps of one tag each: longer paths are walked in Python, and a cloud has thousands of these.
     metadata, devices = root.find("metadata"), root.find("devices")
     element = metadata.find(f"{{{URI}}}instance") if metadata is not None else None

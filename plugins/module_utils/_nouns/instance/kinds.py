@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -80,7 +81,7 @@ class Aspect:
     slots: int = 0
     needs: Callable[[Any], Sequence[Need]] = nothing_needed
 
-    @property
+    @functools.cached_property
     def field(self) -> Field:
         return self.row if self.row is not None else Field(kind="dict", table=self.table, help=self.help)
 
@@ -113,7 +114,7 @@ class Device:
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
     needs: Callable[[Any], Sequence[Need]] = nothing_needed
 
-    @property
+    @functools.cached_property
     def field(self) -> Field:
         return Field(kind="dict", table=self.table, help=self.help)
 

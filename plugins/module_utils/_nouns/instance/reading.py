@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from .cloud_init import Seed, parse_seed
 from .definition import parse_domain
 from .figures import find_ports
 from .foreign import size_of_foreign
+from .further import read_at_once
 from .labels import URI
 from .node_devices import parse_devices, words_of
 from .placement import Size
@@ -221,13 +222,21 @@ NodeReading = tuple[
 ]
 
 
-def read_node(cloud: Cloud, node: str, pools: Mapping[str, Row], odd: list[Odd], *, has_nics: bool) -> NodeReading:
+def read_node(
+    cloud: Cloud,
+    node: str,
+    pools: Mapping[str, Row],
+    odd: list[Odd],
+    *,
+    has_nics: bool,
+    named: Collection[str],
+) -> NodeReading:
     """Read one node: its size, networks, volumes of our pools, instances, foreign domains, and vSwitches with the
     datapath in user space. A virtual machine and a container can have one name.
 
     pools: those on it, by the UUID of libvirt's; without any no pool is asked for. odd: is given the domains that bear
     our metadata and are not as ours are. has_nics: whether any that is wanted names its NICs, for which alone the
-    vSwitches are looked at.
+    vSwitches are looked at. named: the instances of which aspects and devices will be asked for.
 
     A fixed number of list calls. Parsing here lets it go on while other nodes answer.
     """
@@ -242,7 +251,7 @@ def read_node(cloud: Cloud, node: str, pools: Mapping[str, Row], odd: list[Odd],
     ours: list[Domain] = []
     foreign: list[Foreign] = []
     for record in cloud.domains(node):
-        domain = _domain_of(node, record, odd)
+        domain = _domain_of(node, record, odd, named)
         if domain is None:
             size = size_of_foreign(record.live or record.config)
             foreign.append(Foreign(size, record.live is not None, record))
@@ -256,7 +265,7 @@ def read_node(cloud: Cloud, node: str, pools: Mapping[str, Row], odd: list[Odd],
     return hypervisor.host(), networks, volumes, sizes, ours, foreign, userspace
 
 
-def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None:
+def _domain_of(node: str, record: DomainRecord, odd: list[Odd], named: Collection[str]) -> Domain | None:
     """Return a domain that is ours. One that cannot be understood keeps no other from being read."""
     try:
         config = parse_domain(record.config)
@@ -272,6 +281,9 @@ def _domain_of(node: str, record: DomainRecord, odd: list[Odd]) -> Domain | None
             )
             odd.append(Odd(node, record.name, record.uuid, what, "Find out what it is for; it is left alone."))
         return None
+    if config.name in named:
+        for model in (config, live):
+            read_at_once(model.further if model is not None else {})
     return Domain(
         *(node, config, live, record.power, record.autostart, record.persistent, record.config, record.live),
         saved=record.saved,

@@ -70,9 +70,10 @@ class VmResource:
         odd: list[Odd] = []
         # What only NICs ask for costs a connection to every node.
         has_nics = any(want.nics for want in wants)
+        asked_of = frozenset(want.name for want in wants)
 
         def read_one(node: str) -> NodeReading:
-            return read_node(cloud, node, pools_on.get(rows[node].id, {}), odd, has_nics=has_nics)
+            return read_node(cloud, node, pools_on.get(rows[node].id, {}), odd, has_nics=has_nics, named=asked_of)
 
         read = cloud.on_each(rows, read_one)
         switches = [row for row in hierarchy.members if row.kind == "vswitch" and row.scope in clusters]

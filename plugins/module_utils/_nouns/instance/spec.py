@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -268,7 +268,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
 
 def what_is_said(vm: Vm) -> dict[str, Any]:
     """Return what is managed of an instance, by option."""
-    return {key: value for key in FIELDS if (value := value_of(vm, key)) is not None}
+    return _said_of(vm, FIELDS)
 
 
 def find_missing(vm: Vm, path: str) -> list[Mistake]:
@@ -335,7 +335,16 @@ def make_vm(**values: Any) -> Vm:
 
 def options_of(vm: Vm) -> dict[str, Any]:
     """Return what is wanted of aspects and kinds of device, by option; what is not managed is left out."""
-    return {key: value for key in OPTIONS if (value := value_of(vm, key)) is not None}
+    return _said_of(vm, OPTIONS)
+
+
+_OWN = frozenset(one.name for one in fields(Vm))
+
+
+def _said_of(vm: Vm, options: Iterable[str]) -> dict[str, Any]:
+    """As `value_of` of each, which thousands of instances would be asked for dozens of options."""
+    found = {key: getattr(vm, key) if key in _OWN else vm.further.get(key) for key in options}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _make_part(part: type[Root | Volume | Cdrom | Nic], values: Mapping[str, Any]) -> Any:

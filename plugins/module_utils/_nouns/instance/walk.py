@@ -34,6 +34,7 @@ from .rows import (
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
 _KINDS_OF = {name: tuple(kind for kind in KINDS if name in kind.types) for name in TYPES}
+_KIND_OF = {kind.option: kind for kind in KINDS}
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
 
 
@@ -123,9 +124,10 @@ def list_needs(wanted: Wanted) -> list[Need]:
     """Return what a node must be able to do for what is wanted."""
     return [
         need
-        for kind in KINDS
-        if wanted.get(kind.option) is not None and (isinstance(kind, Aspect) or kind.is_wanted(wanted[kind.option]))
-        for need in kind.needs(wanted[kind.option])
+        for option, value in wanted.items()
+        if value is not None and (kind := _KIND_OF.get(option)) is not None
+        if isinstance(kind, Aspect) or kind.is_wanted(value)
+        for need in kind.needs(value)
     ]
 
 

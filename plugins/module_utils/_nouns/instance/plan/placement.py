@@ -247,10 +247,9 @@ def unsuitable_changes(want: Vm, current: Domain, model: DomainModel, here: Node
     ]
     if model.vcpus > current.config.vcpus:
         problems += _too_many_vcpus(model.vcpus, here)
-    needs = needs_of(want, None)
-    if needs:
+    needs, abilities = needs_of(want, None), here.abilities_of(current.architecture)
+    if find_lacking(needs, abilities):
         has = list_needs(current.config.options)
-        abilities = here.abilities_of(current.architecture)
         problems += find_lacking([need for need in needs if need not in has], abilities)
     attached = {*current.config.interfaces, *(current.live.interfaces if current.live else ())}
     problems += [
