@@ -39,6 +39,7 @@ import hashlib
 import io
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,26 @@ from ansible.plugins.lookup import LookupBase
 
 _MODULE_UTILS = Path(__file__).parent.parent / "module_utils"
 _PACKAGE = "pextra_cloud"
-_MAIN = f"from {_PACKAGE}._coordinator import run\n\nrun()\n"
+# Follows the text of _compiled.py, which looks for what Python has made of the rest before.
+_MAIN = """
+if compiled := find_compiled(sys.path[0], {digest!r}):
+    sys.path.insert(0, compiled)
+
+from {package}._coordinator import run  # noqa: E402 - from where it is compiled
+
+run()
+"""
 # The earliest time that a zip file can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def build_program(sources: Path = _MODULE_UTILS) -> bytes:
     """Return the program. Everything is packed: what is imported decides itself, and is tested on a bare Python."""
-    members = {"__main__.py": _MAIN.encode()}
-    for path in sorted(sources.rglob("*.py")):
-        members[f"{_PACKAGE}/{path.relative_to(sources).as_posix()}"] = path.read_bytes()
+    members = {
+        f"{_PACKAGE}/{path.relative_to(sources).as_posix()}": path.read_bytes() for path in sources.rglob("*.py")
+    }
+    begin = (sources / "_compiled.py").read_text(encoding="utf-8")
+    members["__main__.py"] = (begin + _MAIN.format(digest=_digest(members), package=_PACKAGE)).encode()
     buffer = io.BytesIO()
     # Isolated: root runs it, for others through sudo, and neither environment nor directory may lend it code.
     buffer.write(b"#!/usr/bin/python3 -IB\n")
@@ -67,6 +78,13 @@ def build_program(sources: Path = _MODULE_UTILS) -> bytes:
             member.external_attr = 0o644 << 16
             archive.writestr(member, content)
     return buffer.getvalue()
+
+
+def _digest(members: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(members.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # ansible has no types

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.lookup.coordinator_program import LookupModule, build_program
+from ansible_collections.pextra.cloud.plugins.module_utils._compiled import find_compiled
 from ansible_collections.pextra.cloud.plugins.module_utils._coordinator import main
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.leases import Leases
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
@@ -143,3 +144,45 @@ def test_who_asked_and_went_is_no_defect(program: Path, tmp_path: Path) -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_it_is_compiled_once(program: Path, tmp_path: Path) -> None:
+    """What it was compiled to is what runs then: nothing of the sources is asked for."""
+    copy, cache = tmp_path / "pextra-coordinator", tmp_path / "cache"
+    copy.write_bytes(program.read_bytes())
+    made = find_compiled(str(copy), "0" * 64, str(cache))
+    assert made is not None
+    copy.unlink()
+    code = f"import sys; sys.path.insert(0, {made!r}); from pextra_cloud._coordinator import main; main()"
+    done = subprocess.run([sys.executable, "-IBc", code, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[0][:6]) == (0, "usage:"), done.stderr
+    written = os.stat(made).st_mtime_ns
+    assert find_compiled(str(copy), "0" * 64, str(cache)) == made
+    assert os.stat(made).st_mtime_ns == written
+
+
+def test_of_another_program_nothing_is_taken(program: Path, tmp_path: Path) -> None:
+    first = find_compiled(str(program), "0" * 64, str(tmp_path))
+    second = find_compiled(str(program), "1" * 64, str(tmp_path))
+    assert first != second
+    assert [str(path) for path in tmp_path.iterdir()] == [second]
+
+
+def test_what_a_power_cut_has_left_is_made_anew(program: Path, tmp_path: Path) -> None:
+    made = Path(str(find_compiled(str(program), "0" * 64, str(tmp_path))))
+    whole = made.read_bytes()
+    for left in (b"", whole[: len(whole) // 2]):
+        made.write_bytes(left)
+        assert find_compiled(str(program), "0" * 64, str(tmp_path)) == str(made)
+        assert len(made.read_bytes()) == len(whole)
+
+
+def test_a_directory_of_others_lends_no_code(program: Path, tmp_path: Path) -> None:
+    assert find_compiled(str(program), "0" * 64, str(tmp_path)) is not None
+    tmp_path.chmod(0o777)
+    assert find_compiled(str(program), "0" * 64, str(tmp_path)) is None
+
+
+def test_without_room_for_it_the_sources_are_as_good(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert find_compiled(str(program), "0" * 64, str(tmp_path / "file" / "cache")) is None
