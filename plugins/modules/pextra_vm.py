@@ -960,6 +960,26 @@ options:
           - On any unless given.
         type: list
         elements: int
+      each_vcpu:
+        description:
+          - The threads of virtual CPUs one by one; the others run on those of C(vcpus).
+          - The list is all of them.
+          - Of a running instance a pin that is added or changed takes effect at once, if its virtual CPU
+            is there; one that goes stays until the next start.
+        type: list
+        elements: dict
+        suboptions:
+          vcpu:
+            description:
+              - The number of the virtual CPU, from 0 on.
+            type: int
+            required: true
+          threads:
+            description:
+              - The threads that it runs on, one at least.
+            type: list
+            elements: int
+            required: true
       emulator:
         description:
           - The threads of QEMU's own work, such as its disks.
@@ -1331,6 +1351,15 @@ EXAMPLES = r"""
       user_data: |
         #cloud-config
         packages: [postgresql]
+
+- name: Keep each virtual CPU on a thread of its own, and the work of QEMU on another
+  pextra.cloud.pextra_vm:
+    name: db-1
+    pinning:
+      emulator: [0]
+      each_vcpu:
+        - {vcpu: 0, threads: [2]}
+        - {vcpu: 1, threads: [3]}
 
 - name: Have a machine on which Windows starts, with a screen
   pextra.cloud.pextra_vm:
@@ -2118,6 +2147,24 @@ vm:
           elements: int
           sample:
             - 0
+        each_vcpu:
+          description: The threads of virtual CPUs one by one; the others run on those of C(vcpus).
+          returned: when the definition says something of it
+          type: list
+          elements: dict
+          contains:
+            vcpu:
+              description: The number of the virtual CPU, from 0 on.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            threads:
+              description: The threads that it runs on, one at least.
+              returned: when the definition says something of it
+              type: list
+              elements: int
+              sample:
+                - 0
         emulator:
           description: The threads of QEMU's own work, such as its disks.
           returned: when the definition says something of it

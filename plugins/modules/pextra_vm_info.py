@@ -733,6 +733,24 @@ vms:
           elements: int
           sample:
             - 0
+        each_vcpu:
+          description: The threads of virtual CPUs one by one; the others run on those of C(vcpus).
+          returned: when the definition says something of it
+          type: list
+          elements: dict
+          contains:
+            vcpu:
+              description: The number of the virtual CPU, from 0 on.
+              returned: when the definition says something of it
+              type: int
+              sample: 0
+            threads:
+              description: The threads that it runs on, one at least.
+              returned: when the definition says something of it
+              type: list
+              elements: int
+              sample:
+                - 0
         emulator:
           description: The threads of QEMU's own work, such as its disks.
           returned: when the definition says something of it

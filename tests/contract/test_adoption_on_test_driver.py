@@ -188,3 +188,17 @@ def test_what_it_had_goes_only_with_consent(module: Module, small_cloud: Cloud) 
     assert "this would destroy volume old-web.qcow2 in local" in module(**every)["msg"]
     assert module(**every, confirm="DESTROY")["changed"]
     assert "old-web.qcow2" not in small_cloud.hypervisor("node2").volume_names("local")
+
+
+def test_pins_of_virtual_cpus_stay_as_a_hand_wrote_them(module: Module, small_cloud: Cloud) -> None:
+    domain = let_there_be(small_cloud, runs=False)
+    tuned = "<cputune><vcpupin vcpu='0' cpuset='0-3,^1'/></cputune>"
+    connection = small_cloud.hypervisor("node2")._connection
+    domain = connection.defineXML(domain.XMLDesc(0).replace("</vcpu>", f"</vcpu>{tuned}"))
+    (told,) = module(pextra_vm_info.main, foreign=True)["foreign"]
+    assert told["element"]["pinning"] == {"each_vcpu": [{"vcpu": 0, "threads": [0, 2, 3]}]}
+    result = module(**told["element"])
+    assert not result.get("failed"), result["msg"]
+    assert result["actions"] == ["instance old-web on node2: register, adopt"]
+    assert not module(name="old-web", pinning={"each_vcpu": [{"vcpu": 0, "threads": [3, 2, 0]}]})["changed"]
+    assert "<vcpupin vcpu='0' cpuset='0,2-3'/>" in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)

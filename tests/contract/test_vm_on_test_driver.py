@@ -605,3 +605,27 @@ def test_discs_and_devices_of_the_node_are_defined(converge: Module, small_cloud
     xml = raw(small_cloud, "node1").XMLDesc(0)
     assert volume not in xml
     assert re.findall(r"<alias name='(ua-[^']*)'", xml) == ["ua-pextra-dongle"]
+
+
+def test_virtual_cpus_are_pinned_one_by_one(converge: Module, module: Module, small_cloud: Cloud) -> None:
+    converge(**WEB, vcpus=2, vcpus_max=3)
+    domain = raw(small_cloud, "node1")
+
+    def pins(flags: int = 0) -> list[tuple[str, str]]:
+        return re.findall(r"<vcpupin vcpu='(\d)' cpuset='([^']*)'/>", domain.XMLDesc(flags))
+
+    pinned = [{"vcpu": 1, "threads": [3, 0]}, {"vcpu": 0, "threads": [2]}]
+    result = converge(name="web", pinning={"each_vcpu": pinned})
+    assert result["pending"] == []
+    assert pins() == pins(libvirt.VIR_DOMAIN_XML_INACTIVE) == [("0", "2"), ("1", "0,3")]
+    assert result["vm"]["pinning"]["each_vcpu"] == [{"vcpu": 0, "threads": [2]}, {"vcpu": 1, "threads": [0, 3]}]
+    fewer = module(name="web", pinning={"each_vcpu": pinned[:1]})
+    assert [change["field"] for change in fewer["pending"]] == ["pinning.each_vcpu"]
+    assert pins() == [("0", "2"), ("1", "0,3")]
+    assert pins(libvirt.VIR_DOMAIN_XML_INACTIVE) == [("1", "0,3")]
+    for each, what in (
+        ({"vcpu": 3, "threads": [0]}, "virtual CPU 3 is pinned, and it can have 3 of them, from 0 on"),
+        ({"vcpu": 0, "threads": []}, "pinning.each_vcpu[0].threads: are none, and it has to run somewhere"),
+    ):
+        assert what in module(name="web", pinning={"each_vcpu": [each]})["msg"]
+    assert pins(libvirt.VIR_DOMAIN_XML_INACTIVE) == [("1", "0,3")]

@@ -50,6 +50,11 @@ ROWS: dict[str, Row] = {
     "memory_max": Row("maxMemory", ("512 MiB", "768 MiB"), (str(512 * 1024), str(768 * 1024))),
     "on_crash": Row("on_crash", ("stop", "restart"), ("destroy", "restart")),
     "panic.model": Row("devices/panic@model", ("isa", "hyperv"), ("isa", "hyperv")),
+    "pinning.each_vcpu": Row(
+        "cputune/vcpupin[@vcpu='0']@cpuset",
+        ([{"vcpu": 0, "threads": [0]}], [{"vcpu": 0, "threads": [0, 1]}]),
+        ("0", "0-1"),
+    ),
     "pinning.emulator": Row("cputune/emulatorpin@cpuset", ([0], [1]), ("0", "1")),
     "pinning.io_threads": Row("cputune/iothreadpin[@iothread='1']@cpuset", ([0], [0, 1]), ("0", "0-1")),
     "pinning.vcpus": Row("vcpu@cpuset", ([0], [0, 1]), ("0", "0-1")),

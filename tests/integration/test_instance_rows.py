@@ -19,7 +19,7 @@ NAME = "rows"
 UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 2}
 # What a running guest gets at once.
-AT_ONCE = ("description", "rng.", "vcpus")
+AT_ONCE = ("description", "pinning.each_vcpu", "rng.", "vcpus")
 
 
 @pytest.fixture
@@ -219,6 +219,8 @@ def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:
     for options, lacks in (
         ({"cpu": {"model": "EPYC-of-tomorrow"}}, "it has no CPU model EPYC-of-tomorrow"),
         ({"pinning": {"vcpus": [4000]}}, "it has no thread 4000"),
+        ({"pinning": {"each_vcpu": [{"vcpu": 0, "threads": [4000]}]}}, "it has no thread 4000"),
+        ({"pinning": {"each_vcpu": [{"vcpu": 4, "threads": [0]}]}}, "virtual CPU 4 is pinned, and it can have 4 of"),
         ({"memory_backing": {"huge_pages": "3 MiB"}}, "it has no huge pages of 3 MiB"),
         ({"host_devices": [{"name": "gpu", "pci": "0000:ff:1f.7"}]}, "it has no PCI device 0000:ff:1f.7 that it does"),
         ({"host_devices": [{"name": "dongle", "usb": "046d:ffff"}]}, "it has not one USB device 046d:ffff alone that"),

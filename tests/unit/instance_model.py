@@ -27,6 +27,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts 
     AttachDevice,
     Describe,
     LimitContainer,
+    PinVcpus,
     ResizeMemory,
     SetVcpus,
     UpdateDevice,
@@ -668,6 +669,18 @@ class Model:
             yield
             return
         root = ET.fromstring(guest.live_xml or "")
+        if isinstance(act, PinVcpus):
+            for number, threads in act.pins:
+                if number >= _live(guest).vcpus:
+                    raise ImpossibleError(f"there is no virtual CPU {number}")
+                pins = (walk.read(root).get("pinning") or {}).get("each_vcpu", ())
+                others = tuple(one for one in pins if one["vcpu"] != number)
+                walk.edit(root, {"pinning": {"each_vcpu": (*others, {"vcpu": number, "threads": threads})}})
+            guest.live_xml = ET.tostring(root, encoding="unicode")
+            pinning = walk.read(root)["pinning"]
+            guest.live = replace(_live(guest), further={**_live(guest).further, "pinning": pinning})
+            yield
+            return
         devices = root.find("devices")
         assert devices is not None
         there = [element for element in devices if element.tag == act.element.tag]

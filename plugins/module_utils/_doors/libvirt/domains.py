@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
@@ -243,6 +243,19 @@ class Domains(Connection):
                 domain.setVcpusFlags(vcpus, live)
 
         self._of_guest("plug in virtual CPUs", resource, plug)
+
+    def pin_vcpus(self, uuid: str, pins: Sequence[tuple[int, Sequence[int]]], resource: str) -> None:
+        """Let virtual CPUs of the running guest, by their numbers, run on these threads of the node alone. Its
+        definition stays as it is.
+        """
+
+        def pin() -> None:
+            domain = self._domain(uuid)
+            for number, threads in pins:
+                mask = tuple(thread in threads for thread in range(max(threads) + 1))
+                domain.pinVcpu(number, mask)
+
+        self._of_guest("pin virtual CPUs", resource, pin)
 
     def _domain(self, uuid: str) -> Any:
         """Return a domain, of whichever driver."""

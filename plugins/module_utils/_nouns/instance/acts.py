@@ -68,6 +68,17 @@ class SetVcpus:
 
 
 @dataclass(frozen=True)
+class PinVcpus:
+    """pins: the numbers of virtual CPUs, each with the threads of the node that it runs on from now on."""
+
+    pins: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @property
+    def text(self) -> str:
+        return f"pin the virtual CPUs {', '.join(str(number) for number, _ in self.pins)}"
+
+
+@dataclass(frozen=True)
 class ResizeMemory:
     """element: the device by which it gets it, as it should be; memory: MiB, how much the running guest has then."""
 
@@ -93,4 +104,4 @@ class LimitContainer:
         return f"limit it to {self.processors} virtual CPUs"
 
 
-Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus | ResizeMemory | LimitContainer
+Act = AttachDevice | DetachDevice | UpdateDevice | Describe | SetVcpus | PinVcpus | ResizeMemory | LimitContainer

@@ -244,6 +244,9 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
     if isinstance(act, walking.SetVcpus):
         hypervisor.plug_vcpus(_uuid(work), act.vcpus, work.label)
         return
+    if isinstance(act, walking.PinVcpus):
+        hypervisor.pin_vcpus(_uuid(work), act.pins, work.label)
+        return
     if isinstance(act, walking.LimitContainer):
         hypervisor.limit_container(_uuid(work), work.label, memory=act.memory, processors=act.processors)
         return

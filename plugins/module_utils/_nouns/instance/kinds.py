@@ -67,7 +67,8 @@ class Aspect:
     refuse: looks at the definition as it would become, and as it is. find_mistakes: looks at the instance's options
     alone, before anything is known of it, and returns pairs of a path and what is wrong there. act: takes a row's path,
     its value, what is read of the running guest, and what tells its definition; returns what gives it to that guest, or
-    None where only the next start can. needs: takes the option's value. slots: the PCIe root ports that it takes.
+    None where only the next start can. is_last: its act comes after those of other aspects, and is told what they give
+    as if the running guest had it. needs: takes the option's value. slots: the PCIe root ports that it takes.
     """
 
     option: str
@@ -78,6 +79,7 @@ class Aspect:
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
     act: Callable[[str, Any, Mapping[str, Any], Callable[[], Any]], Act | None] | None = None
+    is_last: bool = False
     slots: int = 0
     needs: Callable[[Any], Sequence[Need]] = nothing_needed
 

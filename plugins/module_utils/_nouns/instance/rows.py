@@ -63,13 +63,18 @@ def value_at(values: Wanted, path: Sequence[str]) -> Any:
 
 
 def is_same(field: Field, one: Any, other: Any) -> bool:
-    """Compare two values of a row; those of a list of tables row by row."""
+    """Compare two values of a row; those of a list of tables row by row. In a set of tables the first row of each tells
+    one from another.
+    """
     if one is None or other is None:
         return one is other
-    if field.compare == "set":
-        return set(one) == set(other)
     inner = field.element.table if field.element is not None else None
+    if field.compare == "set" and inner is None:
+        return set(one) == set(other)
     if inner is not None:
+        if field.compare == "set":
+            key = next(iter(inner))
+            one, other = (sorted(items, key=lambda item: item[key]) for items in (one, other))
         return len(one) == len(other) and all(
             is_same(row, was.get(key), now.get(key))
             for was, now in zip(one, other, strict=True)

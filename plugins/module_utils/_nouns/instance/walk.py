@@ -33,6 +33,7 @@ from .rows import (
 )
 
 KINDS: tuple[Aspect | Device, ...] = (*ASPECTS, *DEVICES)
+_IN_TURN = sorted(KINDS, key=lambda kind: isinstance(kind, Aspect) and kind.is_last)
 _KINDS_OF = {name: tuple(kind for kind in KINDS if name in kind.types) for name in TYPES}
 _KIND_OF = {kind.option: kind for kind in KINDS}
 OPTIONS: dict[str, Field] = {kind.option: kind.field for kind in KINDS}
@@ -137,11 +138,13 @@ def compare(config: Wanted, live: Wanted | None, wanted: Wanted, running: Callab
     live: of the running guest, None when it does not run; running: its definition, which is asked for only where
     something of it may have to be changed.
     """
+    # What the running guest has, and gets by acts before.
+    soon = dict(live) if live is not None else None
     parts = [
-        _compare_aspect(kind, config, live, wanted[kind.option], running)
+        _compare_aspect(kind, config, live, soon, wanted[kind.option], running)
         if isinstance(kind, Aspect)
         else _compare_device(kind, config, live, wanted[kind.option], running)
-        for kind in KINDS
+        for kind in _IN_TURN
         if wanted.get(kind.option) is not None
     ]
     return Walked(
@@ -164,15 +167,21 @@ def list_values(wanted: Wanted) -> list[tuple[str, Any]]:
 
 
 def _compare_aspect(
-    kind: Aspect, config: Wanted, live: Wanted | None, wanted: Any, running: Callable[[], Any]
+    kind: Aspect,
+    config: Wanted,
+    live: Wanted | None,
+    soon: dict[str, Any] | None,
+    wanted: Any,
+    running: Callable[[], Any],
 ) -> Walked:
+    """soon: what the running guest has, and gets by acts before this one; what this one gives is added."""
     changes, drift, pending, acts = [], [], [], []
     for path, field, value in iterate_rows(kind.field, wanted, (kind.option,)):
         name, was = ".".join(path), value_at(config, path)
         runs = value if live is None else was if field.is_expanded else value_at(live, path)
         act = None
-        if live is not None and kind.act is not None and not is_same(field, runs, value):
-            act = kind.act(name, value, live, running)
+        if soon is not None and kind.act is not None and not is_same(field, runs, value):
+            act = kind.act(name, value, soon, running)
         if not is_same(field, was, value):
             is_at_once = act is not None or (field.effect == "live" and (live is None or is_same(field, runs, value)))
             when: When = "live" if is_at_once else "next_boot"
@@ -181,6 +190,8 @@ def _compare_aspect(
             continue
         if act is not None:
             acts.append(act)
+            if soon is not None and kind.row is not None:
+                soon[kind.option] = value
             drift += [Change(name, runs, value)] if is_same(field, was, value) else []
         else:
             pending.append(change_of(name, field, runs, value, "next_boot"))

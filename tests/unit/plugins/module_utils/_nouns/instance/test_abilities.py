@@ -79,6 +79,7 @@ def test_what_libvirt_tells_is_read() -> None:
         ({"graphics": {"type": "none"}, "video": {"model": "none"}, "tpm": {"model": "none"}}, []),
         ({"video": {"model": "virtio"}}, ["it has no video device virtio"]),
         ({"pinning": {"vcpus": (1, 2, 3)}}, ["it has no thread 2", "it has no thread 3"]),
+        ({"pinning": {"each_vcpu": ({"vcpu": 0, "threads": (1, 2)},)}}, ["it has no thread 2"]),
         ({"memory_backing": {"huge_pages": 1024}}, []),
         ({"memory_backing": {"huge_pages": 512}}, ["it has no huge pages of 512 MiB"]),
         ({"memory_backing": {"huge_pages": 0}}, []),

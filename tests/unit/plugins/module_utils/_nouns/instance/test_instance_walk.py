@@ -15,6 +15,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.acts 
     AttachDevice,
     Describe,
     DetachDevice,
+    PinVcpus,
     ResizeMemory,
     SetVcpus,
 )
@@ -38,6 +39,7 @@ GIVEN: tuple[dict[str, Any], ...] = (
 
 
 MOUNTED = ({"name": "media", "directory": "/srv/media"}, {"name": "logs", "directory": "/srv/logs"})
+PINNED = ({"vcpu": 0, "threads": (1,)}, {"vcpu": 2, "threads": (3, 0)})
 
 
 def values(table: Table) -> st.SearchStrategy[dict[str, Any]]:
@@ -56,6 +58,8 @@ def value(field: Field, key: str) -> st.SearchStrategy[Any]:
         return st.integers(field.minimum, field.maximum)
     if key == "host_devices":
         return st.sampled_from([(), GIVEN[:1], GIVEN, GIVEN[::-1]])
+    if key == "each_vcpu":
+        return st.sampled_from([(), PINNED[:1], PINNED, PINNED[::-1]])
     if key == "filesystems":
         return st.sampled_from([(), MOUNTED[:1], MOUNTED, MOUNTED[::-1]])
     if field.element is not None:
@@ -121,6 +125,12 @@ def test_a_running_guest_ends_at_it_too_or_waits(before: dict[str, Any], after: 
             continue
         if isinstance(act, SetVcpus):
             walk.edit(live, {"vcpus": act.vcpus})
+            continue
+        if isinstance(act, PinVcpus):
+            pins = (walk.read(live).get("pinning") or {}).get("each_vcpu", ())
+            pinned = {**{one["vcpu"]: one["threads"] for one in pins}, **dict(act.pins)}
+            each = tuple({"vcpu": number, "threads": threads} for number, threads in pinned.items())
+            walk.edit(live, {"pinning": {"each_vcpu": each}})
             continue
         if isinstance(act, ResizeMemory):
             walk.edit(live, {"memory": act.memory})
