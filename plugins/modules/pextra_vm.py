@@ -863,6 +863,29 @@ options:
       - Which disk uses which, its C(io_thread) says.
       - None unless given.
     type: int
+  launch_security: &launch_security
+    description:
+      - Memory that its node cannot read.
+      - Each start makes a key for it in its node's processor, so it does not move.
+      - It needs UEFI, and memory that is locked.
+      - Of x86_64 with KVM alone.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - V(sev) is AMD's SEV.
+          - It can then only be where the node has it.
+        type: str
+        required: true
+        choices:
+          - none
+          - sev
+      policy:
+        description:
+          - 'What the processor holds its node to, as a sum by AMD''s specification of SEV: 1 no debugging,
+            2 no key in common with others, 4 its registers are encrypted as well (SEV-ES), 8 no sending
+            to other platforms, 16 none outside its domain, 32 none without SEV. 3 unless given.'
+        type: int
   memory: &memory
     description:
       - The memory.
@@ -1257,6 +1280,7 @@ options:
       firmware: *firmware
       host_devices: *host_devices
       io_threads: *io_threads
+      launch_security: *launch_security
       memory: *memory
       memory_backing: *memory_backing
       memory_max: *memory_max
@@ -1360,6 +1384,15 @@ EXAMPLES = r"""
       each_vcpu:
         - {vcpu: 0, threads: [2]}
         - {vcpu: 1, threads: [3]}
+
+- name: Have a machine whose memory its node cannot read, on a node whose processor can do that
+  pextra.cloud.pextra_vm:
+    name: vault
+    memory: 2 GiB
+    root: {pool: local, size: 10 GiB}
+    firmware: {type: efi}
+    memory_backing: {locked: true}
+    launch_security: {type: sev, policy: 7}
 
 - name: Have a machine on which Windows starts, with a screen
   pextra.cloud.pextra_vm:
@@ -2073,6 +2106,24 @@ vm:
       returned: when the definition says something of it
       type: int
       sample: 0
+    launch_security:
+      description: Memory that its node cannot read.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        type:
+          description: V(sev) is AMD's SEV.
+          returned: when the definition says something of it
+          type: str
+          sample: none
+        policy:
+          description: 'What the processor holds its node to, as a sum by AMD''s specification of SEV:
+            1 no debugging, 2 no key in common with others, 4 its registers are encrypted as well (SEV-ES),
+            8 no sending to other platforms, 16 none outside its domain, 32 none without SEV. 3 unless
+            given.'
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     memory_backing:
       description: What its memory is made of on the node.
       returned: when the definition says something of it

@@ -659,6 +659,24 @@ vms:
       returned: when the definition says something of it
       type: int
       sample: 0
+    launch_security:
+      description: Memory that its node cannot read.
+      returned: when the definition says something of it
+      type: dict
+      contains:
+        type:
+          description: V(sev) is AMD's SEV.
+          returned: when the definition says something of it
+          type: str
+          sample: none
+        policy:
+          description: 'What the processor holds its node to, as a sum by AMD''s specification of SEV:
+            1 no debugging, 2 no key in common with others, 4 its registers are encrypted as well (SEV-ES),
+            8 no sending to other platforms, 16 none outside its domain, 32 none without SEV. 3 unless
+            given.'
+          returned: when the definition says something of it
+          type: int
+          sample: 0
     memory_backing:
       description: What its memory is made of on the node.
       returned: when the definition says something of it

@@ -629,3 +629,17 @@ def test_virtual_cpus_are_pinned_one_by_one(converge: Module, module: Module, sm
     ):
         assert what in module(name="web", pinning={"each_vcpu": [each]})["msg"]
     assert pins(libvirt.VIR_DOMAIN_XML_INACTIVE) == [("1", "0,3")]
+
+
+def test_memory_that_its_node_cannot_read_is_defined(converge: Module, small_cloud: Cloud) -> None:
+    """libvirt's schema takes it: no host of the lab has a processor for it."""
+    encrypted = {"type": "sev", "policy": 7}
+    locked = {"firmware": {"type": "efi"}, "memory_backing": {"locked": True}}
+    result = converge(**WEB, **locked, launch_security=encrypted, power="stopped")
+    domain = raw(small_cloud, "node1")
+    xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    assert re.search(r"<launchSecurity type='sev'>\s*<policy>0x0007</policy>\s*</launchSecurity>", xml)
+    small_cloud.hypervisor("node1")._connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+    assert result["vm"]["launch_security"] == encrypted
+    converge(name="web", launch_security={"type": "none"})
+    assert "launchSecurity" not in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)

@@ -126,8 +126,8 @@ DEFINED_ONLY = {
     "vsock.cid": Row("devices/vsock/cid@address", (5, 0), ("5", None)),
     "vsock.model": Row("devices/vsock@model", ("virtio", "virtio"), ("virtio", "virtio")),
 }
-# The lab's hosts have no devices to give: what is refused of it is in test_instance_rows.py.
-REFUSED = {"host_devices"}
+# The lab's hosts have no devices to give, and no processor with SEV: what is refused of it is in test_instance_rows.py.
+REFUSED = {"host_devices", "launch_security.policy", "launch_security.type"}
 # What is seen of them, and how each is taken away.
 DEVICES = {
     "balloon": ({"model": "none"}, "devices/memballoon[@model='virtio']"),

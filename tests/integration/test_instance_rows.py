@@ -235,6 +235,17 @@ def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:
     ):
         assert lacks in guest.refused_module("pextra_vm", name=NAME, **options)["msg"]
     assert definition(lab) == before
+    sealed = {
+        "name": "sealed",
+        "root": {"pool": "local", "size": "64 MiB"},
+        "firmware": {"type": "efi"},
+        "memory_backing": {"locked": True},
+        "launch_security": {"type": "sev", "policy": 7},
+    }
+    told = guest.refused_module("pextra_vm", **sealed)["msg"]
+    assert "it has no SEV, by which" in told
+    assert "it has no SEV-ES, by which" in told
+    assert "sealed" not in lab.exec("node1", "virsh", "list", "--all", "--name").split()
 
 
 def test_what_no_host_of_the_lab_has_is_defined(lab: Lab, guest: Site) -> None:

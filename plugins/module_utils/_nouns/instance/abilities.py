@@ -50,6 +50,7 @@ def _of_domains(root: Any) -> Iterator[str]:
             yield from (f"{word}:{value.text}" for value in element.iterfind(f"enum[@name='{name}']/value"))
     if any(value.text == "yes" for value in root.iterfind("os/loader/enum[@name='secure']/value")):
         yield "secure-boot"
+    yield from _of_encryption(root)
     # Of some architectures QEMU does not tell: what it emulates, it can.
     usable = ("yes", "unknown") if root.findtext("domain") == "qemu" else ("yes",)
     for mode in root.iterfind("cpu/mode"):
@@ -61,6 +62,16 @@ def _of_domains(root: Any) -> Iterator[str]:
     if own is not None and own.find("model[@fallback='forbid']") is not None:
         features = own.iterfind("feature[@policy='disable']")
         yield from (f"{LACKING}cpu-feature:{feature.get('name')}" for feature in features)
+
+
+def _of_encryption(root: Any) -> Iterator[str]:
+    """QEMU tells what it could do with KVM also of machines that it emulates."""
+    sev = root.find("features/sev[@supported='yes']")
+    if sev is None or root.findtext("domain") != "kvm":
+        return
+    yield "sev"
+    if int(sev.findtext("maxESGuests") or 0) > 0:
+        yield "sev-es"
 
 
 def _of_host(root: Any, threads: int) -> Iterator[str]:

@@ -81,6 +81,7 @@ AARCH64 = Architecture(
         "cdroms.bus": ("scsi",),
         "firmware.secure_boot": (False,),
         "firmware.type": ("efi",),
+        "launch_security.type": ("none",),
         "panic.model": ("none",),
         "root.bus": ("virtio", "scsi", "usb"),
         "tpm.model": ("tpm-tis", "none"),

@@ -15,6 +15,7 @@ from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
 from . import walk
 from .architectures import complete_machine
+from .aspects import launch_security
 from .aspects.filesystems import share_memory
 from .devices import disk as disk_device
 from .kinds import TYPES, Type
@@ -292,6 +293,7 @@ def find_missing(vm: Vm, path: str) -> list[Mistake]:
             for key in ("hostname", "users", "user_data", "vendor_data")
             if getattr(vm.cloud_init, key)
         ]
+    mistakes += [Mistake(join(path, where), what) for where, what in launch_security.find_missing(vm.further)]
     if vm.root is not None and not vm.root.pool:
         mistakes.append(Mistake(join(path, "root.pool"), "is missing; write the storage pool of the root volume"))
     if vm.root is not None and vm.image is None and vm.root.size is None and vm.type != "lxc":

@@ -12,17 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
+from ..firmware_type import read_firmware_type
 from ..kinds import Aspect, Need, Refusal
 
 
 class _Type:
     def read(self, root: Any) -> str | None:
-        os_ = root.find("os")
-        if os_ is None:
-            return None
-        loader = os_.find("loader")
-        is_flash = loader is not None and loader.get("type") == "pflash"
-        return "efi" if os_.get("firmware") == "efi" or is_flash else "bios"
+        return read_firmware_type(root)
 
     def write(self, root: Any, value: Any) -> None:
         os_ = _find_or_add(root, "os")

@@ -59,7 +59,12 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
     if shared:
         names = ", ".join(one["name"] for one in shared)
         problems.append(f"it mounts directories of {current.node} ({names}), and moves only while it is stopped")
-    if current.power == "stopped" and _keeps_state(current):
+    if _is_encrypted(current):
+        problems.append(
+            f"its memory is encrypted with a key of {current.node}'s processor (launch_security): it does not move "
+            "while it runs, and what its UEFI holds does not while it is stopped"
+        )
+    elif current.power == "stopped" and _keeps_state(current):
         problems.append(
             f"what its firmware and its TPM hold is on {current.node}, and moves only while it runs: start it first"
         )
@@ -83,6 +88,12 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
 def _keeps_state(current: Domain) -> bool:
     has = current.config.options
     return (has.get("firmware") or {}).get("type") == "efi" or bool(has.get("tpm"))
+
+
+def _is_encrypted(current: Domain) -> bool:
+    """Tell whether it is, or is to be at its next start."""
+    models = [model for model in (current.config, current.live) if model is not None]
+    return any((model.options.get("launch_security") or {}).get("type", "none") != "none" for model in models)
 
 
 def _find_others(want: Vm, current: Domain, target: str, context: Context) -> list[str]:
