@@ -15,6 +15,7 @@ from ...._fields.field import Field
 from ...._model.mistake import shown
 from ...pool.path import check_shared_directory
 from ..kinds import Aspect, Need, Refusal
+from ..named_elements import NamedElements
 
 # What virtiofs has room for.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,35}")
@@ -27,38 +28,15 @@ def _check_name(value: str) -> str | None:
     return f"{shown(value)} cannot be its name; write 1 to 36 letters, digits, dashes, dots or underscores"
 
 
-class _Filesystems:
-    """All of ours, in the order of their elements."""
-
-    def read(self, root: Any) -> tuple[dict[str, Any], ...] | None:
-        return tuple({"name": name, "directory": _directory_of(one)} for name, one in _ours(root).items()) or None
-
-    def write(self, root: Any, value: Any) -> None:
-        devices, held = root.find("devices"), _ours(root)
-        for element in held.values():
-            devices.remove(element)
-        for one in value or ():
-            element = held.get(one["name"])
-            if element is None or _directory_of(element) != one["directory"]:
-                element = _make(devices, one)
-            devices.append(element)
-        if value:
-            _share_memory(root)
+def _name_of(element: Any) -> str | None:
+    driver, target = element.find("driver"), element.find("target")
+    is_ours = driver is not None and driver.get("type") == "virtiofs" and target is not None
+    return target.get("dir", "") if is_ours else None
 
 
-def _ours(root: Any) -> dict[str, Any]:
-    devices = root.find("devices")
-    found = {}
-    for element in devices.findall("filesystem") if devices is not None else ():
-        driver, target = element.find("driver"), element.find("target")
-        if driver is not None and driver.get("type") == "virtiofs" and target is not None:
-            found[target.get("dir", "")] = element
-    return found
-
-
-def _directory_of(element: Any) -> str | None:
+def _values_of(element: Any) -> dict[str, str | None]:
     source = element.find("source")
-    return source.get("dir") if source is not None else None
+    return {"directory": source.get("dir") if source is not None else None}
 
 
 def _make(devices: Any, one: Mapping[str, Any]) -> Any:
@@ -87,6 +65,9 @@ def _share_memory(root: Any) -> None:
         elif tag == "source":
             continue
         element.set(name, value)
+
+
+_FILESYSTEMS = NamedElements(tag="filesystem", name_of=_name_of, values_of=_values_of, make=_make, settle=_share_memory)
 
 
 def share_memory(values: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +104,7 @@ def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     access, was = (root.find("memoryBacking/access") for root in (after, before))
     is_shared, was_shared = (one is not None and one.get("mode") == "shared" for one in (access, was))
-    if is_shared or not was_shared or not _ours(after):
+    if is_shared or not was_shared or not _FILESYSTEMS.find(after):
         return []
     return [Refusal("memory_backing.access", f"it {_PRIVATE}", "Take its filesystems away first (filesystems: []).")]
 
@@ -152,7 +133,7 @@ ASPECT = Aspect(
             },
             help="A directory.",
         ),
-        at=_Filesystems(),
+        at=_FILESYSTEMS,
         effect="next_boot",
         help="Directories of its node that it mounts by virtiofs, and may write to: the root of the guest is root in "
         "them. It can only be where they are declared (C(pextra_shared_directories)), and moves only while it is "

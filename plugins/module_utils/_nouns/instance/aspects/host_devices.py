@@ -23,6 +23,7 @@ from ...._fields.checks import (
 from ...._fields.field import Field
 from ...._model.mistake import shown
 from ..kinds import Aspect, Need
+from ..named_elements import NamedElements
 from ..node_devices import name_of_source
 
 _ALIAS = "ua-pextra-"
@@ -38,43 +39,16 @@ def _check_name(value: str) -> str | None:
     return check_device_name(value)
 
 
-class _Devices:
-    """All of ours, in the order of their elements."""
-
-    def read(self, root: Any) -> tuple[dict[str, Any], ...] | None:
-        # Which wish one came from is not known any more.
-        nothing = dict.fromkeys(WISHES)
-        found = [{"name": name, **_exactly(element), **nothing} for name, element in _ours(root).items()]
-        return tuple(found) or None
-
-    def write(self, root: Any, value: Any) -> None:
-        devices, held = root.find("devices"), _ours(root)
-        for element in held.values():
-            devices.remove(element)
-        for one in value or ():
-            element = held.get(one["name"])
-            if element is None or _exactly(element) != {kind: one.get(kind) for kind in EXACT}:
-                element = _make(devices, one)
-            devices.append(element)
-        if any(one.get("usb") for one in value or ()):
-            _enable_usb(devices)
+def _name_of(element: Any) -> str | None:
+    alias = element.find("alias")
+    name = alias.get("name", "") if alias is not None else ""
+    return name.removeprefix(_ALIAS) if name.startswith(_ALIAS) else None
 
 
-def _ours(root: Any) -> dict[str, Any]:
-    devices = root.find("devices")
-    found = {}
-    for element in devices.findall("hostdev") if devices is not None else ():
-        alias = element.find("alias")
-        name = alias.get("name", "") if alias is not None else ""
-        if name.startswith(_ALIAS):
-            found[name.removeprefix(_ALIAS)] = element
-    return found
-
-
-def _exactly(element: Any) -> dict[str, str | None]:
-    """Return which device it is, by the kinds of an element's options."""
+def _values_of(element: Any) -> dict[str, str | None]:
+    """Return which device it is, by the keys of a row. Which wish it came from is not known any more."""
     kind, _, device = (name_of_source(element) or "").partition(" ")
-    return {one: device if one == kind else None for one in EXACT}
+    return {key: device if key == kind else None for key in (*EXACT, *WISHES)}
 
 
 def parts_of_pci(address: str) -> dict[str, str]:
@@ -108,11 +82,17 @@ def _make(devices: Any, one: Mapping[str, Any]) -> Any:
     return element
 
 
-def _enable_usb(devices: Any) -> None:
+def _enable_usb(root: Any) -> None:
     """Instances are made without USB, and libvirt refuses a USB device then."""
+    devices = root.find("devices")
+    if not any(element.get("type") == "usb" for element in _DEVICES.find(root).values()):
+        return
     for controller in devices.findall("controller"):
         if controller.get("type") == "usb" and controller.get("model") == "none":
             controller.set("model", "qemu-xhci")
+
+
+_DEVICES = NamedElements(tag="hostdev", name_of=_name_of, values_of=_values_of, make=_make, settle=_enable_usb)
 
 
 def _needs(values: Any) -> Sequence[Need]:
@@ -202,7 +182,7 @@ ASPECT = Aspect(
             },
             help="A device.",
         ),
-        at=_Devices(),
+        at=_DEVICES,
         effect="next_boot",
         help="Devices of its node that it has to itself, each told by one key beside its name. It can only be where "
         "they are, where the node does not need them itself, and where no other instance has them. It moves only "
