@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +19,17 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors import hung_nodes
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import image_files
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import NotFoundError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm
+
+from . import storage_hosts, switches
 
 Result = dict[str, Any]
 Module = Callable[..., Result]
@@ -178,6 +183,57 @@ def small_cloud(tmp_path: Path) -> Iterator[Cloud]:
                 cloud._hypervisors[name] = opened
                 cloud._databases[name] = Bridges()  # type: ignore[assignment]
             yield cloud
+
+
+@pytest.fixture
+def ovs_nodes() -> Iterator[dict[str, switches.Ovs]]:
+    """Two nodes' Open vSwitch. Their sockets need short paths."""
+    if not switches.SCHEMA.exists():
+        pytest.skip("Open vSwitch is not installed here (apt-get install openvswitch-switch)")
+    with tempfile.TemporaryDirectory(prefix="ovs-") as directory:
+        made: dict[str, switches.Ovs] = {}
+        try:
+            for name in ("node1", "node2"):
+                Path(directory, name).mkdir()
+                made[name] = switches.Ovs(Path(directory, name))
+            yield made
+        finally:
+            for ovs in made.values():
+                ovs.stop()
+
+
+@pytest.fixture
+def network_cloud(tmp_path: Path, ovs_nodes: dict[str, switches.Ovs]) -> Iterator[Cloud]:
+    """Two nodes with an Open vSwitch of their own, and a registry that knows them."""
+    with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry:
+        cluster = new_id("cluster")
+        rows = [Row(new_id("node"), "node", name, cluster, {"address": f"10.91.0.1{name[-1]}"}) for name in ovs_nodes]
+        registry.put([Row(cluster, "cluster", "mtl-1"), *rows])
+        with Cloud(registry) as opened:
+            for name, ovs in ovs_nodes.items():
+                host = tmp_path / f"{name}.xml"
+                host.write_text(switches.HOST)
+                opened._hypervisors[name] = switches.TestDriver.open(name, f"test://{host}")
+                opened._databases[name] = switches.open_database(name, ovs.socket)
+            yield opened
+
+
+@pytest.fixture
+def storage_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Two nodes with a storage pool of somebody else's, labels in memory, and a registry that knows them."""
+    monkeypatch.setattr(image_files, "DIRECTORY", str(tmp_path / "images"))
+    with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry:
+        cluster = new_id("cluster")
+        nodes = [Row(new_id("node"), "node", f"node{n}", cluster, {"address": f"10.91.0.1{n}"}) for n in (1, 2)]
+        registry.put([Row(cluster, "cluster", "mtl-1"), *nodes])
+        with Cloud(registry) as opened:
+            labels = {node.name: storage_hosts.Labels() for node in nodes}
+            monkeypatch.setattr(opened, "labels", labels.__getitem__)
+            for node in nodes:
+                host = tmp_path / f"{node.name}.xml"
+                host.write_text(storage_hosts.HOST)
+                opened._hypervisors[node.name] = Hypervisor.open(node.name, f"test://{host}")
+            yield opened
 
 
 class Calls(Counter[str]):

@@ -9,24 +9,14 @@ is in tests/integration/test_network.py.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.networks import NetworkRecord
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.switch import Switch
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_socket
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
 from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import (
     UNTAGGED,
@@ -35,9 +25,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import 
     PortVlan,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import SwitchError, UnreachableError
-from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.resource import PortGroupResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.definition import (
@@ -50,121 +39,17 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.labels
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 
-SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
-HOST = """<node><cpu><mhz>6000</mhz><model>x86_64</model><active>4</active><nodes>1</nodes><sockets>1</sockets>
-<cores>4</cores><threads>1</threads></cpu><memory>8192000</memory></node>"""
+from .switches import Ovs, TestDriver, open_database
+
 VSWITCH = Vswitch(name="svswitch10", uplinks=("eth1", "eth2"))
 PRODUCTION = PortGroup(name="Production", vlan=42)
 NATIVE = PortGroup(name="Native")
 UUID = "044c1ea2-1231-f038-c01b-c9b427e0a306"
 
 
-class TestDriver(Hypervisor):
-    """libvirt's test driver, which has one definition of a network, not a live and a persistent one."""
-
-    __test__ = False
-
-    def networks(self) -> list[NetworkRecord]:
-        return [
-            NetworkRecord(
-                network.name(),
-                network.UUIDString(),
-                bool(network.isActive()),
-                bool(network.autostart()),
-                network.XMLDesc(),
-            )
-            for network in self._connection.listAllNetworks()
-            if network.name() != "default"
-        ]
-
-
-class Ovs:
-    """An ovsdb-server and an ovs-vswitchd of one node."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.socket = f"{directory}/db.sock"
-        database = f"{directory}/conf.db"
-        self._run("ovsdb-tool", "create", database, str(SCHEMA))
-        self._processes = [
-            self._start("ovsdb-server", f"--remote=punix:{self.socket}", f"--unixctl={directory}/db.ctl", database)
-        ]
-        self._wait_for_socket()
-        self.vsctl("--no-wait", "init")
-        self._processes.append(
-            self._start(
-                "ovs-vswitchd", "--enable-dummy=override", f"--unixctl={directory}/v.ctl", f"unix:{self.socket}"
-            )
-        )
-
-    def vsctl(self, *argv: str) -> str:
-        return self._run("ovs-vsctl", f"--db=unix:{self.socket}", "--timeout=10", *argv)
-
-    def stop(self) -> None:
-        for process in reversed(self._processes):
-            process.terminate()
-            process.wait(timeout=10)
-
-    def _start(self, *argv: str) -> subprocess.Popen[bytes]:
-        path = shutil.which(argv[0], path="/usr/sbin:/usr/bin:/sbin:/bin")
-        with (self.directory / f"{argv[0]}.log").open("wb") as log:
-            return subprocess.Popen([str(path), *argv[1:]], stdout=log, stderr=log, cwd=self.directory, env=self._env)
-
-    def _run(self, *argv: str) -> str:
-        return subprocess.run(argv, check=True, capture_output=True, text=True, env=self._env).stdout.strip()
-
-    @property
-    def _env(self) -> dict[str, str]:
-        path = "/usr/sbin:/usr/bin:/sbin:/bin"
-        return {"PATH": path, "OVS_RUNDIR": str(self.directory), "OVS_LOGDIR": str(self.directory)}
-
-    def _wait_for_socket(self) -> None:
-        for _ in range(100):
-            if Path(self.socket).exists():
-                return
-            time.sleep(0.05)
-        raise AssertionError((self.directory / "ovsdb-server.log").read_text())
-
-
-def open_database(node: str, path: str) -> Ovsdb:
-    return Ovsdb.greet(node, lambda: connect_socket(node, path))
-
-
 @pytest.fixture
-def nodes() -> Iterator[dict[str, Ovs]]:
-    """Two nodes' Open vSwitch. Their sockets need short paths."""
-    if not SCHEMA.exists():
-        pytest.skip("Open vSwitch is not installed here (apt-get install openvswitch-switch)")
-    with tempfile.TemporaryDirectory(prefix="ovs-") as directory:
-        made = {}
-        try:
-            for name in ("node1", "node2"):
-                Path(directory, name).mkdir()
-                made[name] = Ovs(Path(directory, name))
-            yield made
-        finally:
-            for ovs in made.values():
-                ovs.stop()
-
-
-@pytest.fixture
-def cloud(tmp_path: Path, nodes: dict[str, Ovs]) -> Iterator[Cloud]:
-    with Registry(f"sqlite:///{tmp_path}/registry.db", create=True) as registry:
-        cluster = new_id("cluster")
-        rows = [Row(new_id("node"), "node", name, cluster, {"address": f"10.91.0.1{name[-1]}"}) for name in nodes]
-        registry.put([Row(cluster, "cluster", "mtl-1"), *rows])
-        with Cloud(registry) as opened:
-            for name, ovs in nodes.items():
-                host = tmp_path / f"{name}.xml"
-                host.write_text(HOST)
-                opened._hypervisors[name] = TestDriver.open(name, f"test://{host}")
-                opened._databases[name] = open_database(name, ovs.socket)
-            yield opened
-
-
-@pytest.fixture
-def switch(nodes: dict[str, Ovs]) -> Iterator[Switch]:
-    database = open_database("node1", nodes["node1"].socket)
+def switch(ovs_nodes: dict[str, Ovs]) -> Iterator[Switch]:
+    database = open_database("node1", ovs_nodes["node1"].socket)
     yield Switch("node1", database)
     database.close()
 
@@ -218,9 +103,9 @@ def test_a_network_comes_changes_and_goes() -> None:
 # Open vSwitch
 
 
-def test_labels_are_written_and_removed_and_others_stay(cloud: Cloud, nodes: dict[str, Ovs]) -> None:
-    labels = cloud.labels("node1")
-    nodes["node1"].vsctl("set", "open", ".", "external_ids:other=1")
+def test_labels_are_written_and_removed_and_others_stay(network_cloud: Cloud, ovs_nodes: dict[str, Ovs]) -> None:
+    labels = network_cloud.labels("node1")
+    ovs_nodes["node1"].vsctl("set", "open", ".", "external_ids:other=1")
     labels.write({"pextra-a": "1", "pextra-b": '{"x": "\\u00e9 <&>"}'})
     labels.write({"pextra-a": "2", "pextra-missing": None})
     assert labels.read() == {"other": "1", "pextra-a": "2", "pextra-b": '{"x": "\\u00e9 <&>"}'}
@@ -229,9 +114,9 @@ def test_labels_are_written_and_removed_and_others_stay(cloud: Cloud, nodes: dic
 
 
 def test_a_bridge_comes_with_its_bond_and_keeps_its_rows_when_uplinks_change(
-    switch: Switch, nodes: dict[str, Ovs]
+    switch: Switch, ovs_nodes: dict[str, Ovs]
 ) -> None:
-    ovs = nodes["node1"]
+    ovs = ovs_nodes["node1"]
     edit = BridgeEdit(
         bridge="svswitch1",
         create=True,
@@ -285,67 +170,69 @@ def test_making_a_bridge_twice_is_harmless(switch: Switch) -> None:
     assert switch.read().bridges == {}
 
 
-def test_a_nic_put_beside_the_bond_by_hand_comes_back_into_it(switch: Switch, nodes: dict[str, Ovs]) -> None:
+def test_a_nic_put_beside_the_bond_by_hand_comes_back_into_it(switch: Switch, ovs_nodes: dict[str, Ovs]) -> None:
     edit = BridgeEdit(bridge="svswitch1", create=True, uplink_port="uplink1", uplinks=("eth1", "eth2"))
     switch.edit_bridge(edit)
-    nodes["node1"].vsctl("del-port", "uplink1", "--", "add-port", "svswitch1", "eth1")
+    ovs_nodes["node1"].vsctl("del-port", "uplink1", "--", "add-port", "svswitch1", "eth1")
     switch.edit_bridge(replace(edit, create=False))
     assert [port.name for port in switch.read().bridges["svswitch1"].ports] == ["svswitch1", "uplink1"]
 
 
-def test_a_nic_of_another_bridge_is_not_stolen(switch: Switch, nodes: dict[str, Ovs]) -> None:
-    nodes["node1"].vsctl("add-br", "br0", "--", "add-port", "br0", "eth1")
+def test_a_nic_of_another_bridge_is_not_stolen(switch: Switch, ovs_nodes: dict[str, Ovs]) -> None:
+    ovs_nodes["node1"].vsctl("add-br", "br0", "--", "add-port", "br0", "eth1")
     with pytest.raises(SwitchError, match="uplink eth1 is used by the bridge br0"):
         switch.edit_bridge(BridgeEdit(bridge="svswitch1", create=True, uplink_port="uplink1", uplinks=("eth1",)))
-    assert nodes["node1"].vsctl("list-br") == "br0"
+    assert ovs_nodes["node1"].vsctl("list-br") == "br0"
 
 
-def test_vlans_of_many_ports_are_set_in_one_transaction(switch: Switch, nodes: dict[str, Ovs]) -> None:
+def test_vlans_of_many_ports_are_set_in_one_transaction(switch: Switch, ovs_nodes: dict[str, Ovs]) -> None:
     ports = [f"vnet{number}" for number in range(300)]
-    nodes["node1"].vsctl(
+    ovs_nodes["node1"].vsctl(
         "add-br", "svswitch1", *(word for port in ports for word in ("--", "add-port", "svswitch1", port))
     )
     switch.set_port_tags({port: 42 if number % 2 else None for number, port in enumerate(ports)} | {"gone": 1})
     vlans = switch.port_tags()
     assert [str(vlans[port]) for port in ports[:2]] == ["untagged", "42"]
-    assert nodes["node1"].vsctl("get", "port", "vnet0", "trunks") == "[0]"
+    assert ovs_nodes["node1"].vsctl("get", "port", "vnet0", "trunks") == "[0]"
     assert len(vlans) == 301
 
 
-def test_a_dead_switch_is_told_within_bounds(switch: Switch, nodes: dict[str, Ovs]) -> None:
-    nodes["node1"].stop()
+def test_a_dead_switch_is_told_within_bounds(switch: Switch, ovs_nodes: dict[str, Ovs]) -> None:
+    ovs_nodes["node1"].stop()
     with pytest.raises(UnreachableError, match="the connection to OVSDB broke"):
         switch.read()
     with pytest.raises(UnreachableError, match=r"node1: .*db\.sock: "):
-        open_database("node1", nodes["node1"].socket)
+        open_database("node1", ovs_nodes["node1"].socket)
 
 
 # Both together, as the modules use them
 
 
-def test_a_vswitch_with_port_groups_comes_and_goes(cloud: Cloud, nodes: dict[str, Ovs]) -> None:
-    converge(cloud, VswitchResource(), VSWITCH)
-    converge(cloud, PortGroupResource(), PRODUCTION, NATIVE)
-    row = cloud.registry.rows("vswitch")[0]
-    for name, ovs in nodes.items():
+def test_a_vswitch_with_port_groups_comes_and_goes(network_cloud: Cloud, ovs_nodes: dict[str, Ovs]) -> None:
+    converge(network_cloud, VswitchResource(), VSWITCH)
+    converge(network_cloud, PortGroupResource(), PRODUCTION, NATIVE)
+    row = network_cloud.registry.rows("vswitch")[0]
+    for name, ovs in ovs_nodes.items():
         assert ovs.vsctl("br-get-external-id", "svswitch10", LABEL) == row.id
-        assert cloud.labels(name).read_nics() == {*row.attributes["uplinks"]}, "whether their links are up or not"
-        network = cloud.hypervisor(name).networks()[0]
+        assert network_cloud.labels(name).read_nics() == {*row.attributes["uplinks"]}, (
+            "whether their links are up or not"
+        )
+        network = network_cloud.hypervisor(name).networks()[0]
         assert network.uuid == uuid_of(row.id)
         assert parse_network(network.xml).port_groups == {"Production": PortVlan(tag=42), "Native": UNTAGGED}
-    converge(cloud, VswitchResource(), replace(VSWITCH, nodes=("node1",)))
-    assert nodes["node2"].vsctl("list-br") == ""
-    converge(cloud, VswitchResource(), replace(VSWITCH, state="absent"))
-    assert cloud.registry.rows("vswitch", "port_group") == []
-    assert nodes["node1"].vsctl("list-br") == ""
-    assert cloud.hypervisor("node1").networks() == []
+    converge(network_cloud, VswitchResource(), replace(VSWITCH, nodes=("node1",)))
+    assert ovs_nodes["node2"].vsctl("list-br") == ""
+    converge(network_cloud, VswitchResource(), replace(VSWITCH, state="absent"))
+    assert network_cloud.registry.rows("vswitch", "port_group") == []
+    assert ovs_nodes["node1"].vsctl("list-br") == ""
+    assert network_cloud.hypervisor("node1").networks() == []
 
 
-def test_drift_is_named_exactly_and_mended(cloud: Cloud, nodes: dict[str, Ovs]) -> None:
-    converge(cloud, VswitchResource(), VSWITCH)
-    converge(cloud, PortGroupResource(), PRODUCTION)
-    nodes["node2"].vsctl("set", "port", "uplink10", "bond_mode=balance-slb")
-    raw = cloud.hypervisor("node1")._connection.networkLookupByName("svswitch10")
+def test_drift_is_named_exactly_and_mended(network_cloud: Cloud, ovs_nodes: dict[str, Ovs]) -> None:
+    converge(network_cloud, VswitchResource(), VSWITCH)
+    converge(network_cloud, PortGroupResource(), PRODUCTION)
+    ovs_nodes["node2"].vsctl("set", "port", "uplink10", "bond_mode=balance-slb")
+    raw = network_cloud.hypervisor("node1")._connection.networkLookupByName("svswitch10")
     raw.update(
         libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
         libvirt.VIR_NETWORK_SECTION_PORTGROUP,
@@ -353,27 +240,27 @@ def test_drift_is_named_exactly_and_mended(cloud: Cloud, nodes: dict[str, Ovs]) 
         render_port_group("Production", 99),
         libvirt.VIR_NETWORK_UPDATE_AFFECT_CURRENT,
     )
-    assert fields(converge(cloud, VswitchResource(), VSWITCH)) == {
+    assert fields(converge(network_cloud, VswitchResource(), VSWITCH)) == {
         "vswitch svswitch10 on node2": [("bond_mode", "balance-slb", "active-backup")]
     }
-    assert fields(converge(cloud, PortGroupResource(), PRODUCTION)) == {
+    assert fields(converge(network_cloud, PortGroupResource(), PRODUCTION)) == {
         "port_group Production on node1": [("network.vlan", "99", "42")]
     }
 
 
-def test_a_registry_is_rebuilt_from_the_bridges(cloud: Cloud) -> None:
-    converge(cloud, VswitchResource(), replace(VSWITCH, description="Trunk"))
-    converge(cloud, PortGroupResource(), PRODUCTION, NATIVE)
-    nodes = cloud.registry.rows("node")
-    places = [(node, bridge) for node in nodes for bridge in cloud.switch(node.name).bridges()]
+def test_a_registry_is_rebuilt_from_the_bridges(network_cloud: Cloud) -> None:
+    converge(network_cloud, VswitchResource(), replace(VSWITCH, description="Trunk"))
+    converge(network_cloud, PortGroupResource(), PRODUCTION, NATIVE)
+    nodes = network_cloud.registry.rows("node")
+    places = [(node, bridge) for node in nodes for bridge in network_cloud.switch(node.name).bridges()]
     rebuilt = {row.id: row for row in networks_from_labels(places)}
-    assert rebuilt == {row.id: row for row in cloud.registry.rows("vswitch", "port_group")}
+    assert rebuilt == {row.id: row for row in network_cloud.registry.rows("vswitch", "port_group")}
 
 
-def test_the_states_of_uplinks_are_described(cloud: Cloud) -> None:
-    converge(cloud, VswitchResource(), VSWITCH)
+def test_the_states_of_uplinks_are_described(network_cloud: Cloud) -> None:
+    converge(network_cloud, VswitchResource(), VSWITCH)
     resource = VswitchResource()
-    have = resource.read(cloud, [VSWITCH], Options({}))
+    have = resource.read(network_cloud, [VSWITCH], Options({}))
     described = resource.describe([VSWITCH], have)[0]
     assert described["uplinks"] == ["eth1", "eth2"]
     assert [node["node"] for node in described["nodes"]] == ["node1", "node2"]

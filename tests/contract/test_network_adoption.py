@@ -15,7 +15,8 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spe
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.resource import VswitchResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 
-from .test_network import Ovs, cloud, converge, nodes, plan  # noqa: F401 - the fixtures
+from .switches import Ovs
+from .test_network import converge, plan
 
 UUID = "0c1b0c35-35a5-4b09-8a0f-8f1d9f3c1a01"
 WANT = Vswitch(name="ovsbr0", adopt=True)
@@ -25,7 +26,7 @@ _COLUMNS = "datapath_type,controller,fail_mode,other_config,ports,protocols,stp_
 _OF_PORT = "name,tag,trunks,vlan_mode,bond_mode,other_config,external_ids,interfaces"
 
 
-def let_there_be(cloud: Cloud, ovs: Ovs, node: str, *, network: bool = True) -> None:  # noqa: F811
+def let_there_be(cloud: Cloud, ovs: Ovs, node: str, *, network: bool = True) -> None:
     """Let a node have a bridge with a bond, a NIC of its own and settings, and a network that leads to it."""
     ovs.vsctl(
         *("add-br", "ovsbr0", "--", "add-bond", "ovsbr0", "bond0", "eth1", "eth2", "bond_mode=active-backup"),
@@ -41,7 +42,7 @@ def let_there_be(cloud: Cloud, ovs: Ovs, node: str, *, network: bool = True) -> 
         made.create()
 
 
-def shape(cloud: Cloud, ovs: Ovs, node: str) -> tuple[Any, ...]:  # noqa: F811
+def shape(cloud: Cloud, ovs: Ovs, node: str) -> tuple[Any, ...]:
     networks = [(one.name, one.uuid, one.active, one.xml) for one in cloud.hypervisor(node).networks()]
     return (
         ovs.vsctl(f"--columns={_COLUMNS}", "list", "bridge", "ovsbr0"),
@@ -51,70 +52,70 @@ def shape(cloud: Cloud, ovs: Ovs, node: str) -> tuple[Any, ...]:  # noqa: F811
     )
 
 
-def foreign(cloud: Cloud) -> list[dict[str, Any]]:  # noqa: F811
+def foreign(cloud: Cloud) -> list[dict[str, Any]]:
     resource = VswitchResource()
     return resource.describe_further(resource.read(cloud, (), Options({"foreign": True})))["foreign"]
 
 
 def test_a_bridge_is_taken_with_its_network_and_nothing_else_changes(
-    cloud: Cloud,  # noqa: F811
-    nodes: dict[str, Ovs],  # noqa: F811
+    network_cloud: Cloud,
+    ovs_nodes: dict[str, Ovs],
 ) -> None:
-    ovs = nodes["node1"]
-    let_there_be(cloud, ovs, "node1")
-    before = shape(cloud, ovs, "node1")
-    (told,) = foreign(cloud)
+    ovs = ovs_nodes["node1"]
+    let_there_be(network_cloud, ovs, "node1")
+    before = shape(network_cloud, ovs, "node1")
+    (told,) = foreign(network_cloud)
     assert told["element"] == {"name": "ovsbr0", "cluster": "mtl-1", "adopt": True, "nodes": ["node1"]}
     assert told["nodes"] == [{"name": "node1", "network": UUID, "ports": ["bond0", "eth3"]}]
     assert told["remarks"] == ["node1: its ports bond0 stay as they are, and are not managed"]
-    assert plan(cloud, VswitchResource(), replace(WANT, adopt=None, nodes=("node1",))).refusals
+    assert plan(network_cloud, VswitchResource(), replace(WANT, adopt=None, nodes=("node1",))).refusals
 
-    taken = converge(cloud, VswitchResource(), WANT)
+    taken = converge(network_cloud, VswitchResource(), WANT)
     assert [(work.node, [step.text for step in work.steps]) for work in taken.works] == [
         ("node1", ["adopt its bridge", "mend its network"])
     ]
-    assert shape(cloud, ovs, "node1") == before
+    assert shape(network_cloud, ovs, "node1") == before
     assert ovs.vsctl("get", "bridge", "ovsbr0", "external_ids:owner") == "me"
     assert ovs.vsctl("get", "bridge", "ovsbr0", "external_ids:pextra-adopted") == f'"{UUID}"'
-    assert cloud.hypervisor("node1").networks()[0].autostart
-    converge(cloud, PortGroupResource(), GROUP)
-    assert shape(cloud, ovs, "node1") == before
-    assert foreign(cloud) == []
-    assert nodes["node2"].vsctl("list-br") == ""
+    assert network_cloud.hypervisor("node1").networks()[0].autostart
+    converge(network_cloud, PortGroupResource(), GROUP)
+    assert shape(network_cloud, ovs, "node1") == before
+    assert foreign(network_cloud) == []
+    assert ovs_nodes["node2"].vsctl("list-br") == ""
 
     # From then on it is any other.
-    converge(cloud, VswitchResource(), Vswitch(name="ovsbr0", description="Old"))
-    assert shape(cloud, ovs, "node1") == before
-    converge(cloud, PortGroupResource(), replace(GROUP, vlan=43), PortGroup(name="New", vlan=44))
-    xml = cloud.hypervisor("node1").networks()[0].xml
+    converge(network_cloud, VswitchResource(), Vswitch(name="ovsbr0", description="Old"))
+    assert shape(network_cloud, ovs, "node1") == before
+    converge(network_cloud, PortGroupResource(), replace(GROUP, vlan=43), PortGroup(name="New", vlan=44))
+    xml = network_cloud.hypervisor("node1").networks()[0].xml
     assert "<tag id='43'/>" in xml
     assert "<tag id='44'/>" in xml
-    converge(cloud, VswitchResource(), replace(WANT, nodes=("node1", "node2")))
-    converge(cloud, PortGroupResource(), replace(GROUP, vlan=43), PortGroup(name="New", vlan=44))
-    assert nodes["node2"].vsctl("list-br") == "ovsbr0"
+    converge(network_cloud, VswitchResource(), replace(WANT, nodes=("node1", "node2")))
+    converge(network_cloud, PortGroupResource(), replace(GROUP, vlan=43), PortGroup(name="New", vlan=44))
+    assert ovs_nodes["node2"].vsctl("list-br") == "ovsbr0"
 
 
-def test_it_is_given_back(cloud: Cloud, nodes: dict[str, Ovs]) -> None:  # noqa: F811
-    ovs = nodes["node1"]
-    let_there_be(cloud, ovs, "node1")
-    converge(cloud, VswitchResource(), WANT)
-    converge(cloud, PortGroupResource(), GROUP)
-    (refused,) = plan(cloud, VswitchResource(), Vswitch(name="ovsbr0", state="absent")).refusals
+def test_it_is_given_back(network_cloud: Cloud, ovs_nodes: dict[str, Ovs]) -> None:
+    ovs = ovs_nodes["node1"]
+    let_there_be(network_cloud, ovs, "node1")
+    converge(network_cloud, VswitchResource(), WANT)
+    converge(network_cloud, PortGroupResource(), GROUP)
+    (refused,) = plan(network_cloud, VswitchResource(), Vswitch(name="ovsbr0", state="absent")).refusals
     assert "has ports that are not the cloud's: bond0, eth3" in refused.what
-    before = shape(cloud, ovs, "node1")
+    before = shape(network_cloud, ovs, "node1")
     ovs.vsctl("remove", "bridge", "ovsbr0", "external_ids", "pextra-vswitch")
-    converge(cloud, VswitchResource(), Vswitch(name="ovsbr0", state="absent"))
-    assert cloud.registry.rows("vswitch", "port_group") == []
-    assert shape(cloud, ovs, "node1") == before
-    converge(cloud, VswitchResource(), WANT)
+    converge(network_cloud, VswitchResource(), Vswitch(name="ovsbr0", state="absent"))
+    assert network_cloud.registry.rows("vswitch", "port_group") == []
+    assert shape(network_cloud, ovs, "node1") == before
+    converge(network_cloud, VswitchResource(), WANT)
 
 
-def test_without_a_network_it_gets_one_and_goes_with_it(cloud: Cloud, nodes: dict[str, Ovs]) -> None:  # noqa: F811
-    ovs = nodes["node2"]
-    let_there_be(cloud, ovs, "node2", network=False)
-    converge(cloud, VswitchResource(), WANT)
-    assert [one.name for one in cloud.hypervisor("node2").networks()] == ["ovsbr0"]
+def test_without_a_network_it_gets_one_and_goes_with_it(network_cloud: Cloud, ovs_nodes: dict[str, Ovs]) -> None:
+    ovs = ovs_nodes["node2"]
+    let_there_be(network_cloud, ovs, "node2", network=False)
+    converge(network_cloud, VswitchResource(), WANT)
+    assert [one.name for one in network_cloud.hypervisor("node2").networks()] == ["ovsbr0"]
     ovs.vsctl("remove", "bridge", "ovsbr0", "external_ids", "pextra-vswitch")
-    converge(cloud, VswitchResource(), Vswitch(name="ovsbr0", state="absent"))
-    assert cloud.hypervisor("node2").networks() == []
+    converge(network_cloud, VswitchResource(), Vswitch(name="ovsbr0", state="absent"))
+    assert network_cloud.hypervisor("node2").networks() == []
     assert ovs.vsctl("list-ports", "ovsbr0").split() == ["bond0", "eth3"]
