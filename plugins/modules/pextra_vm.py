@@ -817,6 +817,9 @@ options:
       - Devices of its node that it has to itself, each told by one key beside its name.
       - It can only be where they are, where the node does not need them itself, and where no other instance
         has them.
+      - 'They come and go while it runs: PCI and mediated devices where it has a free port, USB devices
+        where it was started with USB, and no device that shares an IOMMU group.'
+      - Where one of them cannot, all of the change waits for its next start.
       - It moves only while it is stopped.
       - The list is all of them.
     type: list

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
 import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import devices
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import parse_devices
 from node_device_texts import GPU_HOST, SRIOV_HOST, net, pci
 
@@ -30,6 +33,56 @@ UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 def nodes_with_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of both nodes."""
     monkeypatch.setattr(conftest, "HOST", HOST.replace("</node>", f"{''.join(DEVICES)}</node>"))
+
+
+class Guest:
+    """What the test driver has no calls for: it plugs nothing. A running definition is exchanged, and the other one put
+    beside it again. lets_go: whether the guest does what it is asked for.
+    """
+
+    lets_go = True
+
+    def plug(self, driver: Hypervisor, uuid: str, text: str, *, is_new: bool) -> None:
+        domain = driver._connection.lookupByUUIDString(uuid)
+        root, config = ET.fromstring(driver.live_xml_of(uuid)), driver.config_xml_of(uuid)
+        devices, wanted = root.find("devices"), ET.fromstring(text)
+        assert devices is not None
+        name = wanted.find("alias").get("name")  # type: ignore[union-attr]
+        there = [one for one in devices.findall("hostdev") if one.find(f"alias[@name='{name}']") is not None]
+        assert bool(there) is not is_new, f"{name} comes or goes twice"
+        if not is_new and not self.lets_go:
+            return
+        devices.append(wanted) if is_new else devices.remove(there[0])
+        domain.destroy()
+        driver._connection.defineXML(ET.tostring(root, encoding="unicode")).create()
+        driver._connection.defineXML(config)
+
+
+@pytest.fixture
+def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
+    """A guest into which devices can be plugged, and which lets go of them."""
+    made = Guest()
+
+    def attach(driver: Hypervisor, uuid: str, text: str, _: str, *, live: bool, config: bool) -> None:
+        assert (live, config) == (True, False)
+        made.plug(driver, uuid, text, is_new=True)
+
+    def detach(driver: Hypervisor, uuid: str, text: str, _: str, *, live: bool, config: bool) -> None:
+        assert (live, config) == (True, False)
+        made.plug(driver, uuid, text, is_new=False)
+
+    monkeypatch.setattr(conftest.Driver, "attach_device", attach)
+    monkeypatch.setattr(conftest.Driver, "detach_device", detach)
+    monkeypatch.setattr(devices, "_RELEASE_LIMIT_S", 0.5)
+    return made
+
+
+def given(cloud: Cloud) -> tuple[list[str], list[str]]:
+    """Return the devices of the running guest, and of its definition, by their names."""
+    domain = raw(cloud, "node1")
+    texts = domain.XMLDesc(), domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    live, config = (sorted(re.findall(r"<alias name='ua-pextra-([^']*)'", text)) for text in texts)
+    return live, config
 
 
 def named(name: str, *devices: Result, **more: Any) -> Result:
@@ -144,3 +197,66 @@ def test_what_a_strange_machine_has_is_not_given(module: Module, small_cloud: Cl
     small_cloud.hypervisor("node1")._connection.defineXML(f"{xml}</domain>")
     refused = module(**named("web", {"name": "nic", "pci_model": "8086:1521"}))
     assert "pci 0000:04:00.0: given to virtual machine old, which is not the cloud's" in refused["msg"]
+
+
+NIC = {"name": "nic", "pci": "0000:04:00.0"}
+VGPU = {"name": "vgpu", "mdev_type": "nvidia-63"}
+
+
+def test_devices_come_and_go_while_it_runs(converge: Module, guest: Guest, small_cloud: Cloud) -> None:
+    converge(**named("web", power="running"))
+    for wanted in ([NIC], [VGPU, NIC], [VGPU], [{**NIC, "name": "vgpu"}], []):
+        result = converge(name="web", host_devices=wanted)
+        assert result["pending"] == []
+        assert given(small_cloud) == (names := sorted(one["name"] for one in wanted), names)
+        validate(small_cloud)
+    assert raw(small_cloud, "node1").isActive()
+
+
+def test_a_check_tells_what_would_be_plugged(module: Module, small_cloud: Cloud) -> None:
+    module(**named("web", power="running"))
+    told = module(name="web", host_devices=[NIC], _ansible_check_mode=True)
+    assert [one for one in told["actions"] if "host device" in str(one)] != []
+    assert given(small_cloud) == ([], [])
+
+
+def test_a_guest_that_does_not_let_go_keeps_it_from_others(
+    converge: Module, module: Module, guest: Guest, small_cloud: Cloud
+) -> None:
+    converge(**named("web", NIC, power="running"))
+    guest.lets_go = False
+    for _ in range(2):
+        told = module(name="web", host_devices=[])
+        assert "the guest did not let go of the host device nic within 0.5 s" in told["msg"]
+        assert given(small_cloud) == (["nic"], [])
+        assert "is given to instance web" in module(**named("other", NIC))["msg"]
+    guest.lets_go = True
+    converge(name="web", host_devices=[])
+    converge(**named("other", NIC))
+
+
+def test_what_libvirt_does_not_plug_is_told_and_there_at_the_next_start(
+    converge: Module, module: Module, small_cloud: Cloud
+) -> None:
+    """The test driver plugs nothing."""
+    converge(**named("web", power="running"))
+    for _ in range(2):
+        told = module(name="web", host_devices=[NIC])
+        assert "attach a device: " in told["msg"]
+        assert told["msg"].endswith("it gets it when it is stopped and started again.")
+        assert given(small_cloud) == ([], ["nic"])
+        assert "is given to instance web" in module(**named("other", NIC))["msg"]
+    converge(name="web", power="stopped", force_stop=True)
+    converge(name="web", power="running")
+    assert given(small_cloud) == (["nic"], ["nic"])
+    assert not module(name="web", host_devices=[NIC])["changed"]
+
+
+def test_usb_and_groups_wait_for_the_next_start(converge: Module, guest: Guest, small_cloud: Cloud) -> None:
+    converge(**named("web", power="running"))
+    for wanted in ([{"name": "dongle", "usb": "046d:c52b"}], [{"name": "gpu", "pci_model": "10de:2204"}]):
+        result = converge(name="web", host_devices=wanted)
+        assert [one["field"] for one in result["pending"]] == ["host_devices"]
+        assert given(small_cloud) == ([], [one["name"] for one in wanted])
+    converge(name="web", host_devices=wanted, allow_restart=True, force_stop=True)
+    assert given(small_cloud) == (["gpu"], ["gpu"])

@@ -49,6 +49,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.memor
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import (
     NodeDevice,
     list_given,
+    name_of_source,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.placement import NOTHING, Capacity, Size
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
@@ -185,6 +186,8 @@ class Guest:
     hangs: bool = False
     # It takes memory that is plugged, and gives none back.
     keeps_memory: bool = False
+    # It lets go of no device.
+    keeps_devices: bool = False
 
     @property
     def config(self) -> DomainModel:
@@ -683,7 +686,7 @@ class Model:
             return
         devices = root.find("devices")
         assert devices is not None
-        there = [element for element in devices if element.tag == act.element.tag]
+        there = [element for element in devices if _is_alike(element, act.element)]
         if isinstance(act, ResizeMemory):
             devices.remove(there[0])
             devices.append(act.element)
@@ -691,11 +694,16 @@ class Model:
             _set_current(act.element, max(now, asked) if guest.keeps_memory else asked)
         elif isinstance(act, AttachDevice):
             if there:
-                raise ImpossibleError(f"there is a {act.option}")
+                raise ImpossibleError(f"there is a {act.device}")
+            for other in self._node(work).guests.values():
+                if name_of_source(act.element) in list_given(other.live_xml):
+                    raise ImpossibleError(f"the {act.device} is another's")
             devices.append(act.element)
         else:
+            if guest.keeps_devices:
+                return  # asked for, and not done
             if not there:
-                raise ImpossibleError(f"there is no {act.option}")
+                raise ImpossibleError(f"there is no {act.device}")
             devices.remove(there[0])
             if isinstance(act, UpdateDevice):
                 devices.append(act.element)
@@ -835,6 +843,14 @@ def step_of(plan: Plan, act: str) -> Step:
     """Return the only step of a name."""
     (found,) = (step for work in plan.all for step in work.steps if step.act == act)
     return found
+
+
+def _is_alike(one: ET.Element, other: ET.Element) -> bool:
+    """Tell whether two elements are one device: of these there is one, or each has its own alias."""
+    if one.tag != "hostdev" or other.tag != "hostdev":
+        return one.tag == other.tag
+    names = [alias.get("name") if (alias := each.find("alias")) is not None else None for each in (one, other)]
+    return names[0] == names[1]
 
 
 def _set_current(device: ET.Element, kib: int) -> None:

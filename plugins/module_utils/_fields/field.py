@@ -31,7 +31,7 @@ Kind = Literal["str", "int", "float", "bool", "size", "list", "dict", "raw"]
 # When a difference takes effect on a running instance: at once, by plugging, by the next start, by making it again with
 # the loss of what it holds, or never: fixed when it was made.
 Effect = Literal["live", "hot_plug", "next_boot", "replace", "fixed"]
-# How a value is told from another: a set's elements have no order.
+# How a value is told from another: a set's elements have no order, nor have rows that are told by their names.
 Compare = Literal["value", "set"]
 
 

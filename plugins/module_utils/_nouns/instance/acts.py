@@ -11,38 +11,38 @@ from typing import Any
 
 @dataclass(frozen=True)
 class AttachDevice:
-    """element: what the running guest gets."""
+    """device: what it is called; element: what the running guest gets."""
 
-    option: str
+    device: str
     element: Any
 
     @property
     def text(self) -> str:
-        return f"attach the {self.option}"
+        return f"attach the {self.device}"
 
 
 @dataclass(frozen=True)
 class DetachDevice:
     """element: what the running guest has."""
 
-    option: str
+    device: str
     element: Any
 
     @property
     def text(self) -> str:
-        return f"detach the {self.option}"
+        return f"detach the {self.device}"
 
 
 @dataclass(frozen=True)
 class UpdateDevice:
     """element: what the running guest has, as it should be."""
 
-    option: str
+    device: str
     element: Any
 
     @property
     def text(self) -> str:
-        return f"change the {self.option}"
+        return f"change the {self.device}"
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
         hypervisor.update_device(_uuid(work), xml, work.label, live=True, config=False)
         yield from _await_memory(hypervisor, work, act.memory)
     elif isinstance(act, walking.AttachDevice):
-        hypervisor.attach_device(_uuid(work), xml, work.label, live=True, config=False)
+        _attach_defined(hypervisor, work, xml)
     elif isinstance(act, walking.UpdateDevice):
         hypervisor.update_device(_uuid(work), xml, work.label, live=True, config=False)
     else:
@@ -263,7 +263,16 @@ def _plug(cloud: Cloud, work: Work, act: walking.Act) -> Iterator[float]:
         alias = act.element.find("alias")
         if alias is not None:
             mark = f"name='{alias.get('name')}'"
-            yield from hypervisor.await_release(_uuid(work), mark, f"the {act.option}", work.label)
+            yield from hypervisor.await_release(_uuid(work), mark, f"the {act.device}", work.label)
+
+
+def _attach_defined(hypervisor: Hypervisor, work: Work, xml: str) -> None:
+    """Plug in what the definition has already."""
+    try:
+        hypervisor.attach_device(_uuid(work), xml, work.label, live=True, config=False)
+    except HypervisorError as error:
+        remedy = "Its definition has the device: it gets it when it is stopped and started again."
+        raise type(error)([replace(one, remedy=one.remedy or remedy) for one in error.problems]) from error
 
 
 def _await_memory(hypervisor: Hypervisor, work: Work, memory: int) -> Iterator[float]:

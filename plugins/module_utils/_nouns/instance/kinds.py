@@ -50,6 +50,10 @@ def nothing_against(_after: Any, _before: Any) -> Sequence[Refusal]:
     return ()
 
 
+def nothing_done(_path: str, _value: Any, _live: Mapping[str, Any], _running: Callable[[], Any]) -> Sequence[Act]:
+    return ()
+
+
 def nothing_taken(_path: str, _runs: Any, _wanted: Any) -> bool:
     return False
 
@@ -65,10 +69,11 @@ class Aspect:
     types: the types of instance that have it.
 
     refuse: looks at the definition as it would become, and as it is. find_mistakes: looks at the instance's options
-    alone, before anything is known of it, and returns pairs of a path and what is wrong there. act: takes a row's path,
-    its value, what is read of the running guest, and what tells its definition; returns what gives it to that guest, or
-    None where only the next start can. is_last: its act comes after those of other aspects, and is told what they give
-    as if the running guest had it. needs: takes the option's value. slots: the PCIe root ports that it takes.
+    alone, before anything is known of it, and returns pairs of a path and what is wrong there. acts: takes a row's
+    path, its value, what is read of the running guest, and what tells its definition; returns what gives it to that
+    guest, nothing where only the next start can. is_last: its acts come after those of other aspects, and are told what
+    these give as if the running guest had it. needs: takes the option's value. slots: the PCIe root ports that it
+    takes.
     """
 
     option: str
@@ -78,7 +83,7 @@ class Aspect:
     row: Field | None = None
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
-    act: Callable[[str, Any, Mapping[str, Any], Callable[[], Any]], Act | None] | None = None
+    acts: Callable[[str, Any, Mapping[str, Any], Callable[[], Any]], Sequence[Act]] = nothing_done
     is_last: bool = False
     slots: int = 0
     needs: Callable[[Any], Sequence[Need]] = nothing_needed

@@ -24,7 +24,8 @@ class NodeDevice:
     mediated device its type. numa: the NUMA node of the host that it is at. nics: what the host calls a NIC, and the
     ports of its switch, if it has one; functions_of: the same of the NIC whose virtual function it is. part_of: the
     device that cannot be given away as a whole beside it: whose function, or of which a mediated device, it is.
-    is_divided: there are mediated devices of it. ties: what cannot be another instance's beside it. is_free: the node
+    is_divided: there are mediated devices of it. is_grouped: there are others in its IOMMU group. ties: what cannot be
+    another instance's beside it. is_free: the node
     does not need it itself, and it can be told from others.
     """
 
@@ -36,6 +37,7 @@ class NodeDevice:
     part_of: str = ""
     has_functions: bool = False
     is_divided: bool = False
+    is_grouped: bool = False
     ties: frozenset[str] = frozenset()
     is_free: bool = True
 
@@ -160,6 +162,7 @@ class _Host:
         wholes = dict(self._pairs())
         divided = {whole for part, whole in wholes.items() if part.startswith("mdev ")}
         counts = Counter(one.name for one in self.found.values())
+        grouped = {name for group in self.groups.values() if len(group) > 1 for name in group}
         ties = self._ties()
         devices = {
             one.name: replace(
@@ -168,6 +171,7 @@ class _Host:
                 functions_of=nics.get(self.physical.get(one.name, ""), frozenset()),
                 part_of=wholes.get(one.name, ""),
                 is_divided=one.name in divided,
+                is_grouped=one.name in grouped,
                 ties=frozenset(ties[one.name] - {one.name}),
                 is_free=one.name not in stuck and counts[one.name] == 1,
             )

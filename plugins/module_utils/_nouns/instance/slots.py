@@ -6,21 +6,26 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import Any
+
+
+def list_slots(root: Any) -> list[str | None]:
+    """Return the root ports of a domain, by the numbers of their buses, as far as these are known."""
+    controllers = root.iterfind("devices/controller")
+    return [one.get("index") for one in controllers if one.get("model") == "pcie-root-port"]
+
+
+def bus_of(device: Any) -> str | None:
+    """Return the number of the PCI bus that a device is on; None if it is on none, or that is not known."""
+    address = device.find("address")
+    return str(int(address.get("bus", "0"), 0)) if address is not None and address.get("type") == "pci" else None
+
+
+def count_free_slots(root: Any) -> int:
+    """Return in how many root ports nothing is; one whose bus is not known counts as free."""
+    taken = {bus for device in root.iterfind("devices/*") if (bus := bus_of(device)) is not None}
+    return sum(port not in taken for port in list_slots(root))
 
 
 def has_free_slot(xml: str) -> bool:
-    """Whether a domain has a root port in which nothing is; one whose bus is not known counts as free."""
-    devices = ET.fromstring(xml).find("devices")
-    if devices is None:
-        return False
-    ports = {
-        controller.get("index")
-        for controller in devices.iterfind("controller")
-        if controller.get("model") == "pcie-root-port"
-    }
-    taken = {
-        str(int(address.get("bus", "0"), 0))
-        for address in devices.iterfind("*/address")
-        if address.get("type") == "pci"
-    }
-    return bool(ports - taken)
+    return count_free_slots(ET.fromstring(xml)) > 0

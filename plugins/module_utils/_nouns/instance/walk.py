@@ -9,7 +9,7 @@ It touches what a row claims, and keeps every other element, attribute and comme
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,16 +132,23 @@ def list_needs(wanted: Wanted) -> list[Need]:
     ]
 
 
-def compare(config: Wanted, live: Wanted | None, wanted: Wanted, running: Callable[[], Any]) -> Walked:
+def compare(
+    config: Wanted,
+    live: Wanted | None,
+    wanted: Wanted,
+    running: Callable[[], Any],
+    cold: Collection[str] = frozenset(),
+) -> Walked:
     """Return what leads from what there is, as `read` tells it, to what is wanted.
 
     live: of the running guest, None when it does not run; running: its definition, which is asked for only where
-    something of it may have to be changed.
+    something of it may have to be changed. cold: the options of which it gets nothing before its next start, though
+    it could.
     """
     # What the running guest has, and gets by acts before.
     soon = dict(live) if live is not None else None
     parts = [
-        _compare_aspect(kind, config, live, soon, wanted[kind.option], running)
+        _compare_aspect(kind, config, live, soon, wanted[kind.option], running, is_cold=kind.option in cold)
         if isinstance(kind, Aspect)
         else _compare_device(kind, config, live, wanted[kind.option], running)
         for kind in _IN_TURN
@@ -173,23 +180,26 @@ def _compare_aspect(
     soon: dict[str, Any] | None,
     wanted: Any,
     running: Callable[[], Any],
+    *,
+    is_cold: bool,
 ) -> Walked:
     """soon: what the running guest has, and gets by acts before this one; what this one gives is added."""
-    changes, drift, pending, acts = [], [], [], []
+    changes, drift, pending = [], [], []
+    acts: list[Act] = []
     for path, field, value in iterate_rows(kind.field, wanted, (kind.option,)):
         name, was = ".".join(path), value_at(config, path)
         runs = value if live is None else was if field.is_expanded else value_at(live, path)
-        act = None
-        if soon is not None and kind.act is not None and not is_same(field, runs, value):
-            act = kind.act(name, value, soon, running)
+        found: Sequence[Act] = ()
+        if soon is not None and not is_cold and not is_same(field, runs, value):
+            found = kind.acts(name, value, soon, running)
         if not is_same(field, was, value):
-            is_at_once = act is not None or (field.effect == "live" and (live is None or is_same(field, runs, value)))
+            is_at_once = bool(found) or (field.effect == "live" and (live is None or is_same(field, runs, value)))
             when: When = "live" if is_at_once else "next_boot"
             changes.append(change_of(name, field, was, value, when))
         if is_same(field, runs, value):
             continue
-        if act is not None:
-            acts.append(act)
+        if found:
+            acts += found
             if soon is not None and kind.row is not None:
                 soon[kind.option] = value
             drift += [Change(name, runs, value)] if is_same(field, was, value) else []

@@ -5,23 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...._fields.common import DESCRIPTION
-from ..acts import Describe
+from ..acts import Act, Describe
 from ..kinds import TYPES, Aspect
 from ..places import Text
 
 
-def _describe(_path: str, value: Any, _live: Mapping[str, Any], _running: Callable[[], Any]) -> Describe:
-    return Describe(value)
+def _describe(_path: str, value: Any, _live: Mapping[str, Any], _running: Callable[[], Any]) -> Sequence[Act]:
+    return (Describe(value),)
 
 
 ASPECT = Aspect(
     option="description",
     types=frozenset(TYPES),
     row=replace(DESCRIPTION, at=Text("description"), effect="live"),
-    act=_describe,
+    acts=_describe,
 )

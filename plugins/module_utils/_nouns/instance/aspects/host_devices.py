@@ -8,7 +8,7 @@ Ours are told by an alias, which libvirt keeps; what was passed through by hand 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...._fields.checks import (
@@ -22,9 +22,11 @@ from ...._fields.checks import (
 )
 from ...._fields.field import Field
 from ...._model.mistake import shown
+from ..acts import Act, AttachDevice, DetachDevice
 from ..kinds import Aspect, Need
 from ..named_elements import NamedElements
 from ..node_devices import name_of_source
+from ..slots import bus_of, count_free_slots, list_slots
 
 _ALIAS = "ua-pextra-"
 # By which an element names one device, and by which it leaves to placement which of several it is.
@@ -93,6 +95,35 @@ def _enable_usb(root: Any) -> None:
 
 
 _DEVICES = NamedElements(tag="hostdev", name_of=_name_of, values_of=_values_of, make=_make, settle=_enable_usb)
+
+
+def _plug(_path: str, value: Any, _live: Mapping[str, Any], running: Callable[[], Any]) -> Sequence[Act]:
+    """All that come and go at once, or none: then the next start brings what was declared, and nothing before."""
+    root = running()
+    held, wanted = _DEVICES.find(root), {row["name"]: row for row in value or ()}
+    same = {name for name, element in held.items() if name in wanted and _DEVICES.is_as(element, wanted[name])}
+    gone = {name: element for name, element in held.items() if name not in same}
+    new = {name: _make(root, row) for name, row in wanted.items() if name not in same}
+    if not _has_room(root, gone.values(), new.values()):
+        return ()
+    return (
+        *(DetachDevice(f"host device {name}", element) for name, element in gone.items()),
+        *(AttachDevice(f"host device {name}", element) for name, element in new.items()),
+    )
+
+
+def _has_room(root: Any, gone: Iterable[Any], new: Iterable[Any]) -> bool:
+    """Tell whether a running guest can lose these devices and get those: USB by a controller that it has, all others by
+    a root port for each.
+    """
+    left, kinds = [one for one in gone if one.get("type") != "usb"], [one.get("type") for one in new]
+    slots = list_slots(root)
+    if any(bus not in slots for one in left if (bus := bus_of(one)) is not None):
+        return False
+    if len(kinds) - kinds.count("usb") > count_free_slots(root) + len(left):
+        return False
+    usb = [one.get("model") for one in root.iterfind("devices/controller") if one.get("type") == "usb"]
+    return "usb" not in kinds or any(model != "none" for model in usb)
 
 
 def _needs(values: Any) -> Sequence[Need]:
@@ -183,11 +214,15 @@ ASPECT = Aspect(
             help="A device.",
         ),
         at=_DEVICES,
-        effect="next_boot",
+        effect="hot_plug",
+        compare="set",
         help="Devices of its node that it has to itself, each told by one key beside its name. It can only be where "
-        "they are, where the node does not need them itself, and where no other instance has them. It moves only "
-        "while it is stopped. The list is all of them.",
+        "they are, where the node does not need them itself, and where no other instance has them. They come and go "
+        "while it runs: PCI and mediated devices where it has a free port, USB devices where it was started with USB, "
+        "and no device that shares an IOMMU group. Where one of them cannot, all of the change waits for its next "
+        "start. It moves only while it is stopped. The list is all of them.",
     ),
     find_mistakes=_find_mistakes,
+    acts=_plug,
     needs=_needs,
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
-from ..acts import LimitContainer, ResizeMemory
+from ..acts import Act, LimitContainer, ResizeMemory
 from ..kinds import TYPES, Aspect, Refusal
 from ..memory_room import ask_for, find_refusal, memory_of, parse_held_back, write_memory_of
 from ..size import memory_of_guest
@@ -32,13 +32,11 @@ def _refuse(after: Any, before: Any) -> Sequence[Refusal]:
     return () if refusal is None else (Refusal("memory", *refusal),)
 
 
-def _resize(
-    _path: str, value: Any, live: Mapping[str, Any], running: Callable[[], Any]
-) -> ResizeMemory | LimitContainer | None:
+def _resize(_path: str, value: Any, live: Mapping[str, Any], running: Callable[[], Any]) -> Sequence[Act]:
     if live.get("type") == "lxc":
-        return LimitContainer(memory=value)
+        return (LimitContainer(memory=value),)
     device = ask_for(running(), value)
-    return ResizeMemory(device, value) if device is not None else None
+    return (ResizeMemory(device, value),) if device is not None else ()
 
 
 ASPECT = Aspect(
@@ -57,5 +55,5 @@ ASPECT = Aspect(
         "it is the most that it can have, and changes at once.",
     ),
     refuse=_refuse,
-    act=_resize,
+    acts=_resize,
 )

@@ -56,15 +56,15 @@ def _by_number(pins: Iterable[Mapping[str, Any]] | None) -> dict[int, Any]:
     return {one["vcpu"]: one["threads"] for one in pins or ()}
 
 
-def _pin(path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]) -> PinVcpus | None:
+def _pin(path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]) -> tuple[PinVcpus, ...]:
     """Only of virtual CPUs that are there, and none less: libvirt has no word for one that is on any thread again."""
     if path != _EACH:
-        return None
+        return ()
     wanted, has = _by_number(value), _by_number((live.get("pinning") or {}).get("each_vcpu"))
     differing = {number: threads for number, threads in wanted.items() if set(threads) != set(has.get(number, ()))}
     if has.keys() - wanted.keys() or any(number >= live.get("vcpus", 0) for number in differing):
-        return None
-    return PinVcpus(tuple((number, tuple(sorted(differing[number]))) for number in sorted(differing)))
+        return ()
+    return (PinVcpus(tuple((number, tuple(sorted(differing[number]))) for number in sorted(differing))),)
 
 
 def _find_mistakes(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
@@ -151,7 +151,7 @@ ASPECT = Aspect(
             "They stay so when there are more or fewer.",
         ),
     },
-    act=_pin,
+    acts=_pin,
     is_last=True,
     refuse=_refuse,
     find_mistakes=_find_mistakes,

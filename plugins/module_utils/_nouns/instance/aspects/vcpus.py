@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...._fields.field import Field
-from ..acts import LimitContainer, SetVcpus
+from ..acts import Act, LimitContainer, SetVcpus
 from ..kinds import TYPES, Aspect
 from ..size import parse_vcpus, write_vcpus
 
@@ -24,13 +24,11 @@ class _Vcpus:
         write_vcpus(root, value)
 
 
-def _plug_in(
-    _path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]
-) -> SetVcpus | LimitContainer | None:
+def _plug_in(_path: str, value: Any, live: Mapping[str, Any], _running: Callable[[], Any]) -> Sequence[Act]:
     """Only more: what a guest does not let go of would be left half done. A container only has a limit."""
     if live.get("type") == "lxc":
-        return LimitContainer(processors=value)
-    return SetVcpus(value) if live.get("vcpus", 0) < value <= live.get("vcpus_max", 0) else None
+        return (LimitContainer(processors=value),)
+    return (SetVcpus(value),) if live.get("vcpus", 0) < value <= live.get("vcpus_max", 0) else ()
 
 
 ASPECT = Aspect(
@@ -47,5 +45,5 @@ ASPECT = Aspect(
         "to bring them online; fewer, or more than that, it gets at its next start. A container sees all processors of "
         "its node, has the time of so many of them, and another number at once.",
     ),
-    act=_plug_in,
+    acts=_plug_in,
 )

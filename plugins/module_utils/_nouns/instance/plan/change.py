@@ -22,7 +22,7 @@ from .claims import room_of, takes_of, uses_of
 from .context import Context, RefusedError
 from .declared import model_of
 from .differences import find_changes, live_changes, waiting_for_restart
-from .host_devices import take_devices
+from .host_devices import find_cold, take_devices
 from .kept import as_far_as_named, with_named_rows
 from .live import live_steps, walk_over
 from .move import count_as, move_step, target_of_move
@@ -43,7 +43,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     want = settle_devices(want, current, goal, context)
     want = with_address(want, goal, context)
     model, seed = model_of(want, instance_id, context, current, goal)
-    walked = walk_over(want, seen_from(goal, current, context), model)
+    walked = walk_over(want, seen_from(goal, current, context), model, find_cold(want, current, goal, context))
     changes = [*walked.changes, *find_changes(current.config, model)]
     autostart = current.autostart if want.autostart is None else want.autostart
     replaced = any(change.when == "replace" for change in changes)

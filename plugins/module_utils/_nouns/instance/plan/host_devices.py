@@ -8,18 +8,19 @@ no second guest with the number of another. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ...._model.claims import key_of_device
 from ..aspects.host_devices import WISHES
 from ..rows import merge_rows
 from ..spec import Vm
-from .context import Context, RefusedError, device_names_of, devices_of
+from .context import Context, RefusedError, device_names_of, devices_of, exact_names_of
 from .state import Domain
 
 _IN_TWO_RUNS = (
-    "A device changes hands in two runs: one that takes it away, which is done once what had it has restarted or is "
-    "stopped, and one that gives it. Where two exchange theirs, leave both out of the first."
+    "A device changes hands in two runs: one that takes it away, which is done once what had it has let go of it, has "
+    "restarted or is stopped, and one that gives it. Where two exchange theirs, leave both out of the first."
 )
 
 
@@ -52,7 +53,7 @@ def list_wishes(want: Vm) -> tuple[tuple[str, str], ...]:
 def take_devices(want: Vm, current: Domain | None, instance_id: str, node: str, context: Context) -> list[str]:
     """Take of a node what it is to have, and return the keys of that. Two guests cannot drive one device.
 
-    What a running guest has is its own until its next start.
+    What a running guest has is its own until it has let go of it.
     """
     keys = [key_of_device(context.have.nodes[node].row.id, name) for name in devices_wanted(want, current)]
     _require_once(want, current, node, context)
@@ -77,6 +78,25 @@ def take_devices(want: Vm, current: Domain | None, instance_id: str, node: str, 
     if tied:
         raise RefusedError("; ".join(tied), "Choose another device or node, or take it from there first.")
     return list(dict.fromkeys(keys))
+
+
+def find_cold(want: Vm, current: Domain, node: str, context: Context) -> frozenset[str]:
+    """Return the options of which a running guest gets and loses nothing before its next start, though it could. node:
+    where it is to be.
+
+    An IOMMU group goes to one guest as a whole: of a part of it libvirt would refuse the plugging, and giving it back.
+    """
+    if want.further.get("host_devices") is None or current.live is None:
+        return frozenset()
+    moving = _named_devices(want.further) ^ _named_devices(current.live.options)
+    grouped = {one.name for one in context.have.nodes[current.node].devices or () if one.is_grouped}
+    is_cold = node != current.node or any(device in grouped for _, device in moving)
+    return frozenset({"host_devices"}) if is_cold else frozenset()
+
+
+def _named_devices(options: Mapping[str, Any]) -> set[tuple[str, str]]:
+    rows = options.get("host_devices") or ()
+    return {(row["name"], device) for row in rows for device in exact_names_of({"host_devices": [row]})}
 
 
 def _require_once(want: Vm, current: Domain | None, node: str, context: Context) -> None:

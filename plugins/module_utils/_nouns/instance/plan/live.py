@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Collection
 from dataclasses import replace
 
 from ...._model.plan import Step, step_of
@@ -23,10 +24,10 @@ from .differences import differ_disks, place_of
 from .state import Domain
 
 
-def walk_over(want: Vm, current: Domain, model: DomainModel) -> Walked:
-    """Compare aspects and devices, and refuse what the definition cannot become."""
+def walk_over(want: Vm, current: Domain, model: DomainModel, cold: Collection[str]) -> Walked:
+    """Compare aspects and devices, and refuse what the definition cannot become. cold: see `walk.compare`."""
     live, wanted = current.live.options if current.live is not None else None, options_of(want)
-    walked = walk.compare(current.config.options, live, wanted, lambda: ET.fromstring(current.live_xml or ""))
+    walked = walk.compare(current.config.options, live, wanted, lambda: ET.fromstring(current.live_xml or ""), cold)
     if current.xml and walked.changes:
         after = ET.fromstring(edit_domain(current.xml, model))
         refusals = walk.refuse(after, ET.fromstring(current.xml))

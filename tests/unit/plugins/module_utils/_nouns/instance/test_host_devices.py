@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.node_devices import parse_devices, words_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
@@ -20,8 +21,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec 
     parse_vm,
 )
 from instance_model import Model, acts, whole
+from node_device_texts import GPU_HOST
 
 GPU = {"name": "gpu", "pci": "0000:65:00.0"}
+UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 DONGLE = {"name": "dongle", "usb": "046d:c52b"}
 
 
@@ -108,24 +111,142 @@ def test_a_device_is_defined() -> None:
     assert {f"device {node} pci 0000:65:00.0", f"device {node} usb 046d:c52b"} <= set(work.takes)
 
 
-def test_it_comes_and_goes_at_the_next_start_and_others_stay() -> None:
+def runs_with(model: Model, name: str) -> list[str]:
+    """Return the aliases of what the running guest has, sorted: what is plugged in comes after what was there."""
+    root = ET.fromstring(model.guest(name)[1].live_xml or "")
+    return sorted(alias.get("name", "") for alias in root.iterfind("devices/hostdev/alias"))
+
+
+def pending(plan: Plan) -> list[str]:
+    return [change.field for work in plan.works for change in work.pending]
+
+
+THEIRS = "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/><product id='0x2'/></source></hostdev>"
+
+
+def test_it_comes_and_goes_while_it_runs_and_others_stay() -> None:
     model = Model.fresh()
     model.converge(with_devices("web", node="node1"))
     guest = model.guest("web")[1]
-    assert "qemu-xhci" not in guest.xml
-    theirs = "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/><product id='0x2'/></source></hostdev>"
-    guest.xml = guest.xml.replace("</devices>", f"{theirs}</devices>")
-    for call, count in ((named("web", GPU), 2), (named("web", GPU, DONGLE), 3), (named("web"), 1)):
+    guest.xml = guest.xml.replace("</devices>", f"{THEIRS}</devices>")
+    vgpu, other = {"name": "vgpu", "mdev": UUID}, {"name": "gpu", "pci": "0000:66:00.0"}
+    for call, texts in (
+        (named("web", GPU), ["attach the host device gpu"]),
+        (named("web", vgpu, GPU), ["attach the host device vgpu"]),
+        (named("web", vgpu, other), ["detach the host device gpu", "attach the host device gpu"]),
+        (named("web"), ["detach the host device vgpu", "detach the host device gpu"]),
+    ):
         plan = model.call(call)
-        assert acts(plan) == ["define"]
-        assert [change.field for work in plan.works for change in work.pending] == ["host_devices"]
+        (work,) = plan.effective
+        assert [step.text for step in work.steps] == ["change the definition", *texts]
+        assert [(change.field, change.when) for change in work.changes] == [("host_devices", "live")]
+        assert pending(plan) == []
         model.apply(plan)
-        again = model.call(call)
-        assert again.is_empty or acts(again) == []
-        assert len(hostdevs(model, "web")) == count
-        model.apply(model.call(call, allow_restart=True))
-        assert [work.pending for work in model.call(call).works] == [()]
+        assert model.call(call).is_empty, "in whichever order it got them"
+        wanted = [f"ua-pextra-{one['name']}" for one in call.further["host_devices"]]
+        assert runs_with(model, "web") == sorted(wanted)
+        assert len(hostdevs(model, "web")) == 1 + len(wanted)
     assert model.call(Vm(name="web", description=None)).is_empty
+
+
+def test_it_needs_no_other_order() -> None:
+    model = Model.fresh()
+    model.converge(with_devices("web", GPU, DONGLE, node="node1"))
+    assert model.call(named("web", DONGLE, GPU)).is_empty
+    # One that a killed run has defined, and not plugged in, comes by the next.
+    guest = model.guest("web")[1]
+    model.apply(model.call(named("web", GPU)))
+    before = (guest.live, guest.live_xml)
+    model.apply(model.call(named("web", GPU, DONGLE)))
+    guest.live, guest.live_xml = before
+    assert [step.text for work in model.call(named("web", GPU, DONGLE)).works for step in work.steps] == [
+        "attach the host device dongle"
+    ]
+
+
+def without_usb(xml: str) -> str:
+    assert 'type="usb" model="none"' in xml
+    return xml
+
+
+def without_ports(xml: str) -> str:
+    """All ports are in use."""
+    address = '<address type="pci" bus="0x{:02x}"/>'
+    count = xml.count('model="pcie-root-port"')
+    for number in range(1, count + 1):
+        xml = xml.replace(
+            'type="pci" model="pcie-root-port"', f'type="pci" index="{number}" model="pcie-root-port" ', 1
+        )
+    taken = "".join(f"<disk>{address.format(number)}</disk>" for number in range(1, count + 1))
+    return xml.replace("</devices>", f"{taken}</devices>")
+
+
+def on_the_root_bus(xml: str) -> str:
+    """From where nothing is unplugged."""
+    assert 'name="ua-pextra-gpu"' in xml
+    return xml.replace("</hostdev>", '<address type="pci" bus="0x00"/></hostdev>')
+
+
+@pytest.mark.parametrize(
+    ("has", "gets", "lives"),
+    [
+        ((), (DONGLE,), without_usb),
+        ((), (DONGLE, GPU), without_usb),
+        ((), (GPU,), without_ports),
+        ((GPU,), (), on_the_root_bus),
+        ((GPU,), ({**GPU, "pci": "0000:66:00.0"},), on_the_root_bus),
+    ],
+)
+def test_what_its_machine_cannot_plug_waits_for_the_next_start(has: Any, gets: Any, lives: Any) -> None:
+    model = Model.fresh()
+    model.converge(with_devices("web", *has, node="node1"))
+    guest = model.guest("web")[1]
+    guest.live_xml = lives(guest.live_xml)
+    before, call = runs_with(model, "web"), named("web", *gets)
+    plan = model.call(call)
+    assert acts(plan) == ["define"]
+    assert [change.when for work in plan.effective for change in work.changes] == ["next_boot"]
+    assert pending(plan) == ["host_devices"]
+    model.apply(plan)
+    assert runs_with(model, "web") == before
+    again = model.call(call)
+    assert (acts(again), pending(again)) == ([], ["host_devices"])
+    model.apply(model.call(call, allow_restart=True))
+    assert pending(model.call(call)) == []
+    assert runs_with(model, "web") == sorted(f"ua-pextra-{one['name']}" for one in gets)
+
+
+def test_usb_is_plugged_into_what_has_usb() -> None:
+    model = Model.fresh()
+    model.converge(with_devices("web", DONGLE, node="node1"))
+    for gets in ((), (DONGLE,)):
+        plan = model.call(named("web", *gets))
+        assert (acts(plan), pending(plan)) == (["define", "plug"], [])
+        model.apply(plan)
+
+
+def test_a_port_that_one_leaves_is_free_for_another() -> None:
+    model = Model.fresh()
+    model.converge(with_devices("web", GPU, node="node1"))
+    guest = model.guest("web")[1]
+    guest.live_xml = without_ports(guest.live_xml or "")
+    assert acts(model.call(named("web", {"name": "other", "pci": "0000:66:00.0"}))) == ["define", "plug", "plug"]
+    two = ({"name": "other", "pci": "0000:66:00.0"}, {"name": "third", "pci": "0000:67:00.0"})
+    assert acts(model.call(named("web", *two))) == ["define"]
+
+
+def test_what_shares_an_iommu_group_comes_and_goes_at_the_next_start() -> None:
+    model = Model.fresh()
+    model.nodes["node1"].devices = parse_devices(GPU_HOST)
+    model.converge(with_devices("web", node="node1"))
+    sound, alone = {"name": "sound", "pci": "0000:65:00.1"}, {"name": "alone", "pci": "0000:b1:00.0"}
+    assert acts(model.call(named("web", alone))) == ["define", "plug"]
+    for gets in ((GPU, sound), (alone,), ()):
+        model.apply(model.call(named("web", *gets)))
+        before = acts(plan := model.call(named("web", *gets)))
+        assert (before, pending(plan)) == (([], ["host_devices"]) if gets != () else ([], []))
+        model.apply(model.call(named("web", *gets), allow_restart=True))
+        assert runs_with(model, "web") == sorted(f"ua-pextra-{one['name']}" for one in gets)
 
 
 def test_no_two_have_one_device() -> None:
@@ -142,13 +263,37 @@ def test_no_two_have_one_device() -> None:
     assert "is given to instance" in refused(model, with_devices("e", GPU))
 
 
-def test_a_running_guest_keeps_its_device_from_others_until_its_next_start() -> None:
+def test_what_a_guest_does_not_let_go_of_is_no_other_s() -> None:
     model = Model.fresh()
     model.converge(with_devices("web", GPU, node="node1"))
-    model.apply(model.call(named("web")))
+    guest = model.guest("web")[1]
+    guest.keeps_devices = True
+    plan = model.call(named("web"))
+    (work,) = plan.effective
+    held = f"device {model.have.nodes['node1'].row.id} pci 0000:65:00.0"
+    assert held in work.takes, "until it has let go"
+    model.apply(plan)
+    assert hostdevs(model, "web") == []
     assert "is given to instance web" in refused(model, with_devices("b", GPU, node="node1"))
-    model.apply(model.call(named("web"), allow_restart=True))
+    # The next run asks again.
+    again = model.call(named("web"))
+    assert acts(again) == ["plug"]
+    assert [(one.field, one.when) for work in again.effective for one in work.changes] == [("host_devices", "live")]
+    guest.keeps_devices = False
+    model.apply(again)
+    assert model.call(named("web")).is_empty
     assert refused(model, with_devices("b", GPU, node="node1")) == ""
+
+
+def test_a_device_changes_hands_in_two_runs() -> None:
+    model = Model.fresh()
+    model.converge(with_devices("web", GPU, node="node1"), with_devices("b", node="node1"))
+    told = refused(model, named("web"), named("b", GPU))
+    assert "is given to instance web, which is to give it up in this same run" in told
+    assert "once what had it has let go of it" in told
+    model.apply(model.call(named("web")))
+    model.apply(model.call(named("b", GPU)))
+    assert (runs_with(model, "web"), runs_with(model, "b")) == ([], ["ua-pextra-gpu"])
 
 
 def test_it_goes_where_the_device_is() -> None:
@@ -159,6 +304,15 @@ def test_it_goes_where_the_device_is() -> None:
     told = refused(model, want, node1=lacks, node2=lacks, node3=lacks)
     assert "it has no PCI device 0000:65:00.0 that it does not need itself" in told
     assert "not one USB device 046d:c52b alone" in refused(model, with_devices("b", DONGLE, node="node2"), node2=has)
+
+
+def test_what_goes_to_another_node_gets_devices_of_that_one_at_its_next_start() -> None:
+    model = Model.fresh()
+    model.converge(with_devices("web", node="node1", root=Root(pool="shared", size=1024)))
+    plan = model.call(Vm(name="web", node="node2", further={"host_devices": (GPU,)}))
+    assert "move" in acts(plan)
+    assert "plug" not in acts(plan)
+    assert pending(plan) == ["host_devices"]
 
 
 def test_it_moves_only_while_it_is_stopped() -> None:
