@@ -34,7 +34,8 @@ A call of the module changes only what it names; an element of the document stat
 instance gets where it says nothing. *Nothing* means that the option is not managed then. What stands below a device or
 an aspect, such as `graphics.type`, is what one gets that is named (`graphics: {}`).
 
-What waits for the next start is told as `pending`, by every run until then; `allow_restart: true` restarts for it.
+What waits for the next start is told as `pending`, by every run until then; `allow_restart: true` restarts for it. What
+a call changes, and when each of that takes effect, its result tells [as data](instances.md#when-a-change-takes-effect).
 What a running guest is to have at once and does not take, such as a device that it does not let go of, is an error that
 says so, and the next run tries again.
 

@@ -46,7 +46,7 @@ def _joined(before: dict[str, Any], after: dict[str, Any], problems: list[Proble
     result = dict(after)
     if not before and not problems:
         return result
-    for name in ("actions", "pending", "diff"):
+    for name in ("actions", "changes", "pending", "diff"):
         if before.get(name) or after.get(name):
             result[name] = [*(before.get(name) or ()), *(after.get(name) or ())]
     result["changed"] = bool(before.get("changed") or after.get("changed"))

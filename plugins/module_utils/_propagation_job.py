@@ -14,13 +14,9 @@ from __future__ import annotations
 from ._cloud import Cloud
 from ._doors.registry.leases import Leases
 from ._doors.registry.store import Registry
-from ._engine.converge import (
-    Terms,
-    converge,
-    name_holder,
-    summarise,
-)
+from ._engine.converge import Terms, converge, name_holder
 from ._engine.noun import Options
+from ._engine.telling import list_actions
 from ._model.errors import LeaseError
 from ._nouns.pool.registered import plan_registered, wants_of_registry
 from ._nouns.pool.resource import PoolResource
@@ -54,5 +50,4 @@ def _propagate_pools(cloud: Cloud, terms: Terms) -> list[str]:
         result = converge(cloud, PoolResource(plan_registered), wants, Options({}), terms)
     except LeaseError as error:
         return [str(problem) for problem in error.problems]
-    done = [f"{work.label}: {summarise(work)}" for work in result.plan.effective]
-    return [*done, *(str(problem) for problem in (*result.problems, *result.plan.failures))]
+    return [*list_actions(result.plan), *map(str, (*result.problems, *result.plan.failures))]

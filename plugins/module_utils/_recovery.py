@@ -10,8 +10,9 @@ from __future__ import annotations
 from ._cloud import Cloud
 from ._doors.registry import audit
 from ._doors.registry.audit import Event
-from ._engine.converge import Terms, converge, summarise
+from ._engine.converge import Terms, converge
 from ._engine.noun import Options
+from ._engine.telling import list_actions
 from ._model.errors import PextraError, Problem
 from ._nouns.recovery.plan import GIVEN_UP, LEFT_PAUSED, WITHIN_S, Crashed, find_given_up
 from ._nouns.recovery.resource import RecoveryResource
@@ -35,7 +36,7 @@ def recover(cloud: Cloud, terms: Terms) -> list[str]:
         except PextraError as error:
             lines += [str(problem) for problem in error.problems]
             continue
-        lines += [f"{work.label}: {summarise(work)}" for work in result.plan.effective]
+        lines += list_actions(result.plan)
         lines += [str(problem) for problem in result.problems]
     return lines
 

@@ -23,6 +23,7 @@ from ._engine.collector import spare_collector
 from ._engine.defects import as_problem
 from ._engine.diff import render_diff
 from ._engine.own_host import HostResult, HostWork, converge_on_host
+from ._engine.telling import tell
 from ._fields.argspec import CHANGING, act_arguments, info_arguments, resource_arguments
 from ._fields.field import Table
 from ._fields.secrets import secrets_in
@@ -36,6 +37,7 @@ from ._model.errors import (
     tell_problems,
 )
 from ._model.mistake import Mistake
+from ._model.plan import Plan
 
 if TYPE_CHECKING:
     from ._cloud import Cloud
@@ -43,8 +45,9 @@ if TYPE_CHECKING:
     from ._engine.noun import Resource
 
 _SHOWN_DIFFS = 200
-# The answer of a module that would change something, and cannot know what.
-_CHANGES: Mapping[str, Any] = {"changed": True, "actions": []}
+# The answer of a module that would change something, and cannot know what: of resources, and of its own host.
+_CHANGES: Mapping[str, Any] = {"changed": True, **tell(Plan())}
+_CHANGES_HOST: Mapping[str, Any] = {"changed": True, "actions": []}
 
 
 class RegistryModule(AnsibleModule):  # type: ignore[misc]  # ansible has no types
@@ -148,7 +151,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
         module.warn(text)
     for text in outcome.unknown:
         module.warn(f"Cannot be known yet: {text}")
-    result = {"changed": outcome.changed, "actions": outcome.actions, "pending": outcome.pending, **invocation}
+    result = {"changed": outcome.changed, **outcome.told, **invocation}
     if module._diff and outcome.diffs:
         result["diff"] = outcome.diffs[:_SHOWN_DIFFS]
     if outcome.problems:
@@ -231,7 +234,7 @@ def run_registry(arguments: Mapping[str, Any], load: Callable[[], Callable[..., 
     `load` imports what takes the options to the work, which needs libraries.
     """
     module = RegistryModule(argument_spec=dict(arguments), supports_check_mode=True)
-    work: HostWork[Any] = _load(module, lambda: partial(load(), module.params), _CHANGES)
+    work: HostWork[Any] = _load(module, lambda: partial(load(), module.params), _CHANGES_HOST)
     try:
         with as_problem():
             result = converge_on_host(work, apply=not module.check_mode, confirm=None)
@@ -347,21 +350,11 @@ def _finish(
     wants: Sequence[Any],
     outcome: Result,
 ) -> NoReturn:
-    from ._engine.converge import summarise
-
     plan = outcome.plan
     for warning in plan.warnings:
         module.warn(warning)
     described = resource.describe(wants, outcome.have)
-    result: dict[str, Any] = {
-        "changed": outcome.changed,
-        "actions": [f"{work.label}: {summarise(work)}" for work in plan.effective],
-        "pending": [
-            {"kind": work.kind, "name": work.name, "node": work.node, "field": change.field}
-            for work in plan.all
-            for change in work.pending
-        ],
-    }
+    result: dict[str, Any] = {"changed": outcome.changed, **tell(plan)}
     if plural not in module.params:
         result[plural] = described
     elif module.params[plural] is not None:

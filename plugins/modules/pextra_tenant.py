@@ -99,12 +99,13 @@ actions:
   elements: str
   sample:
     - 'organization acme: register'
-pending:
-  description: Differences that take effect at the next restart of an instance.
+changes:
+  description: What changes in it, or in check mode would, and when each of that takes effect; one element
+    for each option of each resource, in the order of RV(actions). Nothing of what stays as it is.
   returned: success and partial failure
   type: list
   elements: dict
-  contains:
+  contains: &contains
     kind:
       description: The kind of resource.
       type: str
@@ -114,13 +115,36 @@ pending:
       type: str
       sample: web-1
     node:
-      description: The node it is on.
+      description: The node it is on; none for what is registered alone.
       type: str
       sample: node1
-    field:
-      description: What differs.
+    option:
+      description: The option, with what stands in a list by its name, such as C(volumes.data.size); or
+        what else differs, such as C(node), or C(name) of what is removed.
       type: str
       sample: memory
+    before:
+      description: What is; none for nothing. Sizes are in MiB. In place of a secret stands that there
+        is one.
+      type: raw
+      sample: 512
+    after:
+      description: What should be, likewise.
+      type: raw
+      sample: 1024
+    when:
+      description: V(live) if it takes effect at once; V(hot_plug) if it is plugged into a running guest,
+        or out of it, which has to play along; V(next_boot) if a guest has it from its next start on;
+        V(replace) if it destroys data.
+      type: str
+      sample: next_boot
+pending:
+  description: Differences that a running instance has until its next restart, each as in RV(changes),
+    and told by every run until then.
+  returned: success and partial failure
+  type: list
+  elements: dict
+  contains: *contains
 diff:
   description: What differs before and after; of many resources the first 200.
   returned: with C(--diff), when something differs

@@ -181,6 +181,7 @@ def test_a_screen_has_a_password_that_is_not_told(converge: Module, module: Modu
     for options in ({"graphics": {"password": other}}, {"memory": "512 MiB"}, {"description": "With a screen"}):
         told.append(shown(name="web", **options))
         assert passwords(every) == [other]
+    assert [(one["before"], one["after"]) for one in told[1]["changes"]] == [("another one", "as declared")]
     (diff,) = told[1]["diff"]
     assert (diff["before"], diff["after"]) == ("graphics.password: another one\n", "graphics.password: as declared\n")
     assert converge(name="web", power="running")["vm"]["graphics"] == {
@@ -208,14 +209,47 @@ def test_power(converge: Module, small_cloud: Cloud, power: str) -> None:
 def test_memory_waits_for_a_restart(converge: Module, module: Module, small_cloud: Cloud) -> None:
     converge(**WEB)
     more = WEB | {"memory": "512 MiB"}
+    waits = {
+        "kind": "instance",
+        "name": "web",
+        "node": "node1",
+        "option": "memory",
+        "before": 256,
+        "after": 512,
+        "when": "next_boot",
+    }
+    checked = module(**more, _ansible_check_mode=True)
     result = module(**more, _ansible_diff=True)
-    assert result["pending"] == [{"kind": "instance", "name": "web", "node": "node1", "field": "memory"}]
+    for told in (checked, result):
+        assert (told["changes"], told["pending"]) == ([waits], [waits])
     assert "+" not in result["diff"][0]["before"]
     assert "memory: 256 MiB" in result["diff"][0]["before"]
-    assert module(**more)["changed"] is False
+    again = module(**more)
+    assert (again["changed"], again["changes"], again["pending"]) == (False, [], [waits])
     converge(**more, allow_restart=True)
     assert module(**more)["pending"] == []
     assert raw(small_cloud, "node1").info()[1] == 512 * 1024
+
+
+@pytest.mark.parametrize(("power", "plugged"), [("running", "hot_plug"), ("stopped", "next_boot")])
+def test_each_change_says_when_it_takes_effect(
+    converge: Module, module: Module, small_cloud: Cloud, power: str, plugged: str
+) -> None:
+    converge(**WEB, power=power)
+    wanted = {"name": "web", "tags": ["front"], "description": "Front", "rng": {"source": "/dev/random"}}
+    wanted |= {"nics": [*WEB["nics"], {"port_group": "Production"}]}
+    before = raw(small_cloud, "node1").XMLDesc()
+    checked = module(**wanted, _ansible_check_mode=True)
+    assert raw(small_cloud, "node1").XMLDesc() == before
+    told = {one["option"]: (one["before"], one["after"], one["when"]) for one in checked["changes"]}
+    assert told["tags"] == (None, ["front"], "live")
+    assert told["description"] == (None, "Front", "live")
+    assert (told["nics.nic1.port_group"][0], told["nics.nic1.port_group"][2]) == (None, plugged)
+    assert told["rng.source"][1:] == ("/dev/random", plugged)
+    done = module(**wanted)
+    assert (done.get("msg"), done["changes"]) == (None, checked["changes"])
+    again = module(**wanted)
+    assert (again["changed"], again["changes"]) == (False, [])
 
 
 def test_labels_reach_the_running_guest(converge: Module, small_cloud: Cloud) -> None:
@@ -574,7 +608,7 @@ def test_in_userspace_a_guest_computes_its_checksums(converge: Module, module: M
     assert "csum" not in raw(small_cloud, "node1").XMLDesc()
     small_cloud._databases["node1"].names.append("svswitch1")  # type: ignore[attr-defined]
     result = module(**WEB)
-    assert [one["field"] for one in result["pending"]] == ["nics.nic0.offload"]
+    assert [one["option"] for one in result["pending"]] == ["nics.nic0.offload"]
     domain = raw(small_cloud, "node1")
     assert "<host csum='off'" in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
     again = module(**WEB)

@@ -138,7 +138,7 @@ def test_they_become_instances_as_they_are(lab: Lab, cloud: Site, old: None, tmp
         assert json.loads(report.read_text()) == {
             "differs": False,
             "complete": True,
-            **{key: [] for key in ("actions", "pending", "differences", "problems")},
+            **{key: [] for key in ("actions", "changes", "pending", "differences", "problems")},
         }
         lab.exec("node3", "virsh", "setmaxmem", TWO, "80M", "--config")
         drift = cloud.run(*extra, "-e", f"report={report}", playbook="pextra.cloud.drift")
@@ -166,7 +166,7 @@ def test_they_become_instances_as_they_are(lab: Lab, cloud: Site, old: None, tmp
     changed, again = cloud.calls(VM, changes, changes)
     assert changed["changed"]
     assert not again["changed"]
-    assert {one["field"] for one in again["pending"]} == {"memory"}
+    assert {one["option"] for one in again["pending"]} == {"memory"}
     live, config = (lab.exec("node1", "virsh", "dumpxml", *more, WEB) for more in ((), ("--inactive",)))
     assert lab.sh("node1", f"cat /run/libvirt/qemu/{WEB}.pid").strip() == before[WEB][1]
     assert "<memory unit='KiB'>131072</memory>" in config

@@ -108,7 +108,7 @@ def test_it_boots_as_far_as_its_firmware(lab: Lab, cloud: Site, emulating: Site)
 
     more = {**WEB, "memory": "320 MiB", "cpu": {"model": "cortex-a57"}}
     waits, done, quiet = cloud.calls("pextra_vm", more, {**more, **RESTART}, more)
-    assert (waits["changed"], {change["field"] for change in waits["pending"]}) == (True, {"cpu.model", "memory"})
+    assert (waits["changed"], {change["option"] for change in waits["pending"]}) == (True, {"cpu.model", "memory"})
     assert (done["changed"], quiet["changed"], quiet["pending"]) == (True, False, [])
     wait_for_shell(cloud, mark)
     live = definition(lab)

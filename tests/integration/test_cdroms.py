@@ -111,7 +111,7 @@ def test_a_disc_in_a_drive(discs: Site, lab: Lab) -> None:
     told = discs.module("pextra_vm_info", names=[NAME])["vms"][0]["cdroms"]
     assert told[0] == {"name": "installer", "image": "it-disc", "pool": "local", "bus": "scsi"}
     first, again = calls(discs, cdroms=[])
-    assert {change["field"] for change in again["pending"]} == {"cdroms.installer.attached", "cdroms.drivers.attached"}
+    assert {change["option"] for change in again["pending"]} == {"cdroms.installer.attached", "cdroms.drivers.attached"}
     calls(discs, cdroms=[], **RESTART)
     assert "device='cdrom'" not in running(lab, NAME)
 

@@ -181,7 +181,7 @@ def test_a_container(lab: Lab, box: Site, tmp_path: Path) -> None:
     waits, restarted = box.calls(
         "pextra_vm", {"name": NAME, "nics": other}, {"name": NAME, "nics": other, "allow_restart": True}
     )
-    assert [one["field"] for one in waits["pending"]] == ["nics.nic0.port_group"]
+    assert [one["option"] for one in waits["pending"]] == ["nics.nic0.port_group"]
     assert restarted["pending"] == []
     assert "<tag id='99'/>" in ct(lab, "dumpxml", NAME)
     wait_until("it is out of reach", lambda: lab.console(MACHINE).rstrip().splitlines()[-1].find("lost") > 0)

@@ -193,7 +193,7 @@ def test_what_cloud_init_is_told(lab: Lab, cloud: Site, image: str) -> None:
     # Of the network and the volumes a guest is told at each boot: nothing that is done once is done again.
     declared |= {"volumes": [*VOLUMES, LATER], "nics": nics("172.20.0.62/24")}
     changed = cloud.module("pextra_vm", **declared)
-    assert {change["field"] for change in changed["pending"]} == {"cloud_init"}
+    assert {change["option"] for change in changed["pending"]} == {"cloud_init"}
     assert len(seeds(lab)) == 2
     assert "172.20.0.61" in guest.sh("ip -4 address")
     cloud.module("pextra_vm", **declared, **RESTART)
@@ -210,7 +210,7 @@ def test_what_cloud_init_is_told(lab: Lab, cloud: Site, image: str) -> None:
     init = {"user_data": USER_DATA.replace("content: first", "content: second"), "vendor_data": VENDOR_DATA}
     declared |= {"cloud_init": init, "volumes": [*VOLUMES, {**LATER, "mountpoint": ""}]}
     settled = cloud.module("pextra_vm", **declared)
-    assert {change["field"] for change in settled["pending"]} == {"cloud_init"}
+    assert {change["option"] for change in settled["pending"]} == {"cloud_init"}
     cloud.module("pextra_vm", **declared, **RESTART)
     guest.wait()
     third = seen(guest)

@@ -59,7 +59,7 @@ def test_disks_on_other_buses(lab: Lab, guest: Site) -> None:
     first, again = guest.calls("pextra_vm", call(**NEW), call())
     assert (first["changed"], again["changed"]) == (True, False)
     waits = {"root.io_thread", "volumes.scsi.wwn", "volumes.stick.attached"}
-    assert {change["field"] for change in again["pending"]} == waits
+    assert {change["option"] for change in again["pending"]} == waits
     assert shown(lab, "stick", "target@bus", "--inactive") == "usb"
     assert shown(lab, "stick", "target@bus") is None, "a running guest has no controller for it"
     restarted, quiet = guest.calls("pextra_vm", {**call(), **RESTART}, call())

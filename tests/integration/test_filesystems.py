@@ -64,7 +64,7 @@ def test_a_guest_mounts_what_its_node_gives(lab: Lab, cloud: Site, full_guest: s
     wanted = {"name": NAME, "filesystems": [LOGS, MEDIA]}
     first, again = cloud.calls("pextra_vm", wanted, wanted)
     assert (first["changed"], again["changed"]) == (True, False)
-    assert [one["field"] for one in again["pending"]] == ["filesystems"]
+    assert [one["option"] for one in again["pending"]] == ["filesystems"]
     boots = lab.console(NAME).count("pextra-guest: ready")
     cloud.module("pextra_vm", **wanted, **RESTART)
     wait_until("it boots again", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=180)

@@ -164,7 +164,7 @@ def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
         call = {"name": NAME, "nics": [nic]}
         first, again = guest.calls("pextra_vm", call, call)
         assert (first["changed"], again["changed"]) == (True, False)
-        assert {change["field"] for change in again["pending"]} >= {"nics.nic0.mtu", "nics.nic0.queues"}
+        assert {change["option"] for change in again["pending"]} >= {"nics.nic0.mtu", "nics.nic0.queues"}
         assert seen(NIC, nic_of(definition(lab))) == shown(NIC, number)
         assert seen(at_once, nic_of(running(lab))) == shown(at_once, number)
         guest.module("pextra_vm", **call, **RESTART)
@@ -190,7 +190,7 @@ def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:
         call = {"name": NAME, "root": rows, "volumes": [{"name": "data", **rows, "boot_order": 10}]}
         first, again = guest.calls("pextra_vm", call, call)
         assert (first["changed"], again["changed"]) == (True, False)
-        assert {change["field"] for change in again["pending"]} >= {"root.cache", "volumes.data.cache"}
+        assert {change["option"] for change in again["pending"]} >= {"root.cache", "volumes.data.cache"}
         for name in ("root", "data"):
             assert seen(DISK, disk_of(definition(lab), name)) == turned(name, number)
             assert seen(at_once, disk_of(running(lab), name)) == shown(at_once, number)
@@ -208,7 +208,7 @@ def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:
     # One on SCSI waits for its controller; then it is there.
     call = {"name": NAME, "volumes": [{"name": "data"}, {"name": "more"}, {**new, "name": "scsi", "bus": "scsi"}]}
     first, again = guest.calls("pextra_vm", call, {**call, **RESTART})
-    assert [change["field"] for change in first["pending"]] == ["volumes.scsi.attached"]
+    assert [change["option"] for change in first["pending"]] == ["volumes.scsi.attached"]
     assert (again["changed"], again["pending"]) == (True, [])
     assert look(disk_of(running(lab), "scsi"), "target@bus") == "scsi"
     assert look(running(lab), "devices/controller[@type='scsi']@model") == "virtio-scsi"

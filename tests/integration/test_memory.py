@@ -54,6 +54,8 @@ def test_memory_comes_and_goes(lab: Lab, guest: Site) -> None:
         call = {"name": NAME, "memory": f"{memory} MiB"}
         done, again = guest.calls("pextra_vm", call, call)
         assert (done["changed"], done["pending"], again["changed"], again["pending"]) == (True, [], False, [])
+        told = [(one["option"], one["after"], one["when"]) for one in done["changes"]]
+        assert (told, again["changes"]) == ([("memory", memory, "hot_plug")], [])
         wait_until("its kernel has it", lambda m=memory: counted(lab) == first + m - 256, timeout_s=30)
         now, then = running(lab), definition(lab)
         for name in ("requested", "current"):
@@ -84,7 +86,7 @@ def test_memory_comes_and_goes(lab: Lab, guest: Site) -> None:
     done, again = guest.calls("pextra_vm", call, call)
     for result, changed in ((done, True), (again, False)):
         assert result["changed"] is changed
-        assert [one["field"] for one in result["pending"]] == ["memory"]
+        assert [one["option"] for one in result["pending"]] == ["memory"]
     assert [look(running(lab), f"{AT}/{name}") for name in ("requested", "current")] == ["131072", "262144"]
     guest.module("pextra_vm", name=NAME, power="running")
     wait_until("it gives it back", lambda: counted(lab) == first + 128, timeout_s=30)

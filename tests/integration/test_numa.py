@@ -45,7 +45,7 @@ def test_memory_is_divided(lab: Lab, guest: Site) -> None:
     other = [{"vcpus": [1], "memory": "128 MiB", "node": 0}, {"vcpus": [0], "memory": "128 MiB"}]
     first, again = guest.calls("pextra_vm", {**call, "numa": other}, {**call, "numa": other})
     assert (first["changed"], again["changed"]) == (True, False)
-    assert {change["field"] for change in again["pending"]} == {"numa"}
+    assert {change["option"] for change in again["pending"]} == {"numa"}
     divided = ([("1", "128"), ("0", "128")], [{"cellid": "0", "mode": "strict", "nodeset": "0"}])
     assert (shown(lab), shown(lab, "--inactive")) == ((two, []), divided)
     restarted, quiet = guest.calls("pextra_vm", {**call, "numa": other, **RESTART}, {**call, "numa": other})

@@ -100,7 +100,7 @@ def test_vnc_asks_for_its_password(lab: Lab, guest: Site) -> None:
     assert lab.console(NAME).count("pextra-guest: ready") == boots, "it was restarted"
     # Whether it asks at all is settled when it starts.
     (open_,) = guest.calls(VM, {"name": NAME, "graphics": {"password": ""}})
-    assert [one["field"] for one in open_["pending"]] == ["graphics.password"]
+    assert [one["option"] for one in open_["pending"]] == ["graphics.password"]
     assert log_in_to_vnc(lab, OTHER) == {"security": [2], "is_let_in": True}
     guest.module(VM, name=NAME, graphics={"password": ""}, **RESTART)
     assert log_in_to_vnc(lab, "") == {"security": [1], "is_let_in": True}

@@ -14,14 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._cloud import Cloud
-from .._engine.converge import (
-    Result,
-    Terms,
-    converge,
-    summarise,
-)
+from .._engine.converge import Result, Terms, converge
 from .._engine.diff import render_diff
 from .._engine.noun import Options
+from .._engine.telling import tell
 from .._model.errors import (
     ConsentError,
     PextraError,
@@ -30,6 +26,7 @@ from .._model.errors import (
     RegistryError,
 )
 from .._model.nouns import KINDS, NOUNS
+from .._model.plan import Plan
 from .._nouns.cluster.resource import ClusterResource
 from .._nouns.datacenter.resource import DatacenterResource
 from .._nouns.image.resource import ImageResource
@@ -61,11 +58,12 @@ _KEY_LIFETIME_MIN = 30
 
 @dataclass
 class Outcome:
-    """What was done, or would be, and what went wrong. unknown: why more cannot be known, in a check."""
+    """What was done, or would be, and what went wrong. told: of all plans, as by `tell`. unknown: why more cannot be
+    known, in a check.
+    """
 
     changed: bool = False
-    actions: list[str] = field(default_factory=list)
-    pending: list[dict[str, Any]] = field(default_factory=list)
+    told: dict[str, list[Any]] = field(default_factory=lambda: tell(Plan()))
     diffs: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -78,12 +76,8 @@ class Outcome:
     def add(self, result: Result) -> None:
         plan = result.plan
         self.changed = self.changed or result.changed
-        self.actions += [f"{work.label}: {summarise(work)}" for work in plan.effective]
-        self.pending += [
-            {"kind": work.kind, "name": work.name, "node": work.node, "field": change.field}
-            for work in plan.all
-            for change in work.pending
-        ]
+        for name, found in tell(plan).items():
+            self.told[name] += found
         self.diffs += [render_diff(work) for work in plan.all if work.steps or work.pending]
         self.warnings += plan.warnings
         self._tell(result.problems)

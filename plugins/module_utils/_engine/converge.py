@@ -34,6 +34,7 @@ from .carrying import Failure, carry_out
 from .defects import as_problem
 from .noun import Options, Resource
 from .progress import Progress
+from .telling import summarise
 
 # How often a run reads and plans again because others were quicker. Each time one of them has got on.
 _MAX_ATTEMPTS = 50
@@ -202,11 +203,6 @@ def _finish(run: _Run, plan: Plan, have: Any, wants: Sequence[Any], options: Opt
 def name_holder(who: str) -> str:
     """Say who is at work, for the audit trail and for those who wait."""
     return f"{who} at {socket.gethostname()} (process {os.getpid()}, {time.strftime('%H:%M:%S', time.gmtime())} UTC)"
-
-
-def summarise(work: Work) -> str:
-    """Say on one line what a work does."""
-    return ", ".join(step.text for step in work.steps)
 
 
 def _changed_by(plan: Plan) -> set[str]:

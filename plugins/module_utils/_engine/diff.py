@@ -10,7 +10,12 @@ from typing import Any
 from .._model.plan import Change, Work
 from .._model.sizes import show_size
 
-_WHEN = {"live": "", "next_boot": "   (next boot)", "replace": "   (replace: destroys data)"}
+_WHEN = {
+    "live": "",
+    "hot_plug": "   (hot plug)",
+    "next_boot": "   (next boot)",
+    "replace": "   (replace: destroys data)",
+}
 
 
 def render_diff(work: Work) -> dict[str, str]:

@@ -14,14 +14,16 @@ from .claims import Claim, Room
 from .errors import Problem
 from .rows import Row
 
-When = Literal["live", "next_boot", "replace"]
+# When a change takes effect, by the names that rows have for it (_fields/field.py).
+When = Literal["live", "hot_plug", "next_boot", "replace"]
 
 
 @dataclass(frozen=True)
 class Change:
     """One difference between what is and what should be.
 
-    when: `live` is done at once; `next_boot` takes effect at the next restart; `replace` destroys data.
+    when: `live` is done at once; `hot_plug` likewise, by plugging what the guest has to play along with; `next_boot`
+    takes effect at the next restart; `replace` destroys data.
     Values are shown to people: never put a secret here.
     """
 

@@ -56,32 +56,37 @@ LAYERS: dict[str, set[str]] = {
     "_engine.collector": set(),
     "_engine.converge": {
         *{"_cloud", "_doors.registry", "_model"},
-        *{"_engine.carrying", "_engine.defects", "_engine.noun", "_engine.progress"},
+        *{"_engine.carrying", "_engine.defects", "_engine.noun", "_engine.progress", "_engine.telling"},
     },
     "_engine.defects": {"_model"},
     "_engine.diff": {"_model"},
     "_engine.noun": {"_cloud", "_fields", "_model"},
     "_engine.own_host": {"_model"},
     "_engine.progress": {"_model"},
+    "_engine.telling": {"_model"},
     "_document": PURE,
     # The document as a whole is converged noun by noun.
     "_document.converge": {
         *PURE,
         *{"_cloud", "_document", "_nouns (acting)"},
-        *{"_engine.converge", "_engine.diff", "_engine.noun"},
+        *{"_engine.converge", "_engine.diff", "_engine.noun", "_engine.telling"},
     },
     "_run_report": {"_model"},
     "_runner": {
         *PURE,
         *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},
         *{"_engine.collector", "_engine.converge", "_engine.defects", "_engine.diff"},
-        *{"_engine.noun", "_engine.own_host"},
+        *{"_engine.noun", "_engine.own_host", "_engine.telling"},
     },
     "_propagation_job": {
         *PURE,
-        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_nouns (acting)", "_recovery"},
+        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_engine.telling", "_nouns (acting)"},
+        "_recovery",
     },
-    "_recovery": {*PURE, "_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_nouns (acting)"},
+    "_recovery": {
+        *PURE,
+        *{"_cloud", "_doors.registry", "_engine.converge", "_engine.noun", "_engine.telling", "_nouns (acting)"},
+    },
     "_inventory": {*PURE, "_cloud", "_doors.registry", "_engine.noun", "_nouns (acting)"},
     "_coordinator": {
         *{"_doors.registry", "_engine.collector", "_engine.defects"},

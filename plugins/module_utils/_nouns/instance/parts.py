@@ -111,7 +111,7 @@ CDROM = {
 }
 NIC = {
     "name": Field(
-        effect="live",
+        effect="hot_plug",
         kind="str",
         check=check_nic_name,
         help="The name of the NIC, by which it is known: its MAC address and its addresses stay with it when others "

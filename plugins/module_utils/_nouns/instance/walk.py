@@ -192,17 +192,17 @@ def _compare_aspect(
         found: Sequence[Act] = ()
         if soon is not None and not is_cold and not is_same(field, runs, value):
             found = kind.acts(name, value, soon, running)
+        at_once: When = "hot_plug" if found and field.effect == "hot_plug" else "live"
         if not is_same(field, was, value):
             is_at_once = bool(found) or (field.effect == "live" and (live is None or is_same(field, runs, value)))
-            when: When = "live" if is_at_once else "next_boot"
-            changes.append(change_of(name, field, was, value, when))
+            changes.append(change_of(name, field, was, value, at_once if is_at_once else "next_boot"))
         if is_same(field, runs, value):
             continue
         if found:
             acts += found
             if soon is not None and kind.row is not None:
                 soon[kind.option] = value
-            drift += [Change(name, runs, value)] if is_same(field, was, value) else []
+            drift += [Change(name, runs, value, at_once)] if is_same(field, was, value) else []
         else:
             pending.append(change_of(name, field, runs, value, "next_boot"))
     return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))
@@ -219,6 +219,7 @@ def _compare_device(
     differing = _differences(kind, live.get(kind.option), wanted) if live is not None else []
     have = _device(running(), kind) if differing else None
     acts = _plug(kind, have, wanted) if differing else ()
+    at_once: When = "hot_plug" if acts else "live"
     # What becomes another kind of device takes nothing before that.
     is_other = any(one.path == f"{kind.option}.{kind.switch}" for one in differing)
     taken = [one for one in differing if acts or (not is_other and kind.takes(one.path, one.was, one.value))]
@@ -228,11 +229,11 @@ def _compare_device(
     waiting, known = {one.path for one in later}, {one.path for one in changed}
 
     def when(one: _Difference) -> When:
-        return "live" if one.path not in waiting and (acts or one.field.effect == "live") else "next_boot"
+        return at_once if one.path not in waiting and (acts or one.field.effect == "live") else "next_boot"
 
     return Walked(
         changes=tuple(one.told(when(one)) for one in changed),
-        drift=tuple(one.told("live") for one in taken if one.path not in known),
+        drift=tuple(one.told(at_once) for one in taken if one.path not in known),
         pending=tuple(one.told("next_boot") for one in later),
         acts=acts,
     )

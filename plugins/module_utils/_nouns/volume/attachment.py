@@ -63,7 +63,9 @@ def plan_attachment(wanted: str | None, record: Record, context: Context) -> Att
     names = [use.user.name for use in uses]
     wanted_names = [user.name] if user else [] if wanted is not None else names
     if names != wanted_names:
-        plan.changes.append(Change("attached_to", ", ".join(names) or None, ", ".join(wanted_names) or None))
+        plugs = any(step.data.get("live") for step in (*plan.before, *plan.after))
+        was, is_ = ", ".join(names) or None, ", ".join(wanted_names) or None
+        plan.changes.append(Change("attached_to", was, is_, "hot_plug" if plugs else "live"))
     for name in wanted_names:
         context.attached[record.id] = name
     return plan
@@ -143,7 +145,7 @@ def _keep(use: Use, record: Record, plan: Attaching) -> None:
     if user.power != "stopped" and use.live is None:
         data = {"attachment": wanted, "live": True, "config": False}
         plan.after.append(_step("attach", f"attach it to the running guest of {user.name}", user, data))
-        plan.changes.append(Change("attached_to", "the definition alone", user.name))
+        plan.changes.append(Change("attached_to", "the definition alone", user.name, "hot_plug"))
     elif use.live is not None:
         if use.live.tuning != wanted.tuning:
             # What is not limited any more has to be said.

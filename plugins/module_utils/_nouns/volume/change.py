@@ -41,6 +41,8 @@ def plan_change(want: Volume, record: Record, context: Context) -> Work:
     if steps and not changes:
         changes.append(Change("label" if labels else "registered", "not as it is", "as it is"))
     context.note(replace(wanted, is_registered=True))
+    waiting = {change.field for change in attaching.pending}
+    changes = [replace(change, when="next_boot") if change.field in waiting else change for change in changes]
     return Work(
         kind="volume",
         name=want.name,

@@ -224,15 +224,22 @@ def test_a_deployment_makes_the_pools_before_it_copies(coordinator: Coordinator)
             assert not coordinator.cached.exists()
             return {"changed": True, "actions": [STAGE]}
         if "pools" in call.arguments:
-            return {"changed": True, "actions": ["pool local: register"], "tree": "before"}
+            return {
+                "changed": True,
+                "actions": ["pool local: register"],
+                "changes": [{"name": "local"}],
+                "tree": "before",
+            }
         assert coordinator.cached.exists()
-        return {"changed": False, "actions": ["instance web on node1: define"], "tree": "after"}
+        told = {"actions": ["instance web on node1: define"], "changes": [{"name": "web"}]}
+        return {"changed": False, **told, "tree": "after"}
 
     coordinator.answer = answer
     result = coordinator.run(pextra_deployment.ActionModule, document)
     assert result == {
         "changed": True,
         "actions": ["pool local: register", "instance web on node1: define"],
+        "changes": [{"name": "local"}, {"name": "web"}],
         "tree": "after",
     }
     assert coordinator.asked == [

@@ -25,7 +25,7 @@ from lamps import FAR, LampResource, be_info_module, be_module, load, load_witho
 
 Result = dict[str, Any]
 Module = Callable[..., Result]
-ALLOWED = {"changed", "actions", "pending", "diff", "invocation", "warnings"}
+ALLOWED = {"changed", "actions", "changes", "pending", "diff", "invocation", "warnings"}
 
 
 @pytest.fixture
@@ -73,6 +73,18 @@ def held(directory: Path) -> list[str]:
         return [lease["key"] for lease in leases.read(registry)]
 
 
+def switched(name: str, before: str | None, after: str | None) -> Result:
+    return {
+        "kind": "lamp",
+        "name": name,
+        "node": "node1",
+        "option": "light",
+        "before": before,
+        "after": after,
+        "when": "live",
+    }
+
+
 # One and many
 
 
@@ -81,6 +93,7 @@ def test_one(module: Module, directory: Path) -> None:
     assert result["changed"] is True
     assert result["lamp"] == {"name": "desk", "light": "on"}
     assert result["actions"] == ["lamp desk on node1: switch on"]
+    assert result["changes"] == [switched("desk", None, "on")]
     assert result["pending"] == []
     assert set(result) <= ALLOWED | {"lamp"}
     assert lamps(directory) == {"desk": "on"}
@@ -95,7 +108,7 @@ def test_again(module: Module, directory: Path) -> None:
     before = trail(directory)
     result = module(name="desk", _ansible_diff=True)
     assert result["changed"] is False
-    assert result["actions"] == []
+    assert (result["actions"], result["changes"]) == ([], [])
     assert "diff" not in result
     assert trail(directory) == before
     with Registry(f"sqlite:///{directory}/registry.db") as registry:
@@ -156,7 +169,20 @@ def test_check_mode_touches_nothing(module: Module, directory: Path) -> None:
     assert result["actions"] == ["lamp desk on node1: switch on"]
     assert result["lamps"] == [{"name": "old", "light": "on"}]
     assert [diff["after"] for diff in result["diff"]] == ["light: on\n"]
+    assert result["changes"] == [switched("desk", None, "on")]
     assert {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "reads"} == before
+
+
+def test_a_check_tells_the_changes_that_the_run_makes(module: Module) -> None:
+    module(name="wall")
+    wants = [{"name": "desk"}, {"name": "wall", "light": "off"}, {"name": "dim"}]
+    checked = module(lamps=wants, _ansible_check_mode=True)
+    assert checked["changes"] == [
+        switched("desk", None, "on"),
+        switched("wall", "on", "off"),
+        switched("dim", None, "on"),
+    ]
+    assert module(lamps=wants)["changes"] == checked["changes"]
 
 
 def test_check_mode_of_what_is_done(module: Module) -> None:
@@ -174,6 +200,7 @@ def test_check_mode_without_a_registry(module: Module, directory: Path) -> None:
     (directory / "registry.db").unlink()
     result = module(name="desk", _ansible_check_mode=True)
     assert (result["changed"], result["unknown"], result["actions"]) == (True, True, [])
+    assert (result["changes"], result["pending"]) == ([], [])
     assert "there is no registry yet" in result["msg"]
     assert not (directory / "registry.db").exists()
     assert "Run the coordinator stage" in module(name="desk")["msg"]
@@ -226,7 +253,9 @@ def test_pending_is_no_change(module: Module, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(AnsibleModule, "warn", lambda _, text: warned.append(text))
     result = module(name="dim", _ansible_diff=True)
     assert result["changed"] is False
-    assert result["pending"] == [{"kind": "lamp", "name": "dim", "node": "node1", "field": "bulb"}]
+    waits = {"option": "bulb", "before": "old", "after": "new", "when": "next_boot"}
+    assert result["pending"] == [{"kind": "lamp", "name": "dim", "node": "node1", **waits}]
+    assert result["changes"] == []
     assert warned == ["dim is dim"]
     assert len(result["diff"]) == 1
 

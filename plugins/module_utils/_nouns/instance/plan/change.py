@@ -118,7 +118,7 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps.append(settle_step(instance_id, want, context, settled, text))
     if power.wanted != current.power:
         changes.append(Change("power", current.power, power.wanted))
-    found = [*changes, *power.changes]
+    found = [*(_as_plugged(change, current, power) for change in changes), *power.changes]
     work = Work(
         kind="instance",
         name=want.name,
@@ -138,6 +138,18 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         takes=takes_of(model, context, devices),
         room=room_of(model, size, current, power.wanted, context.have.nodes[target or current.node]),
     )
+
+
+def _as_plugged(change: Change, current: Domain, power: Power) -> Change:
+    """Return a change as it takes effect. What nothing runs to be plugged into, or cannot be plugged while it runs, is
+    there with the next start. In a container there is nobody who has to play along.
+    """
+    if change.when != "hot_plug":
+        return change
+    cold = f"{change.field.rpartition('.')[0]}.attached" in {one.field for one in power.pending}
+    if not power.keeps_running or current.live is None or cold:
+        return replace(change, when="next_boot")
+    return change if current.config.type == "qemu" else replace(change, when="live")
 
 
 # What is only said of an instance, and nothing that its guest has.

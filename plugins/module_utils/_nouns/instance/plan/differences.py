@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 
-from ...._model.plan import Change
+from ...._model.plan import Change, When
 from ...._model.protection import changes_of
 from ..definition import Disk, DomainModel, Interface
 from ..devices import nic
@@ -123,25 +124,26 @@ def _compare_volumes(old: Labels, new: Labels) -> list[Change]:
                 "Give the other one another name.",
             )
         if was is None or is_ is None or was.size != is_.size:
-            changes.append(change_of_volume(was, is_))
+            changes.append(change_of_volume(was, is_, "live" if was is not None and is_ is not None else "hot_plug"))
         if was is not None and is_ is not None:
             changes += [
-                Change(f"volumes.{name}.{key}", getattr(was, key) or None, getattr(is_, key) or None, "next_boot")
+                Change(f"{path_of(name)}.{key}", getattr(was, key) or None, getattr(is_, key) or None, "next_boot")
                 for key in ("filesystem", "mountpoint")
                 if getattr(was, key) != getattr(is_, key)
             ]
     return changes
 
 
-def change_of_volume(was: VolumeLabel | None, is_: VolumeLabel | None) -> Change:
+def change_of_volume(was: VolumeLabel | None, is_: VolumeLabel | None, when: When = "live") -> Change:
     either = is_ or was
     if either is None:
         raise ValueError("a change needs what was or what is")
+    path = path_of(either.name)
     if either.unit is not None:
-        return Change(f"volumes.{either.name}.unit", was and was.unit, is_ and is_.unit)
+        return Change(f"{path}.unit", was and was.unit, is_ and is_.unit, when)
     if either.size == 0:  # a directory takes what it needs
-        return Change(f"volumes.{either.name}.pool", was and was.pool, is_ and is_.pool)
-    return Change(f"volumes.{either.name}.size", was and was.size, is_ and is_.size)
+        return Change(f"{path}.pool", was and was.pool, is_ and is_.pool, when)
+    return Change(f"{path}.size", was and was.size, is_ and is_.size, when)
 
 
 def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]:
@@ -160,7 +162,7 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
                     f"nics.{name}.port_group",
                     was and f"{was.port_group} ({was.network})",
                     is_ and f"{is_.port_group} ({is_.network})",
-                    "live" if after.type == "qemu" and not functions else "next_boot",
+                    _moves(was, is_) if after.type == "qemu" and not functions else "next_boot",
                 )
             )
         changes += _compare_functions(f"nics.{name}", was, is_) if functions else []
@@ -168,15 +170,23 @@ def _compare_interfaces(before: DomainModel, after: DomainModel) -> list[Change]
             continue  # what it was is nothing to what it is
         if was is not None and is_ is not None:
             changes += differ_rows(nic.TABLE, f"nics.{name}", was.further, is_.further)
-        for key in ("addresses", "gateways"):
-            if was is not None and is_ is not None and getattr(was, key) != getattr(is_, key):
-                change = Change(f"nics.{name}.{key}", getattr(was, key), getattr(is_, key), "next_boot")
-                changes.append(change)
+        changes += _compare_addresses(f"nics.{name}", was, is_) if was is not None and is_ is not None else []
         if was is not None and is_ is not None and was.offload != is_.offload:
             changes.append(
                 Change(f"nics.{name}.offload", where_it_is(was.offload), where_it_is(is_.offload), "next_boot")
             )
     return changes
+
+
+def _compare_addresses(path: str, was: Interface, is_: Interface) -> list[Change]:
+    """Compare what libvirt gives the NIC of a container."""
+    values = [("addresses", was.addresses, is_.addresses)]
+    for option, family in (("gateway", 4), ("gateway6", 6)):
+        before, after = (
+            tuple(one for one in found.gateways or () if ip_address(one).version == family) for found in (was, is_)
+        )
+        values.append((option, before, after))
+    return [Change(f"{path}.{option}", old, new, "next_boot") for option, old, new in values if old != new]
 
 
 def _compare_functions(path: str, was: Interface | None, is_: Interface | None) -> list[Change]:
@@ -189,6 +199,11 @@ def _compare_functions(path: str, was: Interface | None, is_: Interface | None) 
     if was is not None and is_ is not None and was.function and is_.function and was.vlan != is_.vlan:
         changes.append(Change(f"{path}.vlan", was.vlan, is_.vlan, "next_boot"))
     return changes
+
+
+def _moves(was: Interface | None, is_: Interface | None) -> When:
+    """Return how a running guest gets a NIC to where it is to be: it stays plugged within a network alone."""
+    return "live" if was is not None and is_ is not None and was.network == is_.network else "hot_plug"
 
 
 def place_of(interface: Interface) -> tuple[str, str]:
@@ -236,21 +251,18 @@ def waits_for_start(old: Disk, disk: Disk) -> bool:
 def live_changes(live: DomainModel, model: DomainModel, known: Sequence[Change]) -> list[Change]:
     """Return what the running guest alone has otherwise: drift, or what a killed run has left."""
     fields = {change.field for change in known}
-    changes = [
-        change for change in _compare_interfaces(live, model) if change.field not in fields and change.when == "live"
+    found = [
+        *_compare_interfaces(live, model),
+        *(change for _, change in differ_disks(live, model)),
+        *compare_cdroms(live, model),
     ]
-    changes += [
-        change for _, change in differ_disks(live, model) if change.field not in fields and change.when == "live"
-    ]
-    changes += [
-        change for change in compare_cdroms(live, model) if change.field not in fields and change.when == "live"
-    ]
+    changes = [change for change in found if change.field not in fields and change.when != "next_boot"]
     attached, wanted = ({disk.name for disk in found.disks} - {"root", "seed"} for found in (live, model))
     cold = {change.field for change in cold_disks(live, model)}
     for serial in sorted(serial for serial in attached ^ wanted if f"{path_of(serial)}.attached" not in cold):
-        if not fields & {f"volumes.{serial}.size", f"volumes.{serial}.unit"}:
+        if not fields & {f"{path_of(serial)}.size", f"{path_of(serial)}.unit"}:
             is_, should = serial in attached, serial in wanted
-            changes.append(Change(f"volumes.{serial}.attached", is_, should))
+            changes.append(Change(f"{path_of(serial)}.attached", is_, should, "hot_plug"))
     if live.labels != model.labels and not known and not changes:
         changes.append(Change("labels", "not as declared", "as declared"))
     return changes

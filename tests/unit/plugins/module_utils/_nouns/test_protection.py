@@ -142,7 +142,7 @@ def test_what_a_protected_instance_refuses(
         (Vm(name="web", description="Front"), "description"),
         (Vm(name="web", memory=1024), "memory"),
         (Vm(name="web", node="node3"), "node"),
-        (Vm(name="web", root=Root(size=2048)), "volumes.root.size"),
+        (Vm(name="web", root=Root(size=2048)), "root.size"),
         (Vm(name="web", volumes=()), "volumes.data"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -376,7 +376,7 @@ def refusal(model: Model, want: Vm) -> str:
         ({"nics": ()}, "nics.nic0.port_group is Production (svswitch1), declared None"),
         ({"power": "running"}, "power is stopped, declared running"),
         ({"autostart": True}, "autostart is False, declared True"),
-        ({"root": Root(pool="local", size=2048)}, "volumes.root.size is 1024, declared 2048"),
+        ({"root": Root(pool="local", size=2048)}, "root.size is 1024, declared 2048"),
         ({"root": Root(pool="shared")}, "its volume root is in storage pool local, and cannot move to shared"),
         ({"image": "tiny"}, "its root volume was adopted, and begins from no image"),
         ({"volumes": (Volume(name="new", pool="local", size=64),)}, "volumes.new.size is none, declared 64"),

@@ -104,7 +104,7 @@ def test_limits_change_while_it_runs(model: Model) -> None:
 
 
 NICS = {
-    "gateways": {"gateway": "172.20.0.2"},
+    "gateway": {"gateway": "172.20.0.2"},
     "addresses": {"addresses": ("172.20.0.9/24",)},
     "port_group": {"port_group": "DMZ"},
 }

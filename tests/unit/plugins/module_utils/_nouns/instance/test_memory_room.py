@@ -67,7 +67,7 @@ def test_a_guest_gets_more_and_gives_it_back(model: Model) -> None:
     for memory, begun, asked in ((1024, None, 1024), (770, 768, 770), (512, 512, 512)):
         plan = model.call(call(memory))
         assert acts(plan) == ["register", "define", "plug"]
-        assert [(one.field, one.when) for one in plan.works[0].changes] == [("memory", "live")]
+        assert [(one.field, one.when) for one in plan.works[0].changes] == [("memory", "hot_plug")]
         assert plan.works[0].claim.room.memory >= memory
         model.apply(plan)
         assert model.call(call(memory)).is_empty

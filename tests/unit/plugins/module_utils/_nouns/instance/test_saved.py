@@ -50,7 +50,7 @@ def test_it_stays_saved_where_nothing_is_to_be_done(model: Model) -> None:
     [
         (Vm(name="web", memory=512), "memory"),
         (Vm(name="web", memory=512, power="running"), "memory"),
-        (Vm(name="web", root=Root(size=2048)), "volumes.root.size"),
+        (Vm(name="web", root=Root(size=2048)), "root.size"),
         (Vm(name="web", volumes=(Volume(name="data", pool="shared", size=64),)), "volumes.data"),
         (Vm(name="web", node="node2"), "node"),
     ],

@@ -26,7 +26,7 @@ def test_more_are_plugged_in(model: Model) -> None:
     plan = model.call(Vm(name="web", vcpus=3))
     assert acts(plan) == ["define", "plug"]
     (work,) = plan.works
-    assert [(one.field, one.before, one.after, one.when) for one in work.changes] == [("vcpus", 1, 3, "live")]
+    assert [(one.field, one.before, one.after, one.when) for one in work.changes] == [("vcpus", 1, 3, "hot_plug")]
     model.apply(plan)
     assert model.call(Vm(name="web", vcpus=3)).is_empty
 

@@ -105,7 +105,7 @@ def test_creation(model: Model) -> None:
         ("description", None, "Front"),
         ("memory", None, 512),
         ("vcpus", None, 1),
-        ("volumes.root.size", None, 1024),
+        ("root.size", None, 1024),
         ("volumes.data.size", None, 64),
         ("nics.nic0.port_group", None, "Production"),
         ("power", None, "running"),
@@ -826,7 +826,7 @@ def test_another_port_group(model: Model) -> None:
     plan = model.converge(replace(WEB, nics=(Nic(port_group="Backup"),)))
     assert acts(plan) == ["define", "replug_nic"]
     mac = model.guest("web")[1].config.interfaces[0].mac
-    assert fields(plan) == {"nics.nic0.port_group": ("Production (svswitch1)", "Backup (svswitch2)", "live")}
+    assert fields(plan) == {"nics.nic0.port_group": ("Production (svswitch1)", "Backup (svswitch2)", "hot_plug")}
     assert step_of(plan, "replug_nic").text == f"move the NIC {mac} to Backup"
 
 
@@ -908,10 +908,10 @@ def test_volumes_come_and_go(model: Model) -> None:
     model.converge(LOCAL)
     plan = model.converge(replace(LOCAL, volumes=(*LOCAL.volumes, logs)))
     assert acts(plan) == ["create_volume", "define", "attach_disk", "label"]
-    assert fields(plan) == {"volumes.logs.size": (None, 32, "live")}
+    assert fields(plan) == {"volumes.logs.size": (None, 32, "hot_plug")}
     plan = model.converge(replace(LOCAL, volumes=(logs,)))
     assert acts(plan) == ["define", "detach_disk", "label"]
-    assert fields(plan) == {"volumes.data.size": (64, None, "live")}
+    assert fields(plan) == {"volumes.data.size": (64, None, "hot_plug")}
     assert plan.works[0].loses == ()
     config = model.guest("web")[1].config
     assert {disk.serial: disk.target for disk in config.disks} == {"root": "vda", "logs": "vdc", "seed": "vdz"}
@@ -919,6 +919,31 @@ def test_volumes_come_and_go(model: Model) -> None:
     plan = model.converge(replace(LOCAL, volumes=(*LOCAL.volumes, logs)))
     assert acts(plan) == ["grow_volume", "define", "attach_disk", "label"]
     assert {name: volume.content for name, volume in model.volumes("node1", "local").items()} == kept
+
+
+@pytest.mark.parametrize(
+    ("power", "consent", "when"),
+    [("running", {}, "hot_plug"), ("stopped", {}, "next_boot"), ("running", {"allow_restart": True}, "next_boot")],
+)
+def test_what_is_plugged_into_what_runs(model: Model, power: str, consent: dict[str, bool], when: str) -> None:
+    """What has nothing to be plugged into, or restarts for something else, has it from its start on."""
+    model.converge(replace(LOCAL, power=power))
+    more = replace(
+        LOCAL,
+        power=power,
+        volumes=(*LOCAL.volumes, Volume(name="logs", pool="local", size=32)),
+        nics=(*LOCAL.nics, Nic(port_group="Backup")),
+        cloud_init=CloudInit(hostname="other"),
+        tags=("new",),
+    )
+    (work,) = model.plan(more, force_stop=True, **consent).works
+    told = {change.field: change.when for change in work.changes}
+    assert {field: told[field] for field in ("volumes.logs.size", "nics.nic1.port_group", "cloud_init", "tags")} == {
+        "volumes.logs.size": when,
+        "nics.nic1.port_group": when,
+        "cloud_init": "next_boot",
+        "tags": "live",
+    }
 
 
 def test_a_name_that_the_guest_still_uses_is_not_free(model: Model) -> None:
@@ -940,7 +965,7 @@ def test_what_only_the_guest_has_lost_is_in_the_diff(model: Model) -> None:
     guest.live = replace(guest.live, disks=tuple(disk for disk in guest.live.disks if disk.serial != "data"))
     plan = model.converge(LOCAL)
     assert acts(plan) == ["attach_disk"]
-    assert fields(plan) == {"volumes.data.attached": (False, True, "live")}
+    assert fields(plan) == {"volumes.data.attached": (False, True, "hot_plug")}
     guest = model.guest("web")[1]
     assert guest.live is not None
     guest.live = replace(guest.live, labels=replace(guest.live.labels, tags=("x",)))
@@ -1032,7 +1057,7 @@ def test_another_image(model: Model) -> None:
         *("register", "stop", "delete_volume", "create_volume", "define", "start", "settle")
     ]
     assert Change("image", "tiny", "huge", "replace") in work.changes
-    assert Change("volumes.root.size", 1024, 2048) in work.changes
+    assert Change("root.size", 1024, 2048) in work.changes
     model.converge(want, force_stop=True)
     after = {name: volume.content for name, volume in model.volumes("node1", "local").items()}
     assert {name for name in before if after[name] != before[name]} == {name for name in before if ".root." in name}

@@ -10,13 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.telling import tell
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition_writing import edit_domain
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import CloudInit, Nic, Root, Volume
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import FIELDS as OPTIONS
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from instance_model import Guest, Model, whole
 from instance_specs import NAMES, specs
+from told_diff import require_same
 
 FIELDS = (
     *("node", "node", "nics", "nics", "anti_affinity", "vcpus", "memory", "cloud_init", "autostart", "power"),
@@ -103,6 +106,53 @@ def test_one_run_is_enough(situation: tuple[Model, list[Vm]], consent: dict[str,
             assert vm.power in (None, guest.power)
             assert guest.autostart is vm.autostart
             assert (guest.live is None) == (guest.power == "stopped")
+
+
+# What changes of an instance beside its options.
+_BESIDE = {"addresses", "registered", "labels", "cloud_init", "cloud_init.once", "cloud_init.old_seeds"}
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(situations(), st.sampled_from([{}, CONSENT, {"allow_restart": True}]))
+def test_changes_are_told_as_the_diff_says_them(situation: tuple[Model, list[Vm]], consent: dict[str, bool]) -> None:
+    model, wants = situation
+    plan = model.plan(*wants, **consent)
+    assume(not plan.refusals and not plan.failures)
+    require_same(plan)
+    told = tell(plan)
+    for one in (*told["changes"], *told["pending"]):
+        assert is_option(one["option"]) or one["option"] in _BESIDE or one["option"].endswith((".attached", ".offload"))
+        assert (one["when"] == "hot_plug") <= runs(model, one["name"]), "there is nothing to plug into"
+    assert {one["when"] for one in told["pending"]} <= {"next_boot"}
+    model.apply(plan)
+    assert tell(model.plan(*wants, **consent))["changes"] == []
+
+
+def is_option(path: str) -> bool:
+    """Tell whether an option is written so, with what stands in a list by its name; and of disks, which have no option
+    of their own, by the volume's.
+    """
+    table: Any = OPTIONS
+    parts = path.split(".")
+    while parts:
+        field = table.get(parts.pop(0))
+        if field is None:
+            return path.startswith("disks.")
+        if field.element is not None and field.element.table is not None and parts:
+            parts.pop(0)
+            table = field.element.table
+        else:
+            table = field.table or {}
+    return True
+
+
+def runs(model: Model, name: str) -> bool:
+    return any(
+        guest.live is not None
+        for node in model.nodes.values()
+        for guest in node.guests.values()
+        if guest.config.labels.name == name
+    )
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))

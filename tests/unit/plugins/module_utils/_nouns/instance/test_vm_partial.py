@@ -49,7 +49,7 @@ RICH = complete_new(
 FOLLOWS = {
     "nics": {"cloud_init", "addresses"},
     "volumes": set(),
-    "image": {"volumes.root.size", "cloud_init"},
+    "image": {"root.size", "cloud_init"},
     "node": set(),
 }
 
@@ -88,7 +88,7 @@ def test_a_call_that_names_nothing_changes_nothing() -> None:
         ({"profiles": ("base", "web")}, {"profiles"}, ["define", "label"]),
         ({"description": ""}, {"description"}, ["define", "plug"]),
         ({"anti_affinity": ""}, {"anti_affinity"}, ["register", "define", "label"]),
-        ({"root": Root(size=3072)}, {"volumes.root.size"}, ["grow_volume", "define", "label"]),
+        ({"root": Root(size=3072)}, {"root.size"}, ["grow_volume", "define", "label"]),
         (
             {"volumes": (Volume(name="data", size=128), Volume(name="san"))},
             {"volumes.data.size"},
@@ -210,7 +210,7 @@ def test_whatever_is_there_one_option_changes_nothing_else(there: Vm, other: Vm,
         return  # needs the seed: in the tables above
     plan = model.call(named, force_stop=True, allow_restart=True)
     assume(not plan.refusals and not plan.failures)
-    words = {"root": "volumes.root", "volumes": "volumes", "image": "image"}
+    words = {"root": "root", "volumes": "volumes", "image": "image"}
     allowed = {words.get(option, option), *FOLLOWS.get(option, set())}
     assert all(any(field == word or field.startswith(f"{word}.") for word in allowed) for field in changed(plan))
     before = model.guest("db")[1].config

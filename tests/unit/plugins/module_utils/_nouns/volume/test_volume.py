@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
@@ -195,11 +196,21 @@ def test_cache_waits_for_a_restart(model: Model) -> None:
     model.converge(replace(DATA, attached_to="web"))
     plan = model.plan(replace(DATA, cache="writeback"))
     (work,) = plan.effective
-    assert [(change.field, change.before, change.after) for change in work.pending] == [("cache", "none", "writeback")]
+    for told in (work.changes, work.pending):
+        assert told == (Change("cache", "none", "writeback", "next_boot"),)
     model.converge(replace(DATA, cache="writeback"))
     (still,) = model.plan(Volume(name="data")).all
     assert still.pending
     assert not still.steps
+
+
+@pytest.mark.parametrize(("power", "when"), [("running", "hot_plug"), ("stopped", "live")])
+def test_it_is_plugged_into_what_runs(model: Model, power: str, when: str) -> None:
+    model.guests["web"].power = power
+    model.converge(DATA)
+    for name, change in (("web", (None, "web")), ("", ("web", None))):
+        (work,) = model.converge(replace(DATA, attached_to=name)).effective
+        assert work.changes == (Change("attached_to", *change, when),)
 
 
 def test_shrinking_and_destroying_need_consent(model: Model) -> None:
