@@ -130,7 +130,8 @@ def render_options(name: str) -> str:
 def render_values(name: str, kind: str) -> str:
     """Return the YAML of the values that a module has in common with others. kind: as in common.yml."""
     common = _read("common")
-    values = {key: dict(common["values"][key]) for key in common["kinds"][kind]}
+    # Copies: what two have in common is written into both.
+    values = {key: copy.deepcopy(common["values"][key]) for key in common["kinds"][kind]}
     if "actions" in values:
         values["actions"]["sample"] = common["actions"][name]
     noun_name = name.removeprefix("pextra_").removesuffix("_info")

@@ -118,7 +118,7 @@ changes:
   returned: success and partial failure
   type: list
   elements: dict
-  contains: &contains
+  contains:
     kind:
       description: The kind of resource.
       type: str
@@ -157,7 +157,39 @@ pending:
   returned: success and partial failure
   type: list
   elements: dict
-  contains: *contains
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on; none for what is registered alone.
+      type: str
+      sample: node1
+    option:
+      description: The option, with what stands in a list by its name, such as C(volumes.data.size); or
+        what else differs, such as C(node), or C(name) of what is removed.
+      type: str
+      sample: memory
+    before:
+      description: What is; none for nothing. Sizes are in MiB. In place of a secret stands that there
+        is one.
+      type: raw
+      sample: 512
+    after:
+      description: What should be, likewise.
+      type: raw
+      sample: 1024
+    when:
+      description: V(live) if it takes effect at once; V(hot_plug) if it is plugged into a running guest,
+        or out of it, which has to play along; V(next_boot) if a guest has it from its next start on;
+        V(replace) if it destroys data.
+      type: str
+      sample: next_boot
 diff:
   description: What differs before and after; of many resources the first 200.
   returned: with C(--diff), when something differs
