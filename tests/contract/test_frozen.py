@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import struct
 import subprocess
@@ -24,7 +25,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hyperv
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb import protocol, tls
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.protocol import Ovsdb
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.ovsdb.tls import connect_socket, connect_tls
-from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, UnreachableError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
+    HypervisorError,
+    Problem,
+    UnreachableError,
+)
 
 OPENING_S = 0.5
 ASK_AFTER_S, ANSWER_S = 0.3, 0.7
@@ -267,11 +272,50 @@ def test_a_call_that_is_stuck_while_the_daemon_answers_has_its_own_limit(serve: 
     hypervisor.close()
 
 
+def late(hypervisor: Hypervisor, limit_s: float) -> None:
+    """Call what waits for a guest, and be left alone."""
+
+    def call() -> str:
+        with hypervisor._errors("attach a device", "instance web-1", limit_s=math.inf):
+            return str(hypervisor._connection.getHostname())
+
+    hypervisor._slowly(call, limit_s, Problem("its QEMU may be frozen", node="node2", resource="instance web-1"))
+
+
 def test_what_waits_for_a_guest_leaves_the_connection_to_others(serve: Serve) -> None:
     server = serve(libvirtd)
     hypervisor = Hypervisor.open("node2", uri_of(server))
     with within(0.5), pytest.raises(HypervisorError, match="its QEMU may be frozen"):
-        hypervisor._of_guest("attach a device", "instance web-1", hypervisor._connection.getHostname, 0.5)
+        late(hypervisor, 0.5)
+    assert not hypervisor.is_given_up
+    with within(0):
+        hypervisor.close()
+
+
+def few_at_once(server: Server, taken: socket.socket) -> None:
+    """As libvirtd, which reads no more of a connection that five of its calls are under way on."""
+    pending = 0
+    while pending < 5:
+        head = _exactly(taken, _HEADER.size)
+        length, program, version, procedure, _, serial, _ = _HEADER.unpack(head)
+        _exactly(taken, length - _HEADER.size)
+        if procedure in _ANSWERS:
+            body = _ANSWERS[procedure]
+            taken.sendall(_HEADER.pack(_HEADER.size + len(body), program, version, procedure, 1, serial, 0) + body)
+        else:
+            pending += 1
+    threading.Event().wait(30)
+
+
+def test_guests_that_are_frozen_leave_a_connection_to_others(serve: Serve) -> None:
+    server = serve(few_at_once)
+    hypervisor = Hypervisor.open("node2", uri_of(server))
+    with within(3.0):
+        for _ in range(12):
+            with pytest.raises(HypervisorError, match="its QEMU may be frozen"):
+                late(hypervisor, 0.1)
+            with hypervisor._errors("read its version"):
+                assert hypervisor._connection.getLibVersion() == 9_000_000
     assert not hypervisor.is_given_up
     with within(0):
         hypervisor.close()
@@ -283,7 +327,7 @@ def test_no_call_is_stuck_behind_one_that_waits(serve: Serve, monkeypatch: pytes
     server = serve(libvirtd)
     hypervisor = Hypervisor.open("node2", uri_of(server))
     with pytest.raises(HypervisorError):
-        hypervisor._of_guest("attach a device", "instance web-1", hypervisor._connection.getHostname, 0.1)
+        late(hypervisor, 0.1)
     for _ in range(1000):
         with within(1.0), hypervisor._errors("read its version", limit_s=30.0):
             # From a thread of its own, as another instance's step is.

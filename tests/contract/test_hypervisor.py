@@ -192,6 +192,11 @@ def test_schema_violations_are_refused(driver: Hypervisor) -> None:
     assert driver.domains() == []
 
 
+def press(driver: Hypervisor, uuid: str, resource: str = "web") -> None:
+    for _ in driver.request_shutdown(uuid, resource, 10):
+        pass
+
+
 def test_power(driver: Hypervisor) -> None:
     uuid = defined(driver, make()).uuid
     driver.start_domain(uuid, "web")
@@ -201,9 +206,9 @@ def test_power(driver: Hypervisor) -> None:
     driver.suspend_domain(uuid, "web")
     assert (driver.power_of(uuid, "web"), states(driver)["web"][0]) == ("paused", "paused")
     driver.resume_domain(uuid, "web")
-    driver.request_shutdown(uuid, "web")
+    press(driver, uuid)
     assert (driver.power_of(uuid, "web"), states(driver)["web"][0]) == ("stopped", "stopped")
-    driver.request_shutdown(uuid, "web")
+    press(driver, uuid)
     driver.start_domain(uuid, "web")
     driver.force_stop(uuid, "web")
     driver.force_stop(uuid, "web")
@@ -268,7 +273,7 @@ def test_domains_that_vanish_while_they_are_read(driver: Hypervisor, monkeypatch
         lambda driver: driver.start_domain(ABSENT, "instance web"),
         lambda driver: driver.resume_domain(ABSENT, "instance web"),
         lambda driver: driver.suspend_domain(ABSENT, "instance web"),
-        lambda driver: driver.request_shutdown(ABSENT, "instance web"),
+        lambda driver: press(driver, ABSENT, "instance web"),
         lambda driver: driver.force_stop(ABSENT, "instance web"),
         lambda driver: driver.attach_device(ABSENT, "<a/>", "instance web", live=True, config=False),
         lambda driver: driver.detach_device(ABSENT, "<a/>", "instance web", live=True, config=False),

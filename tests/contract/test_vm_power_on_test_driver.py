@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils import _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import power
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import connection, guests, power
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
@@ -191,7 +191,7 @@ def test_a_guest_that_does_not_stop_goes_on(
     module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that ignores its power button: nothing of the restart is left, and by force it is restarted."""
-    monkeypatch.setattr(Hypervisor, "request_shutdown", lambda *_: None)
+    monkeypatch.setattr(Hypervisor, "request_shutdown", lambda *_: ())
     before = raw(small_cloud).ID()
     result = module(name=["web-1", "web-2"], action="restart", stop_timeout_s=1)
     assert "web-1: the guest did not stop within 1 s" in result["msg"]
@@ -200,6 +200,51 @@ def test_a_guest_that_does_not_stop_goes_on(
     result = module(name="web-1", action="restart", stop_timeout_s=1, force_stop=True)
     assert not result.get("failed"), result["msg"]
     assert raw(small_cloud).ID() > before
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "asleep"])
+def test_a_guest_whose_qemu_is_frozen_is_restarted_by_force(
+    module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Whatever QEMU is to do waits for it, but for its end. What fails leaves nothing to be finished."""
+    thaw = threading.Event()
+    monkeypatch.setattr(guests, "_GUEST_LIMIT_S", 0.5)
+    # Another connection of the test driver is another host.
+    monkeypatch.setattr(connection, "_MOST_LEFT_ALONE", 100)
+    monkeypatch.setitem(power._STATES, libvirt.VIR_DOMAIN_PAUSED, "asleep" if state == "asleep" else "paused")
+    if state != "running":
+        raw(small_cloud).suspend()
+    for name in ("shutdown", "resume", "pMWakeup"):
+        monkeypatch.setattr(libvirt.virDomain, name, lambda *_: thaw.wait(20))
+    before = raw(small_cloud).ID()
+    result = module(name=["web-1", "web-2"], action="restart", stop_timeout_s=1)
+    assert result["msg"].count("instance web-1 on node1: ") == 1, result["msg"]
+    assert "its QEMU may be frozen" in result["msg"]
+    assert (raw(small_cloud).ID(), powers(result)["web-1"]) == (before, state)
+    assert all("power" not in row.attributes for row in small_cloud.registry.rows("instance"))
+    result = module(name="web-1", action="restart", stop_timeout_s=1, force_stop=True)
+    thaw.set()
+    assert not result.get("failed"), result["msg"]
+    assert (raw(small_cloud).ID() > before, powers(result)) == (True, {"web-1": "running"})
+
+
+def test_a_qemu_that_owes_an_answer_is_not_asked_again(
+    module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier run has asked would be done when it goes on, and this after it."""
+    silent = {"web-1": 75_000, "web-2": 75}
+    monkeypatch.setattr(
+        libvirt.virDomain,
+        "controlInfo",
+        lambda domain: [libvirt.VIR_DOMAIN_CONTROL_OCCUPIED, 0, silent[domain.name()]],
+    )
+    result = module(name=["web-1", "web-2"], action="pause")
+    assert result["msg"].startswith(
+        "node1: instance web-1 on node1: pause the instance: its QEMU has not answered what it was asked 75 s ago"
+    )
+    assert result["msg"].count("\n") == 0, result["msg"]
+    assert powers(result) == {"web-1": "running", "web-2": "paused"}
+    assert raw(small_cloud).state()[0] == libvirt.VIR_DOMAIN_RUNNING
 
 
 def test_sleep_and_wake(module: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,8 @@ _DAEMON = "libvirtd"
 _CALL_LIMIT_S = 45.0
 _CLOSE_LIMIT_S = 2.0
 _POLL_EVERY_S = 0.25
+# libvirtd serves five calls of one connection at once (max_client_requests): so many may be left alone on one.
+_MOST_LEFT_ALONE = 3
 Result = TypeVar("Result")
 _NOT_FOUND = {
     libvirt.VIR_ERR_NO_DOMAIN,
@@ -70,6 +72,8 @@ class Connection:
         # Storage pools that were defined and not started yet, by UUID.
         self._defined: dict[str, Any] = {}
         self._left_alone = 0
+        # Connections on which others are left alone.
+        self._spent: list[Any] = []
         # Those whose source hangs, by name.
         self._late_pools: dict[str, Problem] = {}
         self._watch = Watch(
@@ -112,7 +116,7 @@ class Connection:
                 connection.close()
 
     def _opened(self) -> list[Any]:
-        return [one for one in (self._container_driver, self._connection) if one is not None]
+        return [one for one in (self._container_driver, self._connection, *self._spent) if one is not None]
 
     def _drivers(self) -> list[Any]:
         """Return what has domains on the node: QEMU's driver, and that of containers where there is one.
@@ -195,7 +199,7 @@ class Connection:
         try:
             return bounded(call, limit_s, PextraError, libvirt.libvirtError)
         except TooLateError as error:
-            self._left_alone += 1
+            self._leave_alone()
             if pool:
                 self._late_pools[pool] = late
             raise HypervisorError([late]) from error
@@ -208,10 +212,22 @@ class Connection:
         deadline = time.monotonic() + limit_s
         while not outcome.done():
             if time.monotonic() >= deadline:
-                self._left_alone += 1
+                self._leave_alone()
                 raise HypervisorError([late])
             yield _POLL_EVERY_S
         return outcome.result()
+
+    def _leave_alone(self) -> None:
+        """Let a call that is late be, and others have a connection on which they are served."""
+        with self._driver_lock:
+            self._left_alone += 1
+            if self._left_alone % _MOST_LEFT_ALONE or self.is_given_up:
+                return
+            # If it does not open either, the watch over those that are under way will tell why.
+            with contextlib.suppress(TooLateError, libvirt.libvirtError):
+                connection = bounded(lambda: libvirt.open(self._uri), ANSWER_S, libvirt.libvirtError)
+                self._spent.append(self._connection)
+                self._connection = connection
 
     def _refuse_late(self, pool: str) -> None:
         if pool in self._late_pools:

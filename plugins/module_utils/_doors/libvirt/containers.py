@@ -42,14 +42,14 @@ class Containers(Domains):
         definition stays as it is.
         """
 
-        def limit() -> None:
-            domain, live = self._domain(uuid), libvirt.VIR_DOMAIN_AFFECT_LIVE
+        def limit(domain: Any) -> None:
+            live = libvirt.VIR_DOMAIN_AFFECT_LIVE
             if memory is not None:
                 domain.setMemoryParameters({"hard_limit": memory * 1024}, live)
             if processors is not None:
                 domain.setSchedulerParametersFlags({"vcpu_quota": processors * _PERIOD_US}, live)
 
-        self._of_guest("limit the container", resource, limit)
+        self._of_guest("limit the container", uuid, resource, limit)
 
     def container_figures(self, ports: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
         """Read what running containers use, by UUID, in the words and units of `figures`: libvirt's LXC does not tell
@@ -87,7 +87,7 @@ class Containers(Domains):
             self._drivers()[-1].createXML(xml, libvirt.VIR_DOMAIN_START_AUTODESTROY)
 
         name = ET.fromstring(xml).findtext("name", "")
-        self._of_guest(doing, resource, run)
+        self._of_process(doing, resource, run)
         deadline, ended = time.monotonic() + limit_s, None
         while self._is_there(name, resource):
             now = time.monotonic()
@@ -114,7 +114,7 @@ class Containers(Domains):
             with passing_over(libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
                 self._drivers()[-1].lookupByName(name).destroy()
 
-        self._of_guest("end a container that works on a volume", resource, destroy)
+        self._of_process("end a container that works on a volume", resource, destroy)
 
     def permissions_of_volume(self, pool: str, name: str, resource: str) -> Permissions:
         """Read the permissions of a volume, which libvirt looks at anew."""

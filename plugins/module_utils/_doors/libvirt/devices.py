@@ -24,11 +24,11 @@ class Devices(Domains):
 
     def attach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
         flags = affect(live, config)
-        self._of_guest("attach a device", resource, lambda: self._domain(uuid).attachDeviceFlags(xml, flags))
+        self._of_guest("attach a device", uuid, resource, lambda domain: domain.attachDeviceFlags(xml, flags))
 
     def detach_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
         flags = affect(live, config)
-        self._of_guest("detach a device", resource, lambda: self._domain(uuid).detachDeviceFlags(xml, flags))
+        self._of_guest("detach a device", uuid, resource, lambda domain: domain.detachDeviceFlags(xml, flags))
 
     def await_release(self, uuid: str, mark: str, what: str, resource: str) -> Iterator[float]:
         """Wait until the guest has let go of a device, by which detaching ends: yields for how many seconds to pause
@@ -51,16 +51,16 @@ class Devices(Domains):
 
     def update_device(self, uuid: str, xml: str, resource: str, *, live: bool, config: bool) -> None:
         flags = affect(live, config)
-        self._of_guest("change a device", resource, lambda: self._domain(uuid).updateDeviceFlags(xml, flags))
+        self._of_guest("change a device", uuid, resource, lambda domain: domain.updateDeviceFlags(xml, flags))
 
     def resize_disk(self, uuid: str, target: str, size_bytes: int, resource: str) -> None:
         """Let the running guest see a larger disk."""
         flags = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
-        self._of_guest("grow a disk", resource, lambda: self._domain(uuid).blockResize(target, size_bytes, flags))
+        self._of_guest("grow a disk", uuid, resource, lambda domain: domain.blockResize(target, size_bytes, flags))
 
     def limit_disk(
         self, uuid: str, target: str, tuning: Mapping[str, int], resource: str, *, live: bool, config: bool
     ) -> None:
         """Limit a disk's input and output, at once and for good. tuning: libvirt's names; 0 is no limit."""
         limits, flags = dict(tuning), affect(live, config)
-        self._of_guest("limit a disk", resource, lambda: self._domain(uuid).setBlockIoTune(target, limits, flags))
+        self._of_guest("limit a disk", uuid, resource, lambda domain: domain.setBlockIoTune(target, limits, flags))

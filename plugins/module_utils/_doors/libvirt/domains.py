@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
 import libvirt
 
-from ..._model.errors import NotFoundError, Problem
-from .connection import Connection
+from ..._model.errors import NotFoundError
 from .faults import passing_over
+from .guests import Guests
 from .watch import Call
 
-# What it asks a guest's QEMU, or has QEMU do.
-_GUEST_LIMIT_S = 60.0
 # SIGRTMIN+4 of glibc (systemd(1), Signals).
 _SYSTEMD_POWEROFF = libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6
 _START_LIMIT_S = 300.0
@@ -62,7 +59,7 @@ class DomainRecord(NamedTuple):
     hangs: bool = False
 
 
-class Domains(Connection):
+class Domains(Guests):
     """What is asked and done of domains."""
 
     def domains(self) -> list[DomainRecord]:
@@ -174,29 +171,26 @@ class Domains(Connection):
     def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
         """Start it; running already is fine."""
 
-        def start() -> None:
-            domain = self._domain(uuid)
-            if domain.isActive():
-                return
-            domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
+        def start(domain: Any) -> None:
+            if not domain.isActive():
+                domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
 
-        self._of_guest("start the instance", resource, start, _START_LIMIT_S)
+        self._of_guest("start the instance", uuid, resource, start, _START_LIMIT_S)
 
     def resume_domain(self, uuid: str, resource: str) -> None:
-        self._of_guest("resume the instance", resource, lambda: self._domain(uuid).resume())
+        self._of_guest("resume the instance", uuid, resource, lambda domain: domain.resume())
 
     def suspend_domain(self, uuid: str, resource: str) -> None:
-        self._of_guest("pause the instance", resource, lambda: self._domain(uuid).suspend())
+        self._of_guest("pause the instance", uuid, resource, lambda domain: domain.suspend())
 
-    def request_shutdown(self, uuid: str, resource: str) -> None:
-        """Press the power button; the guest decides.
+    def request_shutdown(self, uuid: str, resource: str, limit_s: float) -> Generator[float, None, None]:
+        """Press the power button; the guest decides. Yields how long to wait until its QEMU has taken that.
 
         A container's init is told by signals: that of systemd for switching off, then the usual one. libvirt's other
         way would open a file that the container names, with the rights of the node.
         """
 
-        def stop() -> None:
-            domain = self._domain(uuid)
+        def stop(domain: Any) -> None:
             if not domain.isActive():
                 return
             if not self._is_container(domain):
@@ -205,17 +199,16 @@ class Domains(Connection):
             for number in (_SYSTEMD_POWEROFF, libvirt.VIR_DOMAIN_PROCESS_SIGNAL_TERM):
                 domain.sendProcessSignal(1, number)
 
-        self._of_guest("stop the instance", resource, stop)
+        yield from self._of_guest_meanwhile("stop the instance", uuid, resource, stop, limit_s)
 
     def force_stop(self, uuid: str, resource: str) -> None:
-        """Pull the plug; stopped already is fine."""
+        """Pull the plug; stopped already is fine. It needs no QEMU that answers."""
 
-        def force() -> None:
-            domain = self._domain(uuid)
+        def force(domain: Any) -> None:
             if domain.isActive():
                 domain.destroy()
 
-        self._of_guest("force the instance off", resource, force)
+        self._of_guest("force the instance off", uuid, resource, force, needs_answer=False)
 
     def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
         with self._errors("write the instance's metadata", resource):
@@ -236,53 +229,24 @@ class Domains(Connection):
     def plug_vcpus(self, uuid: str, vcpus: int, resource: str) -> None:
         """Give the running guest so many virtual CPUs; there already is fine. Its definition stays as it is."""
 
-        def plug() -> None:
-            domain = self._domain(uuid)
+        def plug(domain: Any) -> None:
             live = libvirt.VIR_DOMAIN_AFFECT_LIVE
             if domain.vcpusFlags(live) < vcpus:
                 domain.setVcpusFlags(vcpus, live)
 
-        self._of_guest("plug in virtual CPUs", resource, plug)
+        self._of_guest("plug in virtual CPUs", uuid, resource, plug)
 
     def pin_vcpus(self, uuid: str, pins: Sequence[tuple[int, Sequence[int]]], resource: str) -> None:
         """Let virtual CPUs of the running guest, by their numbers, run on these threads of the node alone. Its
         definition stays as it is.
         """
 
-        def pin() -> None:
-            domain = self._domain(uuid)
+        def pin(domain: Any) -> None:
             for number, threads in pins:
                 mask = tuple(thread in threads for thread in range(max(threads) + 1))
                 domain.pinVcpu(number, mask)
 
-        self._of_guest("pin virtual CPUs", resource, pin)
-
-    def _domain(self, uuid: str) -> Any:
-        """Return a domain, of whichever driver."""
-        try:
-            return self._connection.lookupByUUIDString(uuid)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN or not self.has_containers:
-                raise
-        return self._drivers()[-1].lookupByUUIDString(uuid)
-
-    def _is_container(self, domain: Any) -> bool:
-        return self._container_driver is not None and domain.connect() is self._container_driver
-
-    def _of_guest(self, doing: str, resource: str, call: Callable[[], object], limit_s: float = _GUEST_LIMIT_S) -> None:
-        """Do what libvirt needs a guest's QEMU for, which may be frozen by itself."""
-
-        def work() -> None:
-            with self._errors(doing, resource, limit_s=math.inf):
-                call()
-
-        late = Problem(
-            f"{doing}: not done within {limit_s:g} s, while libvirtd answers: its QEMU may be frozen",
-            f"On {self.node}: virsh list, and look at the process of its QEMU. The next run goes on.",
-            self.node,
-            resource,
-        )
-        self._slowly(work, limit_s, late)
+        self._of_guest("pin virtual CPUs", uuid, resource, pin)
 
 
 def affect(live: bool, config: bool) -> int:

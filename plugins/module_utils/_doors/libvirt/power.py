@@ -118,10 +118,10 @@ class Powers(Domains):
 
     def reset_domain(self, uuid: str, resource: str) -> None:
         """Press the reset button."""
-        self._of_guest("reset the instance", resource, lambda: self._domain(uuid).reset())
+        self._of_guest("reset the instance", uuid, resource, lambda domain: domain.reset())
 
     def inject_nmi(self, uuid: str, resource: str) -> None:
-        self._of_guest("send the instance an NMI", resource, lambda: self._domain(uuid).injectNMI())
+        self._of_guest("send the instance an NMI", uuid, resource, lambda domain: domain.injectNMI())
 
     def save_domain(self, uuid: str, resource: str) -> Generator[float, None, None]:
         """Write its memory to the node's disk, and end it; saved already is fine. Whatever it was, it runs when it
@@ -155,16 +155,15 @@ class Powers(Domains):
     def put_to_sleep(self, uuid: str, resource: str) -> None:
         """Let the guest's agent suspend it to memory. It sleeps some time after this returns."""
 
-        def sleep() -> None:
-            domain = self._domain(uuid)
+        def sleep(domain: libvirt.virDomain) -> None:
             self._bound_agent(domain)
             domain.pMSuspendForDuration(libvirt.VIR_NODE_SUSPEND_TARGET_MEM, 0)
 
-        self._of_guest("suspend the instance to memory", resource, sleep)
+        self._of_guest("suspend the instance to memory", uuid, resource, sleep)
 
     def wake_up(self, uuid: str, resource: str) -> None:
         """Wake a guest that sleeps. It runs some time after this returns."""
-        self._of_guest("wake the instance up", resource, lambda: self._domain(uuid).pMWakeup())
+        self._of_guest("wake the instance up", uuid, resource, lambda domain: domain.pMWakeup())
 
     def _bound_agent(self, domain: libvirt.virDomain) -> None:
         """libvirt waits without end for an agent that answered and then hangs, unless it is told otherwise."""

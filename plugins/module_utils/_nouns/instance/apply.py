@@ -82,8 +82,10 @@ def apply(cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
             _node(cloud, work).reset_domain(_uuid(work), work.label)
         case acts.InjectNmi():
             _node(cloud, work).inject_nmi(_uuid(work), work.label)
-        case acts.Sleep() | acts.Wake():
-            return _sleep_or_wake(cloud, work, act)
+        case acts.Sleep():
+            return _sleep_or_wake(cloud, work, is_sleep=True)
+        case acts.Wake():
+            return _wake(cloud, work, act)
         case acts.Save():
             return _node(cloud, work).save_domain(_uuid(work), work.label)
         case acts.DiscardSaved():
@@ -157,7 +159,7 @@ def _resume(cloud: Cloud, work: Work, act: acts.Resume) -> None:
 def _stop(cloud: Cloud, work: Work, act: acts.Stop) -> Iterator[float]:
     """Press the power button, and wait for the guest. It may not have listened yet, so press again.
 
-    One that does not stop in time is switched off if the call allows that.
+    One that does not stop in time is switched off if the call allows that, also if its QEMU does not take the button.
     """
     hypervisor = _node(cloud, work)
     deadline = time.monotonic() + act.timeout_s
@@ -180,13 +182,18 @@ def _stop(cloud: Cloud, work: Work, act: acts.Stop) -> Iterator[float]:
             )
         if now - pressed >= 10:
             pressed = now
-            with contextlib.suppress(NotFoundError):
-                hypervisor.request_shutdown(_uuid(work), work.label)
+            with contextlib.suppress(HypervisorError if act.is_forced else NotFoundError):
+                yield from hypervisor.request_shutdown(_uuid(work), work.label, max(deadline - now, _POLL_EVERY_S))
         yield _POLL_EVERY_S
 
 
-def _sleep_or_wake(cloud: Cloud, work: Work, act: acts.Sleep | acts.Wake) -> Iterator[float]:
-    hypervisor, is_sleep = _node(cloud, work), isinstance(act, acts.Sleep)
+def _wake(cloud: Cloud, work: Work, act: acts.Wake) -> Iterator[float]:
+    with contextlib.suppress(HypervisorError) if act.may_fail else contextlib.nullcontext():
+        yield from _sleep_or_wake(cloud, work, is_sleep=False)
+
+
+def _sleep_or_wake(cloud: Cloud, work: Work, *, is_sleep: bool) -> Iterator[float]:
+    hypervisor = _node(cloud, work)
     (hypervisor.put_to_sleep if is_sleep else hypervisor.wake_up)(_uuid(work), work.label)
     deadline = time.monotonic() + _SLEEP_TIMEOUT_S
     while (hypervisor.state_of(_uuid(work), work.label) == "asleep") is not is_sleep:
@@ -203,6 +210,8 @@ def _attach_nic(cloud: Cloud, work: Work, act: _NicAct) -> None:
     config = take_nic(hypervisor.config_xml_of(_uuid(work)), mac)
     if config is None:
         raise _changed_by_others(work, f"its NIC {mac}")
+    if take_nic(hypervisor.live_xml_of(_uuid(work)), mac) is not None:
+        return  # of a call that an earlier run has left alone; libvirt would plug in another one with its address
     hypervisor.attach_device(_uuid(work), plug_nic(config), work.label, live=True, config=False)
 
 

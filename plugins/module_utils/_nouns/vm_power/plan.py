@@ -94,7 +94,7 @@ def _plan_restart(want: PowerAct, row: Row, seen: Seen) -> Work:
     steps: list[Step] = [] if was_begun else [step_of(Register(begun), "register")]
     if seen.is_active:
         consent = Consent(force_stop=want.force_stop, stop_timeout_s=want.stop_timeout_s)
-        steps += [step_of(Wake(), "wake up")] if seen.state == "asleep" else []
+        steps += [step_of(Wake(may_fail=want.force_stop), "wake up")] if seen.state == "asleep" else []
         steps += stop_steps(seen.state, consent)
     steps += [
         step_of(Start(paused=False), "start"),

@@ -15,7 +15,7 @@ from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
 from ..instance.apply import apply
 from ..instance.finding import read_whereabouts
-from ..instance.plan.acts import Register, Settle, Stop
+from ..instance.plan.acts import Register, Resume, Settle, Stop, Wake
 from ..instance.whereabouts import Whereabouts, describe_whereabouts
 from .plan import plan_power_acts
 from .spec import FIELDS, PowerAct, parse_power_act
@@ -54,8 +54,8 @@ class PowerResource:
             yield from apply(cloud, work, step) or ()
         except PextraError:
             settle = work.steps[-1].does
-            if isinstance(step.does, Stop) and isinstance(settle, Settle):
-                # The guest goes on, and nothing is to be finished by whoever comes next.
+            if isinstance(step.does, Wake | Resume | Stop) and isinstance(settle, Settle):
+                # The guest stays as it is, and nothing is to be finished by whoever comes next.
                 cloud.registry.put([settle.row])
             raise
         if step is work.steps[-1] and work.id is not None and not self._is_seen_afterwards:

@@ -153,7 +153,9 @@ class Sleep:
 
 @dataclass(frozen=True)
 class Wake:
-    """From there."""
+    """From there. may_fail: one that does not wake up can still be switched off."""
+
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)
