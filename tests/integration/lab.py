@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,19 @@ class Lab:
         """Return all that an instance has written to its serial console, wherever it ran."""
         path = f"/var/log/pextra/console/{instance}.log"
         return "".join(self.sh(node, f"cat {path} 2>/dev/null || true") for node in self.nodes)
+
+    @contextmanager
+    def frozen_guests(self, *instances: str) -> Iterator[None]:
+        """Stop the processes that guests are, as one whose storage has gone stops by itself."""
+        homes = {name: self.home(name) for name in instances}
+        pids = {name: self.exec(home, "cat", f"/run/libvirt/qemu/{name}.pid").strip() for name, home in homes.items()}
+        for name, pid in pids.items():
+            self.exec(homes[name], "kill", "-STOP", pid)
+        try:
+            yield
+        finally:
+            for name, pid in pids.items():  # some have been ended meanwhile
+                self.exec(homes[name], "kill", "-CONT", pid, check=False)
 
     def since_boot(self, instance: str) -> str:
         """Return what an instance that has not moved has written since it booted last."""
@@ -169,10 +183,10 @@ class Site:
         )
         return _finished(done.returncode, done.stdout + done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, playbook: str = "pextra.cloud.site") -> subprocess.Popen[str]:
         """Start a run in a session of its own, to be killed or waited for."""
         return subprocess.Popen(
-            self.command(*arguments),
+            self.command(*arguments, playbook=playbook),
             cwd=ROOT,
             env=self.environment(),
             stdout=subprocess.PIPE,
@@ -238,10 +252,7 @@ class Site:
         self, tasks: list[dict[str, Any]], *, hosts: str = "node1", extra: tuple[str, ...] = ()
     ) -> list[dict[str, Any]]:
         """Run tasks on the coordinator and return their results."""
-        play = [{"hosts": hosts, "gather_facts": False, "tasks": tasks}]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "play.yml"
-            path.write_text(yaml.safe_dump(play, sort_keys=False))
+        with self.playbook(tasks, hosts=hosts) as path:
             environment = self.environment() | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
             done = subprocess.run(
                 self.command(*extra, playbook=str(path)),
@@ -256,6 +267,23 @@ class Site:
         assert start >= 0, done.stdout + done.stderr
         results = json.loads(done.stdout[start:])
         return [next(iter(task["hosts"].values())) for task in results["plays"][0]["tasks"]]
+
+    @contextmanager
+    def playbook(self, tasks: list[dict[str, Any]], *, hosts: str = "node1") -> Iterator[Path]:
+        """Give tasks as the file of a play."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "play.yml"
+            path.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": tasks}], sort_keys=False))
+            yield path
+
+    def at_once(self, *calls: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        """Run modules on the coordinator, each with its options, all at the same time; return what each has said."""
+
+        def run(call: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+            return self.play([{f"pextra.cloud.{call[0]}": call[1], "ignore_errors": True}])[-1]
+
+        with ThreadPoolExecutor(len(calls)) as threads:
+            return list(threads.map(run, calls))
 
     def declared(self) -> list[dict[str, Any]]:
         """Return the instances as the validated document has them."""
