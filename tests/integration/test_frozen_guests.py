@@ -35,7 +35,7 @@ DATA = [{"name": "data", "pool": "local", "size": "16 MiB"}]
 CHANGES: dict[str, dict[str, Any]] = {
     "hang-disk": {"volumes": DATA},
     "hang-nic": {"nics": [NIC0, {"name": "back", "port_group": "DMZ", "mac": MAC}]},
-    "hang-disc": {"cdroms": [{"name": "drive", "image": DISC, "bus": "scsi"}]},
+    "hang-disc": {"cdroms": [{"name": "drive", "image": DISC, "pool": "local", "bus": "scsi"}]},
     "hang-screen": {"graphics": {"password": OTHER}},
     "hang-limits": {"root": {"pool": "shared", "limits": {"iops": 150}}},
     "hang-vcpus": {"vcpus": 2},
@@ -55,7 +55,7 @@ def guests(lab: Lab, cloud: Site, tmp_path_factory: pytest.TempPathFactory) -> I
     common = {"image": "tiny", "root": {"pool": "shared"}, "memory": "96 MiB", "nics": [NIC0]}
     vms = [{**common, "name": name, "node": NODES.get(name, HEALTHY_NODE)} for name in (*HANGING, HEALTHY)]
     more: dict[str, dict[str, Any]] = {
-        "hang-disc": {"cdroms": [{"name": "drive", "image": "", "bus": "scsi"}]},
+        "hang-disc": {"cdroms": [{"name": "drive", "image": "", "pool": "local", "bus": "scsi"}]},
         "hang-screen": {"graphics": {"password": FIRST}},
         "hang-vcpus": {"vcpus_max": 2},
     }

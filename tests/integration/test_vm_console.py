@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 from .lab import Lab, Site, wait_until
 
 CONSOLE, NAME = "pextra_vm_console", "mail"
@@ -43,6 +45,24 @@ def test_the_console_of_an_instance(lab: Lab, cloud: Site) -> None:
     )
     assert before["changed"] is after["changed"] is check["changed"] is False
     assert check["vms"][0]["found"] is None
+
+
+def test_a_frozen_guest_is_waited_for_as_long_as_was_said(lab: Lab, cloud: Site) -> None:
+    """It says nothing; when it goes on, the same call hears it."""
+    node = lab.home(NAME)
+    said = {"name": NAME, "wait_for": r"^pextra-guest: ping 172\.20\.0\.5 \w+"}
+    wait_until("it has booted", lambda: "pextra-guest: ready" in lab.since_boot(NAME))
+    with lab.frozen_guests(NAME):
+        waits = {f"pextra.cloud.{CONSOLE}": {**said, "timeout_s": 2}, "ignore_errors": True}
+        begun = time.monotonic()
+        (late,) = cloud.play([waits], hosts=node)
+        assert time.monotonic() - begun < 25
+    assert late["failed"]
+    assert "its console did not say" in late["msg"]
+    assert "within 2 s" in late["msg"]
+    assert late["vms"][0]["found"] is None
+    (heard,) = cloud.play([{f"pextra.cloud.{CONSOLE}": {**said, "timeout_s": 30}}], hosts=node)
+    assert heard["vms"][0]["found"].startswith("pextra-guest: ping 172.20.0.5")
 
 
 def test_another_node_has_no_log_of_it(lab: Lab, cloud: Site) -> None:
