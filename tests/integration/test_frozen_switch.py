@@ -1,8 +1,8 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ovs-vswitchd is frozen while its database answers: what needs a new port ends with one error each, and leaves no port;
-what needs none is done.
+"""ovs-vswitchd is frozen while its database answers: what needs a new port ends with one error each, and leaves no
+port; what needs none is done.
 """
 
 from __future__ import annotations
