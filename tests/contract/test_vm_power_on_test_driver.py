@@ -19,7 +19,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt import
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import apply
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import apply_power
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vm_power.resource import PowerResource
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm, pextra_vm_info, pextra_vm_power
 from guards.project import returned
@@ -265,7 +265,7 @@ def test_sleep_and_wake(module: Module, small_cloud: Cloud, monkeypatch: pytest.
     assert module(name="web-1", action="suspend_to_memory")["changed"] is False
     assert "suspended to memory" in module(name="web-1", action="save")["msg"]
     assert powers(module(name="web-1", action="resume")) == {"web-1": "running"}
-    monkeypatch.setattr(apply, "_SLEEP_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(apply_power, "_SLEEP_TIMEOUT_S", 0.3)
     monkeypatch.setattr(Hypervisor, "put_to_sleep", lambda *_: None)
     assert "the guest did not fall asleep within 0.3 s" in module(name="web-1", action="suspend_to_memory")["msg"]
     for timer in timers:

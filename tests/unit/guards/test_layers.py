@@ -19,6 +19,8 @@ ACTING = {
     "resource",
     "reading",
     "apply",
+    "apply_power",
+    "targets",
     "transfer",
     "blocks",
     "content",

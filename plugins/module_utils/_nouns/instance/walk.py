@@ -202,7 +202,7 @@ def _compare_aspect(
             acts += found
             if soon is not None and kind.row is not None:
                 soon[kind.option] = value
-            drift += [Change(name, runs, value, at_once)] if is_same(field, was, value) else []
+            drift += [change_of(name, field, runs, value, at_once)] if is_same(field, was, value) else []
         else:
             pending.append(change_of(name, field, runs, value, "next_boot"))
     return Walked(changes=tuple(changes), drift=tuple(drift), pending=tuple(pending), acts=tuple(acts))

@@ -139,7 +139,7 @@ def test_it_comes_and_goes_while_it_runs_and_others_stay() -> None:
         plan = model.call(call)
         (work,) = plan.effective
         assert [step.text for step in work.steps] == ["change the definition", *texts]
-        assert [(change.field, change.when) for change in work.changes] == [("host_devices", "live")]
+        assert [(change.field, change.when) for change in work.changes] == [("host_devices", "hot_plug")]
         assert pending(plan) == []
         model.apply(plan)
         assert model.call(call).is_empty, "in whichever order it got them"
@@ -278,7 +278,9 @@ def test_what_a_guest_does_not_let_go_of_is_no_other_s() -> None:
     # The next run asks again.
     again = model.call(named("web"))
     assert acts(again) == ["plug"]
-    assert [(one.field, one.when) for work in again.effective for one in work.changes] == [("host_devices", "live")]
+    told = ("host_devices", ("name gpu; pci 0000:65:00.0",), None, "hot_plug")
+    (change,) = (one for work in again.effective for one in work.changes)
+    assert (change.field, change.before, change.after, change.when) == told
     guest.keeps_devices = False
     model.apply(again)
     assert model.call(named("web")).is_empty

@@ -106,6 +106,8 @@ def test_a_killed_run_is_caught_up_with(model: Model) -> None:
     guest.xml = guest.xml.replace("</vcpu>", '</vcpu><cputune><vcpupin vcpu="0" cpuset="1"/></cputune>')
     plan = model.call(call((0, (1,))))
     assert acts(plan) == ["plug"]
+    (work,) = plan.works
+    assert [(one.before, one.after) for one in work.changes] == [(None, ("vcpu 0; threads 1",))]
     model.apply(plan)
     assert model.call(call((0, (1,)))).is_empty
 

@@ -151,7 +151,7 @@ def runs(model: Model, name: str) -> bool:
         guest.live is not None
         for node in model.nodes.values()
         for guest in node.guests.values()
-        if guest.config.labels.name == name
+        if guest.config.name == name
     )
 
 
