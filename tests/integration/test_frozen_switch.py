@@ -87,7 +87,7 @@ def test_new_ports_while_the_switch_is_frozen(lab: Lab, guests: Site) -> None:
 
     done, again = guests.calls(VM, {"vms": WANTED}, {"vms": WANTED})
     assert done["changed"]
-    assert (again["changed"], again["pending"]) == (False, [])
+    assert again["changed"] is False
     for flags in ((), ("--inactive",)):
         assert lab.exec(NODE, "virsh", "dumpxml", *flags, PLUGGED).count(BACK["mac"]) == 1
     assert ports(lab) == others | of_guests(lab)
