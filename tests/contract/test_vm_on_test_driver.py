@@ -19,7 +19,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import O
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import image_volume
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Work, step_of
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.apply import apply
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Interface, parse_domain
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.acts import AttachNic
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.resource import VmResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
 from ansible_collections.pextra.cloud.plugins.modules import pextra_vm_info
@@ -677,3 +680,20 @@ def test_memory_that_its_node_cannot_read_is_defined(converge: Module, small_clo
     assert result["vm"]["launch_security"] == encrypted
     converge(name="web", launch_security={"type": "none"})
     assert "launchSecurity" not in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+
+
+def test_a_nic_that_has_come_meanwhile_is_not_plugged_in_again(
+    converge: Module, small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that an earlier run has left alone is done when QEMU goes on; libvirt would take the address twice."""
+    attached: list[str] = []
+    monkeypatch.setattr(libvirt.virDomain, "attachDeviceFlags", lambda _, xml, __: attached.append(xml))
+    vm = converge(**WEB, power="running")["vm"]
+    mac = vm["nics"][0]["mac"]
+    work = Work(kind="instance", name="web", id=vm["id"], node="node1", steps=())
+    step = step_of(AttachNic(Interface(mac=mac, network="svswitch1", port_group="Production")), "attach the NIC")
+    list(apply(small_cloud, work, step) or ())
+    assert attached == []
+    monkeypatch.setattr(Hypervisor, "live_xml_of", lambda *_: "<domain><devices/></domain>")
+    list(apply(small_cloud, work, step) or ())
+    assert [xml.count(mac) for xml in attached] == [1]

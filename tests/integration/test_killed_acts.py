@@ -205,3 +205,8 @@ def test_adoption(lab: Lab, cloud: Site, adopt: Callable[[int], str], chance: ra
             assert "adopted=" in labels, f"killed after {after_s:.2f} s"
         assert lab.exec(NODE, "cat", f"/run/libvirt/qemu/{name}.pid") == before
         assert lab.domains(NODE)[name] == "paused"
+    # Two at once: one takes it, and the other finds it taken.
+    name = adopt(KILLS)
+    results = cloud.at_once(*[(VM, {"name": name, "adopt": True})] * 2)
+    assert sorted(bool(one.get("changed")) for one in results) == [False, True], results
+    assert not any(one.get("failed") for one in results), results

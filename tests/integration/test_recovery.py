@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +51,26 @@ def test_a_killed_guest_is_back_until_it_is_given_up(lab: Lab, guest: Site) -> N
     guest.module("pextra_vm", name=NAME, power="stopped", force_stop=True, stop_timeout_s=1)
     do_a_round(lab)
     assert lab.domains("node2")[NAME] == "shut off"
+
+
+@pytest.mark.long
+def test_a_round_that_is_killed_is_done_by_the_next(lab: Lab, guest: Site) -> None:
+    """As soon as the lease of the killed one has run out; both begin it, and are counted."""
+    kill(lab)
+    lab.exec("node1", "systemctl", "start", "--no-block", "pextra-propagation.service")
+    time.sleep(random.uniform(0.2, 1.5))
+    lab.exec("node1", "systemctl", "kill", "--signal=KILL", "pextra-propagation.service", check=False)
+
+    def is_back() -> bool:
+        time.sleep(5)  # systemd starts no unit again and again at once
+        do_a_round(lab)
+        return lab.domains("node2")[NAME] == "running"
+
+    wait_until("it is back", is_back, timeout_s=60)
+    before = lab.sh("node2", f"cat /run/libvirt/qemu/{NAME}.pid")
+    do_a_round(lab)
+    assert lab.sh("node2", f"cat /run/libvirt/qemu/{NAME}.pid") == before
+    assert guest.module("pextra_registry_info")["leases"] == []
 
 
 def test_a_start_that_fails_is_tried_again(lab: Lab, guest: Site) -> None:
