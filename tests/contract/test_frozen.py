@@ -272,14 +272,17 @@ def test_a_call_that_is_stuck_while_the_daemon_answers_has_its_own_limit(serve: 
     hypervisor.close()
 
 
+LATE = Problem("its QEMU may be frozen", node="node2", resource="instance web-1")
+
+
+def hangs(hypervisor: Hypervisor) -> str:
+    """Call what waits for a guest."""
+    with hypervisor._errors("attach a device", "instance web-1", limit_s=math.inf):
+        return str(hypervisor._connection.getHostname())
+
+
 def late(hypervisor: Hypervisor, limit_s: float) -> None:
-    """Call what waits for a guest, and be left alone."""
-
-    def call() -> str:
-        with hypervisor._errors("attach a device", "instance web-1", limit_s=math.inf):
-            return str(hypervisor._connection.getHostname())
-
-    hypervisor._slowly(call, limit_s, Problem("its QEMU may be frozen", node="node2", resource="instance web-1"))
+    hypervisor._slowly(lambda: hangs(hypervisor), limit_s, LATE)
 
 
 def test_what_waits_for_a_guest_leaves_the_connection_to_others(serve: Serve) -> None:
@@ -316,6 +319,28 @@ def test_guests_that_are_frozen_leave_a_connection_to_others(serve: Serve) -> No
                 late(hypervisor, 0.1)
             with hypervisor._errors("read its version"):
                 assert hypervisor._connection.getLibVersion() == 9_000_000
+    assert not hypervisor.is_given_up
+    with within(0):
+        hypervisor.close()
+
+
+def test_what_is_waited_for_by_no_worker_leaves_a_connection_to_others(serve: Serve) -> None:
+    server = serve(few_at_once)
+    hypervisor = Hypervisor.open("node2", uri_of(server))
+    asking = [hypervisor._in_turn(lambda: hangs(hypervisor), 0.3, LATE) for _ in range(8)]
+    told: list[str] = []
+    with within(10):
+        while asking:
+            time.sleep(0.05)
+            for one in list(asking):
+                try:
+                    next(one)
+                except HypervisorError as error:
+                    told.append(str(error))
+                    asking.remove(one)
+                with hypervisor._errors("read its version"):
+                    assert hypervisor._connection.getLibVersion() == 9_000_000
+    assert told == ["node2: instance web-1: its QEMU may be frozen"] * 8
     assert not hypervisor.is_given_up
     with within(0):
         hypervisor.close()

@@ -20,7 +20,7 @@ ACTING = {
     "reading",
     "apply",
     "apply_power",
-    "targets",
+    "apply_targets",
     "transfer",
     "blocks",
     "content",

@@ -24,7 +24,7 @@ from ..._model.errors import (
     UnreachableError,
 )
 from .. import hung_nodes, tls
-from ..bounded import TooLateError, begin, bounded
+from ..bounded import TooLateError, begin, bounded, wait
 from .faults import errno_of
 from .watch import (
     ANSWER_S,
@@ -40,6 +40,7 @@ _DAEMON = "libvirtd"
 _CALL_LIMIT_S = 45.0
 _CLOSE_LIMIT_S = 2.0
 _POLL_EVERY_S = 0.25
+_AT_ONCE_S = 0.1
 # libvirtd serves five calls of one connection at once (max_client_requests): so many may be left alone on one.
 _MOST_LEFT_ALONE = 3
 Result = TypeVar("Result")
@@ -210,6 +211,9 @@ class Connection:
         """
         outcome = begin(call, PextraError, libvirt.libvirtError)
         deadline = time.monotonic() + limit_s
+        # What does not wait for anything is done by then.
+        with contextlib.suppress(TooLateError):
+            return wait(outcome, _AT_ONCE_S)
         while not outcome.done():
             if time.monotonic() >= deadline:
                 self._leave_alone()

@@ -11,8 +11,9 @@ long gone. A second one would then follow the first at once, whatever that one h
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import libvirt
 
@@ -23,10 +24,18 @@ from .faults import passing_over
 _GUEST_LIMIT_S = 60.0
 # So long a QEMU may be at one thing before it is taken for frozen; a snapshot into a slow disk is the longest.
 _SILENT_S = 10.0
+# Of what is waited for without a worker: libvirtd serves five calls of one connection at once, whatever else there is.
+_AT_ONCE = 2
+_TURN_EVERY_S = 0.1
+Answer = TypeVar("Answer")
 
 
 class Guests(Connection):
     """Domains, and calls that go through to their QEMUs."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
 
     def _domain(self, uuid: str) -> Any:
         """Return a domain, of whichever driver."""
@@ -62,7 +71,16 @@ class Guests(Connection):
         """As `_of_guest`, and yields how many seconds to wait before it is looked at again."""
         self._require_answering(doing, uuid, resource)
         late = self._late(doing, resource, limit_s)
-        yield from self._meanwhile(self._bind(doing, uuid, resource, call), limit_s, late)
+        yield from self._in_turn(self._bind(doing, uuid, resource, call), limit_s, late)
+
+    def _in_turn(self, call: Callable[[], Answer], limit_s: float, late: Problem) -> Generator[float, None, Answer]:
+        """As `_meanwhile`, of a guest: a few at a time, each with its own bound."""
+        while not self._places.acquire(blocking=False):
+            yield _TURN_EVERY_S
+        try:
+            return (yield from self._meanwhile(call, limit_s, late))
+        finally:
+            self._places.release()
 
     def _of_process(self, doing: str, resource: str, call: Callable[[], object]) -> None:
         """Do what waits for a process of the node's that is no domain of ours."""

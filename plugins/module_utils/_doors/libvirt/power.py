@@ -143,7 +143,7 @@ class Powers(Domains):
             self.node,
             resource,
         )
-        yield from self._meanwhile(save, limit_s, late)
+        yield from self._in_turn(save, limit_s, late)
 
     def discard_saved(self, uuid: str, resource: str) -> None:
         """Delete what was saved of its memory; none is fine."""

@@ -49,4 +49,4 @@ class Screens(Domains):
             self.node,
             resource,
         )
-        return (yield from self._meanwhile(take, _SCREEN_LIMIT_S, late))
+        return (yield from self._in_turn(take, _SCREEN_LIMIT_S, late))

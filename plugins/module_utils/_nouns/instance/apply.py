@@ -21,6 +21,7 @@ from ..._model.plan import Step, Work
 from ..vswitch.definition import find_vlans
 from . import acts as walking
 from .apply_power import resume, sleep_or_wake, start, stop, wake
+from .apply_targets import domain_of, node_name_of, node_of
 from .definition_cdroms import change_medium
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
@@ -29,7 +30,6 @@ from .devices.disk import tuning_of
 from .labels import URI
 from .memory_room import memory_of
 from .plan import acts
-from .targets import domain_of, node_name_of, node_of
 from .tree_making import delete_tree
 from .volume_making import make_volume, write_small_volume
 

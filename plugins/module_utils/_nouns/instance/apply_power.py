@@ -13,11 +13,12 @@ from ..._cloud import Cloud
 from ..._model.errors import HypervisorError, NotFoundError, PextraError, Problem
 from ..._model.plan import Work
 from . import lifetimes
+from .apply_targets import domain_of, node_of
 from .definition_container import COMPLETE
 from .plan import acts
-from .targets import domain_of, node_of
 
 _POLL_EVERY_S = 0.25
+_PRESS_EVERY_S = 10
 _SLEEP_TIMEOUT_S = 60
 
 
@@ -53,26 +54,25 @@ def stop(cloud: Cloud, work: Work, act: acts.Stop) -> Iterator[float]:
     hypervisor = node_of(cloud, work)
     deadline = time.monotonic() + act.timeout_s
     pressed = 0.0
+    what = f"the guest did not stop within {act.timeout_s} s"
+    remedy = "Stop it from inside, give it more time (stop_timeout_s), or set force_stop: true."
+    fault = unheard = HypervisorError([Problem(what, remedy, work.node, f"instance {work.name}")])
     while hypervisor.power_of(domain_of(work), work.label) != "stopped":
         now = time.monotonic()
         if now >= deadline and act.is_forced:
             hypervisor.force_stop(domain_of(work), work.label)
             return
         if now >= deadline:
-            raise HypervisorError(
-                [
-                    Problem(
-                        f"the guest did not stop within {act.timeout_s} s",
-                        "Stop it from inside, give it more time (stop_timeout_s), or set force_stop: true.",
-                        work.node,
-                        f"instance {work.name}",
-                    )
-                ]
-            )
-        if now - pressed >= 10:
-            pressed = now
-            with contextlib.suppress(HypervisorError if act.is_forced else NotFoundError):
-                yield from hypervisor.request_shutdown(domain_of(work), work.label, max(deadline - now, _POLL_EVERY_S))
+            raise fault
+        if now - pressed >= _PRESS_EVERY_S:
+            pressed, fault = now, unheard
+            try:
+                limit_s = min(_PRESS_EVERY_S, deadline - now)
+                yield from hypervisor.request_shutdown(domain_of(work), work.label, limit_s)
+            except NotFoundError:
+                continue
+            except HypervisorError as error:
+                fault = error  # it may go on in time
         yield _POLL_EVERY_S
 
 
