@@ -256,7 +256,7 @@ def test_usb_and_groups_wait_for_the_next_start(converge: Module, guest: Guest, 
     converge(**named("web", power="running"))
     for wanted in ([{"name": "dongle", "usb": "046d:c52b"}], [{"name": "gpu", "pci_model": "10de:2204"}]):
         result = converge(name="web", host_devices=wanted)
-        assert [one["field"] for one in result["pending"]] == ["host_devices"]
+        assert [one["option"] for one in result["pending"]] == ["host_devices"]
         assert given(small_cloud) == ([], [one["name"] for one in wanted])
     converge(name="web", host_devices=wanted, allow_restart=True, force_stop=True)
     assert given(small_cloud) == (["gpu"], ["gpu"])

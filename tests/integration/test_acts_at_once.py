@@ -111,7 +111,7 @@ def test_two_parts_of_one(lab: Lab, two: Site) -> None:
     assert (found["groups"], "more" in found["disks"]) == (["DMZ", "Production"], True)
     again = two.module(VM, **nics, volumes=volumes["volumes"])
     # It is told of its network when it boots.
-    assert (again["changed"], [one["field"] for one in again["pending"]]) == (False, ["cloud_init"])
+    assert (again["changed"], [one["option"] for one in again["pending"]]) == (False, ["cloud_init"])
     two.module(VM, name=NAME, nics=[NIC0], volumes=[])
 
 

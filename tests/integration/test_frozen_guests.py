@@ -136,7 +136,7 @@ def test_what_is_plugged_into_frozen_guests(lab: Lab, guests: Site) -> None:
     done, same = guests.calls(VM, {"vms": wanted}, {"vms": wanted})
     assert same["changed"] is False
     # It is told of its network when it boots.
-    assert {(one["name"], one["field"]) for one in same["pending"]} == {("hang-nic", "cloud_init")}, done
+    assert {(one["name"], one["option"]) for one in same["pending"]} == {("hang-nic", "cloud_init")}, done
 
     for name in HANGING:
         assert lab.exec(lab.home(name), "cat", f"/run/libvirt/qemu/{name}.pid") == pids[name], f"{name} was restarted"

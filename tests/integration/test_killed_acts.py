@@ -83,7 +83,7 @@ def finish(site: Site, options: dict[str, Any]) -> dict[str, Any]:
     """Make a call again that was killed, and once more."""
     _, again = site.calls(VM, options, options)
     # It is told of its network when it boots.
-    assert (again["changed"], {one["field"] for one in again["pending"]} - {"cloud_init"}) == (False, set())
+    assert (again["changed"], {one["option"] for one in again["pending"]} - {"cloud_init"}) == (False, set())
     return again
 
 
