@@ -88,12 +88,15 @@ EXPANDED = ("cpu.model", "cpu.require", "cpu.disable")
 @example({"vcpus": 2, "vcpus_max": 2}, {"vcpus": 1})
 @example({"vcpus_max": 4}, {"vcpus": 5})
 @example({"memory": 512, "memory_max": 512}, {"memory": 256})
+@example({"memory_backing": {"access": "private"}}, {"filesystems": MOUNTED})
 @given(WANTED, WANTED)
 def test_an_edit_ends_at_what_is_wanted_and_keeps_the_rest(before: dict[str, Any], after: dict[str, Any]) -> None:
     root = etree.fromstring(BARE)
     walk.edit(root, before)
     first = walk.read(root)
     goes_along = {most for most, now in ROOM.items() if now in after and first.get(most) == first.get(now)}
+    if after.get("filesystems"):
+        goes_along.add("memory_backing")  # which is then shared
     walk.edit(root, after)
     assume(has_room(root))
     once = etree.tostring(root)
