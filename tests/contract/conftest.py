@@ -9,7 +9,7 @@ import contextlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ class Driver(Hypervisor):
 
 
 class Bridges:
-    """An OVSDB that has bridges in userspace of these names. asked: how often."""
+    """An OVSDB that has bridges in userspace of these names, without lost ports. asked: how often for bridges."""
 
     frozen = None
     is_given_up = False
@@ -133,7 +133,9 @@ class Bridges:
         self.names: list[str] = []
         self.asked = 0
 
-    def transact(self, *_: Any) -> list[dict[str, Any]]:
+    def transact(self, operations: Sequence[Mapping[str, Any]], *_: Any) -> list[dict[str, Any]]:
+        if operations[0]["table"] == "Interface":
+            return [{"rows": []}]
         self.asked += 1
         return [{"rows": [{"name": name} for name in self.names]}]
 

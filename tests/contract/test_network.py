@@ -197,6 +197,22 @@ def test_vlans_of_many_ports_are_set_in_one_transaction(switch: Switch, ovs_node
     assert len(vlans) == 301
 
 
+def test_ports_whose_devices_are_gone_are_removed(switch: Switch, ovs_nodes: dict[str, Ovs]) -> None:
+    """Only libvirt's: others' may be away for a while. Of this type Open vSwitch says what it says of no device."""
+    add = ["--", "--may-exist", "add-port", "svswitch1"]
+    of_libvirt = "external_ids:iface-status=active"
+    for port, words in {
+        "vnet0": ["--", "set", "interface", "vnet0", of_libvirt],
+        "vnet1": ["--", "set", "interface", "vnet1", of_libvirt, "type=none-such"],
+        "eth7": ["--", "set", "interface", "eth7", "type=none-such"],
+    }.items():
+        ovs_nodes["node1"].vsctl("--may-exist", "add-br", "svswitch1", *add, port, "tag=99", *words)
+    assert ovs_nodes["node1"].vsctl("get", "interface", "vnet1", "ofport") == "-1"
+    for _ in range(2):
+        switch.remove_lost_ports()
+        assert ovs_nodes["node1"].vsctl("list-ports", "svswitch1").split() == ["eth7", "vnet0"]
+
+
 def test_a_dead_switch_is_told_within_bounds(switch: Switch, ovs_nodes: dict[str, Ovs]) -> None:
     ovs_nodes["node1"].stop()
     with pytest.raises(UnreachableError, match="the connection to OVSDB broke"):

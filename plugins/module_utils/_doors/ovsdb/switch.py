@@ -54,6 +54,13 @@ _READ: list[Operation] = [
     {"op": "select", "table": table, "where": [], "columns": list(columns)} for table, columns in _COLUMNS.items()
 ]
 
+_FIND_LOST: Operation = {
+    "op": "select",
+    "table": "Interface",
+    "where": [["ofport", "==", -1], ["external_ids", "includes", ["map", [["iface-status", "active"]]]]],
+    "columns": ["name"],
+}
+
 
 class Switch:
     """Over an open connection to one node's OVSDB."""
@@ -84,6 +91,26 @@ class Switch:
         ]
         if operations:
             self._apply(operations, "set VLANs", resource)
+
+    def remove_lost_ports(self, resource: str | None = None) -> None:
+        """Remove the ports of guests' NICs that are no more: libvirt has made them, and there is no device for them.
+
+        libvirt leaves one where it could not finish it, or went down with its node. The next NIC of its name would get
+        it as it is, with its VLAN.
+        """
+        (found,) = self._database.transact([_FIND_LOST], "look for lost ports", resource)
+        names = [row["name"] for row in found["rows"]]
+        if not names:
+            return
+        state = self._read()
+        operations: list[Operation] = []
+        for name in names:
+            bridge, port = state.place_of.get(name, ("", ""))
+            if port == name:  # libvirt has given both the name of the device
+                where = [["_uuid", "==", ["uuid", state.bridge_ids[bridge]]]]
+                operations.append(mutate("Bridge", where, "ports", "delete", refs([state.port_ids[port]])))
+        if operations:
+            self._apply(operations, "remove lost ports", resource)
 
     def edit_bridge(self, edit: BridgeEdit, resource: str | None = None) -> None:
         """Change one bridge. Raises SwitchError if it cannot be done; its uplinks are then as before."""

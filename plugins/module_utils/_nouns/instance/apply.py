@@ -21,7 +21,7 @@ from ..._model.plan import Step, Work
 from ..vswitch.definition import find_vlans
 from . import acts as walking
 from .apply_power import resume, sleep_or_wake, start, stop, wake
-from .apply_targets import domain_of, node_name_of, node_of
+from .apply_targets import clear_switch, domain_of, node_name_of, node_of
 from .definition_cdroms import change_medium
 from .definition_disks import render_disk
 from .definition_nics import move_nic, plug_nic, take_nic
@@ -138,6 +138,7 @@ def _attach_nic(cloud: Cloud, work: Work, act: _NicAct) -> None:
         raise _changed_by_others(work, f"its NIC {mac}")
     if take_nic(hypervisor.live_xml_of(domain_of(work)), mac) is not None:
         return  # of a call that an earlier run has left alone; libvirt would plug in another one with its address
+    clear_switch(cloud, work)
     hypervisor.attach_device(domain_of(work), plug_nic(config), work.label, live=True, config=False)
 
 

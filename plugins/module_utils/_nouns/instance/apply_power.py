@@ -13,7 +13,7 @@ from ..._cloud import Cloud
 from ..._model.errors import HypervisorError, NotFoundError, PextraError, Problem
 from ..._model.plan import Work
 from . import lifetimes
-from .apply_targets import domain_of, node_of
+from .apply_targets import clear_switch, domain_of, node_of
 from .definition_container import COMPLETE
 from .plan import acts
 
@@ -30,6 +30,8 @@ def start(cloud: Cloud, work: Work, act: acts.Start) -> None:
         raise HypervisorError(
             [Problem(what, "See docs/containers.md, Files that are not whole.", work.node, work.label)]
         )
+    if "<interface " in hypervisor.config_xml_of(domain_of(work)):
+        clear_switch(cloud, work)
     hypervisor.start_domain(domain_of(work), work.label, paused=act.paused)
     # Nothing depends on it, and the guest may have ended already.
     with contextlib.suppress(PextraError):

@@ -25,3 +25,8 @@ def domain_of(work: Work) -> str:
     if work.id is None:
         raise ValueError(f"{work.label} is planned without an identifier")
     return uuid_of(work.id)
+
+
+def clear_switch(cloud: Cloud, work: Work) -> None:
+    """See that no NIC gets the port of another one that is no more, with its VLAN."""
+    cloud.switch(node_name_of(work)).remove_lost_ports(work.label)
