@@ -104,7 +104,8 @@ def shape(lab: Lab) -> dict[str, Any]:
             "nics": sorted(nic.find("source").get("portgroup") for nic in root.findall("devices/interface")),
             "disks": sorted(disk.findtext("serial") or "" for disk in root.iterfind("devices/disk")),
             "disc": sorted(str(one.get("file")) for one in sources if one is not None and one.get("file")),
-            "memory": root.findtext("currentMemory"),
+            # What it is asked to have: an emulated guest takes it later.
+            "memory": root.findtext("devices/memory/target/requested"),
             "description": root.findtext("description"),
         }
     switch = lab.exec(NODE, "ovs-vsctl", "--bare", "--columns=name", "find", "Interface", "error!=[]").split()

@@ -211,11 +211,15 @@ class Domains(Guests):
         self._of_guest("force the instance off", uuid, resource, force, needs_answer=False)
 
     def set_metadata(self, uuid: str, xml: str, prefix: str, uri: str, resource: str, *, live: bool) -> None:
+        if live:
+            # libvirt does not ask the guest for it, and yet waits until nobody else does.
+            self._require_answering("write the instance's metadata", uuid, resource)
         with self._errors("write the instance's metadata", resource):
             self._domain(uuid).setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, uri, affect(live, True))
 
     def describe_running(self, uuid: str, description: str | None, resource: str) -> None:
         """Give the running guest a description, None for none. Its definition stays as it is."""
+        self._require_answering("describe the instance", uuid, resource)
         with self._errors("describe the instance", resource):
             self._domain(uuid).setMetadata(
                 libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description, None, None, affect(True, False)
