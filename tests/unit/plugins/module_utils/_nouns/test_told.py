@@ -70,7 +70,8 @@ def instances() -> Any:
     further["host_devices"] = ({"name": "gpu", "pci": "0000:65:00.0"},)
     # What goes together with the rest.
     further["memory_backing"]["access"] = "shared"
-    del further["launch_security"]["policy"]
+    further["launch_security"]["type"], further["firmware"]["type"] = "sev", "efi"
+    further["memory_backing"]["locked"] = True
     further["boot"]["menu"] = True
     further["io_threads"] = 1
     further["memory_max"] = 512
