@@ -136,6 +136,10 @@ document:
       sample:
         node1:
           - {name: vg0, use: lvm, match: {rotational: false}, count: 2, wipe: false}
+    memory:
+      description: The memory of each node of which it is known, in MiB.
+      type: dict
+      sample: {node1: 32048}
     pools:
       description: The storage pools.
       type: list

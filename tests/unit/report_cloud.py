@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cloud as the modules that read tell of it, of any size, for the tests of the page that shows one."""
+"""A cloud of any size, as the modules that read tell of it, and a document: for tests of the page that shows one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,47 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.reading_c
 GIB = 1024**3
 AT = 1_795_964_400.0
 GROUPS = {"Production": 42, "DMZ": 99, "Backup": None}
+
+
+DOCUMENT: dict[str, Any] = {
+    "deployment_name": "lab",
+    "datacenters": [{"name": "Montreal", "organization": "acme"}],
+    "clusters": [{"name": "mtl-1", "datacenter": "Montreal", "vcpus_per_thread": 4.0, "state": "present"}],
+    "nodes": [
+        {"name": "node1", "cluster": "mtl-1", "address": "192.0.2.11"},
+        {"name": "node2", "cluster": "mtl-1", "address": "192.0.2.12", "memory_reserved": "2 GiB"},
+        {"name": "gone", "cluster": "mtl-1", "state": "absent"},
+    ],
+    "memory": {"node1": 8192, "node2": 8192},
+    "pools": [
+        {"name": "local", "cluster": "mtl-1", "type": "directory", "path": "/srv/local", "nodes": ["node1", "node2"]},
+        {"name": "ceph", "cluster": "mtl-1", "type": "rbd", "nodes": ["node1", "node2"]},
+    ],
+    "vswitches": [{"name": "svswitch1", "cluster": "mtl-1", "uplinks": ["eth1"], "nodes": ["node1", "node2"]}],
+    "port_groups": [
+        {"name": "Production", "cluster": "mtl-1", "vswitch": "svswitch1", "vlan": 42},
+        {"name": "Elsewhere", "cluster": "mtl-1", "vswitch": "svswitch2", "vlan": 1},
+    ],
+    "images": [{"name": "debian", "cluster": "mtl-1", "format": "qcow2", "kind": "disk", "pools": ["local", "ceph"]}],
+    "instances": [
+        {
+            "name": "web-1",
+            "cluster": "mtl-1",
+            "power": "running",
+            "memory": "1 GiB",
+            "vcpus": 2,
+            "image": "debian",
+            "root": {"pool": "local", "size": "4 GiB"},
+            "volumes": [{"name": "data", "pool": "ceph", "size": "10 GiB"}],
+            "nics": [{"port_group": "Production", "addresses": ["192.0.2.20/24"]}],
+            "cloud_init": {"user_data": "password: secret-of-web"},
+        },
+        {"name": "old", "cluster": "mtl-1", "adopt": True},
+        {"name": "gone", "cluster": "mtl-1", "state": "absent"},
+        {"name": "elsewhere", "cluster": "mtl-2"},
+    ],
+    "volumes": [{"name": "data", "cluster": "mtl-1", "pool": "ceph", "size": "1 GiB", "attached_to": "web-1"}],
+}
 
 
 def make_cloud(nodes: int = 3, instances: int = 9) -> dict[str, Any]:
@@ -127,9 +168,7 @@ def make_troubled(nodes: int = 3, instances: int = 9) -> Answers:
         ],
     }
     problems = [{"node": last["name"], "what": last["reason"], "remedy": "Check that the node is up."}]
-    return Answers(
-        document=document, cloud=cloud, images=images, events=make_events(), check=check, problems=problems
-    )
+    return Answers(document=document, cloud=cloud, images=images, events=make_events(), check=check, problems=problems)
 
 
 def _node(name: str, number: int) -> dict[str, Any]:

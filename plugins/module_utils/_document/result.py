@@ -38,6 +38,7 @@ def render_document(elements: Elements, deployment_name: str | None) -> dict[str
         "disks": {
             name: [render_disk_set(one) for one in host.disks] for name, host in elements.hosts.items() if host.disks
         },
+        "memory": {name: host.memory_mib for name, host in elements.hosts.items() if host.memory_mib is not None},
         "pools": [render(pool.FIELDS, element.spec) for element in elements.pools],
         "vswitches": [render(vswitch.FIELDS, element.spec) for element in elements.vswitches],
         "port_groups": [render(port_group.FIELDS, element.spec) for element in elements.port_groups],

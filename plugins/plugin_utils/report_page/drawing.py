@@ -20,11 +20,11 @@ WIDTH = 1120
 CHIP_HEIGHT = 36
 GAP = 8
 _CHIP_WIDTH = 146
-# Of more the table tells; a picture of a thousand names is none.
-MOST_CHIPS = 24
+# Of more the tables tell: a picture of a thousand names is none.
+_MOST_CHIPS, _MOST_OF_MANY, _MANY = 24, 12, 200
 _SIZE = {"big": 14, "mid": 12.5, "low": 11}
 _NARROW = frozenset("iIjl.,:;'|!")
-_SLIM = frozenset("frt()[]/-\\ \"")
+_SLIM = frozenset('frt()[]/-\\ "')
 _BROAD = frozenset("mwMW@%&")
 
 
@@ -69,9 +69,7 @@ def label(text: str, x: float, y: float, width: float, size: str = "mid", class_
 
 
 def box(x: float, y: float, width: float, height: float, class_: str, radius: int = 6) -> Markup:
-    return tag(
-        "rect", x=float(x), y=float(y), width=float(width), height=float(height), rx=radius, class_=class_
-    )
+    return tag("rect", x=float(x), y=float(y), width=float(width), height=float(height), rx=radius, class_=class_)
 
 
 def elbow(x: float, y: float, to_x: float, to_y: float, class_: str) -> Markup:
@@ -96,14 +94,19 @@ def state_class(state: str) -> str:
     return "good" if state in GOOD else "bad" if state in BAD else "wait" if state in WAITING else "off"
 
 
-def chips(items: Sequence[Chip], x: float, y: float, width: float, rest: str, most: int = MOST_CHIPS) -> Drawn:
-    """Return the items in rows. rest: what those are called that are left out, such as `instances`."""
+def most_chips(instances: int) -> int:
+    """Return how many chips there are at most in one place, in a picture of so many instances."""
+    return _MOST_CHIPS if instances <= _MANY else _MOST_OF_MANY
+
+
+def chips(items: Sequence[Chip], x: float, y: float, width: float, most: int) -> Drawn:
+    """Return the items in rows; of those that are more than `most`, how many they are."""
     columns = max(1, int((width + GAP) // (_CHIP_WIDTH + GAP)))
     each = (width - GAP * (columns - 1)) / columns
     shown = list(items)
     if len(shown) > most:
         left_out = len(shown) - most + 1
-        more = Chip(name=f"and {left_out:,} more", about=rest, tone="more")
+        more = Chip(name=f"and {left_out:,} more", about="see the tables", tone="more")
         shown = [*shown[: most - 1], more]
     parts = []
     for index, item in enumerate(shown):

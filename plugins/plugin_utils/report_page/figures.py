@@ -17,7 +17,7 @@ def show_mib(mib: float | None) -> str:
     size = float(mib)
     for unit in _UNITS:
         if abs(size) < 1024 or unit == _UNITS[-1]:
-            digits = f"{size:.1f}".removesuffix(".0") if unit != "MiB" or 0 < size < 10 else f"{size:.0f}"
+            digits = f"{size:,.1f}".removesuffix(".0") if unit != "MiB" or 0 < size < 10 else f"{size:.0f}"
             return f"{digits} {unit}"
         size /= 1024
     raise AssertionError

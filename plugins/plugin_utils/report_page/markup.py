@@ -14,11 +14,10 @@ from collections.abc import Iterable
 # Elements of HTML that have no end.
 _VOID = frozenset({"br", "col", "input", "link", "meta"})
 # What a browser would not show, or refuses: control characters, halves of pairs, and what turns the direction of text.
-_NOT_SHOWN = {
-    **{code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)},
-    **{code: "\ufffd" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)},
-    **{code: "\ufffd" for code in (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)},
-}
+_CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)
+_NO_CHARACTERS = (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+_NOT_SHOWN = dict.fromkeys((*_CONTROLS, *_TURNING, *_NO_CHARACTERS), "\ufffd")
 
 Attribute = str | int | float | bool | None
 

@@ -7,9 +7,24 @@ the instances that are attached. Beside the lanes a rail for each vSwitch, which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from .drawing import CHIP_HEIGHT, GAP, WIDTH, Chip, Drawn, box, chips, dot, elbow, label, measure, picture
+from .drawing import (
+    CHIP_HEIGHT,
+    GAP,
+    WIDTH,
+    Chip,
+    Drawn,
+    box,
+    chips,
+    dot,
+    elbow,
+    label,
+    measure,
+    most_chips,
+    picture,
+)
 from .figures import show_count
 from .markup import Markup, join, tag
 from .model import Cluster, Instance, Node, PortGroup, Switch, SwitchOnNode, Uplink
@@ -30,6 +45,19 @@ _MOST_EMPTY = 4
 _HUES = 6
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What all lanes have in common. left: where they begin. rails: where the rail of a vSwitch is; joints: where its
+    uplinks join it, which is found out while lanes are drawn. hues: the class of a port group's colour.
+    """
+
+    left: float
+    rails: Mapping[str, int]
+    joints: Mapping[str, list[float]]
+    hues: Mapping[str, str]
+    most: int
+
+
 def draw_network(cluster: Cluster, name: str) -> Markup:
     """Return the picture. name: its anchor."""
     rails = {
@@ -37,18 +65,17 @@ def draw_network(cluster: Cluster, name: str) -> Markup:
         for index, switch in enumerate(switch for switch in cluster.switches if _has_uplinks(switch))
     }
     left = 20 + len(rails) * _RAIL_STEP + (6 if rails else -10)
-    hues = _choose_hues(cluster)
     top = 18.0 + len(rails) * _LABEL if rails else 8.0
     parts: list[Markup] = []
-    joints: dict[str, list[float]] = {name: [] for name in rails}
+    plan = _Plan(left, rails, {name: [] for name in rails}, _choose_hues(cluster), most_chips(len(cluster.instances)))
     for node in [*cluster.nodes, None]:
-        lane = _lane(cluster, node, left, top, rails, hues, joints)
+        lane = _lane(cluster, node, top, plan)
         if lane is not None:
             parts.append(lane.markup)
             top += lane.height + 12
     # Rails lie below what joins them.
     drawn = [
-        _rail(switch, x, joints[switch], 14 + index * _LABEL) for index, (switch, x) in enumerate(rails.items())
+        _rail(switch, x, plan.joints[switch], 14 + index * _LABEL) for index, (switch, x) in enumerate(rails.items())
     ]
     about = ", ".join(
         [
@@ -82,19 +109,12 @@ def _rail(name: str, x: float, joints: Sequence[float], top: float) -> Markup:
     )
 
 
-def _lane(
-    cluster: Cluster,
-    node: Node | None,
-    left: float,
-    top: float,
-    rails: dict[str, int],
-    hues: dict[str, str],
-    joints: dict[str, list[float]],
-) -> Drawn | None:
+def _lane(cluster: Cluster, node: Node | None, top: float, plan: _Plan) -> Drawn | None:
     """Return the lane of a node; without one, that of the instances that are on none, None if there are none."""
     mine = [one for one in cluster.instances if one.node == (node.name if node else None)]
     if node is None and not any(one.nics for one in mine):
         return None
+    left = plan.left
     parts: list[Markup] = []
     y = top + _HEADING
     for switch in cluster.switches:
@@ -103,14 +123,16 @@ def _lane(
             on = SwitchOnNode(node="")
         if on is None:
             continue
-        block = _block(switch, on, mine, left + _PAD, y, rails.get(switch.name), hues, joints)
+        block = _block(switch, on, mine, left + _PAD, y, plan)
         if block.height:
             parts.append(block.markup)
             y += block.height + _PAD
     if not parts:
         parts.append(label("no vSwitch here", left + _PAD, y + 10, 300, "low", "muted"))
         y += 16 + _PAD
-    return Drawn(join([box(left, top, WIDTH - left - 2, y - top, "lane", 10), head(node, mine, left, top), *parts]), y - top)
+    return Drawn(
+        join([box(left, top, WIDTH - left - 2, y - top, "lane", 10), head(node, mine, left, top), *parts]), y - top
+    )
 
 
 def head(node: Node | None, mine: Sequence[Instance], left: float, top: float) -> Markup:
@@ -130,20 +152,13 @@ def head(node: Node | None, mine: Sequence[Instance], left: float, top: float) -
         dot(left + _PAD + 4, y - 5, health),
         label(name, x, y, 320, "big", "strong"),
         label(about, behind, y, WIDTH - behind - 130, "low", "muted"),
-        label(health, WIDTH - 18, y, 96, "low", "end bad" if health == "unreachable" else "end muted") if health else None,
+        label(health, WIDTH - 18, y, 96, "low", "end bad" if health == "unreachable" else "end muted")
+        if health
+        else None,
     )
 
 
-def _block(
-    switch: Switch,
-    on: SwitchOnNode,
-    mine: Sequence[Instance],
-    x: float,
-    y: float,
-    rail: int | None,
-    hues: dict[str, str],
-    joints: dict[str, list[float]],
-) -> Drawn:
+def _block(switch: Switch, on: SwitchOnNode, mine: Sequence[Instance], x: float, y: float, plan: _Plan) -> Drawn:
     """Return a vSwitch on a node, with all that is attached to it."""
     switch_x = x + _UPLINK_WIDTH + _BETWEEN
     group_x = switch_x + _SWITCH_WIDTH + _BETWEEN
@@ -161,7 +176,7 @@ def _block(
     bottom = y
     middles = []
     for group, attached in rows:
-        drawn = _group(group, attached, group_x, chips_x, bottom, hues[group.name])
+        drawn = _group(group, attached, group_x, chips_x, bottom, plan)
         parts.append(drawn.markup)
         middles.append(bottom + _GROUP_HEIGHT / 2)
         bottom += drawn.height + GAP
@@ -174,14 +189,16 @@ def _block(
     middle = y + height / 2
     lines = [elbow(switch_x + _SWITCH_WIDTH, middle, group_x, one, "wire") for one in middles]
     begin = y + (height - stack) / 2
-    for index, uplink in enumerate(on.uplinks):
-        parts.append(_uplink(uplink, x, begin + index * (_UPLINK + 6)))
-        at = begin + index * (_UPLINK + 6) + _UPLINK / 2
+    places = [(uplink, begin + index * (_UPLINK + 6)) for index, uplink in enumerate(on.uplinks)]
+    # What carries the traffic lies above the others, with which it shares a part of the way.
+    for uplink, uplink_y in sorted(places, key=lambda place: place[0].active):
+        at = uplink_y + _UPLINK / 2
+        rail = plan.rails[switch.name]
+        parts.append(_uplink(uplink, x, uplink_y))
         lines.append(elbow(x + _UPLINK_WIDTH, at, switch_x, middle, f"wire {_wire(uplink)}".rstrip()))
-        if rail is not None:
-            lines.append(tag("path", d=f"M{rail} {at:.1f}H{x:.1f}", class_=f"wire {_wire(uplink)}".rstrip()))
-            lines.append(tag("circle", cx=rail, cy=at, r=3, class_="joint"))
-            joints[switch.name].append(at)
+        lines.append(tag("path", d=f"M{rail} {at:.1f}H{x:.1f}", class_=f"wire {_wire(uplink)}".rstrip()))
+        lines.append(tag("circle", cx=rail, cy=at, r=3, class_="joint"))
+        plan.joints[switch.name].append(at)
     return Drawn(join([*lines, *parts, _switch(switch, on, switch_x, y, height)]), height)
 
 
@@ -196,7 +213,14 @@ def _uplink(uplink: Uplink, x: float, y: float) -> Markup:
         tag("title", f"Uplink {uplink.name}{told}{', carries the traffic' if uplink.active else ''}"),
         box(x, y, _UPLINK_WIDTH, _UPLINK, f"uplink {'bad' if _wire(uplink) == 'cut' else ''}".rstrip(), 12),
         dot(x + 13, y + _UPLINK / 2, uplink.link),
-        label(uplink.name, x + (12 if uplink.link == "declared" else 23), y + 16, _UPLINK_WIDTH - 30, "low", "strong" if uplink.active else ""),
+        label(
+            uplink.name,
+            x + (12 if uplink.link == "declared" else 23),
+            y + 16,
+            _UPLINK_WIDTH - 30,
+            "low",
+            "strong" if uplink.active else "",
+        ),
     )
 
 
@@ -212,10 +236,11 @@ def _switch(switch: Switch, on: SwitchOnNode, x: float, y: float, height: float)
     )
 
 
-def _group(group: PortGroup, attached: Sequence[Instance], x: float, chips_x: float, y: float, hue: str) -> Drawn:
+def _group(group: PortGroup, attached: Sequence[Instance], x: float, chips_x: float, y: float, plan: _Plan) -> Drawn:
+    hue = plan.hues[group.name]
     vlan = "untagged" if group.vlan is None else f"VLAN {group.vlan}"
     items = [_instance(one, group, hue) for one in by_name(attached)]
-    drawn = chips(items, chips_x, y, WIDTH - chips_x - 2 - _PAD, "in the table of instances")
+    drawn = chips(items, chips_x, y, WIDTH - chips_x - 2 - _PAD, plan.most)
     middle = y + _GROUP_HEIGHT / 2
     markup = tag(
         "g",

@@ -15,7 +15,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 def name_key(name: str) -> list[tuple[int, int | str]]:
     """Return what to sort a name by: digits as the number that they are."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in _DIGITS.split(name[:200])]
+    return [(0, int(part)) if part.isascii() and part.isdigit() else (1, part) for part in _DIGITS.split(name[:200])]
 
 
 def by_name(instances: Iterable[Instance]) -> list[Instance]:

@@ -37,7 +37,11 @@ def _verdict(page: Page) -> Markup:
         kind, title = "wait", "Well, and not quite as declared"
         about = f"{show_count(differences.count, 'difference')} from the document."
     elif differences is None or not differences.is_complete:
-        kind, title, about = "wait", "Well, as far as could be seen", "Not everything could be compared with the document."
+        kind, title, about = (
+            "wait",
+            "Well, as far as could be seen",
+            "Not everything could be compared with the document.",
+        )
     else:
         kind, title, about = "good", "All is well", "Everything answers, and is as the document says."
     return tag("div", tag("strong", title), tag("span", about), class_=f"verdict s-{kind}", role="status")
@@ -51,7 +55,11 @@ def _cards(page: Page) -> list[Markup]:
     healthy = sum(node.health == "healthy" for node in nodes)
     verb = "running" if page.is_live else "to run"
     cards = [
-        _card("Nodes", f"{healthy} of {len(nodes)}" if page.is_live else f"{len(nodes)}", "healthy" if page.is_live else "declared"),
+        _card(
+            "Nodes",
+            f"{healthy} of {len(nodes)}" if page.is_live else f"{len(nodes)}",
+            "healthy" if page.is_live else "declared",
+        ),
         _card("Instances", f"{len(instances):,}", f"{running:,} {verb}"),
         _memory_card(page),
         _loss_card(page),
@@ -68,7 +76,13 @@ def _cards(page: Page) -> list[Markup]:
         cards.append(_card("Differences", shown, "from the document"))
     else:
         groups = sum(len(switch.port_groups) for cluster in page.clusters for switch in cluster.switches)
-        cards.append(_card("Port groups", f"{groups}", show_count(sum(len(one.switches) for one in page.clusters), "vSwitch", "vSwitches")))
+        cards.append(
+            _card(
+                "Port groups",
+                f"{groups}",
+                show_count(sum(len(one.switches) for one in page.clusters), "vSwitch", "vSwitches"),
+            )
+        )
     return cards
 
 
@@ -76,7 +90,9 @@ def _memory_card(page: Page) -> Markup:
     found = [find_capacity(cluster) for cluster in page.clusters]
     used = sum(one.used for one in found)
     if any(one.usable is None for one in found) or not found:
-        return _card("Memory", show_mib(used), "of instances that run" if page.is_live else "of instances that are to run")
+        return _card(
+            "Memory", show_mib(used), "of instances that run" if page.is_live else "of instances that are to run"
+        )
     usable = sum(one.usable or 0 for one in found)
     return _card("Memory", show_mib(used), f"of {show_mib(usable)}, {show_share(used, usable) or 'none'}")
 
@@ -86,7 +102,11 @@ def _loss_card(page: Page) -> Markup:
     worst = [room for one in page.clusters if (room := find_capacity(one).worst) is not None]
     if not worst:
         several = any(len(cluster.nodes) > 1 for cluster in page.clusters)
-        return _card("With a node lost", "unknown" if several else "nothing", "memory of nodes is not known" if several else "there is one node alone")
+        return _card(
+            "With a node lost",
+            "unknown" if several else "nothing",
+            "memory of nodes is not known" if several else "there is one node alone",
+        )
     room = max(worst, key=lambda one: one.lacking or 0)
     if room.lacking:
         return _card("With a node lost", f"{show_mib(room.lacking)}", f"too little without {room.node}", "bad")

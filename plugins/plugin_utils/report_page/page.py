@@ -25,6 +25,8 @@ from .storage_picture import draw_storage
 from .tables import render_capacity, render_differences, render_images, render_instances, render_pools, render_trail
 from .tree import render_tree
 
+# By which a file is known to be a page of ours.
+GENERATOR = "pextra.cloud"
 _SECTIONS = {
     "overview": "Overview",
     "health": "Health",
@@ -64,6 +66,7 @@ def render_page(page: Page, at: str) -> str:
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="generator", content=GENERATOR),
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="robots", content="noindex"),
         tag("meta", name="color-scheme", content="light dark"),
@@ -79,6 +82,11 @@ def render_page(page: Page, at: str) -> str:
 def is_same(text: str, other: str) -> bool:
     """Tell whether two pages show the same, whenever they were made."""
     return _TIME.sub("", text) == _TIME.sub("", other)
+
+
+def is_page(text: str) -> bool:
+    """Tell whether a text is a page that was made here."""
+    return bool(tag("meta", name="generator", content=GENERATOR) in text)
 
 
 def _policy(style: str, script: str) -> str:

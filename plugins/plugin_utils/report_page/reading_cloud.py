@@ -35,14 +35,15 @@ from .model import (
 from .reading_document import read_nics
 
 _Raw = Mapping[str, Any]
-_MIB = 1024**2
+# So many resources that suffer alike are named.
+_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What was returned: by pextra_deployment_info, by pextra_image_info (images), by pextra_registry_info (events), and
-    by pextra_deployment in a check (check). problems: what went wrong on the way, as the playbooks note it. document:
-    as pextra_deployment_validate returns it. Each is None where it was not had.
+    """What was returned: by pextra_deployment_info (cloud), by pextra_image_info (images), by pextra_registry_info
+    (events), and by pextra_deployment in a check (check). document: as pextra_deployment_validate returns it. problems:
+    what went wrong on the way, as the playbooks note it. Each is None where it was not had.
     """
 
     document: _Raw
@@ -58,13 +59,13 @@ def read_cloud(answers: Answers) -> Page:
     cloud = answers.cloud or {}
     declared = _declared_power(answers.document)
     clusters = tuple(_read_cluster(raw, cloud, answers.images or (), declared) for raw in cloud.get("clusters") or ())
-    noted = [_read_problem(raw) for raw in answers.problems]
+    noted = _read_problems(answers.problems)
     if not clusters:
         noted.append(
             Trouble(
                 where="the cloud",
                 what="nothing of it could be read",
-                remedy="See what else is said here. If it is not made yet, run site.yml.",
+                remedy="See that the first coordinator is up. If the cloud is not made yet, run site.yml.",
             )
         )
     known = {trouble.what for trouble in noted}
@@ -93,9 +94,7 @@ def _of(raws: Any, cluster: str) -> list[_Raw]:
     return [raw for raw in raws or () if raw.get("cluster") == cluster]
 
 
-def _read_cluster(
-    raw: _Raw, cloud: _Raw, images: Sequence[_Raw], declared: Mapping[tuple[str, str], str]
-) -> Cluster:
+def _read_cluster(raw: _Raw, cloud: _Raw, images: Sequence[_Raw], declared: Mapping[tuple[str, str], str]) -> Cluster:
     name, datacenter = str(raw["name"]), str(raw.get("datacenter") or "")
     owner = next((one for one in cloud.get("datacenters") or () if one.get("name") == datacenter), {})
     return Cluster(
@@ -233,9 +232,18 @@ def _read_volume(raw: _Raw) -> Volume:
     )
 
 
-def _read_problem(raw: _Raw) -> Trouble:
-    where = ": ".join(str(raw[key]) for key in ("node", "resource") if raw.get(key))
-    return Trouble(where=where, what=str(raw.get("what") or ""), remedy=str(raw.get("remedy") or ""))
+def _read_problems(raws: Sequence[_Raw]) -> list[Trouble]:
+    """Return what went wrong. What many suffer from is told once: of a node that is off everything on it says so."""
+    suffering: dict[tuple[str, str, str], list[str]] = {}
+    for raw in raws:
+        node, what, remedy = (str(raw.get(key) or "") for key in ("node", "what", "remedy"))
+        suffering.setdefault((node, what, remedy), []).append(str(raw.get("resource") or ""))
+    told = []
+    for (node, what, remedy), resources in suffering.items():
+        named = [resource for resource in resources if resource]
+        shown = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else "")
+        told.append(Trouble(where=": ".join(part for part in (node, shown) if part), what=what, remedy=remedy))
+    return told
 
 
 def _read_check(raw: _Raw, *, is_whole: bool) -> Differences:

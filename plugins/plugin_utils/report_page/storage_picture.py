@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .drawing import CHIP_HEIGHT, WIDTH, Chip, Drawn, box, chips, dot, elbow, label, picture
+from .drawing import CHIP_HEIGHT, WIDTH, Chip, Drawn, box, chips, dot, elbow, label, most_chips, picture
 from .figures import show_bytes, show_count, show_mib
 from .markup import Markup, join, tag
 from .model import Cluster, Node, Pool, PoolOnNode
@@ -84,7 +84,7 @@ def _node_lane(cluster: Cluster, node: Node, local: Sequence[Pool], left: float,
         on = next((on for on in pool.on if on.node == node.name), None)
         if on is None:
             continue
-        block = _block(pool, on, _chips(cluster, pool, node.name), left + _PAD, y)
+        block = _block(pool, on, _chips(cluster, pool, node.name), left + _PAD, y, most_chips(len(cluster.instances)))
         parts.append(block.markup)
         y += block.height + _PAD
     if not parts:
@@ -102,7 +102,7 @@ def _homeless_lane(cluster: Cluster, local: Sequence[Pool], left: float, top: fl
         items = _chips(cluster, pool, None)
         if not items:
             continue
-        block = _block(pool, PoolOnNode(node=""), items, left + _PAD, y)
+        block = _block(pool, PoolOnNode(node=""), items, left + _PAD, y, most_chips(len(cluster.instances)))
         parts.append(block.markup)
         y += block.height + _PAD
     if not parts:
@@ -113,7 +113,7 @@ def _homeless_lane(cluster: Cluster, local: Sequence[Pool], left: float, top: fl
 
 def _shared_lane(cluster: Cluster, pool: Pool, left: float, top: float) -> Drawn:
     on = PoolOnNode(node="", status=pool.status, capacity=pool.capacity, available=pool.available)
-    block = _block(pool, on, _chips(cluster, pool, None), left + _PAD, top + _PAD)
+    block = _block(pool, on, _chips(cluster, pool, None), left + _PAD, top + _PAD, most_chips(len(cluster.instances)))
     height = block.height + 2 * _PAD
     return Drawn(join([box(left, top, WIDTH - left - 2, height, "lane shared", 10), block.markup]), height)
 
@@ -136,7 +136,7 @@ def _chips(cluster: Cluster, pool: Pool, node: str | None) -> list[Chip]:
         Chip(
             name=volume.name,
             about=f"volume, {_size(volume.size)}",
-            title=f"volume {volume.name}: {f'attached to {volume.attached_to}' if volume.attached_to else volume.status}",
+            title=f"volume {volume.name}: {volume.status} {volume.attached_to and f'to {volume.attached_to}'}".rstrip(),
             state=volume.status if volume.status in ("missing", "unfinished") else "",
             tone="volume",
         )
@@ -161,9 +161,9 @@ def _size(mib: int | None) -> str:
     return "size of its image" if mib is None else show_mib(mib)
 
 
-def _block(pool: Pool, on: PoolOnNode, items: Sequence[Chip], x: float, y: float) -> Drawn:
+def _block(pool: Pool, on: PoolOnNode, items: Sequence[Chip], x: float, y: float, most: int) -> Drawn:
     chips_x = x + _POOL_WIDTH + _BETWEEN
-    drawn = chips(items, chips_x, y, WIDTH - chips_x - 2 - _PAD, "images and volumes")
+    drawn = chips(items, chips_x, y, WIDTH - chips_x - 2 - _PAD, most)
     height = max(drawn.height, _POOL_HEIGHT)
     first = y + (CHIP_HEIGHT if items else _POOL_HEIGHT) / 2
     parts: list[Markup | None] = [
@@ -190,7 +190,9 @@ def _pool(pool: Pool, on: PoolOnNode, x: float, y: float) -> Markup:
         parts += [
             box(x + 12, y + 39, inner, 5, "track", 3),
             box(x + 12, y + 39, inner * min(used / on.capacity, 1), 5, "fill", 3) if used else None,
-            label(f"{show_bytes(on.available)} of {show_bytes(on.capacity)} free", x + 12, y + 59, inner, "low", "muted"),
+            label(
+                f"{show_bytes(on.available)} of {show_bytes(on.capacity)} free", x + 12, y + 59, inner, "low", "muted"
+            ),
         ]
     else:
         told = on.error or (pool.path if on.status in ("available", "declared") else on.status)

@@ -54,7 +54,7 @@ def _table_of_rooms(found: Capacity) -> Markup:
         Column(""),
         Column("Virtual CPUs", "number"),
         Column("of", "number"),
-        Column("Without this node", "number"),
+        Column("Left without it", "number"),
         Column(""),
     )
     return table(columns, [_room(room, found.used) for room in found.rooms])
@@ -73,7 +73,9 @@ def _room(room: Room, used: int) -> tuple[object, ...]:
         Cell(show_mib(room.used), room.used),
         "" if room.usable is None else Cell(show_mib(room.usable), room.usable),
         bar(room.used, room.usable) if room.usable else "",
-        f"{room.vcpus:,}",
+        tag("span", f"{room.vcpus:,}", class_="bad")
+        if room.vcpus > (room.most_vcpus or room.vcpus)
+        else f"{room.vcpus:,}",
         "" if room.most_vcpus is None else f"{room.most_vcpus:,}",
         "" if room.left is None or not room.others else f"{show_mib(room.left)} for {show_mib(used)}",
         then,
@@ -207,7 +209,9 @@ def render_differences(page: Page) -> Markup:
         return section("differences", title, nothing("It could not be compared."))
     parts: list[Markup] = []
     if not found.is_complete:
-        parts.append(tag("p", "Not everything could be looked at; see what is said of the health.", class_="nothing bad"))
+        parts.append(
+            tag("p", "Not everything could be looked at; see what is said of the health.", class_="nothing bad")
+        )
     if found.actions:
         parts += [subheading("A run would"), tag("ul", *(tag("li", action) for action in found.actions), class_="acts")]
     if found.pending:

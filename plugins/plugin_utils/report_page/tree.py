@@ -21,12 +21,17 @@ def render_tree(page: Page) -> Markup:
     if not page.clusters:
         return section("tree", "Tree", nothing("There is no cluster."))
     is_open = sum(len(cluster.instances) for cluster in page.clusters) <= _MOST_OPEN
-    return section("tree", "Tree", tag("div", *(_cluster(cluster, is_open=is_open) for cluster in page.clusters), class_="tree"))
+    return section(
+        "tree", "Tree", tag("div", *(_cluster(cluster, is_open=is_open) for cluster in page.clusters), class_="tree")
+    )
 
 
 def _cluster(cluster: Cluster, *, is_open: bool) -> Markup:
     names = [name for name in (cluster.organization, cluster.datacenter) if name]
-    nodes = [_node(node, [one for one in cluster.instances if one.node == node.name], is_open=is_open) for node in cluster.nodes]
+    nodes = [
+        _node(node, [one for one in cluster.instances if one.node == node.name], is_open=is_open)
+        for node in cluster.nodes
+    ]
     known = {node.name for node in cluster.nodes}
     rest = [one for one in cluster.instances if one.node not in known]
     return tag(

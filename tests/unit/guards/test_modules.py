@@ -36,6 +36,7 @@ WITHOUT_TWIN = {
     "pextra_drive_replace": "an act; pextra_disks_info shows the drives",
     "pextra_deployment_validate": "only reads the inventory",
     "pextra_preflight": "only reads, and returns what it read",
+    "pextra_report": "writes a page of what others have read",
     "pextra_run_report": "only reads what the run has noted",
     "pextra_units": "acts on a host's services, which are no resource of ours",
     "pextra_ceph_monitor": "acts on a host's services, which are no resource of ours",
@@ -63,6 +64,7 @@ OUTSIDE_THE_GROUP = {
     "pextra_ceph_osd_discard": "runs on each host of Ceph, before there is a registry",
     "pextra_ceph_pool": "asks Ceph's monitors, before there is a registry",
     "pextra_deployment_validate": "runs on the controller, and asks nobody",
+    "pextra_report": "runs on the controller, and asks nobody",
     "pextra_run_report": "runs on the controller, and asks nobody",
     "pextra_vm_console": "runs on each host, as its file is, and asks nobody",
 }
@@ -162,6 +164,7 @@ WITHOUT_COMMON_VALUES = {
     "pextra_deployment_validate": "returns the document",
     "pextra_disks_info": "returns the disks",
     "pextra_preflight": "returns what it has found, also when it fails",
+    "pextra_report": "returns what it did with a file",
     "pextra_run_report": "returns the errors always",
 }
 
@@ -187,6 +190,7 @@ DECIDES = {
     "disks": "_nouns.drive.plan",
     "drive_replace": "_nouns.drive.replacement",
     "registry": "_nouns.registry.rebuild",
+    "report": "plugin_utils.page_file",
     "run_report": "_run_report",
     "units": "_nouns.unit.plan",
     "vm_console": "_nouns.vm_console.text",
@@ -201,9 +205,8 @@ def test_what_decides_has_a_unit_test(module: str) -> None:
     unit = (path for path in files(".py", below=ROOT / "tests" / "unit") if path.parent.name != "guards")
     tests = [path.read_text(encoding="utf-8") for path in unit]
     for name in deciding:
-        assert any(re.search(rf"\bmodule_utils\.{re.escape(name)}\b", text) for text in tests), (
-            f"no unit test imports {name}"
-        )
+        full = name if name.startswith("plugin_utils.") else f"module_utils.{name}"
+        assert any(re.search(rf"\b{re.escape(full)}\b", text) for text in tests), f"no unit test imports {name}"
 
 
 def planners(noun: str) -> set[str]:
