@@ -22,6 +22,8 @@ IMAGE_MIB ?= 1024
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
 # The tests start a database and a switch of their own, without a service and without touching the machine's.
 TEST_PACKAGES := openvswitch-switch postgresql gpg gpg-agent gpgv
+# The page of playbooks/report.yml is tested in a real browser, with the fonts that most people see it in.
+BROWSER_PACKAGES := chromium chromium-driver fonts-inter pngquant
 
 VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
@@ -115,8 +117,8 @@ lab-down: ## Remove the lab; its images stay, to be quick the next time
 ##@ Prove it
 
 .PHONY: test
-test: ## All of lint, unit, contract, sanity and integration
-	@tools/run_tests lint unit contract sanity integration
+test: ## All of lint, unit, contract, browser, sanity and integration
+	@tools/run_tests lint unit contract browser sanity integration
 
 .PHONY: lint
 lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, antsibull-docs, antsibull-changelog
@@ -143,6 +145,18 @@ unit: test-packages $(VENV) $(TREE) ## Tables and properties of the pure code, a
 .PHONY: contract
 contract: test-packages $(VENV) $(TREE) ## The doors to libvirt and Open vSwitch, on the real things in process
 	@tools/step --show "Contract tests" $(PYTEST) --junit-xml .build/reports/contract.xml tests/contract
+
+.PHONY: browser-packages
+browser-packages: ## The Debian packages that the tests in a browser need
+	@test -n "$(HAS_PACKAGES)" || tools/ensure_packages $(BROWSER_PACKAGES)
+
+.PHONY: browser
+browser: browser-packages $(VENV) $(TREE) ## The page of report.yml in a headless Chromium
+	@tools/step --show "Browser tests" $(PYTEST) --junit-xml .build/reports/browser.xml tests/browser
+
+.PHONY: pictures
+pictures: browser-packages $(VENV) $(TREE) ## Take the pictures of the page that README and docs show
+	@tools/step "Take the pictures" .venv/bin/python -m tests.browser.pictures
 
 .PHONY: sanity
 sanity: $(INSTALLED) ## ansible-test sanity

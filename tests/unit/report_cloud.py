@@ -65,7 +65,7 @@ def make_cloud(nodes: int = 3, instances: int = 9) -> dict[str, Any]:
         "nodes": [_node(name, number) for number, name in enumerate(names, 1)],
         "pools": [_pool("local", "directory", names), _pool("shared", "netfs", names)],
         "vswitches": [_vswitch(names)],
-        "instances": [_instance(number, names[number % nodes]) for number in range(1, instances + 1)],
+        "instances": [_instance(number, names[(number + number // 4) % nodes]) for number in range(1, instances + 1)],
         "volumes": [
             {
                 "name": "archive",

@@ -90,9 +90,7 @@ def _memory_card(page: Page) -> Markup:
     found = [find_capacity(cluster) for cluster in page.clusters]
     used = sum(one.used for one in found)
     if any(one.usable is None for one in found) or not found:
-        return _card(
-            "Memory", show_mib(used), "of instances that run" if page.is_live else "of instances that are to run"
-        )
+        return _card("Memory", show_mib(used), "of what runs" if page.is_live else "for what is to run")
     usable = sum(one.usable or 0 for one in found)
     return _card("Memory", show_mib(used), f"of {show_mib(usable)}, {show_share(used, usable) or 'none'}")
 
@@ -105,7 +103,7 @@ def _loss_card(page: Page) -> Markup:
         return _card(
             "With a node lost",
             "unknown" if several else "nothing",
-            "memory of nodes is not known" if several else "there is one node alone",
+            "memory is not known" if several else "there is one node alone",
         )
     room = max(worst, key=lambda one: one.lacking or 0)
     if room.lacking:

@@ -23,14 +23,14 @@ def render_capacity(page: Page) -> Markup:
             parts.append(nothing("There is no node."))
         elif all(room.usable is None and room.left is None for room in found.rooms):
             told = "How much memory the nodes have is not known; the variable pextra_memory of each can tell."
-            parts += [_table_of_use(found), nothing(told)]
+            parts += [_table_of_use(cluster, found), nothing(told)]
         else:
             parts.append(_table_of_rooms(found))
     note = "memory for instances, without what nodes keep for themselves"
     return section("capacity", "Capacity", *parts, note=note)
 
 
-def _table_of_use(found: Capacity) -> Markup:
+def _table_of_use(cluster: Cluster, found: Capacity) -> Markup:
     columns = (
         Column("Node", "name"),
         Column("Instances", "number"),
@@ -39,9 +39,11 @@ def _table_of_use(found: Capacity) -> Markup:
         Column(""),
     )
     rows = [(room.node, f"{room.instances:,}", show_mib(room.used), f"{room.vcpus:,}", "") for room in found.rooms]
-    on_nodes = sum(room.used for room in found.rooms)
-    if found.used > on_nodes:
-        rows.append(("on no node yet", "", show_mib(found.used - on_nodes), "", ""))
+    rest = [one for one in cluster.instances if one.node is None]
+    if rest:
+        using = [one for one in rest if one.takes_memory]
+        memory, vcpus = sum(one.memory for one in using), sum(one.vcpus for one in using)
+        rows.append(("on no node yet", f"{len(rest):,}", show_mib(memory), f"{vcpus:,}", ""))
     return table(columns, rows)
 
 

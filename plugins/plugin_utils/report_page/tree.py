@@ -52,7 +52,7 @@ def _node(node: Node, mine: Sequence[Instance], *, is_open: bool) -> Markup:
     if node.memory is not None:
         about.append(f"{show_mib(sum(one.memory for one in mine if one.takes_memory))} of {show_mib(node.memory)}")
     summary = (
-        state(node.health, node.name),
+        tag("strong", state(node.health, node.name)),
         tag("span", " \u00b7 ".join(part for part in about if part), class_="muted"),
         tag("span", node.reason, class_="bad") if node.reason else None,
     )
@@ -60,7 +60,7 @@ def _node(node: Node, mine: Sequence[Instance], *, is_open: bool) -> Markup:
 
 
 def _homeless(rest: Sequence[Instance], *, is_open: bool) -> Markup:
-    summary = (state("", "on no node yet"), tag("span", show_count(len(rest), "instance"), class_="muted"))
+    summary = (tag("strong", "on no node yet"), tag("span", show_count(len(rest), "instance"), class_="muted"))
     return _branch(summary, rest, is_open=is_open)
 
 
