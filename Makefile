@@ -156,7 +156,7 @@ browser: browser-packages $(VENV) $(TREE) ## The page of report.yml in a headles
 
 .PHONY: pictures
 pictures: browser-packages $(VENV) $(TREE) ## Take the pictures of the page that README and docs show
-	@tools/step "Take the pictures" .venv/bin/python -m tests.browser.pictures
+	@tools/step "Take the pictures" env PYTHONPATH=tests/unit:.build/unit .venv/bin/python -m tests.browser.pictures
 
 .PHONY: sanity
 sanity: $(INSTALLED) ## ansible-test sanity

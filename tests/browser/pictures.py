@@ -35,7 +35,7 @@ def main() -> None:
         _take(browser, "report-storage", "#storage")
         browser.emulate(prefers_color_scheme="light")
         browser.open(thousand.as_uri())
-        browser.type("#instances input[type=search]", "dmz node5")
+        browser.type("#instances input[type=search]", "production node5")
         browser.click("#all-instances thead th:nth-child(5) button")
         _take(browser, "report-thousand", height=880)
         _take(browser, "report-search", "#instances", height=620)
