@@ -27,7 +27,7 @@ def plan_page(path: str, text: str, mode: int, *, always: bool) -> list[str]:
         _refuse(path, f"cannot be written: {directory} is not yours to write to", "Name a file in another directory.")
     held = _read(path)
     if held and not is_page(held):
-        _refuse(path, "is there already, and is no page of pextra.cloud", "Remove it, or name another file.")
+        _refuse(path, "is there already, and is no page of pextra.cloud", "Name another file.")
     if always or held is None or not is_same(held, text):
         return [f"write {path} ({len(text.encode()) / 1024:,.0f} KiB)"]
     if stat.S_IMODE(os.stat(path).st_mode) != mode:
@@ -64,4 +64,4 @@ def _read(path: str) -> str | None:
         return None
     except OSError as error:
         what = f"{path} cannot be read: {error.strerror or error}"
-        raise InvalidInputError([Problem(what, "Remove it, or name another file.")]) from error
+        raise InvalidInputError([Problem(what, "Name another file.")]) from error

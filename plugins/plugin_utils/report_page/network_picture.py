@@ -163,10 +163,12 @@ def _block(switch: Switch, on: SwitchOnNode, mine: Sequence[Instance], x: float,
     switch_x = x + _UPLINK_WIDTH + _BETWEEN
     group_x = switch_x + _SWITCH_WIDTH + _BETWEEN
     chips_x = group_x + _GROUP_WIDTH + _BETWEEN
-    rows, empty = [], []
-    for group in switch.port_groups:
-        attached = [one for one in mine if any(nic.port_group == group.name for nic in one.nics)]
-        (rows if attached or on.node else empty).append((group, attached))
+    attached = {
+        group: [one for one in mine if any(nic.port_group == group.name for nic in one.nics)]
+        for group in switch.port_groups
+    }
+    # On no node, only what is used is worth telling.
+    rows = [row for row in attached.items() if row[1] or on.node]
     without = [row for row in rows if not row[1]]
     if len(without) > _MOST_EMPTY:
         rows = [row for row in rows if row[1]]
@@ -175,8 +177,8 @@ def _block(switch: Switch, on: SwitchOnNode, mine: Sequence[Instance], x: float,
     parts: list[Markup] = []
     bottom = y
     middles = []
-    for group, attached in rows:
-        drawn = _group(group, attached, group_x, chips_x, bottom, plan)
+    for group, those in rows:
+        drawn = _group(group, those, group_x, chips_x, bottom, plan)
         parts.append(drawn.markup)
         middles.append(bottom + _GROUP_HEIGHT / 2)
         bottom += drawn.height + GAP

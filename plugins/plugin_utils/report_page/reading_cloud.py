@@ -96,7 +96,7 @@ def _of(raws: Any, cluster: str) -> list[_Raw]:
 
 def _read_cluster(raw: _Raw, cloud: _Raw, images: Sequence[_Raw], declared: Mapping[tuple[str, str], str]) -> Cluster:
     name, datacenter = str(raw["name"]), str(raw.get("datacenter") or "")
-    owner = next((one for one in cloud.get("datacenters") or () if one.get("name") == datacenter), {})
+    owner: _Raw = next((one for one in cloud.get("datacenters") or () if one.get("name") == datacenter), {})
     return Cluster(
         name=name,
         datacenter=datacenter,
