@@ -49,29 +49,44 @@ options:
       - iso
   source: &source
     description:
-      - A file on the controller (absolute, or relative to the inventory), or an http or https URL.
+      - A file on the controller (absolute, or relative to the inventory), an http or https URL, or the
+        short name of a distribution's cloud image, such as V(debian-12) or V(ubuntu-24.04).
+      - There are V(debian-12), V(debian-13), V(ubuntu-22.04), V(ubuntu-24.04), V(ubuntu-26.04), V(alma-9),
+        V(rocky-9), V(fedora-43), V(fedora-44), V(alpine-3.22), V(alpine-3.23).
     type: str
   sha256: &sha256
     description:
       - The SHA-256 of the file.
       - Required for a URL; computed from a local file unless given.
+      - With a short name, the one content that it is to mean; unless given, what its publisher's list of
+        checksums states when it is had for the first time.
     type: str
   signature: &signature
     description:
       - 'A detached OpenPGP signature of the file or, with O(checksums), of that list: a file on the controller,
         or an http or https URL.'
       - Needs O(signing_key).
+      - Not with a short name, whose publisher's is known.
     type: str
   signing_key: &signing_key
     description:
       - 'The one public key that the signature is checked with: a file on the controller, or the text of
         an armored one.'
+      - With a short name, the list of checksums of its publisher is then taken only if it is signed with
+        this key, which must be the publisher's.
     type: str
   checksums: &checksums
     description:
-      - 'A list of SHA-256 (SHA256SUMS) that names the file and that O(signature) is of: a file on the controller,
-        or an http or https URL.'
+      - 'A list of SHA-256 or SHA-512 (SHA256SUMS) that names the file and that O(signature) is of: a file
+        on the controller, or an http or https URL.'
     type: str
+  renew: &renew
+    description:
+      - Whether a short name as O(source) comes to mean what its publisher has now, in each call that says
+        V(true).
+      - Otherwise it means what it meant when it was had for the first time.
+      - What began from that keeps it.
+    type: bool
   mirrors: &mirrors
     description:
       - 'Where the file of a URL is looked for first, under its own name: directories on the controller,
@@ -157,6 +172,7 @@ options:
       signature: *signature
       signing_key: *signing_key
       checksums: *checksums
+      renew: *renew
       mirrors: *mirrors
       format: *format
       architecture: *architecture
@@ -178,6 +194,18 @@ EXAMPLES = r"""
   pextra.cloud.pextra_image:
     name: tiny
     source: /srv/images/tiny.qcow2
+
+- name: Have a distribution's cloud image, by its short name
+  pextra.cloud.pextra_image:
+    name: debian
+    source: debian-12
+
+- name: Have what its publisher has now, if its list is signed with this key
+  pextra.cloud.pextra_image:
+    name: ubuntu
+    source: ubuntu-24.04
+    signing_key: keys/ubuntu-cloud.asc
+    renew: true
 
 - name: Have several, one of them from a URL
   pextra.cloud.pextra_image:
@@ -390,6 +418,10 @@ image:
       description: Which content of the name it is, counted from 1.
       type: int
       sample: 2
+    origin:
+      description: The short name that it was had by; none of what was declared as a file or a URL.
+      type: str
+      sample: debian-12
     sha256:
       description: The SHA-256 of its file.
       type: str

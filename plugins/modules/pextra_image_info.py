@@ -61,6 +61,10 @@ images:
       description: Which content of the name it is, counted from 1.
       type: int
       sample: 2
+    origin:
+      description: The short name that it was had by; none of what was declared as a file or a URL.
+      type: str
+      sample: debian-12
     sha256:
       description: The SHA-256 of its file.
       type: str

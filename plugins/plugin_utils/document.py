@@ -43,6 +43,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._document.variables i
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import Field
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.plain import Extent, Unreadable
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.distributions import find_distribution
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import checked_by_schema
 from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import CloudConfigCheck
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
@@ -275,7 +276,7 @@ def _find_parsed_images(values: Mapping[str, Any], directory: str, variables: Ma
     found = []
     for index, image in enumerate(images if isinstance(images, list) else ()):
         source = image.get("source") if isinstance(image, Mapping) else None
-        if not isinstance(source, str) or "://" in source:
+        if not isinstance(source, str) or "://" in source or find_distribution(source) is not None:
             continue
         path = os.path.realpath(os.path.join(directory, source))
         if any(os.path.isdir(one) and path.startswith(f"{one}{os.sep}") for one in sources):

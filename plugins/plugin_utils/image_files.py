@@ -25,6 +25,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._doors.host.image_ins
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.common import parse_spec
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.source import is_url
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.distributions import (
+    find_distribution,
+    suggest_distribution,
+    url_of,
+)
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.presence import FETCH_TEXT, STAGE_TEXT
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import FIELDS, Image
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.trust import from_inline, to_inline
@@ -76,13 +81,14 @@ class ImageAction(ModuleAction):
                     continue
                 try:
                     given = {**element, **self._read_small(image)}
-                    if image.source and not is_url(image.source):
+                    url = url_of(image)
+                    if image.source and url is None and find_distribution(image.source) is None:
                         found = self._look_at(image, digests)
                         files.append(found)
                         given |= {"source": found.path, "sha256": found.sha256}
-                    elif image.source and image.sha256:
+                    elif url is not None and image.sha256:
                         directories = [mirror for mirror in image.mirrors or () if not is_url(mirror)]
-                        paths = tuple(self._resolve(in_mirror(one, image.source)) for one in directories)
+                        paths = tuple(self._resolve(in_mirror(one, url)) for one in directories)
                         mirrored += [Mirrored(image.name, paths, image.sha256)] if paths else []
                     checked.append(given)
                 except PextraError as error:
@@ -133,7 +139,8 @@ class ImageAction(ModuleAction):
                 [
                     Problem(
                         f"its file {path} cannot be read on the controller: {error.strerror}",
-                        "Write source as an absolute path, or relative to the inventory.",
+                        "Write source as an absolute path, or relative to the inventory."
+                        + suggest_distribution(image.source or ""),
                         resource=label,
                     )
                 ]

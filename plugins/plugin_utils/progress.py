@@ -59,7 +59,8 @@ def render_progress(state: dict[str, Any]) -> str:
     if nodes:
         line += f" ({nodes})"
     for what, transfer in sorted(state.get("transfers", {}).items()):
-        line += f"; {what} {transfer['done'] / 1024**2:.0f} of {transfer['total'] / 1024**2:.0f} MiB"
+        of_total = f" of {transfer['total'] / 1024**2:.0f}" if transfer["total"] else ""
+        line += f"; {what} {transfer['done'] / 1024**2:.0f}{of_total} MiB"
     return line
 
 

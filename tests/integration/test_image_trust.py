@@ -98,6 +98,31 @@ def assert_nothing_left(site: Site, lab: Lab, digest: str) -> None:
     assert digest not in lab.sh("node1", f"ls -a {CACHE}")
 
 
+def test_a_short_name_of_one_content_from_a_mirror(storage: Site, lab: Lab, served: Served) -> None:
+    """Without internet: the mirror has the file under its publisher's name, and nobody is asked for a list."""
+    name = "debian-12-genericcloud-amd64.qcow2"
+    lab.exec("node3", "qemu-img", "create", "-q", "-f", "qcow2", f"/srv/it-www/{name}", "1M")
+    digest = lab.exec("node3", "sha256sum", f"/srv/it-www/{name}").split()[0]
+    options = {
+        "name": "it-image",
+        "source": "debian-12",
+        "sha256": digest,
+        "mirrors": [f"{served.url}/whole"],
+        "pools": ["it-pool"],
+    }
+    first = storage.play([{IMAGE: options}])[-1]
+    assert first["changed"]
+    [image] = first["images"]
+    assert (image["origin"], image["sha256"]) == ("debian-12", digest)
+    assert served.asked() == [f"/whole/{name} all"]
+    for node in ("node1", "node2"):
+        assert lab.sh(node, f"sha256sum {DIRECTORY}/*.qcow2").split()[0] == digest
+    # From now on the name means what it meant: without its digest neither, and nobody is asked.
+    for again in (options, {key: value for key, value in options.items() if key != "sha256"}):
+        assert not storage.play([{IMAGE: again}])[-1]["changed"]
+    assert len(served.asked()) == 1
+
+
 def test_a_file_that_its_publisher_has_signed(
     storage: Site, lab: Lab, signers: tuple[Signer, Signer], tmp_path: Path
 ) -> None:

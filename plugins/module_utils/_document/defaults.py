@@ -17,9 +17,9 @@ from .._fields.references import Known, find_reference_mistake
 from .._model.ids import is_id
 from .._model.mistake import Mistake
 from .._model.nouns import IN_CLUSTER
-from .._model.source import is_url
 from .._nouns.cluster.spec import Cluster, find_mistakes_within
 from .._nouns.datacenter.spec import Datacenter
+from .._nouns.image.distributions import url_of
 from .._nouns.image.spec import USUAL_FORMAT, Image
 from .._nouns.instance.parts import pool_of_medium
 from .._nouns.instance.spec import Vm
@@ -184,7 +184,7 @@ def complete_images(
         spec = element.spec
         cluster, found = _find_cluster(element.path, spec.cluster, index)
         if spec.state == "present":
-            if spec.mirrors is None and spec.source and is_url(spec.source):
+            if spec.mirrors is None and url_of(spec) is not None:
                 spec = replace(spec, mirrors=mirrors)
             for number, pool in enumerate(spec.pools or ()):
                 found += index.find_mistakes("pool", pool, f"{element.path}.pools[{number}]", cluster)

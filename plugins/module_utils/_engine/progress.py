@@ -56,9 +56,9 @@ class Progress:
             self._write()
 
     def transfer(self, what: str, done: int, total: int) -> None:
-        """Note how many bytes of a long transfer are done; a finished one is forgotten."""
+        """Note how many bytes of a long transfer are done, of 0 if nobody knows; a finished one is forgotten."""
         with self._lock:
-            if done < total:
+            if done < total or not total:
                 self._transfers[what] = (done, total)
             else:
                 self._transfers.pop(what, None)

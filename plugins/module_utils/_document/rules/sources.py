@@ -10,10 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..._model.mistake import Mistake
 from ..._model.source import is_url, lacks_scheme
+from ..._nouns.image.distributions import DISTRIBUTIONS, find_distribution, suggest_distribution
 from ..._nouns.image.spec import Image, find_mistakes_within
 from ..._nouns.image.trust import find_trust_mistakes, from_inline
 from ..elements import Declared, Written
 
+_SOURCE_MISSING = (
+    "is missing; write a file on the controller, an http or https URL, or the short name of a cloud image: "
+    f"{', '.join(DISTRIBUTIONS)}"
+)
 # Looks at a file on the controller; returns what is wrong with it, or None.
 FileCheck = Callable[[str], str | None]
 
@@ -29,7 +34,8 @@ def _resolve(element: Written, directory: str) -> Written:
         return element
     value = dict(element.value)
     for key in ("source", "signature", "signing_key", "checksums"):
-        value |= {key: _absolute(value[key], directory)} if key in value else {}
+        if key in value and not (key == "source" and find_distribution(value[key])):
+            value |= {key: _absolute(value[key], directory)}
     if isinstance(value.get("mirrors"), list | tuple):
         value["mirrors"] = [_absolute_mirror(mirror, directory) for mirror in value["mirrors"]]
     return Written(element.path, value)
@@ -60,9 +66,12 @@ def find_source_mistakes(images: Sequence[Declared[Image]], check_file: FileChec
         if spec.state != "present":
             continue
         if spec.source is None:
-            mistakes.append(Mistake(path, "is missing; write a file on the controller, or an http or https URL"))
+            mistakes.append(Mistake(path, _SOURCE_MISSING))
+        elif find_distribution(spec.source) is not None:
+            pass  # its publisher's list of checksums is asked when it is had
         elif not is_url(spec.source):
             problem = check_file(spec.source)
+            problem = problem and f"{problem}.{suggest_distribution(spec.source)}".removesuffix(".")
             mistakes += [Mistake(path, problem)] if problem else []
         elif spec.sha256 is None:
             problem = "is missing; what is downloaded needs the SHA-256 that its publisher states"

@@ -15,6 +15,8 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
+from ..._model.digest import is_sha512, split_digest
+
 DIRECTORY = "/var/lib/pextra/images"
 CHUNK = 1024**2
 
@@ -24,13 +26,38 @@ def cached_path(sha256: str) -> str:
     return os.path.join(DIRECTORY, sha256)
 
 
-def partial_path(sha256: str) -> str:
+def partial_path(digest: str) -> str:
     """Return where it is while it is not complete."""
-    return os.path.join(DIRECTORY, f".{sha256}.part")
+    return os.path.join(DIRECTORY, f".{_file_name(digest)}.part")
 
 
 def is_cached(sha256: str) -> bool:
     return os.path.isfile(cached_path(sha256))
+
+
+def known_sha256(digest: str) -> str | None:
+    """Return the SHA-256 of a file by any digest of it; None of a SHA-512 whose file is not here."""
+    if not is_sha512(digest):
+        return digest
+    try:
+        sha256 = os.readlink(os.path.join(DIRECTORY, _file_name(digest)))
+    except OSError:
+        return None
+    return sha256 if is_cached(sha256) else None
+
+
+def keep(digest: str, sha256: str) -> None:
+    """Give a complete file, of the given digest, its name. A file known by its SHA-512 is found by that as well."""
+    os.rename(partial_path(digest), cached_path(sha256))
+    if is_sha512(digest):
+        link = os.path.join(DIRECTORY, _file_name(digest))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(link)
+        os.symlink(sha256, link)
+
+
+def _file_name(digest: str) -> str:
+    return "-".join(split_digest(digest)) if is_sha512(digest) else digest
 
 
 def make_directory() -> None:
@@ -45,6 +72,9 @@ def drop(sha256: str) -> None:
     for path in (cached_path(sha256), partial_path(sha256)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+    with contextlib.suppress(FileNotFoundError), os.scandir(DIRECTORY) as entries:
+        for link in [entry.path for entry in entries if entry.is_symlink() and os.readlink(entry.path) == sha256]:
+            os.unlink(link)
 
 
 def digest_of(file: BinaryIO, progress: Callable[[int], None] | None = None) -> str:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 
+from ..._model.digest import is_sha512, of_sha512
 from ..._model.errors import PextraError, Problem
 
 _TIMEOUT_S = 3600
@@ -26,8 +29,11 @@ _ARMORED_KEY = re.compile(
     re.DOTALL,
 )
 # coreutils writes the first form (a star before names of binary files), BSD and Fedora the second.
-_GNU_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64}) [ *](?:\./)?(?P<name>[^/]+)")
-_BSD_LINE = re.compile(r"SHA256 \((?:\./)?(?P<name>[^/]+)\) = (?P<digest>[0-9a-fA-F]{64})")
+_DIGEST = r"(?P<digest>[0-9a-fA-F]{128}|[0-9a-fA-F]{64})"
+_GNU_LINE = re.compile(rf"{_DIGEST} [ *](?:\./)?(?P<name>[^/]+)")
+_BSD_LINE = re.compile(rf"SHA(?:256|512) \((?:\./)?(?P<name>[^/]+)\) = {_DIGEST}")
+# What a list says that belongs to one file, and does not name it.
+_BARE = re.compile(rf"\s*{_DIGEST}\s*")
 _ANOTHER_KEY = "Declare the key that the publisher signs with, after comparing its fingerprint with what they state."
 _AGAIN = "Fetch file and signature again, from the publisher. If it stays so, do not use the file."
 _NOT_A_KEY = "Give the publisher's public key, as a file or as text: gpg --armor --export FINGERPRINT."
@@ -53,44 +59,83 @@ def verify_signature(path: str, signature: bytes, key: bytes, label: str) -> str
     Returns the fingerprint of the key that signed. Raises SignatureError.
     """
     with tempfile.TemporaryDirectory(prefix="pextra-gpgv-") as home:
-        keyring, beside = os.path.join(home, "key.gpg"), os.path.join(home, "signature")
-        for name, content in ((keyring, _dearmor(key, label)), (beside, signature)):
-            with open(name, "wb") as file:
-                file.write(content)
-        command = ["gpgv", "--homedir", home, "--keyring", keyring, "--weak-digest", "SHA1", "--status-fd", "1"]
-        try:
-            done = subprocess.run(  # noqa: S603 - gpgv, and paths of our own
-                [*command, "--", beside, path],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"PATH": _SEARCH_PATH, "LC_ALL": "C"},
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            remedy = "Run site.yml --tags coordinator, or install the package gpgv there."
-            raise _fail("its signature cannot be checked: gpgv is not on the coordinator", remedy, label) from error
-        except subprocess.TimeoutExpired as error:
-            raise _fail(f"gpgv took longer than {_TIMEOUT_S} s", "Look at the coordinator's disk.", label) from error
-    return _judge(done.stdout.decode("ascii", "replace"), label)
+        beside = _write(home, "signature", signature)
+        return _ask_gpgv(home, key, ["--", beside, path], label)
+
+
+def verify_signed_text(text: bytes, key: bytes, label: str) -> tuple[bytes, str]:
+    """Check a text that holds its own signature. Returns (what was signed of it, the fingerprint of the key).
+
+    Raises SignatureError. What else is in the text nobody has signed, so it is not to be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="pextra-gpgv-") as home:
+        signed = os.path.join(home, "signed")
+        fingerprint = _ask_gpgv(home, key, ["--output", signed, "--", _write(home, "text", text)], label)
+        with open(signed, "rb") as file:
+            return file.read(), fingerprint
+
+
+@contextlib.contextmanager
+def written_for_check(content: bytes) -> Iterator[str]:
+    """Give the path of a file that holds this, while it is checked: gpgv reads nothing else."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield file.name
 
 
 def find_digest(listing: bytes, name: str, label: str) -> str:
-    """Return the SHA-256 that a list of checksums states for a file. Raises SignatureError."""
-    found = set()
-    for line in listing.decode("utf-8", "replace").splitlines():
+    """Return the digest that a list of checksums states for a file, a SHA-256 if it has one. Raises SignatureError."""
+    text = listing.decode("utf-8", "replace")
+    bare = _BARE.fullmatch(text)
+    found = {_digest_in(bare)} if bare else set()
+    for line in text.splitlines():
         match = _GNU_LINE.fullmatch(line.rstrip()) or _BSD_LINE.fullmatch(line.rstrip())
         if match and match["name"] == name:
-            found.add(match["digest"].lower())
-    if len(found) == 1:
-        return found.pop()
+            found.add(_digest_in(match))
+    of_kind = {is_sha512(digest): digest for digest in found}
+    if found and len(of_kind) == len(found):
+        return of_kind.get(False) or of_kind[True]
     how = "twice, differently" if found else "not"
     raise _fail(
-        f"the signed list of checksums names {name} {how}",
-        "Give a list of SHA-256 (SHA256SUMS) that names the file as its source does.",
+        f"the list of checksums names {name} {how}",
+        "Give a list of SHA-256 or SHA-512 (SHA256SUMS) that names the file as its source does.",
         label,
     )
+
+
+def _digest_in(match: re.Match[str]) -> str:
+    digits = match["digest"].lower()
+    return digits if len(digits) == 64 else of_sha512(digits)
+
+
+def _write(home: str, name: str, content: bytes) -> str:
+    path = os.path.join(home, name)
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def _ask_gpgv(home: str, key: bytes, arguments: list[str], label: str) -> str:
+    """Return the fingerprint of the key that signed. home: a directory for this check alone."""
+    keyring = _write(home, "key.gpg", _dearmor(key, label))
+    command = ["gpgv", "--homedir", home, "--keyring", keyring, "--weak-digest", "SHA1", "--status-fd", "1"]
+    try:
+        done = subprocess.run(  # noqa: S603 - gpgv, and paths of our own
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": _SEARCH_PATH, "LC_ALL": "C"},
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        remedy = "Run site.yml --tags coordinator, or install the package gpgv there."
+        raise _fail("its signature cannot be checked: gpgv is not on the coordinator", remedy, label) from error
+    except subprocess.TimeoutExpired as error:
+        raise _fail(f"gpgv took longer than {_TIMEOUT_S} s", "Look at the coordinator's disk.", label) from error
+    return _judge(done.stdout.decode("ascii", "replace"), label)
 
 
 def _judge(status: str, label: str) -> str:

@@ -21,17 +21,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.urls import open_url
 
+from ..._model.digest import split_digest
 from ..._model.errors import PextraError, Problem
 from ..._model.source import check_source, is_inward, is_url
 from ..bounded import TooLateError, bounded
 from ..host.image_files import (
     CHUNK,
-    cached_path,
+    is_cached,
+    keep,
+    known_sha256,
     make_directory,
     partial_path,
 )
@@ -41,12 +44,15 @@ _OPENING_S = 15
 _SILENCE_S = 30
 _NAME_S = 10.0
 _TOTAL_S = 3600
+# How often a transfer that breaks off is taken up at once, if each time something came.
+_MAX_BREAKS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MIB = 1024**2
 _SMALL = _MIB
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _GOES_ON = "Run again: it goes on where it stopped."
 _USE_ANOTHER = "Use an address that other hosts use."
+_COMPARE = "Compare with what the publisher says; correct sha256, or do not use the file."
 _CHECK_URL = "Check the URL, and that the coordinator reaches it."
 # Servers that are not asked again by this process: of many images from one that hangs, each would wait for it.
 _silent: set[str] = set()
@@ -54,6 +60,10 @@ _silent: set[str] = set()
 
 class FetchError(PextraError):
     """The file could not be had."""
+
+
+class _BrokenOffError(FetchError):
+    """Something came, and then no more."""
 
 
 @dataclass(frozen=True)
@@ -66,30 +76,35 @@ class Fetched:
 
 def fetch_image(
     urls: Sequence[str],
-    sha256: str,
+    digest: str,
     *,
     max_size_mib: int,
     label: str,
+    if_other: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fetched | None:
     """Bring the file into the cache, verified. A transfer that broke off is taken up where it stopped.
 
-    urls: of the same file, tried in their order. max_size_mib: the largest virtual size; a file is never much larger.
+    urls: of the same file, tried in their order. digest: its SHA-256, or SHA-512 (`_model/digest.py`), by which the
+    cache knows it then. if_other: what to do if a URL has another file. max_size_mib: the largest virtual size; a file
+    is never much larger.
     Returns None if another run has fetched it meanwhile. Raises FetchError.
     """
     make_directory()
+    wanted = _Wanted(digest, _longest(max_size_mib), label, if_other or _COMPARE, progress)
     problems: list[Problem] = []
-    with _our_disk(label), open(partial_path(sha256), "a+b", opener=_open_private) as file:
+    with _our_disk(label), open(partial_path(digest), "a+b", opener=_open_private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another run may be fetching the same file
-        if os.path.exists(cached_path(sha256)):
-            if os.path.exists(partial_path(sha256)):
-                os.unlink(partial_path(sha256))
+        known = known_sha256(digest)
+        if known is not None and is_cached(known):
+            if os.path.exists(partial_path(digest)):
+                os.unlink(partial_path(digest))
             return None
         for url in urls:
             try:
                 if urlsplit(url).netloc in _silent:
                     raise _fail(label, url, "is not asked for: its server did not answer a moment ago", _CHECK_URL)
-                _fetch_into(file, url, sha256, _longest(max_size_mib), label, progress)
+                _fetch_persistently(file, url, wanted)
             except FetchError as error:
                 problems += error.problems
             except OSError as error:
@@ -135,21 +150,70 @@ def _longest(max_size_mib: int) -> int:
     return max_size_mib * _MIB * 51 // 50 + 16 * _MIB
 
 
-def _fetch_into(
-    file: IO[bytes], url: str, sha256: str, longest: int, label: str, progress: Callable[[int, int], None] | None
-) -> None:
+class _Hashes:
+    """The SHA-256 of a file, and its digest of the kind that is wanted."""
+
+    def __init__(self, digest: str) -> None:
+        kind, self._wanted = split_digest(digest)
+        self.name = kind.replace("sha", "SHA-")
+        self._sha256 = hashlib.sha256()
+        self._other = None if kind == "sha256" else hashlib.new(kind)
+
+    def update(self, chunk: bytes) -> None:
+        self._sha256.update(chunk)
+        if self._other is not None:
+            self._other.update(chunk)
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    @property
+    def found(self) -> str:
+        return (self._other or self._sha256).hexdigest()
+
+    @property
+    def is_right(self) -> bool:
+        return self.found == self._wanted
+
+
+class _Wanted(NamedTuple):
+    """A file. longest: how many bytes it may have. if_other: what to do if it is another one."""
+
+    digest: str
+    longest: int
+    label: str
+    if_other: str
+    progress: Callable[[int, int], None] | None
+
+
+def _fetch_persistently(file: IO[bytes], url: str, wanted: _Wanted) -> None:
+    """Fetch, and take up what breaks off as long as each time something comes."""
     deadline = time.monotonic() + _TOTAL_S
-    digest = hashlib.sha256()
+    for left in reversed(range(_MAX_BREAKS)):
+        before = file.seek(0, os.SEEK_END)
+        try:
+            _fetch_into(file, url, wanted, deadline)
+        except _BrokenOffError:
+            if not left or file.seek(0, os.SEEK_END) <= before:
+                raise
+        else:
+            return
+
+
+def _fetch_into(file: IO[bytes], url: str, wanted: _Wanted, deadline: float) -> None:
+    digest, longest, label, if_other, progress = wanted
+    hashes = _Hashes(digest)
     file.seek(0)
     while chunk := file.read(CHUNK):
-        digest.update(chunk)
+        hashes.update(chunk)
     done = file.tell()
     resumed = bool(done)
     response = _open_checked(url, done, label)
     with response:
         if done and response.status != 206:
             done = 0  # the server begins anew
-            digest = hashlib.sha256()
+            hashes = _Hashes(digest)
             file.truncate(0)
         length = response.headers.get("Content-Length")
         total = done + int(length) if length and length.isdecimal() else 0
@@ -162,25 +226,27 @@ def _fetch_into(
             if time.monotonic() > deadline:
                 raise _fail(label, url, f"took longer than {_TOTAL_S} s", _GOES_ON)
             file.write(chunk)
-            digest.update(chunk)
+            hashes.update(chunk)
             if progress is not None:
-                progress(done, max(total, done))
+                progress(done, total)
     if total and done < total:
-        raise _fail(label, url, f"broke off after {done} of {total} bytes", _GOES_ON)
-    if digest.hexdigest() != sha256:
+        raise _broken_off(label, url, f"broke off after {done} of {total} bytes")
+    if progress is not None:
+        progress(done, done)
+    if not hashes.is_right:
         file.truncate(0)
         if resumed:  # what was there before may have been the beginning of another file
-            _fetch_into(file, url, sha256, longest, label, progress)
+            _fetch_into(file, url, wanted, deadline)
             return
         raise _fail(
             label,
             url,
-            f"has the SHA-256 {digest.hexdigest()}, not {sha256} as declared",
-            "Compare with what the publisher says; correct sha256, or do not use the file.",
+            f"has the {hashes.name} {hashes.found}, not {split_digest(digest)[1]} as declared",
+            if_other,
         )
     file.flush()
     os.fsync(file.fileno())
-    os.rename(partial_path(sha256), cached_path(sha256))
+    keep(digest, hashes.sha256)
 
 
 def _read(response: Any, label: str, url: str) -> bytes:
@@ -189,7 +255,7 @@ def _read(response: Any, label: str, url: str) -> bytes:
         # What has come, so that the time is looked at however slowly it comes.
         return bytes(response.read1(CHUNK))
     except http.client.HTTPException as error:
-        raise _fail(label, url, f"broke off: {error}", _GOES_ON) from error
+        raise _broken_off(label, url, f"broke off: {error}") from error
 
 
 def _open_checked(url: str, offset: int, label: str) -> Any:
@@ -276,6 +342,10 @@ def _has_proxy(url: str) -> bool:
 
 def _fail(label: str, url: str, what: str, remedy: str) -> FetchError:
     return FetchError([Problem(f"{_shown(url)} {what}", remedy, resource=label)])
+
+
+def _broken_off(label: str, url: str, what: str) -> _BrokenOffError:
+    return _BrokenOffError([Problem(f"{_shown(url)} {what}", _GOES_ON, resource=label)])
 
 
 def _shown(url: str) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 from ..._cloud import Cloud
 from ..._doors.host import image_files as cache
 from ..._doors.host.image_inspection import inspect_image
-from ..._doors.host.signatures import find_digest, verify_signature
+from ..._doors.host.signatures import find_digest, verify_signature, written_for_check
 from ..._doors.web.fetch import fetch_small
+from ..._model.digest import name_digest, split_digest
 from ..._model.errors import PextraError, Problem
 from ..._model.rows import Row
 from ..._model.source import is_url
@@ -76,15 +77,25 @@ def verify(proof: Proof, sha256: str, label: str) -> dict[str, str]:
         signed_by = verify_signature(cache.cached_path(sha256), signature, key, label)
     else:
         listing, name = _content_of(proof.checksums, label), file_name_of(proof.source or "")
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(listing)
-            file.flush()
-            signed_by = verify_signature(file.name, signature, key, label)
+        with written_for_check(listing) as path:
+            signed_by = verify_signature(path, signature, key, label)
         stated = find_digest(listing, name, label)
-        if stated != sha256:
-            what = f"the signed list of checksums states {stated} for {name}, and the file has {sha256}"
+        if not _is_of(sha256, stated, label):
+            what = f"the signed list of checksums states {name_digest(stated)} for {name}, and the file has another"
             raise PextraError([Problem(what, "Do not use the file before you know why.", resource=label)])
     return {"signed_by": signed_by, "signing_key": proof.key_digest}
+
+
+def _is_of(sha256: str, stated: str, label: str) -> bool:
+    """Tell whether the file of the cache has this digest, of whichever kind."""
+    kind, digits = split_digest(stated)
+    if kind == "sha256":
+        return digits == sha256
+    digest = hashlib.new(kind)
+    with open_cached(sha256, label) as file:
+        while chunk := file.read(cache.CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest() == digits
 
 
 def _content_of(value: str, label: str) -> bytes:
@@ -105,7 +116,7 @@ def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[st
     if not data["is_fresh"] and data["replaces"] is None:
 
         def change(current: Row) -> Row:
-            kept = ("description", "protected", "retention", "pools")
+            kept = ("description", "protected", "retention", "pools", "origin", "stated")
             own = {key: row.attributes[key] for key in kept if key in row.attributes}
             rest = keep_copies(current, lambda _, key: key not in data["gone"])
             return replace(rest, attributes={**rest.attributes, **own, **proven})

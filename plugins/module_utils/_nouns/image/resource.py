@@ -18,6 +18,7 @@ from ..._doors.web.fetch import Fetched, fetch_image
 from ..._engine.noun import Options
 from ..._engine.progress import note_transfer
 from ..._fields.common import parse_spec
+from ..._model.digest import is_sha512
 from ..._model.errors import HypervisorError, PextraError, Problem
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
@@ -34,10 +35,15 @@ from .plan.planning import plan_images
 from .plan.report import describe_images, describe_use
 from .plan.state import ImageHave, User
 from .plan.targets import find_fresh, find_sites
+from .published import Publishers
 from .reading import SeenNode, find_clones, look_at_node
 from .spec import FIELDS, Image, find_mistakes_within
 from .trust import find_trust_mistakes
 from .versions import keep_copies, versions_of
+
+_RENEWED = (
+    "Its publisher has another one by now: set renew: true to have that; what began from the one before keeps it."
+)
 
 
 class ImageResource:
@@ -48,6 +54,8 @@ class ImageResource:
     def __init__(self) -> None:
         # Images whose file turned out not to be usable in this run.
         self._unusable: set[str] = set()
+        # What short names mean in this run.
+        self._publishers = Publishers()
         # What was verified in this run, and where files were had from; by the image's identifier.
         self._proven: dict[str, dict[str, str]] = {}
         self._fetched: dict[str, Fetched] = {}
@@ -72,7 +80,9 @@ class ImageResource:
             tuple(cloud.registry.associations("pool")),
             instances=tuple(row for row in rows if row.kind == "instance"),
         )
+        have = self._publishers.look_up(wants, have)
         digests = {want.sha256 for want in wants if want.sha256}
+        digests |= {one.digest for one in have.published.values()}
         digests |= {str(row.attributes["sha256"]) for row in have.images}
         have = replace(have, cached=frozenset(digest for digest in digests if cache.is_cached(digest)))
         pools_of: dict[str, dict[str, Row]] = {}
@@ -111,6 +121,7 @@ class ImageResource:
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> None:
         label = f"image {work.name}"
+        step = _with_sha256(step)
         if step.act in ("stage", "fetch", "verify", "register"):
             try:
                 self._prepare(cloud, step, label)
@@ -171,6 +182,7 @@ class ImageResource:
                     sha256,
                     max_size_mib=step.data["max_size"],
                     label=label,
+                    if_other=_RENEWED if row.attributes.get("origin") else None,
                     progress=lambda done, total: note_transfer(f"{label} from its source", done, total),
                 )
                 self._fetched |= {row.id: fetched} if fetched is not None else {}
@@ -182,7 +194,7 @@ class ImageResource:
                     cache.drop(sha256)
                 raise
         else:
-            register(cloud, row, step.data, self._proven.get(row.id, {}), label)
+            register(cloud, row, step.data, self._proven.get(row.id, step.data["proven"]), label)
 
     def _upload(self, cloud: Cloud, node: str, data: Mapping[str, Any], label: str) -> None:
         """Write a copy, read it back, and only then record it: a copy that is not recorded is written anew."""
@@ -244,6 +256,17 @@ class ImageResource:
             return [one | ({"fetched": fetched[one["id"]]} if one["id"] in fetched else {}) for one in found]
         uses = [describe_use(row, have) for row in have.images]
         return [described | use for described, use in zip(describe_images(None, have), uses, strict=True)]
+
+
+def _with_sha256(step: Step) -> Step:
+    """Return the step with the SHA-256 of a file of which only the SHA-512 was known when it was planned."""
+    digest = str(step.data.get("sha256") or "")
+    known = cache.known_sha256(digest) if is_sha512(digest) else None
+    if known is None:
+        return step
+    row = step.data.get("row")
+    changed = {"row": replace(row, attributes={**row.attributes, "sha256": known})} if row is not None else {}
+    return replace(step, data={**step.data, "sha256": known, **changed})
 
 
 def _write_label(cloud: Cloud, node: str, data: Mapping[str, Any]) -> None:

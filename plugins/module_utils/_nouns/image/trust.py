@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..._model.mistake import Mistake, shown
 from ..._model.source import check_source, is_url
+from .distributions import find_distribution
 
 if TYPE_CHECKING:
     from .spec import Image
@@ -71,18 +72,21 @@ def find_trust_mistakes(image: Image, path: str) -> list[Mistake]:
     """Check the options of one image against each other. path: of the image."""
     here = f"{path}." if path else ""
     mistakes = []
+    is_name = find_distribution(image.source) is not None
     if image.signature and not image.signing_key:
         mistakes.append(Mistake(f"{here}signing_key", "is missing; a signature needs the key that it is checked with"))
-    if image.signing_key and not image.signature:
+    if image.signing_key and not image.signature and not is_name:
         mistakes.append(Mistake(f"{here}signature", "is missing; write the detached signature that the key is for"))
-    if image.checksums and not image.signature:
+    if image.checksums and not image.signature and not is_name:
         problem = (
             "is missing; a list of checksums that is not signed says what whoever changed it wants: write its detached "
             "signature, and signing_key, or leave checksums out and write sha256 alone"
         )
         mistakes.append(Mistake(f"{here}signature", problem))
-    if image.mirrors and image.source and not is_url(image.source):
-        mistakes.append(Mistake(f"{here}mirrors", "only what has a URL as its source has mirrors; leave them out"))
+    if image.mirrors and image.source and not is_url(image.source) and not is_name:
+        mistakes.append(
+            Mistake(f"{here}mirrors", "only what has a URL or a short name as its source has mirrors; leave them out")
+        )
     if image.mirrors and image.source and is_url(image.source) and not file_name_of(image.source):
         problem = "names no file at its end, by which mirrors would know it"
         mistakes.append(Mistake(f"{here}source", problem))

@@ -16,7 +16,7 @@ from .targets import retention_of
 LABEL = "pextra-image/"
 _LABELLED = (
     *("kind", "sha256", "format", "architecture", "virtual_size", "size", "description", "protected"),
-    *("signed_by", "signing_key"),
+    *("signed_by", "signing_key", "origin", "stated"),
 )
 
 

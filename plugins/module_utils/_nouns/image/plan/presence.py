@@ -34,6 +34,10 @@ FETCH_TEXT = "fetch the file"
 def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     want, row, sha256 = target.want, target.row, target.sha256
     label = f"image {want.name}"
+    if want in have.unpublished:
+        # What there is of it stays as it is.
+        draft.failures += have.unpublished[want]
+        return
     if sha256 is None:
         what = "its source is missing" if want.source is None else "its sha256 is missing"
         draft.refuse(what, "Set source, and sha256 for a URL.", resource=label)
@@ -70,6 +74,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
         "replaces": row.id if row and target.is_replaced else None,
         "sha256": sha256,
         "max_size": target.max_size,
+        "proven": target.published.proven if target.published is not None else {},
     }
     if target.needs_proof and target.key_digest is not None:
         signature, key = want.signature or "", want.signing_key or ""
@@ -94,7 +99,7 @@ def plan_present(target: Target, have: ImageHave, draft: Draft) -> None:
     before = dict(row.attributes) if row else {}
     changes = [
         Change(key, before.get(key), new.attributes.get(key))
-        for key in ("sha256", "format", "architecture", "description")
+        for key in ("sha256", "format", "architecture", "description", "origin")
         if before.get(key) != new.attributes.get(key) and new.attributes.get(key) is not None
     ]
     changes += changes_of(is_protected(row), is_protected(new))
@@ -140,6 +145,7 @@ def _new_row(target: Target, sha256: str) -> Row:
         **({"kind": target.kind} if target.kind != "disk" else {}),
         "description": description,
         **({"architecture": architecture} if architecture is not None else {}),
+        **_origin_of(target),
         "protected": protected or None,
         "retention": target.retention or None,
     }
@@ -166,6 +172,15 @@ def _new_row(target: Target, sha256: str) -> Row:
     older = [version for version in versions_of(row) if version.id != newest.id] if row is not None else []
     blank = Row(newest.id, "image", want.name, target.cluster.id, own)
     return with_versions(blank, newest, older)
+
+
+def _origin_of(target: Target) -> dict[str, Any]:
+    """What is recorded of a short name; nothing is known of it any more where another source is declared."""
+    published, row = target.published, target.row
+    if published is not None:
+        return {"origin": published.origin, "stated": published.stated}
+    known = row.attributes if row is not None and target.want.source is None else {}
+    return {key: known[key] for key in ("origin", "stated") if known.get(key) is not None}
 
 
 def _find_content_problems(target: Target, have: ImageHave) -> list[Problem]:

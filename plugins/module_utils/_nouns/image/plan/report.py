@@ -32,6 +32,7 @@ def _describe(row: Row, have: ImageHave) -> dict[str, Any]:
         "cluster": name_of(row.scope, have.clusters),
         "kind": image_kind(row.attributes),
         "number": newest.number,
+        "origin": row.attributes.get("origin"),
         "sha256": newest.sha256,
         "format": newest.format,
         "architecture": row.attributes.get("architecture"),

@@ -12,6 +12,7 @@ from typing import Literal
 
 from ...._model.errors import Problem
 from ...._model.rows import AssociationRow, Row
+from ..spec import Image
 from ..versions import Version
 
 
@@ -37,7 +38,8 @@ class ImageHave:
     same. doubts: why libvirt did not look at it now, so that what is missing may be there, by the same. users: by the
     identifier of the version, read only where a copy may have to go (`find_losing`). instances: as registered, with the
     names of their images. cached: the digests of the files that the coordinator has; refused: what is wrong with those
-    that were looked at, by the image's name.
+    that were looked at, by the image's name. published: what short names mean, by the wants that say them; unpublished:
+    why that could not be found out.
     """
 
     clusters: tuple[Row, ...]
@@ -54,6 +56,8 @@ class ImageHave:
     down: Mapping[str, Problem] = field(default_factory=dict)
     instances: tuple[Row, ...] = ()
     doubts: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    published: Mapping[Image, Published] = field(default_factory=dict)
+    unpublished: Mapping[Image, tuple[Problem, ...]] = field(default_factory=dict)
 
     # A cloud has thousands of copies, and each is looked up by its place.
 
@@ -83,6 +87,20 @@ class ImageHave:
         enabled = {(one.resource, one.node) for one in self.associations if one.attributes.get("enabled")}
         pools = {pool for pool, _ in enabled}
         return {pool: [node for node in self.nodes if (pool, node.id) in enabled] for pool in pools}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a short name, its origin, means. digest: a SHA-256, or the SHA-512 of a file whose SHA-256 nobody knows yet.
+
+    stated: what the publisher's list states of it, if that was asked. proven: what is recorded of who signed that list.
+    """
+
+    url: str
+    origin: str
+    digest: str
+    stated: str | None = None
+    proven: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

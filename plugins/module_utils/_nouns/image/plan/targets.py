@@ -15,18 +15,22 @@ from ...hierarchy.plan import find_cluster, find_within
 from ...pool.spec import WITH_VOLUMES
 from ..spec import FIELDS, USUAL_FORMAT, Image, image_kind
 from ..versions import Version, newest_of, older_of, versions_of
-from .state import ImageHave, Site, site_of
+from .state import ImageHave, Published, Site, site_of
 
 
 @dataclass(frozen=True)
 class Target:
-    """A want whose references are resolved. pools: the identifiers of those that shall hold it."""
+    """A want whose references are resolved. pools: the identifiers of those that shall hold it.
+
+    published: what its source means, if that is a short name: then the want's own source and sha256 are of that.
+    """
 
     want: Image
     cluster: Row
     row: Row | None
     sites: tuple[Site, ...]
     pools: frozenset[str] = frozenset()
+    published: Published | None = None
 
     @property
     def kind(self) -> str:
@@ -113,6 +117,10 @@ def find_sites(wants: Sequence[Image], have: ImageHave) -> list[Site]:
 
 def resolve(want: Image, have: ImageHave) -> Target | list[Problem]:
     label = f"image {want.name}"
+    published = have.published.get(want)
+    if published is not None:
+        # Who signed the publisher's list was looked at when it was asked.
+        want = replace(want, source=published.url, sha256=published.digest, signing_key=None)
     cluster = find_cluster(want.cluster, have.clusters)
     if isinstance(cluster, str):
         return [Problem(cluster, resource=label)]
@@ -152,7 +160,7 @@ def resolve(want: Image, have: ImageHave) -> Target | list[Problem]:
         if problems:
             return problems
     sites = tuple(site for pool in chosen for site in have.sites_of(pool))
-    return Target(want, cluster, row, sites, frozenset(pool.id for pool in chosen))
+    return Target(want, cluster, row, sites, frozenset(pool.id for pool in chosen), published)
 
 
 def pools_of(row: Row | None) -> frozenset[str] | None:

@@ -63,7 +63,7 @@ def test_what_is_right(options: dict[str, Any]) -> None:
         ({"mirrors": ["http://user:hunter2@192.0.2.7/"]}, "it.mirrors[0]"),
         ({"mirrors": ["../mirror"]}, "it.mirrors[0]"),
         ({"mirrors": ["/srv/mirror", "/srv/mirror"]}, "is given twice"),
-        ({"mirrors": ["/srv/mirror"], "source": "tiny.qcow2"}, "only what has a URL as its source has mirrors"),
+        ({"mirrors": ["/srv/mirror"], "source": "tiny.qcow2"}, "only what has a URL or a short name as its source"),
         ({"mirrors": ["/srv/mirror"], "source": "https://images.example.com/"}, "names no file at its end"),
     ],
 )
