@@ -27,6 +27,7 @@ ACTING = {
     "looking",
     "finding",
     "copies",
+    "published",
     "tree_making",
     "volume_making",
     "source_test",
