@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 MODULES = ROOT / "plugins" / "modules"
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
 ROLES = ROOT / "roles"
-# Actions alone; there is no code of a module.
-ACTIONS_ALONE = {"pextra_deployment_validate", "pextra_report", "pextra_run_report"}
+# Actions alone, which take what they work on from the run's variables; there is no code of a module.
+ACTIONS_ALONE = {"pextra_deployment_validate", "pextra_report", "pextra_run_report", "pextra_starter"}
 _NOT_OURS = {
     ".ansible",
     ".build",

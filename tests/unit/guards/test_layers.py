@@ -75,6 +75,7 @@ LAYERS: dict[str, set[str]] = {
         *{"_engine.converge", "_engine.diff", "_engine.noun", "_engine.telling"},
     },
     "_run_report": {"_model"},
+    "_starter": PURE,
     "_runner": {
         *PURE,
         *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},

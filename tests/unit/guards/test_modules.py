@@ -38,6 +38,7 @@ WITHOUT_TWIN = {
     "pextra_preflight": "only reads, and returns what it read",
     "pextra_report": "writes a page of what others have read",
     "pextra_run_report": "only reads what the run has noted",
+    "pextra_starter": "writes files, which tell what they hold",
     "pextra_units": "acts on a host's services, which are no resource of ours",
     "pextra_ceph_monitor": "acts on a host's services, which are no resource of ours",
     "pextra_ceph_daemons": "returns what the host has, also in check mode",
@@ -66,6 +67,7 @@ OUTSIDE_THE_GROUP = {
     "pextra_deployment_validate": "runs on the controller, and asks nobody",
     "pextra_report": "runs on the controller, and asks nobody",
     "pextra_run_report": "runs on the controller, and asks nobody",
+    "pextra_starter": "runs on the controller, and asks nobody",
     "pextra_vm_console": "runs on each host, as its file is, and asks nobody",
 }
 ATTRIBUTES = {"check_mode", "diff_mode", "idempotent", "action_group"}
@@ -166,6 +168,7 @@ WITHOUT_COMMON_VALUES = {
     "pextra_preflight": "returns what it has found, also when it fails",
     "pextra_report": "returns what it did with a file",
     "pextra_run_report": "returns the errors always",
+    "pextra_starter": "returns the files",
 }
 
 
@@ -192,6 +195,7 @@ DECIDES = {
     "registry": "_nouns.registry.rebuild",
     "report": "plugin_utils.page_file",
     "run_report": "_run_report",
+    "starter": "_starter.spec",
     "units": "_nouns.unit.plan",
     "vm_console": "_nouns.vm_console.text",
 }

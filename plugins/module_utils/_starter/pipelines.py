@@ -1,0 +1,166 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files for GitHub Actions and GitLab: validate a change, comment with its plan, apply it once it is merged. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# What both do. The plan goes into a file, which becomes the comment; the exit code of the check is that of the job.
+_VALIDATE = "ansible-playbook pextra.cloud.validate"
+_PLAN = 'ansible-playbook pextra.cloud.site --check --diff --extra-vars "@$SECRETS"'
+_APPLY = 'ansible-playbook pextra.cloud.site --diff --extra-vars "@$SECRETS"'
+
+# Not by anchors, which not every server of theirs knows.
+_GITHUB_SECRETS = """\
+env:
+      SECRETS: /dev/shm/pextra-secrets.yml
+      PEXTRA_SECRETS: ${{ secrets.PEXTRA_SECRETS }}
+      SSH_PRIVATE_KEY: ${{ secrets.SSH_PRIVATE_KEY }}
+      SSH_KNOWN_HOSTS: ${{ secrets.SSH_KNOWN_HOSTS }}"""
+_GITHUB_KEYS = """\
+run: |
+          umask 077
+          mkdir -p ~/.ssh
+          printf '%s\\n' "$PEXTRA_SECRETS" >"$SECRETS"
+          printf '%s\\n' "$SSH_PRIVATE_KEY" >~/.ssh/id_ed25519
+          printf '%s\\n' "$SSH_KNOWN_HOSTS" >~/.ssh/known_hosts"""
+
+_GITHUB = f"""---
+# Secrets of the repository: SSH_PRIVATE_KEY (may log in on the hosts), SSH_KNOWN_HOSTS (their keys, as of ssh-keyscan,
+# compared), PEXTRA_SECRETS (YAML: pextra_ca_private_key and pextra_ca_certificate, from ~/.pextra/NAME/ca). A runner
+# has to reach the hosts: use one of your own where they are not on the internet.
+name: cloud
+"on":
+  pull_request:
+  push:
+    branches: [main]
+
+# One at a time, and none is stopped in the middle.
+concurrency:
+  group: cloud
+  cancel-in-progress: false
+
+permissions:
+  contents: read
+
+jobs:
+  validate:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {{python-version: "3.12"}}
+      - run: pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml
+      - run: {_VALIDATE}
+
+  plan:
+    # Of a fork there are no secrets.
+    if: github.event_name == 'pull_request' && github.event.pull_request.head.repo.full_name == github.repository
+    needs: validate
+    runs-on: ubuntu-latest
+    permissions:
+      contents: read
+      pull-requests: write
+    {_GITHUB_SECRETS}
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {{python-version: "3.12"}}
+      - run: pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml
+      - name: Have keys and secrets, out of the way of arguments and logs
+        {_GITHUB_KEYS}
+      - name: Plan
+        run: |
+          set -o pipefail
+          {_PLAN} 2>&1 | tee plan.txt
+      - name: Comment with the plan
+        if: always()
+        env:
+          GH_TOKEN: ${{{{ github.token }}}}
+          NUMBER: ${{{{ github.event.number }}}}
+        run: |
+          {{ echo '```'; tail -c 60000 plan.txt; echo '```'; }} >comment.md
+          gh pr comment "$NUMBER" --body-file comment.md
+
+  apply:
+    if: github.event_name == 'push'
+    needs: validate
+    runs-on: ubuntu-latest
+    environment: production
+    {_GITHUB_SECRETS}
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {{python-version: "3.12"}}
+      - run: pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml
+      - name: Have keys and secrets, out of the way of arguments and logs
+        {_GITHUB_KEYS}
+      - name: Apply
+        run: {_APPLY}
+"""
+
+_GITLAB = f"""---
+# Variables of the project, of the type file: SSH_PRIVATE_KEY (may log in on the hosts), SSH_KNOWN_HOSTS (their keys, as
+# of ssh-keyscan, compared), SECRETS (YAML: pextra_ca_private_key and pextra_ca_certificate, from ~/.pextra/NAME/ca);
+# and COMMENT_TOKEN, a token of the project that may write comments. A runner has to reach the hosts.
+image: python:3.12
+
+stages: [validate, plan, apply]
+
+.ansible:
+  before_script:
+    - apt-get update && apt-get install --yes openssh-client
+    - pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml
+
+.hosts:
+  extends: .ansible
+  # One at a time.
+  resource_group: cloud
+  script:
+    - umask 077 && mkdir -p ~/.ssh
+    - cp "$SSH_PRIVATE_KEY" ~/.ssh/id_ed25519
+    - cp "$SSH_KNOWN_HOSTS" ~/.ssh/known_hosts
+
+validate:
+  extends: .ansible
+  stage: validate
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+  script:
+    - {_VALIDATE}
+
+plan:
+  extends: .hosts
+  stage: plan
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+  script:
+    - !reference [.hosts, script]
+    - {_PLAN} >plan.txt 2>&1 || failed=yes
+    - cat plan.txt
+    - "{{ echo '```'; tail -c 60000 plan.txt; echo '```'; }} >comment.md"
+    - >-
+      curl --fail --silent --show-error --output /dev/null
+      --header @<(printf 'PRIVATE-TOKEN: %s' "$COMMENT_TOKEN") --data-urlencode body@comment.md
+      "$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes"
+    - test -z "$failed"
+
+apply:
+  extends: .hosts
+  stage: apply
+  environment: production
+  rules:
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+  script:
+    - !reference [.hosts, script]
+    - {_APPLY}
+"""
+_FILES = {"github": (".github/workflows/cloud.yml", _GITHUB), "gitlab": (".gitlab-ci.yml", _GITLAB)}
+
+
+def render_pipelines(services: Sequence[str]) -> dict[str, str]:
+    """Return the files of services, by name."""
+    return dict(_FILES[service] for service in services)

@@ -1,0 +1,109 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lies around the inventory of a new deployment, as texts. Pure."""
+
+from __future__ import annotations
+
+from .inventory import render_inventory
+from .pipelines import render_pipelines
+from .spec import NO_IMAGE, Starter
+
+_CONFIGURATION = """\
+[defaults]
+inventory = inventory
+interpreter_python = /usr/bin/python3
+inject_facts_as_vars = false
+forks = 20
+gathering = explicit
+retry_files_enabled = false
+callback_result_format = yaml
+
+[ssh_connection]
+pipelining = true
+ssh_args = -o ControlMaster=auto -o ControlPersist=300s
+"""
+_IGNORED = """\
+# Large, and had from elsewhere.
+images/*
+!images/.gitkeep
+# Public keys may be here; nothing that is secret may be committed.
+*.pem
+*.key
+id_*
+plan.txt
+comment.md
+.venv/
+.ansible/
+collections/
+"""
+_REQUIREMENTS = "ansible~=12.0\njsonschema>=4.20\nnetaddr>=1.0\n"
+_COLLECTIONS = """---
+collections:
+  - name: pextra.cloud
+  - name: community.crypto
+    version: ">=2.26.0"
+  - name: ansible.posix
+    version: ">=2.0.0"
+"""
+_LINT = """---
+profile: production
+offline: true
+exclude_paths:
+  # No playbooks: the services' own.
+  - .github/
+  - .gitlab-ci.yml
+"""
+
+
+def render_starter(starter: Starter, schema: str) -> dict[str, str]:
+    """Return all files by their names in the directory. schema: of the document, for editors."""
+    return {
+        **{f"inventory/{name}": text for name, text in render_inventory(starter).items()},
+        **render_pipelines(starter.pipelines),
+        "README.md": _render_readme(starter),
+        "ansible.cfg": _CONFIGURATION,
+        ".ansible-lint": _LINT,
+        ".gitignore": _IGNORED,
+        "requirements.txt": _REQUIREMENTS,
+        "requirements.yml": _COLLECTIONS,
+        "deployment.schema.json": schema,
+        # Outside of the inventory, all of which Ansible reads.
+        "images/.gitkeep": "",
+        "keys/.gitkeep": "",
+    }
+
+
+def _render_readme(starter: Starter) -> str:
+    names = ", ".join(node.name for node in starter.nodes)
+    pipelines = (
+        "A change is a merge request: it is validated, its plan is written as a comment, and it is applied once it is\n"
+        "merged. What secrets that needs, the file of the service says.\n"
+        if starter.pipelines
+        else "Look at the plan before it becomes true: `--check --diff`.\n"
+    )
+    answers = (
+        f"Then `ssh admin@{starter.first_address.partition('/')[0]}`, from where that address is reached.\n"
+        if starter.image != NO_IMAGE and starter.ssh_key is not None
+        else ""
+    )
+    return f"""# {starter.deployment}
+
+A private cloud of {names}, kept by the Ansible collection `pextra.cloud`. The next two commands, from this directory:
+
+```
+ansible-playbook pextra.cloud.validate    # contacts nobody
+ansible-playbook pextra.cloud.site        # asks whether the hosts can be nodes, and makes the cloud
+```
+{answers}
+| | |
+|---|---|
+| `inventory/` | the hosts, and the document that describes the cloud; nothing else, since Ansible reads all of it |
+| `images/` | disk images of your own |
+| `keys/` | public keys that images are signed with |
+| `deployment.schema.json` | with it editors complete and check the document |
+
+The hosts' ssh keys have to be known (`ssh` once to each). The certificate authority is made in
+`~/.pextra/{starter.deployment}/ca` at the first run: whoever has its key controls every host, so it is not kept here.
+
+{pipelines}"""

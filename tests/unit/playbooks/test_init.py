@@ -1,0 +1,233 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""init.yml writes a deployment that validates as it is, and nothing over what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8nF1p0YFZCq3mDkq6VtJHcE5m1QoRkQm7N0cGmX9kA me@example.com"
+ONE = "cloud1=192.168.1.10"
+THREE = "alpha=192.168.1.11, bravo=192.168.1.12, charlie=192.168.1.13"
+FIVE = {f"node{number}": f"fd00:1::{number}" for number in range(1, 6)}
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_NOCOLOR": "1",
+        "HOME": str(folder),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+
+
+def play(folder: Path, playbook: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["ansible-playbook", playbook, *arguments],
+        env=environment(folder),
+        cwd=cwd or folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def init(folder: Path, *arguments: str, **answers: object) -> subprocess.CompletedProcess[str]:
+    given = {"directory": "cloud", "deployment": "acme", "nodes": ONE, **answers}
+    return play(folder, "pextra.cloud.init", "-e", json.dumps(given), *arguments)
+
+
+def written(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("answers", "nodes", "coordinators"),
+    [
+        ({}, 1, 1),
+        ({"image": "none", "pipelines": "gitlab"}, 1, 1),
+        ({"nodes": THREE, "uplinks": "eno2, eno3", "vlan": "42", "ssh_key": KEY, "user": "debian"}, 3, 3),
+        ({"nodes": FIVE, "image": "alma-9", "subnet": "10.1.0.0/20"}, 5, 3),
+    ],
+)
+def test_what_is_written_validates_as_it_is(
+    tmp_path: Path, answers: dict[str, object], nodes: int, coordinators: int
+) -> None:
+    first = init(tmp_path, **answers)
+    assert first.returncode == 0, first.stdout + first.stderr
+    cloud = tmp_path / "cloud"
+    groups = yaml.safe_load((cloud / "inventory" / "hosts.yml").read_text())["pextra"]["children"]
+    assert len(groups["pextra_nodes"]["hosts"]) == nodes
+    assert len(groups["pextra_coordinators"]["hosts"]) == coordinators
+    assert {path.suffix for path in (cloud / "inventory").rglob("*") if path.is_file()} == {".yml"}
+
+    valid = play(tmp_path, "pextra.cloud.validate", cwd=cloud)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+    assert "WARNING" not in valid.stderr, valid.stderr
+    assert "changed=0" in valid.stdout
+
+    before = written(cloud)
+    again = init(tmp_path, **answers)
+    assert "changed=0" in again.stdout, again.stdout + again.stderr
+    assert written(cloud) == before
+
+
+def test_yaml_is_as_linters_want_it(tmp_path: Path) -> None:
+    assert init(tmp_path, nodes=THREE, uplinks="eno2", ssh_key=KEY).returncode == 0
+    lint = [sys.executable, "-m", "yamllint", "--strict", "-c", str(ROOT / ".yamllint"), str(tmp_path / "cloud")]
+    done = subprocess.run(lint, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+def test_ansible_lint_has_nothing_to_say(tmp_path: Path) -> None:
+    assert init(tmp_path, ssh_key=KEY).returncode == 0
+    cloud = tmp_path / "cloud"
+    subprocess.run(["git", "init", "-q"], cwd=cloud, check=True)
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-lint"), "--offline", "--nocolor"],
+        env=environment(tmp_path),
+        cwd=cloud,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("service", "file"), [("github", ".github/workflows/cloud.yml"), ("gitlab", ".gitlab-ci.yml")])
+def test_what_the_pipelines_run(tmp_path: Path, service: str, file: str) -> None:
+    """The shell takes every script, none has a secret in its arguments, and the validation is run as it is written."""
+    assert init(tmp_path, pipelines=service).returncode == 0
+    cloud = tmp_path / "cloud"
+
+    class Loader(yaml.SafeLoader):
+        """Knows GitLab's references."""
+
+    Loader.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node))
+    content = yaml.load((cloud / file).read_text(), Loader=Loader)
+    jobs = content["jobs"] if service == "github" else {name: content[name] for name in ("validate", "plan", "apply")}
+    assert set(jobs) == {"validate", "plan", "apply"}
+    scripts = {
+        name: [step["run"] for step in job["steps"] if "run" in step]
+        if service == "github"
+        else [line for line in job["script"] if isinstance(line, str)]
+        for name, job in jobs.items()
+    }
+    for script in (line for lines in scripts.values() for line in lines):
+        done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False, timeout=20)
+        assert done.returncode == 0, script + done.stderr
+        assert "${{" not in script, "an expression of the service in a script can be more than a text"
+    assert "--check --diff" in "".join(scripts["plan"])
+    assert "--check" not in "".join(scripts["apply"])
+    [validate] = [line for line in scripts["validate"] if "ansible-playbook" in line]
+    done = subprocess.run(
+        ["bash", "-ec", validate], env=environment(tmp_path), cwd=cloud, capture_output=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout
+    hosts = cloud / "inventory" / "group_vars" / "all" / "30-network.yml"
+    hosts.write_text(hosts.read_text().replace("svswitch1", "br0"))
+    done = subprocess.run(
+        ["bash", "-ec", validate], env=environment(tmp_path), cwd=cloud, capture_output=True, check=False, timeout=120
+    )
+    assert done.returncode == 2, done.stdout
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    assert init(tmp_path).returncode == 0
+    cloud = tmp_path / "cloud"
+    changed = cloud / "inventory" / "group_vars" / "all" / "50-instances.yml"
+    changed.write_text("---\n")
+    (cloud / "README.md").unlink()
+    before = written(cloud)
+    refused = init(tmp_path)
+    assert refused.returncode == 2, refused.stdout
+    assert "has inventory/group_vars/all/50-instances.yml, which would be others. Nothing was written" in refused.stdout
+    assert "Traceback" not in refused.stdout + refused.stderr
+    assert written(cloud) == before
+
+
+def test_a_run_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
+    assert init(tmp_path).returncode == 0
+    cloud = tmp_path / "cloud"
+    before = written(cloud)
+    shutil.rmtree(cloud / "inventory" / "group_vars")
+    check = init(tmp_path, "--check", "--diff")
+    assert "changed=1" in check.stdout
+    assert "pextra_deployment_name" in check.stdout
+    assert not (cloud / "inventory" / "group_vars").exists()
+    assert "changed=1" in init(tmp_path).stdout
+    assert written(cloud) == before
+
+
+def test_a_place_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "cloud").write_text("")
+    refused = init(tmp_path)
+    assert refused.returncode == 2
+    assert "Nothing was written" in refused.stdout
+
+
+def test_all_mistakes_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    refused = init(tmp_path, nodes="a=1,b=2", vlan="5000", image="debian-21")
+    assert refused.returncode == 2
+    for said in ('"1" is not an IP address', "has 2 hosts", "allowed is 1 to 4094", "debian-12"):
+        assert said in refused.stdout
+    assert not (tmp_path / "cloud").exists()
+
+
+def test_it_asks_at_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["ansible-playbook", "pextra.cloud.init"],
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    answers = {
+        "Directory": "mine",
+        "Name of the deployment": "acme",
+        "Its hosts": ONE,
+        "Who logs in": "",
+        "NICs": "eno2",
+        "VLAN": "",
+        "Network of": "",
+        "Cloud image": "",
+        "Public ssh key": KEY,
+    }
+    seen = ""
+    deadline = time.monotonic() + 90
+    for question, answer in answers.items():
+        while question not in seen and time.monotonic() < deadline:
+            seen += os.read(ours, 1024).decode(errors="replace")
+        seen = seen.partition(question)[2]
+        time.sleep(0.3)
+        os.write(ours, f"{answer}\n".encode())
+    try:
+        while os.read(ours, 1024):
+            pass
+    except OSError:
+        pass  # it has ended
+    os.close(ours)
+    assert process.wait(timeout=90) == 0
+    network = (tmp_path / "mine" / "inventory" / "group_vars" / "all" / "30-network.yml").read_text()
+    assert yaml.safe_load(network)["pextra_vswitches"] == [{"name": "svswitch1", "uplinks": ["eno2"]}]
