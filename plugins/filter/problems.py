@@ -45,6 +45,15 @@ _value:
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+# What Ansible says when nobody became root, in several lines that do not say what to do.
+_NOT_ROOT = (
+    *("waiting for become success", "waiting for privilege escalation", "Missing sudo password"),
+    *("Incorrect sudo password", "Missing su password", "Incorrect su password"),
+)
+_NOBODY_ROOT = "who logs in there may not become root:"
+_BECOME = (
+    "Log in as root (ansible_user: root), let that user use sudo without a password, or give it with --ask-become-pass."
+)
 # Longer texts are a program's output; its end says why it failed.
 _MOST = 2000
 
@@ -73,7 +82,14 @@ def _find(result: Mapping[str, Any], host: str, task: Mapping[str, Any]) -> Iter
         is_hidden = task.get("no_log") or result.get("_ansible_no_log") or "censored" in result
         name = task.get("name") or "a task without a name"
         what = f'the task "{name}" failed, and hides its output' if is_hidden else _describe(result, name)
-        yield {"node": host, "resource": "", "what": what, "remedy": ""}
+        if any(words in what for words in _NOT_ROOT):
+            yield {"node": host, "resource": "", "what": f"{_NOBODY_ROOT} {_last_line(what)}", "remedy": _BECOME}
+        else:
+            yield {"node": host, "resource": "", "what": what, "remedy": ""}
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().splitlines()[-1].strip()
 
 
 def _describe(result: Mapping[str, Any], name: str) -> str:

@@ -188,7 +188,10 @@ def main() -> None:
     options: dict[str, Any] = module.params
     node = options["node"]
     if os.geteuid() != 0:
-        module.fail_json(msg=f"{node}: preflight must run as root to look at devices; set become: true.")
+        module.fail_json(
+            msg=f"{node}: preflight does not run as root, and has to look at devices. Log in as root (ansible_user: "
+            "root), or as a user who may use sudo, and leave ansible_become as the playbooks set it."
+        )
     wrong = check_exceptions(options["exceptions"])
     if wrong:
         module.fail_json(msg=f"{node}: the preflight exceptions are wrong. " + " ".join(wrong))

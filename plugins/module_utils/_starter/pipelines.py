@@ -12,20 +12,24 @@ _VALIDATE = "ansible-playbook pextra.cloud.validate"
 _PLAN = 'ansible-playbook pextra.cloud.site --check --diff --extra-vars "@$SECRETS"'
 _APPLY = 'ansible-playbook pextra.cloud.site --diff --extra-vars "@$SECRETS"'
 
-# Not by anchors, which not every server of theirs knows.
-_GITHUB_SECRETS = """\
-env:
-      SECRETS: /dev/shm/pextra-secrets.yml
-      PEXTRA_SECRETS: ${{ secrets.PEXTRA_SECRETS }}
-      SSH_PRIVATE_KEY: ${{ secrets.SSH_PRIVATE_KEY }}
-      SSH_KNOWN_HOSTS: ${{ secrets.SSH_KNOWN_HOSTS }}"""
+# Not by anchors, which not every server of theirs knows. Runners of one's own have keys of their own: none is touched.
 _GITHUB_KEYS = """\
-run: |
+- name: Have keys and secrets, out of the way of arguments and logs
+        env:
+          PEXTRA_SECRETS: ${{ secrets.PEXTRA_SECRETS }}
+          SSH_PRIVATE_KEY: ${{ secrets.SSH_PRIVATE_KEY }}
+          SSH_KNOWN_HOSTS: ${{ secrets.SSH_KNOWN_HOSTS }}
+        run: |
           umask 077
-          mkdir -p ~/.ssh
-          printf '%s\\n' "$PEXTRA_SECRETS" >"$SECRETS"
-          printf '%s\\n' "$SSH_PRIVATE_KEY" >~/.ssh/id_ed25519
-          printf '%s\\n' "$SSH_KNOWN_HOSTS" >~/.ssh/known_hosts"""
+          printf '%s\\n' "$PEXTRA_SECRETS" >"$RUNNER_TEMP/secrets.yml"
+          printf '%s\\n' "$SSH_PRIVATE_KEY" >"$RUNNER_TEMP/id"
+          printf '%s\\n' "$SSH_KNOWN_HOSTS" >"$RUNNER_TEMP/known_hosts"
+          {
+            echo "SECRETS=$RUNNER_TEMP/secrets.yml"
+            echo "ANSIBLE_PRIVATE_KEY_FILE=$RUNNER_TEMP/id"
+            echo "ANSIBLE_SSH_COMMON_ARGS=-o UserKnownHostsFile=$RUNNER_TEMP/known_hosts"
+          } >>"$GITHUB_ENV"
+"""
 
 _GITHUB = f"""---
 # Secrets of the repository: SSH_PRIVATE_KEY (may log in on the hosts), SSH_KNOWN_HOSTS (their keys, as of ssh-keyscan,
@@ -63,15 +67,12 @@ jobs:
     permissions:
       contents: read
       pull-requests: write
-    {_GITHUB_SECRETS}
     steps:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {{python-version: "3.12"}}
       - run: pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml
-      - name: Have keys and secrets, out of the way of arguments and logs
-        {_GITHUB_KEYS}
-      - name: Plan
+      {_GITHUB_KEYS}      - name: Plan
         run: |
           set -o pipefail
           {_PLAN} 2>&1 | tee plan.txt
@@ -89,15 +90,12 @@ jobs:
     needs: validate
     runs-on: ubuntu-latest
     environment: production
-    {_GITHUB_SECRETS}
     steps:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {{python-version: "3.12"}}
       - run: pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml
-      - name: Have keys and secrets, out of the way of arguments and logs
-        {_GITHUB_KEYS}
-      - name: Apply
+      {_GITHUB_KEYS}      - name: Apply
         run: {_APPLY}
 """
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +38,12 @@ class Inventory:
         return (self.folder / "contacted").exists()
 
     def run(
-        self, *arguments: str, playbook: str = "site.yml", python: Path | None = None
+        self,
+        *arguments: str,
+        playbook: str = "site.yml",
+        python: Path | None = None,
+        more: Mapping[str, str] | None = None,
+        user: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [
@@ -45,11 +53,13 @@ class Inventory:
             env={
                 **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
-                "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
+                "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp") if user is None else "~/tmp",
                 "ANSIBLE_NOCOLOR": "1",
                 "HOME": str(self.folder),
                 **({"PYTHONPATH": str(python)} if python else {}),
+                **(more or {}),
             },
+            user=user,
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -148,6 +158,7 @@ def test_where_values_come_from_is_told_without_a_host(inventory: Inventory) -> 
     assert "Say of which instance: -e instance=web-1." in words(inventory.run(playbook="effective.yml"))
 
 
+LOCAL = {"ansible_connection": "local", "pextra_address": "10.91.7.11"}
 HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
 
 
@@ -161,7 +172,11 @@ HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
     ],
 )
 @pytest.mark.parametrize(
-    "playbook", ["site.yml", "validate.yml", "effective.yml", "drift.yml", "preflight.yml", "renew_certificates.yml"]
+    "playbook",
+    [
+        *("site.yml", "validate.yml", "effective.yml", "drift.yml", "preflight.yml", "renew_certificates.yml"),
+        *("ceph_remove_osd.yml", "ceph_replace_osd.yml"),
+    ],
 )
 def test_without_hosts_there_is_nothing_that_could_be_well(
     inventory: Inventory, groups: dict[str, list[str]], told: str, playbook: str
@@ -200,6 +215,109 @@ def test_a_limit_that_leaves_the_coordinator_out(
     text = words(run)
     assert ("leaves out node1, from which the cloud is managed" in text) is not is_allowed, run.stdout + run.stderr
     assert is_allowed or (run.returncode == 2 and not inventory.is_contacted)
+
+
+MISTYPED = {
+    "pextra_node_hosts": "typo",
+    "pextra_coordinator_hosts": "node1,typo",
+    "pextra_first_coordinator": "typo",
+    "pextra_hosts": "pextra_nodes:!typo",
+}
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variable"),
+    [
+        *(("site.yml", variable) for variable in MISTYPED),
+        *((playbook, "pextra_node_hosts") for playbook in ("preflight.yml", "renew_certificates.yml", "drift.yml")),
+    ],
+)
+def test_hosts_that_nobody_knows(inventory: Inventory, playbook: str, variable: str) -> None:
+    run = inventory.run("-e", f"{variable}={MISTYPED[variable]}", playbook=playbook)
+    assert run.returncode == 2, run.stdout + run.stderr
+    said = f"{variable}={MISTYPED[variable]} names typo, which is no host or group of the inventory. Nothing was done."
+    assert said in words(run), run.stdout
+    assert "Traceback" not in words(run)
+    assert not inventory.is_contacted
+
+
+def test_a_limit_that_nobody_knows(inventory: Inventory) -> None:
+    run = inventory.run("--limit", "typo")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "leaves us with no hosts to target" in words(run)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "is_refused"),
+    [
+        ("site.yml", (), True),
+        ("site.yml", ("--tags", "node"), True),
+        ("renew_certificates.yml", (), True),
+        ("site.yml", ("--tags", "validate"), False),
+        ("validate.yml", (), False),
+    ],
+)
+def test_a_collection_that_the_controller_lacks(
+    inventory: Inventory, playbook: str, arguments: tuple[str, ...], is_refused: bool
+) -> None:
+    run = inventory.run(*arguments, playbook=playbook, more={"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"})
+    said = "Nothing was done. Install it: ansible-galaxy collection install community.crypto"
+    assert (said in words(run)) is is_refused, run.stdout + run.stderr
+    assert run.returncode == (2 if is_refused else 0), run.stdout + run.stderr
+    assert not inventory.is_contacted
+    assert "Traceback" not in words(run)
+
+
+@pytest.mark.parametrize("limit", ["node2", "node1"])
+def test_a_limit_by_which_a_node_would_leave_by_halves(inventory: Inventory, limit: str) -> None:
+    arguments = ("-e", "nodes=node2", "-e", "confirm=DESTROY", "--limit", limit)
+    run = inventory.run(*arguments, playbook="decommission.yml")
+    assert run.returncode == 2, run.stdout + run.stderr
+    other = {"node1": "node2", "node2": "node1"}[limit]
+    assert f"--limit {limit} leaves out {other}, without which a node cannot leave. Nothing was done." in words(run)
+    assert not inventory.is_contacted
+
+
+def test_a_limit_that_leaves_the_node_of_a_drive_out(inventory: Inventory) -> None:
+    arguments = ("-e", "node=node2", "-e", "drive=A1", "--limit", "node1")
+    run = inventory.run(*arguments, playbook="replace_drive.yml")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "--limit node1 leaves out node2. Nothing was done." in words(run)
+    assert not inventory.is_contacted
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize(
+    ("become", "told"),
+    [
+        ("true", "let that user use sudo without a password, or give it with --ask-become-pass."),
+        ("false", "preflight does not run as root"),
+    ],
+)
+def test_who_may_not_become_root_is_told_what_to_do(inventory: Inventory, become: str, told: str) -> None:
+    """On this host, as nobody, who can change nothing; sudo, whether it is there or not, is one that refuses."""
+    home = Path(tempfile.mkdtemp(prefix="pextra-nobody-"))
+    try:
+        sudo = home / "bin" / "sudo"
+        sudo.parent.mkdir()
+        sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
+        sudo.chmod(0o755)
+        home.chmod(0o755)
+        shutil.copytree(inventory.folder, home / "inventory")
+        (home / "own").mkdir()
+        shutil.chown(home / "own", "nobody")
+        hosts = {"pextra": {"children": {name: {"hosts": {"node1": LOCAL}} for name in HOSTS}}}
+        (home / "inventory" / "hosts.yml").write_text(yaml.safe_dump(hosts))
+        run = Inventory(home / "inventory").run(
+            *("--tags", "preflight", "-e", f"ansible_become={become}", "-e", f"ansible_remote_tmp={home}/own/r"),
+            more={"HOME": str(home / "own"), "PATH": f"{sudo.parent}:{os.environ['PATH']}"},
+            user="nobody",
+        )
+    finally:
+        shutil.rmtree(home)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert told in words(run), run.stdout + run.stderr
+    assert "Traceback" not in words(run)
 
 
 @pytest.mark.parametrize("nodes", ["typo", "node2,typo", "node*"])

@@ -33,6 +33,23 @@ def one(what: str, node: str = "node1") -> list[dict[str, str]]:
         ),
         pytest.param({"failed": True, "msg": "no space"}, one("no space"), id="a message"),
         pytest.param(
+            {
+                "failed": True,
+                "msg": "Task failed: Premature end of stream waiting for become success.\n>>> Standard Error\n"
+                "sudo: a password is required",
+            },
+            [
+                {
+                    "node": "node1",
+                    "resource": "",
+                    "what": "who logs in there may not become root: sudo: a password is required",
+                    "remedy": "Log in as root (ansible_user: root), let that user use sudo without a password, or give "
+                    "it with --ask-become-pass.",
+                }
+            ],
+            id="nobody became root",
+        ),
+        pytest.param(
             {"failed": True, "msg": "non-zero return code", "stderr": "apt: locked\n"},
             one("non-zero return code: apt: locked"),
             id="a program",
