@@ -60,7 +60,8 @@ class ActionModule(ModuleAction):
 
 def _find_missing(directory: str, files: Mapping[str, str]) -> list[str]:
     """Return the names of the files that are not there. Raises PextraError where others are, which differ."""
-    missing, differing = [], []
+    missing: list[str] = []
+    differing: list[str] = []
     for name, text in files.items():
         path = os.path.join(directory, name)
         try:

@@ -195,7 +195,8 @@ def _find_mistakes(nodes: object) -> list[Mistake]:
         problem = f"has {len(nodes)} hosts; begin with one, three or five, and add others to the inventory afterwards"
         mistakes.append(Mistake("nodes", problem))
     for key in ("name", "address"):
-        words = [node.get(key) for node in nodes if isinstance(node, Mapping) and isinstance(node.get(key), str)]
+        given = [node.get(key) for node in nodes if isinstance(node, Mapping)]
+        words = [word for word in given if isinstance(word, str)]
         twice = sorted({word for word in words if words.count(word) > 1})
         mistakes += [Mistake("nodes", f"has the {key} {shown(word)} twice; each host needs its own") for word in twice]
     return mistakes

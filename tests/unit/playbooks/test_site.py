@@ -303,7 +303,7 @@ def test_who_may_not_become_root_is_told_what_to_do(inventory: Inventory, become
         sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
         sudo.chmod(0o755)
         home.chmod(0o755)
-        shutil.copytree(inventory.folder, home / "inventory")
+        (home / "inventory").mkdir(mode=0o755)
         (home / "own").mkdir()
         shutil.chown(home / "own", "nobody")
         hosts = {"pextra": {"children": {name: {"hosts": {"node1": LOCAL}} for name in HOSTS}}}
