@@ -29,7 +29,7 @@ VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
 TREE := .build/unit/ansible_collections/pextra/cloud
 # What the collection is built from. Directories as well: theirs is the time at which a file was removed.
-SOURCES := $(shell find galaxy.yml README.md CHANGELOG.md LICENSE changelogs docs extensions inventories meta \
+SOURCES := $(shell find galaxy.yml *.md LICENSE LICENSES REUSE.toml changelogs docs extensions inventories meta \
 	playbooks plugins roles tests tools -not -name '*.pyc' -not -name __pycache__ 2>/dev/null)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -37,6 +37,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 # The tools' caches would otherwise lie next to the sources.
 export PYTHONDONTWRITEBYTECODE := 1
+export PRE_COMMIT_HOME := $(CURDIR)/.build/pre-commit
 
 ##@ Try it
 
@@ -100,6 +101,11 @@ schema: $(VENV) $(TREE) ## Write the JSON Schema of the deployment document
 ignores: ## Write what ansible-test excuses, from what the plugins import
 	@$(PYTHON) tools/write_sanity_ignores.py
 
+.PHONY: docs
+docs: $(INSTALLED) ## Build the documentation as a site: .build/docs/html/index.html
+	@tools/step "Build the documentation" tools/build_docs
+	@tools/step "Follow its links" tools/check_links.py .build/docs/html
+
 ##@ The lab
 
 .PHONY: lab-packages
@@ -121,16 +127,19 @@ test: ## All of lint, unit, contract, browser, sanity and integration
 	@tools/run_tests lint unit contract browser sanity integration
 
 .PHONY: lint
-lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, antsibull-docs, antsibull-changelog
-	@tools/step "ansible-lint" ansible-lint --nocolor & beside=$$!; status=0; { \
-	  tools/step "ruff check" ruff check . && \
-	  tools/step "ruff format" ruff format --check . && \
-	  tools/step "mypy" tools/check_types && \
-	  tools/step "yamllint" yamllint --strict . && \
+lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, REUSE, galaxy-importer, the site and its links
+	@{ tools/step "pre-commit" pre-commit run --all-files && \
 	  tools/step "antsibull-docs" antsibull-docs lint-collection-docs --plugin-docs \
 	    --validate-collection-refs dependent . && \
-	  tools/step "antsibull-changelog" antsibull-changelog lint; \
-	} || status=$$?; wait $$beside || status=$$?; exit $$status
+	  tools/step "antsibull-changelog" antsibull-changelog lint && \
+	  tools/step "galaxy-importer" tools/check_import.py .build/dist/pextra-cloud-*.tar.gz && \
+	  tools/step "mypy" tools/check_types; \
+	} & first=$$!; \
+	{ tools/step "ansible-lint" ansible-lint --nocolor && \
+	  tools/step "Build the documentation" tools/build_docs && \
+	  tools/step "Follow its links" tools/check_links.py .build/docs/html; \
+	} & second=$$!; \
+	status=0; wait $$first || status=$$?; wait $$second || status=$$?; exit $$status
 
 PYTEST := .venv/bin/python -m pytest -p no:cacheprovider
 
