@@ -25,7 +25,11 @@ EFFECTS = {
     "replace": "by beginning again, with the loss of what it holds",
     "fixed": "never: chosen when it is made",
 }
-HEAD = """# Options of an instance
+HEAD = """\
+<!-- SPDX-FileCopyrightText: the pextra.cloud founders -->
+<!-- SPDX-License-Identifier: GPL-3.0-or-later -->
+
+# Options of an instance
 
 Written from the tables of options. What each means: `ansible-doc pextra.cloud.pextra_vm`, or
 [the deployment document](deployment.md#pextra_instances).

@@ -15,6 +15,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+_LICENCE = """\
+<!-- SPDX-FileCopyrightText: the pextra.cloud founders -->
+<!-- SPDX-License-Identifier: GPL-3.0-or-later -->
+"""
 # O(x), V(x), C(x) and M(x) are Ansible's markup.
 _MARKUP = re.compile(r"\b[OVCMR]\(([^)]*)\)")
 
@@ -38,7 +42,7 @@ def render(role: Path) -> str:
     """Return the README of a role: what it does, its entry points, their options."""
     meta = yaml.safe_load((role / "meta" / "main.yml").read_text(encoding="utf-8"))["galaxy_info"]
     entries = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
-    lines = [f"# pextra.cloud.{role.name}", "", str(meta["description"]).strip(), ""]
+    lines = [_LICENCE, f"# pextra.cloud.{role.name}", "", str(meta["description"]).strip(), ""]
     lines += [
         "`playbooks/site.yml` runs it with what the deployment document says; `ansible-doc -t role "
         f"pextra.cloud.{role.name}`",

@@ -88,10 +88,3 @@ def test_collections_in_use_are_dependencies() -> None:
         for match in pattern.finditer(path.read_text(encoding="utf-8"))
     }
     assert {entry for entry in used if entry[0] not in allowed} == set()
-
-
-@pytest.mark.parametrize("path", list(files(".py")), ids=shown)
-def test_files_say_their_licence(path: Path) -> None:
-    """As the inclusion checklist of Ansible's collections asks of every file."""
-    text = path.read_text(encoding="utf-8")
-    assert not text.strip() or "\n# SPDX-License-Identifier: GPL-3.0-or-later\n" in text
