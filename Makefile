@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # Everything a person does with this project; `make` alone lists it.
 # What it makes lies in .venv and .build, and in caches that `make clean` removes as well.
 

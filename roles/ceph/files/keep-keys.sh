@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # keep-keys FIRST ADMIN OSD IS_MONITOR: puts keys where they belong, each file whole or not at all.
 # Standard input is a keyring: all the first keys for the node of a monitor, the one for OSDs for any other. An empty one
 # means that the first keys are on this host already.

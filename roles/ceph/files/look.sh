@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # Reads one line per thing that should be, and prints the path (or the package) of everything that is not so:
 #   package   NAME
 #   directory PATH

@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # make-first-keys PATH: the keys that a new Ceph begins with, whole or not at all. No key is ever an argument.
 set -eu
 umask 077

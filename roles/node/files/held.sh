@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # Prints what this host holds of the deployment, a line for each: domains that bear its metadata, and Ceph's OSDs and
 # monitors. Fails when libvirt does not tell.
 for directory in /var/lib/ceph/osd/ceph-* /var/lib/ceph/mon/ceph-*; do

@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # look DIFFERING VERIFY ARGUMENT...: prints what the first script says, and if that is nothing what the second complains of.
 # The last argument says whether containers can be here: where they cannot, those that are here are told as `container:`.
 verify=$2

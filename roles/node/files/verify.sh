@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: the pextra.cloud founders
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 # verify ADDRESS PKI VIRT_TYPE IS_THOROUGH HAS_CONTAINERS: looks at a prepared node from inside, prints what is wrong, a sentence a line.
 # Thorough, which is after a change: shakes hands as well. That leaves a line about a refused client in the journals.
 set -u
