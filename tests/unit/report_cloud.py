@@ -233,7 +233,7 @@ def _instance(number: int, node: str) -> dict[str, Any]:
         "image": "debian-12",
         "flavor": "small",
         "description": "Started when it is needed" if number % 9 == 0 else "",
-        "started": "2026-11-29T15:04:09Z",
+        "started": None if number % 9 == 0 else "2026-11-29T15:04:09Z",
         "tags": [role],
         "volumes": [{"name": "root", "pool": "shared" if number % 2 else "local", "size": 10240}],
         "nics": [{"port_group": group, "addresses": [f"172.20.{number // 250}.{number % 250 + 1}/16"]}],
