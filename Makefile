@@ -31,8 +31,9 @@ BROWSER_PACKAGES := chromium chromium-driver fonts-inter pngquant
 VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
 TREE := .build/unit/ansible_collections/pextra/cloud
-# What the collection is built from. Directories as well: theirs is the time at which a file was removed.
-SOURCES := $(shell find galaxy.yml *.md LICENSE LICENSES REUSE.toml changelogs docs extensions inventories meta \
+# What the collection is built from. Directories as well: theirs is the time at which a file was removed. `docs` alone
+# would be the target of that name.
+SOURCES := $(shell find galaxy.yml *.md LICENSE LICENSES REUSE.toml changelogs docs/ extensions inventories meta \
 	playbooks plugins roles tests tools -not -name '*.pyc' -not -name __pycache__ 2>/dev/null)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
