@@ -127,8 +127,8 @@ lab-down: ## Remove the lab; its images stay, to be quick the next time
 ##@ Prove it
 
 .PHONY: test
-test: ## All of lint, unit, contract, browser, sanity and integration
-	@tools/run_tests lint unit contract browser sanity integration
+test: ## All of lint, unit, contract, sanity and integration; the browser apart (make browser)
+	@tools/run_tests lint unit contract sanity integration
 
 .PHONY: lint
 lint: $(TREE) $(INSTALLED) ## ruff, mypy, yamllint, ansible-lint, REUSE, galaxy-importer, the site and its links

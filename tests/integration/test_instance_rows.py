@@ -248,6 +248,7 @@ def test_what_a_host_lacks_is_refused_by_name(lab: Lab, guest: Site) -> None:
     assert "sealed" not in lab.exec("node1", "virsh", "list", "--all", "--name").split()
 
 
+@pytest.mark.long
 def test_what_no_host_of_the_lab_has_is_defined(lab: Lab, guest: Site) -> None:
     """Of huge pages those that its processor knows."""
     known = lab.exec("node1", "virsh", "capabilities")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from .lab import Lab, Run, Site
 
 _ADDRESS = "10.91.0.14"
@@ -25,6 +27,7 @@ def test_a_new_node_joins_and_nothing_else_changes(lab: Lab, cloud: Site, larger
     larger.run().must_change_nothing()
 
 
+@pytest.mark.long
 def test_a_node_of_another_deployment_is_refused(lab: Lab, cloud: Site, larger: Site, tmp_path: Path) -> None:
     others = ("-e", "pextra_deployment_name=other", "-e", f"pextra_ca_dir={tmp_path / 'other-ca'}")
     larger.run(*others, "--limit", "node4", "--tags", "preflight,node").must_succeed()
@@ -43,6 +46,7 @@ def test_a_node_of_another_deployment_is_refused(lab: Lab, cloud: Site, larger: 
     assert "node4" not in {node["name"] for node in cloud.module("pextra_node_info")["nodes"]}
 
 
+@pytest.mark.long
 def test_a_node_without_a_valid_key_is_refused(lab: Lab, cloud: Site, larger: Site) -> None:
     larger.run("--limit", "node4", "--tags", "preflight,node").must_succeed()
     expired = cloud.module("pextra_cluster", name="mtl-1", issue_key=True, key_lifetime=0)["cluster"]["clustering_key"]

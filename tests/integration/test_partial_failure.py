@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from cryptography.hazmat.primitives import serialization
 
 from .lab import Lab, Site, group_vars
@@ -25,6 +26,7 @@ def occupied(lab: Lab, node: str, path: str) -> Iterator[None]:
         lab.sh(node, f"rm -f {path}")
 
 
+@pytest.mark.long
 def test_a_pool_that_fails_on_a_node_stops_nothing_else(lab: Lab, cloud: Site) -> None:
     path = "/srv/pextra-broken/pool"
     pools = [*group_vars("storage")["pextra_pools"], {"name": "broken", "type": "directory", "path": path}]

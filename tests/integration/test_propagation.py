@@ -138,6 +138,7 @@ def test_of_two_jobs_at_once_one_acts(paused: Site, lab: Lab) -> None:
     assert defined(lab, "node2") == set(POOLS)
 
 
+@pytest.mark.long
 def test_a_killed_job_is_taken_up_by_the_next(paused: Site, lab: Lab) -> None:
     """Twenty times, at any moment; in the end everything is as declared, and nothing is there twice."""
     before = lab.on_all("sh", "-c", "virsh pool-list --all --uuid | sort")

@@ -108,6 +108,7 @@ def test_vnc_asks_for_its_password(lab: Lab, guest: Site) -> None:
     assert port == f"127.0.0.1:{screen(lab).get('port')}"
 
 
+@pytest.mark.long
 def test_spice_listens_over_tls_and_moves(lab: Lab, guest: Site) -> None:
     refused = guest.refused_module(VM, name=NAME, graphics={"listen": "management"})
     assert "graphics.listen: VNC has no TLS of a single screen" in refused["msg"]

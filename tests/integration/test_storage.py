@@ -147,6 +147,7 @@ def test_a_copy_that_is_gone_or_not_complete_is_written_again(storage: Site, lab
     assert lab.exec("node2", "sha256sum", f"/srv/it-pool/{volume}").split()[0] == digest
 
 
+@pytest.mark.long
 def test_a_killed_run_is_taken_up(storage: Site, lab: Lab, tmp_path: Path) -> None:
     big = tmp_path / "big.img"
     with big.open("wb") as target:

@@ -227,6 +227,7 @@ def test_volumes_go_out_whole(volumes: Site, lab: Lab) -> None:
     assert ".part" not in lab.sh("node1", f"ls {FILES}")
 
 
+@pytest.mark.long
 def test_what_a_killed_run_has_left_is_reported_and_purged(volumes: Site, lab: Lab) -> None:
     lab.sh("node1", f"cd {FILES} && truncate -s 700M disk.raw && qemu-img convert -O vdi disk.raw disk.vdi")
     stranger = f"{POOLS['local']}/it-notes.vol-too-short.qcow2"
