@@ -12,6 +12,9 @@ SHELL := /bin/bash
 
 PYTHON ?= /usr/bin/python3
 INVENTORY ?= inventories/lab
+# How `make validate` tells what it has found: text, json, sarif or github. To the file OUTPUT, if it names one.
+FORMAT ?= text
+OUTPUT ?=
 # How often `make chaos` interrupts a run.
 INTERRUPTIONS ?= 200
 # How often it lets two runs race for the same.
@@ -58,6 +61,12 @@ demo: lab-packages install lab ## Three hosts and one inventory become a running
 
 .PHONY: demo-down
 demo-down: lab-down ## Remove everything that demo made
+
+##@ Look
+
+.PHONY: validate
+validate: $(VENV) $(TREE) ## Check an inventory, and contact no host (INVENTORY=... FORMAT=json OUTPUT=...)
+	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build/unit tools/validate "$(INVENTORY)" "$(FORMAT)" "$(OUTPUT)"
 
 ##@ Build
 

@@ -41,6 +41,22 @@ seealso:
 extends_documentation_fragment:
   - pextra.cloud.attributes.controller
 options:
+  dest:
+    description:
+      - A file of the controller that what is found is written to, instead of to the screen. A path that is not absolute
+        begins in the directory that Ansible was started in. It is written in check mode as well.
+    type: path
+    version_added: 0.2.0
+  format:
+    description:
+      - How to tell what is found, whether there are mistakes or not. V(text) is for people, and begins without mistakes
+        with how many of each kind are declared and what they ask for; V(json) is for programs; V(sarif) is SARIF 2.1.0,
+        for code scanners; V(github) are annotations of GitHub, which shows them beside the lines that they are about.
+      - Files beneath the directory that Ansible was started in are named as seen from there.
+      - Unless given, mistakes are told by the failure alone, and with O(dest) it is V(text).
+    type: str
+    choices: [text, json, sarif, github]
+    version_added: 0.2.0
   explain:
     description:
       - The name of an instance of which to tell, on the screen and in the result, where each of its values comes from.
@@ -54,6 +70,13 @@ EXAMPLES = r"""
   run_once: true
   delegate_to: localhost
   register: pextra_deployment
+
+- name: Write down what is wrong, for a code scanner
+  pextra.cloud.pextra_deployment_validate:
+    format: sarif
+    dest: pextra.sarif
+  run_once: true
+  delegate_to: localhost
 
 - name: Tell where the values of an instance come from
   pextra.cloud.pextra_deployment_validate:
@@ -227,7 +250,7 @@ effective:
           type: str
           sample: profile web
 summary:
-  description: How many of each are to be present.
+  description: How many of each are to be present, and what those that are to run ask for.
   returned: success
   type: dict
   sample:
@@ -240,6 +263,10 @@ summary:
     port_groups: 2
     images: 1
     instances: 9
+    volumes: 0
     instances_running: 8
+    vcpus_running: 8
     memory_running_mib: 800
+    storage:
+      - {cluster: mtl-1, pool: local, asked_mib: 36864, without_size: 0}
 """

@@ -23,6 +23,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._document.document im
     read_deployment,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._document.effective import render_effective
+from ansible_collections.pextra.cloud.plugins.module_utils._document.formats import render
 from ansible_collections.pextra.cloud.plugins.module_utils._document.hosts import (
     COORDINATORS,
     GROUP,
@@ -110,10 +111,32 @@ def read_document(variables: Mapping[str, Any], loader: Any, explain: Collection
         for mistake in sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
     ]
     for warning in deployment.warnings:
-        Display().warning(f"{warning.path}: {warning.problem}")
+        Display().warning(str(warning))
     for text in _find_parsed_images(values, _find_directory(variables, raw_hosts), variables):
         Display().warning(text)
-    return replace(deployment, mistakes=tuple(mistakes))
+    warnings = tuple(_place(warning, positions) for warning in deployment.warnings)
+    return replace(deployment, mistakes=tuple(mistakes), warnings=warnings)
+
+
+def publish_findings(deployment: Deployment, how: str, dest: str | None) -> None:
+    """Tell what was found: in a file, or as lines on the screen, whatever the callback makes of results.
+
+    how: one of FORMATS. dest: the file's path. Raises AnsibleActionFail where it cannot be written.
+    """
+    text = render(deployment, how, os.getcwd())
+    if dest is None:
+        if how != "text" or not deployment.mistakes:  # in words, the message of the failure tells them
+            Display().display(text.removesuffix("\n"))
+        return
+    try:
+        # In place, since it may be no file but what a program reads from.
+        with open(os.path.expanduser(dest), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise AnsibleActionFail(
+            f"What was found cannot be written to {shown(dest)}: {error.strerror}. "
+            f"Name a file in a directory that is there.\n{render(deployment, 'text', os.getcwd())}"
+        ) from error
 
 
 def render_refusal(mistakes: Sequence[Mistake]) -> dict[str, Any]:

@@ -43,9 +43,10 @@ from .layers import Layer, Layers, Render
 from .names import find_unknown_variables
 from .replicas import Replica, expand, explain, fold, parse_instances
 from .report import sort_mistakes
-from .result import render_document, render_nothing, summarize
+from .result import render_document, render_nothing
 from .rules.ceph import derive_sources, read_ceph, render_ceph
 from .rules.sources import FileCheck, find_source_mistakes, resolve_mirrors, resolve_sources
+from .summary import summarize
 from .variables import DOCUMENT
 
 # Without these lists there is one element of this name.

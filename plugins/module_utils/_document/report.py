@@ -34,8 +34,13 @@ def _show_place(mistake: Mistake, directory: str) -> str:
     """Return `file:line: `, as compilers write it and editors read it."""
     if mistake.file is None:
         return ""
-    file = printable(mistake.file.removeprefix(f"{directory.rstrip('/')}/"))
+    file = printable(name_file(mistake.file, directory))
     return f"{file}: " if mistake.line is None else f"{file}:{mistake.line}: "
+
+
+def name_file(file: str, directory: str) -> str:
+    """Return a file's name as seen from a directory that it is beneath, and otherwise as it is."""
+    return file.removeprefix(f"{directory.rstrip('/')}/")
 
 
 def sort_mistakes(mistakes: Sequence[Mistake]) -> list[Mistake]:

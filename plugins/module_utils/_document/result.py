@@ -1,11 +1,10 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The document as it is handed on: plain, complete, and counted for people."""
+"""The document as it is handed on: plain and complete."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .._fields.field import render
@@ -45,27 +44,4 @@ def render_document(elements: Elements, deployment_name: str | None) -> dict[str
         "images": [render(image.FIELDS, element.spec) for element in elements.images],
         "instances": [render(vm.FIELDS, element.spec) for element in elements.instances],
         "volumes": [render(volume.DECLARED, element.spec) for element in elements.volumes],
-    }
-
-
-def summarize(elements: Elements) -> dict[str, Any]:
-    """Count what is to be present."""
-    instances = [element.spec for element in elements.instances if element.spec.state == "present"]
-    lists: dict[str, Sequence[Any]] = {
-        "organizations": elements.organizations,
-        "datacenters": elements.datacenters,
-        "clusters": elements.clusters,
-        "nodes": elements.nodes,
-        "pools": elements.pools,
-        "vswitches": elements.vswitches,
-        "port_groups": elements.port_groups,
-        "images": elements.images,
-        "volumes": elements.volumes,
-    }
-    running = [spec for spec in instances if spec.power == "running"]
-    return {
-        **{name: sum(element.spec.state == "present" for element in found) for name, found in lists.items()},
-        "instances": len(instances),
-        "instances_running": len(running),
-        "memory_running_mib": sum(spec.memory or 0 for spec in running),
     }

@@ -240,6 +240,15 @@ ROLE_VARIABLES: Table = {
     ),
     "pextra_registry_url": Field(kind="str", no_log=True, help="The registry."),
     "pextra_takeover": Field(kind="str", help="The deployment that a host is taken over from, on purpose."),
+    "pextra_validate_file": Field(
+        kind="str", help="The file of the controller that C(validate.yml) writes what it has found to."
+    ),
+    "pextra_validate_format": Field(
+        kind="str",
+        choices=("text", "json", "sarif", "github"),
+        help="How C(validate.yml) tells what it has found: for people, as JSON, as SARIF 2.1.0, or as annotations of "
+        "GitHub.",
+    ),
 }
 ROLE_FAMILIES: dict[str, str] = {"pextra_lab_": "The lab."}
 
