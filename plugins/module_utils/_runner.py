@@ -151,7 +151,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
         module.warn(text)
     for text in outcome.unknown:
         module.warn(f"Cannot be known yet: {text}")
-    result = {"changed": outcome.changed, **outcome.told, **invocation}
+    result = {"changed": outcome.changed, **outcome.told, "plan": outcome.works, **invocation}
     if module._diff and outcome.diffs:
         result["diff"] = outcome.diffs[:_SHOWN_DIFFS]
     if outcome.problems:

@@ -234,6 +234,51 @@ unknown:
   type: bool
   sample: true
 # End of the values that are written
+plan:
+  description:
+    - What was done to each resource on each node, or in check mode would be, in the order of RV(actions). On the screen
+      it is one line for each resource, below a line that counts them.
+  returned: success and partial failure
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: The kind of resource.
+      type: str
+      sample: instance
+    name:
+      description: The name of the resource.
+      type: str
+      sample: web-1
+    node:
+      description: The node it is on; none for what is registered alone.
+      type: str
+      sample: node1
+    does:
+      description: V(make), V(change) or V(destroy) the resource.
+      type: str
+      sample: make
+    steps:
+      description: What is done, in order.
+      type: list
+      elements: str
+      sample: [define, start]
+    restarts:
+      description: Whether a guest has something of it from its next start on only.
+      type: bool
+      sample: false
+    loses_data:
+      description: Whether data is lost by it.
+      type: bool
+      sample: false
+    took_s:
+      description: How many seconds it took. None for what was not done, in check mode or because it failed.
+      type: float
+      sample: 3.2
+    failed:
+      description: Whether it failed, or was not begun because of another that did.
+      type: bool
+      sample: false
 tree:
   description: The cloud as it is in the end, several lines of text.
   returned: always

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -45,8 +45,13 @@ def shown_progress(action: Any, plural: str) -> Iterator[None]:
 
 
 def show_tree(tree: str | None) -> None:
-    """Show the cloud as lines, whatever the callback makes of results."""
-    for line in (tree or "").splitlines():
+    """Show the cloud as lines."""
+    show_lines((tree or "").splitlines())
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Show lines, whatever the callback makes of results."""
+    for line in lines:
         display.display(line)
 
 

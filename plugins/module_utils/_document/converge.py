@@ -9,7 +9,7 @@ everything that went wrong is told in the end. Without Ansible, as the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from .._cloud import Cloud
 from .._engine.converge import Result, Terms, converge
 from .._engine.diff import render_diff
 from .._engine.noun import Options
-from .._engine.telling import tell
+from .._engine.telling import list_works, tell
 from .._model.errors import (
     ConsentError,
     PextraError,
@@ -50,6 +50,7 @@ _RESOURCES: Mapping[str, Callable[[], Any]] = {
     "instance": VmResource,
     "volume": VolumeResource,
 }
+_KINDS: Mapping[Any, str] = {make: kind for kind, make in _RESOURCES.items()}
 RESOURCES = {noun.many: _RESOURCES[noun.kind] for noun in NOUNS}
 # How a planner names a resource in what it says of it.
 _LABELS = (*KINDS, *(noun.words.partition(" ")[2] for noun in NOUNS))
@@ -58,12 +59,13 @@ _KEY_LIFETIME_MIN = 30
 
 @dataclass
 class Outcome:
-    """What was done, or would be, and what went wrong. told: of all plans, as by `tell`. unknown: why more cannot be
-    known, in a check.
+    """What was done, or would be, and what went wrong. told: of all plans, as by `tell`. works: likewise, as by
+    `list_works`. unknown: why more cannot be known, in a check.
     """
 
     changed: bool = False
     told: dict[str, list[Any]] = field(default_factory=lambda: tell(Plan()))
+    works: list[dict[str, Any]] = field(default_factory=list)
     diffs: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -73,8 +75,10 @@ class Outcome:
         # Of a node that is off every noun says the same.
         self.problems += [problem for problem in problems if problem not in self.problems]
 
-    def add(self, result: Result) -> None:
+    def add(self, result: Result, known: Container[str | None]) -> None:
+        """Note what was done. known: the identifiers that were registered before."""
         plan = result.plan
+        self.works += list_works(plan, known, result.took_s)
         self.changed = self.changed or result.changed
         for name, found in tell(plan).items():
             self.told[name] += found
@@ -141,6 +145,7 @@ def _converge_noun(
     may_follow: bool,
 ) -> None:
     """Converge what is not refused. A planner refuses before anything is touched, so what it refused is left out."""
+    known = {row.id for row in cloud.registry.rows(_KINDS[type(resource)])}
     rest = list(wants)
     while rest:
         try:
@@ -157,7 +162,7 @@ def _converge_noun(
             outcome.fail(error.problems, may_follow=may_follow)
             return
         else:
-            outcome.add(result)
+            outcome.add(result, known)
             outcome.fail(result.plan.failures, may_follow=may_follow)
             return
 

@@ -12,8 +12,9 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .._cloud import Cloud
@@ -52,12 +53,16 @@ class Terms(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What is there in the end, what was planned, and what went wrong while it was applied."""
+    """What is there in the end, what was planned, and what went wrong while it was applied.
+
+    took_s: how long each work took that was begun, by its label; None for one that failed.
+    """
 
     have: Any
     plan: Plan
     changed: bool
     problems: tuple[Problem, ...] = ()
+    took_s: Mapping[str, float | None] = MappingProxyType({})
 
 
 def converge(
@@ -116,6 +121,7 @@ class _Run:
         self._held = held
         self._holder = holder
         self._id = secrets.token_hex(4)
+        self.took_s: dict[str, float | None] = {}
 
     def decide(self, plan: Plan, revision: int) -> bool:
         """Write what the plan decides, unless anybody has decided anything since `revision` was read.
@@ -143,12 +149,19 @@ class _Run:
         failures: list[Failure] = []
         stages = [[work for work in stage if work.steps] for stage in (plan.first, plan.works, plan.last)]
 
+        begun: dict[int, float] = {}
+
         def apply(work: Work, step: Step) -> Iterator[float] | None:
+            begun.setdefault(id(work), time.monotonic())
             self._held.require()
             return self.resource.apply(self.cloud, work, step)
 
         def ended(work: Work) -> None:
             unfinished.pop(id(work))
+            now = time.monotonic()
+            # A resource may have a work before all others and one after them.
+            before_s = self.took_s.get(work.label) or 0.0
+            self.took_s[work.label] = before_s + now - begun.get(id(work), now)
             progress.advance(work)
 
         try:
@@ -156,6 +169,7 @@ class _Run:
                 failures = carry_out(stages, apply, ended)
         finally:
             failed = {id(work) for work, _ in failures} | unfinished.keys()
+            self.took_s |= {work.label: None for work in plan.effective if id(work) in failed}
             self._record([work for work in plan.effective if id(work) not in failed], "done")
             self._record([work for work in plan.effective if id(work) in failed], "failed")
             self.cloud.registry.bump_revision()
@@ -185,7 +199,7 @@ def _finish(run: _Run, plan: Plan, have: Any, wants: Sequence[Any], options: Opt
             rest = Plan() if problems else _plan(resource, wants, have, options)
     except PextraError as error:
         # What was done is told all the same.
-        return Result(have, plan, True, (*problems, *error.problems))
+        return Result(have, plan, True, (*problems, *error.problems), run.took_s)
     problems += [
         Problem(
             f"still not as declared after applying everything: {summarise(work)}",
@@ -197,7 +211,7 @@ def _finish(run: _Run, plan: Plan, have: Any, wants: Sequence[Any], options: Opt
     ]
     # A node that has gone since then: what it holds could not be looked at again.
     problems += [problem for problem in rest.failures if problem not in plan.failures]
-    return Result(have, plan.with_waiting(rest), True, tuple(problems))
+    return Result(have, plan.with_waiting(rest), True, tuple(problems), run.took_s)
 
 
 def name_holder(who: str) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from .._model.plan import Change, Plan, Work
@@ -18,6 +18,30 @@ def tell(plan: Plan) -> dict[str, list[Any]]:
         "changes": _list_each((work, work.changes) for work in plan.effective),
         "pending": _list_each((work, work.pending) for work in plan.all),
     }
+
+
+def list_works(
+    plan: Plan, known: Container[str | None], took_s: Mapping[str, float | None] | None = None
+) -> list[dict[str, Any]]:
+    """Return what is done to each resource on each node, as _run_plan.py shows it.
+
+    known: the identifiers that were registered before. took_s: as of a Result; nothing where nothing is applied.
+    """
+    took_s = took_s or {}
+    return [
+        {
+            "kind": work.kind,
+            "name": work.name,
+            "node": work.node,
+            "does": "destroy" if work.is_removal else "change" if work.id in known else "make",
+            "steps": [step.text for step in work.steps],
+            "restarts": any(change.when == "next_boot" for change in work.changes),
+            "loses_data": bool(work.loses) or any(change.when == "replace" for change in work.changes),
+            "took_s": None if (seconds := took_s.get(work.label)) is None else round(seconds, 1),
+            "failed": work.label in took_s and took_s[work.label] is None,
+        }
+        for work in plan.effective
+    ]
 
 
 def list_actions(plan: Plan) -> list[str]:

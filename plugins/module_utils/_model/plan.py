@@ -98,10 +98,14 @@ class Work:
         return any(change.after is None and change.field in _ENDS for change in self.changes)
 
     @property
+    def is_removal(self) -> bool:
+        """Whether it removes what it changes from everywhere."""
+        return any(change.after is None and change.field == "name" for change in self.changes)
+
+    @property
     def destroys(self) -> bool:
         """Whether it removes what it changes from everywhere, or loses data of it."""
-        is_removed = any(change.after is None and change.field == "name" for change in self.changes)
-        return is_removed or bool(self.loses) or any(change.when == "replace" for change in self.changes)
+        return self.is_removal or bool(self.loses) or any(change.when == "replace" for change in self.changes)
 
     @property
     def claim(self) -> Claim | None:

@@ -74,6 +74,7 @@ LAYERS: dict[str, set[str]] = {
         *{"_cloud", "_document", "_nouns (acting)"},
         *{"_engine.converge", "_engine.diff", "_engine.noun", "_engine.telling"},
     },
+    "_run_plan": {"_model"},
     "_run_report": {"_model"},
     "_starter": PURE,
     "_runner": {

@@ -44,13 +44,29 @@ def run(cloud: Cloud, elements: dict[str, list[dict[str, Any]]], *, apply: bool 
 def test_all_nouns_in_one_call_and_a_second_does_nothing(cloud: Cloud) -> None:
     first = run(cloud, PLACES)
     assert (first.changed, first.problems) == (True, [])
-    assert [action.partition(":")[0] for action in first.actions] == [
+    assert [action.partition(":")[0] for action in first.told["actions"]] == [
         "organization acme",
         "datacenter Montreal",
         "cluster mtl-1",
     ]
     second = run(cloud, PLACES)
-    assert (second.changed, second.actions, second.problems) == (False, [], [])
+    assert (second.changed, second.told["actions"], second.problems) == (False, [], [])
+
+
+def test_works_are_told_with_what_was_there_before_and_how_long_they_took(cloud: Cloud) -> None:
+    check = run(cloud, {"organizations": PLACES["organizations"]}, apply=False)
+    assert [(one["does"], one["took_s"], one["failed"]) for one in check.works] == [("make", None, False)]
+    first = run(cloud, PLACES)
+    assert [(one["kind"], one["name"], one["does"]) for one in first.works] == [
+        ("organization", "acme", "make"),
+        ("datacenter", "Montreal", "make"),
+        ("cluster", "mtl-1", "make"),
+    ]
+    assert all(0 <= one["took_s"] < 60 and not one["failed"] for one in first.works)
+    changed = run(cloud, {**PLACES, "clusters": [{**PLACES["clusters"][0], "description": "ours"}]})
+    assert [(one["name"], one["does"]) for one in changed.works] == [("mtl-1", "change")]
+    gone = run(cloud, {"clusters": [{"name": "mtl-1", "state": "absent"}]})
+    assert [(one["name"], one["does"]) for one in gone.works] == [("mtl-1", "destroy")]
 
 
 def test_the_cloud_is_shown(cloud: Cloud) -> None:
