@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -28,7 +29,17 @@ _SHOW = (
     'test -d "/proc/${{process%.json}}" && cat "$file"; done 2>/dev/null; true'
 )
 
+# A message of this size or less comes in one piece through a pipe, whoever else writes into it.
+_PIECE = 4096
+
 display = Display()
+_listener: int | None = None
+
+
+def tell_to(listener: int | None) -> None:
+    """Have progress written into a pipe, in this process and those that are forked from it; or shown as lines again."""
+    global _listener  # noqa: PLW0603 - one screen for all that shows progress
+    _listener = listener
 
 
 @contextlib.contextmanager
@@ -78,14 +89,20 @@ def _watch(action: Any, plural: str, stop: threading.Event) -> None:
         with contextlib.suppress(AnsibleError, OSError):
             answer = action._low_level_execute_command(_SHOW.format(directory=DIRECTORY, plural=plural))
             for text in answer.get("stdout_lines", ()):
-                line = _rendered(text)
-                if line and line != shown:
-                    display.display(line)
-                    shown = line
+                with contextlib.suppress(ValueError, KeyError, TypeError):  # caught while it was being written
+                    state = json.loads(text)
+                    line = render_progress(state)
+                    if line != shown:
+                        _tell(line, state)
+                        shown = line
 
 
-def _rendered(text: str) -> str:
-    try:
-        return render_progress(json.loads(text))
-    except (ValueError, KeyError, TypeError):
-        return ""  # caught while it was being written
+def _tell(line: str, state: dict[str, Any]) -> None:
+    if _listener is None:
+        display.display(line)
+        return
+    told = json.dumps({"text": line, "done": state.get("done", 0), "total": state.get("total", 0)}) + "\n"
+    if len(told) <= _PIECE:
+        # A screen that is gone, or is behind: the next one comes in a moment.
+        with contextlib.suppress(OSError):
+            os.write(_listener, told.encode())

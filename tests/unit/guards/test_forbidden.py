@@ -76,7 +76,13 @@ def test_forbidden(pattern: str, where: tuple[str, ...], why: str, excused: set[
     assert found == [], why
 
 
-@pytest.mark.parametrize("path", list(files(".py")), ids=shown)
+# File that may catch everything: why.
+GREEDY = {
+    "plugins/callback/progress.py": "what shows a run must not end it, whatever ails it",
+}
+
+
+@pytest.mark.parametrize("path", [path for path in files(".py") if shown(path) not in GREEDY], ids=shown)
 def test_nothing_catches_everything(path: Path) -> None:
     """Name what you expect. To clean up after whatever it was, catch it all and raise it again."""
     greedy = [

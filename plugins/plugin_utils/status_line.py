@@ -1,0 +1,91 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The line at the bottom of the screen: which stage a run is in, how far that is, and what is waited for."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import printable
+
+_BAR = 20
+# On a narrower screen the words need the room of the bar.
+_BAR_FROM = 60
+_HOSTS = 3
+_CUT = "..."
+
+
+@dataclass
+class Status:
+    """How far a run is. Of tasks only those are counted that are known before they are reached.
+
+    wait: what a module says of its long work; done and total are then those of that work.
+    """
+
+    stage: str = ""
+    number: int = 0
+    stages: int = 0
+    task: str = ""
+    tasks_begun: int = 0
+    tasks: int = 0
+    hosts: dict[str, None] = field(default_factory=dict)
+    retry: str = ""
+    wait: str = ""
+    done: int = 0
+    total: int = 0
+    begun_at: float = 0.0
+
+
+def render_status(status: Status, width: int, now: float) -> str:
+    """Return the line, at most so many cells wide. now: on the clock of begun_at, which is when the task began."""
+    head = f"[{status.number}/{status.stages}] {status.stage}" if status.stages else status.stage
+    elapsed_s = int(now - status.begun_at)
+    tail = f"{elapsed_s} s" if status.task and elapsed_s >= 1 else ""
+    what = status.wait or status.task
+    if not status.wait and status.hosts:
+        names = list(status.hosts)
+        more = f" and {len(names) - _HOSTS} more" if len(names) > _HOSTS else ""
+        what = f"{status.task}: {', '.join(names[:_HOSTS])}{more}"
+    what += f", {status.retry}" if status.retry else ""
+    bar = render_bar(*_fraction(status)) if width >= _BAR_FROM else ""
+    begin = " ".join(part for part in (head, bar) if part)
+    # What is cut is what is waited for: the stage, the bar and the time stay.
+    left = width - count_cells(begin) - (count_cells(tail) + 1 if tail else 0) - 1
+    parts = [begin, cut(printable(what), left) if left > len(_CUT) else "", tail]
+    return cut(printable(" ".join(part for part in parts if part)), width)
+
+
+def _fraction(status: Status) -> tuple[int, int]:
+    if status.wait and status.total:
+        return status.done, status.total
+    # The task that is begun is not done.
+    return max(0, status.tasks_begun - 1), status.tasks
+
+
+def render_bar(done: int, total: int) -> str:
+    """Return a bar, full only when all is done; nothing where it is not known how much there is."""
+    if total <= 0:
+        return ""
+    full = min(_BAR, _BAR * max(0, done) // total)
+    return f"[{'#' * full}{'-' * (_BAR - full)}]"
+
+
+def cut(text: str, width: int) -> str:
+    """Return as much of a text as fits into so many cells, with dots where it is cut."""
+    if count_cells(text) <= width:
+        return text
+    kept = ""
+    for char in text:
+        if count_cells(kept + char) > width - len(_CUT):
+            break
+        kept += char
+    return (kept + _CUT)[: max(0, width)] if width > len(_CUT) else _CUT[: max(0, width)]
+
+
+def count_cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes: some characters take two, marks on others none."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )

@@ -1,0 +1,219 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The progress on a screen: of ansible-playbook itself in a terminal, and of events that nobody foresaw."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.callback.progress import CallbackModule
+from terminal import Screen, run_in_terminal
+
+ROOT = Path(__file__).resolve().parents[4]
+# Ansible quotes a playbook where a task of it fails: the secret stands nowhere in it.
+PLAYBOOK = """
+- name: Prepare the nodes
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Look
+      ansible.builtin.command: "true"
+      changed_when: false
+    - name: Install packages
+      ansible.builtin.command: sleep 2.2
+    - name: Left out
+      ansible.builtin.command: "true"
+      when: false
+    - name: Tell what is there
+      ansible.builtin.debug: {msg: [one line, "another"]}
+- name: Converge the cloud
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Read a secret
+      ansible.builtin.command: echo {{ 'hunter' ~ 2 }}
+      no_log: true
+    - name: Lose a secret
+      ansible.builtin.command: sh -c 'echo {{ "hunter" ~ 2 }}; exit 1'
+      no_log: true
+      ignore_errors: true
+    - name: Start the service
+      ansible.builtin.command: printf 'first\\033[2Jline\\nsecond'
+      register: started
+      failed_when: true
+"""
+
+
+def environment_of(site: Path, **more: str) -> dict[str, str]:
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_") and key != "NO_COLOR"},
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
+        "ANSIBLE_LOCAL_TEMP": str(site / "tmp"),
+        "ANSIBLE_STDOUT_CALLBACK": "pextra.cloud.progress",
+        "ANSIBLE_LOCALHOST_WARNING": "0",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+        "HOME": str(site),
+        "TERM": "xterm",
+        **more,
+    }
+
+
+def command_of(site: Path, *arguments: str, playbook: str = PLAYBOOK) -> list[str]:
+    (site / "play.yml").write_text(playbook, encoding="utf-8")
+    return [sys.executable, "-m", "ansible", "playbook", "play.yml", *arguments]
+
+
+def show(site: Path, *arguments: str, columns: int = 100, playbook: str = PLAYBOOK, **more: str) -> tuple[int, Screen]:
+    command = command_of(site, *arguments, playbook=playbook)
+    return run_in_terminal(command, environment_of(site, **more), str(site), columns)
+
+
+def test_a_screen_in_the_end(tmp_path: Path) -> None:
+    code, screen = show(tmp_path)
+    lines = screen.text
+    assert code == 2
+    assert lines[:4] == [
+        "  changed  localhost: Install packages",
+        "  one line",
+        "  another",
+        "  changed  localhost: Read a secret",
+    ]
+    assert "  failed   localhost: Lose a secret (its failure is ignored)" in lines
+    failure = lines.index("  failed   localhost: Start the service")
+    # Whole, and what the host says does not reach the terminal.
+    assert lines[failure + 1].startswith("[ERROR]: Task failed")
+    assert "    first\\x1b[2Jline" in lines[failure:]
+    assert "    second" in lines[failure:]
+    assert re.fullmatch(r"Failed after \d+\.?\d* s: localhost failed; 2 tasks changed something\.", lines[-2])
+    assert lines[-1] == "", "the line at the bottom is left over"
+    text = "\n".join(lines)
+    assert not re.search(r"Left out|localhost: Look|hunter2|Traceback", text)
+    assert screen.is_coloured
+
+
+def test_the_line_at_the_bottom_while_it_runs(tmp_path: Path) -> None:
+    _, screen = show(tmp_path)
+    seen = "\n".join(screen.seen)
+    assert re.search(
+        r"^\[1/2\] Prepare the nodes \[#####---------------\] Install packages: localhost 1 s$", seen, re.M
+    )
+    assert "[2/2] Converge the cloud [" in seen
+    assert "hunter2" not in seen
+
+
+@pytest.mark.parametrize("columns", [24, 48, 100])
+def test_it_keeps_to_the_width(tmp_path: Path, columns: int) -> None:
+    _, screen = show(tmp_path, columns=columns)
+    status = [line for line in screen.seen if line.startswith("[")]
+    assert status
+    assert max(map(len, status)) < columns
+    assert not any(line.startswith("[1/2]") for line in screen.text), "it has wrapped"
+
+
+def test_without_colours(tmp_path: Path) -> None:
+    _, screen = show(tmp_path, NO_COLOR="1")
+    assert not screen.is_coloured
+
+
+def test_secrets_stay_hidden_however_much_is_shown(tmp_path: Path) -> None:
+    _, screen = show(tmp_path, "-vvv", NO_COLOR="1")
+    text = "\n".join(screen.text)
+    assert "ok       localhost: Look" in text
+    assert "skipped  localhost: Left out" in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("terminal", ["none", "dumb"])
+def test_plain_lines_where_there_is_no_screen(tmp_path: Path, terminal: str) -> None:
+    if terminal == "dumb":
+        _, screen = show(tmp_path, TERM="dumb", NO_COLOR="1")
+        assert screen.seen == []
+        lines = screen.text
+    else:
+        done = subprocess.run(
+            command_of(tmp_path),
+            env=environment_of(tmp_path),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+        assert "\x1b" not in done.stdout
+        lines = done.stdout.splitlines()
+    assert lines[:6] == [
+        "[1/2] Prepare the nodes",
+        "  changed  localhost: Install packages",
+        "  one line",
+        "  another",
+        "[2/2] Converge the cloud",
+        "  changed  localhost: Read a secret",
+    ]
+
+
+def test_a_run_that_changes_nothing_is_one_line(tmp_path: Path) -> None:
+    quiet = """
+- hosts: localhost
+  gather_facts: false
+  tasks: [{name: Look, ansible.builtin.command: "true", changed_when: false}]
+"""
+    code, screen = show(tmp_path, playbook=quiet)
+    assert code == 0
+    assert [line for line in screen.text if line] == [screen.text[-2]]
+    assert re.fullmatch(r"Done in .* s: 1 host, nothing changed\.", screen.text[-2])
+
+
+def test_differences_are_shown(tmp_path: Path) -> None:
+    playbook = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy: {content: "{{ item }}\\n", dest: "{{ playbook_dir }}/{{ item }}", mode: "0600"}
+      loop: [ours, theirs]
+"""
+    _, screen = show(tmp_path, "--diff", playbook=playbook, NO_COLOR="1")
+    assert {"+ours", "+theirs"} <= set(screen.text)
+
+
+class Broken:
+    """What no event is like: whatever is asked of it fails."""
+
+    def __init__(self, event: str) -> None:
+        self.event = event
+        self.result = {"failed": True, "msg": "the disk is full"}
+        self.host = "node1"
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"in {self.event} nobody foresaw {name}")
+
+
+EVENTS = [name for name in vars(CallbackModule) if name.startswith("v2_")]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_no_event_ends_a_run(event: str, capsys: pytest.CaptureFixture[str]) -> None:
+    callback = CallbackModule()
+    takes_two = event in ("v2_playbook_on_task_start", "v2_runner_on_start")
+    takes_none = event.startswith("v2_playbook_on_no_hosts")
+    for _ in range(2):
+        getattr(callback, event)(*([] if takes_none else [Broken(event)] * (2 if takes_two else 1)))
+    told = " ".join(capsys.readouterr().err.split())
+    is_asked_nothing = takes_none or event == "v2_playbook_on_vars_prompt"
+    assert told.count(f"The progress display is off (RuntimeError: in {event} nobody") == (0 if is_asked_nothing else 1)
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("event", ["v2_runner_on_failed", "v2_runner_on_unreachable"])
+def test_a_failure_is_told_even_then(event: str, capsys: pytest.CaptureFixture[str]) -> None:
+    callback = CallbackModule()
+    for _ in range(2):
+        getattr(callback, event)(Broken(event))
+    output = capsys.readouterr().out
+    assert output.count("  failed   node1: the disk is full") == 2

@@ -1,0 +1,94 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The line at the bottom of the screen, and what modules tell it of their work."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.plugin_utils import progress
+from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import (
+    Status,
+    count_cells,
+    cut,
+    render_bar,
+    render_status,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+STAGE: dict[str, Any] = {"stage": "Prepare the nodes", "number": 2, "stages": 6}
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ({}, "[2/6] Prepare the nodes"),
+        ({"tasks": 8}, "[2/6] Prepare the nodes [--------------------]"),
+        (
+            {"task": "Install", "tasks": 8, "tasks_begun": 5, "hosts": {"node1": None, "node2": None}},
+            "[2/6] Prepare the nodes [##########----------] Install: node1, node2 12 s",
+        ),
+        (
+            {"task": "Install", "hosts": dict.fromkeys(f"n{number}" for number in range(7)), "retry": "attempt 2 of 5"},
+            "[2/6] Prepare the nodes Install: n0, n1, n2 and 4 more, attempt 2 of 5 12 s",
+        ),
+        (
+            {"task": "Have it", "tasks": 3, "tasks_begun": 3, "wait": "instances: 3 of 4 done", "done": 3, "total": 4},
+            "[2/6] Prepare the nodes [###############-----] instances: 3 of 4 done 12 s",
+        ),
+        ({"task": "\x1b[2Jred\n"}, "[2/6] Prepare the nodes \\x1b[2Jred\\n 12 s"),
+    ],
+)
+def test_a_line(status: dict[str, Any], line: str) -> None:
+    assert render_status(Status(**STAGE, **status, begun_at=100.0), 120, 112.9) == line
+
+
+def test_what_is_waited_for_is_cut_first() -> None:
+    status = Status(**STAGE, task="Install the packages of the node", tasks=4, tasks_begun=2, begun_at=0.0)
+    assert render_status(status, 70, 5) == "[2/6] Prepare the nodes [#####---------------] Install the pack... 5 s"
+    assert render_status(status, 40, 5) == "[2/6] Prepare the nodes Install t... 5 s"
+    assert render_status(status, 12, 5) == "[2/6] Pre..."
+
+
+@given(st.builds(Status, stage=st.text(), task=st.text(), wait=st.text(), tasks=st.integers()), st.integers(0, 200))
+def test_it_is_never_wider_than_the_screen(status: Status, width: int) -> None:
+    line = render_status(status, width, 90.0)
+    assert count_cells(line) <= width
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(("done", "total", "filled"), [(0, 9, 0), (8, 9, 17), (9, 9, 20), (12, 9, 20), (-1, 9, 0)])
+def test_bars(done: int, total: int, filled: int) -> None:
+    assert render_bar(done, total) == f"[{'#' * filled}{'-' * (20 - filled)}]"
+
+
+def test_wide_characters_take_two_cells() -> None:
+    assert count_cells("\u96f2e\u0301") == 3
+    assert cut("\u96f2\u96f2\u96f2\u96f2", 7) == "\u96f2\u96f2..."
+
+
+def test_workers_tell_a_screen_what_modules_report() -> None:
+    read, write = os.pipe()
+    state = {"noun": "images", "done": 1, "total": 3, "nodes": {"node1": 1}}
+    state["transfers"] = {"debian": {"done": 50 * 1024**2, "total": 200 * 1024**2}}
+    progress.tell_to(write)
+    try:
+        child = os.fork()
+        if child == 0:
+            progress._tell(progress.render_progress(state), state)
+            os._exit(0)
+        os.waitpid(child, 0)
+    finally:
+        progress.tell_to(None)
+        os.close(write)
+    with os.fdopen(read) as told:
+        assert json.loads(told.read()) == {
+            "text": "  images: 1 of 3 done (node1 1); debian 50 of 200 MiB",
+            "done": 1,
+            "total": 3,
+        }
