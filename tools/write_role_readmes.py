@@ -44,7 +44,7 @@ def render(role: Path) -> str:
     entries = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     lines = [_LICENCE, f"# pextra.cloud.{role.name}", "", str(meta["description"]).strip(), ""]
     lines += [
-        "`playbooks/site.yml` runs it with what the deployment document says; `ansible-doc -t role "
+        f"`playbooks/{_playbook(role.name)}` runs it with what the deployment document says; `ansible-doc -t role "
         f"pextra.cloud.{role.name}`",
         "shows the same as this page.",
         "",
@@ -53,6 +53,13 @@ def render(role: Path) -> str:
         lines += _render_entry(name, entry)
     lines += ["## License", "", f"{meta['license']}, see LICENSE in the collection.", ""]
     return "\n".join(lines)
+
+
+def _playbook(role: str) -> str:
+    """Return the playbook that runs a role: site.yml, itself or by one that it imports, or that of the role's name."""
+    site = (ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8")
+    is_stage = f"pextra.cloud.{role}" in site or f"import_playbook: {role}.yml" in site
+    return "site.yml" if is_stage else f"{role}.yml"
 
 
 def _render_entry(name: str, entry: Mapping[str, Any]) -> Iterator[str]:

@@ -24,7 +24,7 @@ options:
 EXAMPLES = r"""
 - name: Refuse to begin without what is needed
   ansible.builtin.assert:
-    that: ['community.crypto'] | pextra.cloud.missing_collections == []
+    that: "['community.crypto'] | pextra.cloud.missing_collections == []"
 """
 
 RETURN = r"""
