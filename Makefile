@@ -243,6 +243,15 @@ molecule-storage: install ## The Molecule scenario with storage pools of every t
 	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule-storage \
 	  tools/step --show "Molecule" env --chdir=extensions molecule test --scenario-name storage
 
+.PHONY: ee
+ee: install lab-packages ## The execution environment for AWX, as a podman image from packages
+	@tests/ee/build
+
+.PHONY: ee-test
+ee-test: ee ## The lab from inside of it, by ansible-runner: run, and transmit | worker | process
+	@tools/with_lab tools/step --show "Execution environment" $(PYTEST) --durations 10 \
+	  --junit-xml .build/reports/ee.xml tests/ee
+
 ##@ Clean up
 
 .PHONY: clean
