@@ -29,11 +29,15 @@ REFERENCE = "collections/pextra/cloud/index"
 ANSIBLE = (
     ("std:label", "common_return_values", "reference_appendices/common_return_values.html#common-return-values"),
     ("std:label", "action_plugins", "plugins/action.html#action-plugins"),
+    ("std:label", "callback_plugins", "plugins/callback.html#callback-plugins"),
     ("std:label", "ansible_configuration_settings", "reference_appendices/config.html#ansible-configuration-settings"),
-    (
-        "std:label",
-        "ansible_collections.ansible.builtin.systemd_service_module",
-        "collections/ansible/builtin/systemd_service_module.html",
+    *(
+        (
+            "std:label",
+            f"ansible_collections.ansible.builtin.{name}_module",
+            f"collections/ansible/builtin/{name}_module.html",
+        )
+        for name in ("debug", "systemd_service")
     ),
     *(
         ("std:envvar", name, f"reference_appendices/config.html#envvar-{name}")
@@ -42,6 +46,8 @@ ANSIBLE = (
             "ANSIBLE_CACHE_PLUGIN_CONNECTION",
             "ANSIBLE_CACHE_PLUGIN_PREFIX",
             "ANSIBLE_CACHE_PLUGIN_TIMEOUT",
+            "ANSIBLE_NOCOLOR",
+            "NO_COLOR",
         )
     ),
 )
