@@ -36,6 +36,7 @@ attributes:
   action_group:
     description: Needs no registry, so it is in no action group.
     support: none
+    membership: []
 options:
   directory:
     description:

@@ -216,7 +216,7 @@ OF_NOTHING = {
     "mirrors",
 }
 OF_NOTHING |= {"format", "max_size", "type", "path", "shared", "netfs", "iscsi", "rbd", "address", "pool", "node"}
-OF_NOTHING |= {"provisioning", "clone_of", "clone_mode", "import_from", "grow_by"}
+OF_NOTHING |= {"renew", "provisioning", "clone_of", "clone_mode", "import_from", "grow_by"}
 
 
 def planned(case: Case, named: Mapping[str, Any]) -> Plan:
