@@ -86,6 +86,7 @@ def test_a_disc_in_a_drive(discs: Site, lab: Lab) -> None:
     assert "into drive installer" in " ".join(first["actions"])
     assert (again["changed"], again["pending"]) == (False, [])
     assert copies["it-other"] in medium(lab, "installer")
+    wait_until("the guest sees it", lambda: f"disk sr0 {SIZES['it-other']} bytes" in lab.console(NAME), timeout_s=60)
     refused = discs.refused_module("pextra_image", name="it-other", state="absent", confirm="DESTROY")
     assert f"instance {NAME} on node1" in refused["msg"]
     first, again = calls(discs, cdroms=[{"name": "installer", "image": ""}])
