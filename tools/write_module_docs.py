@@ -59,6 +59,13 @@ NOUNS = {
     "volume": Noun("volume", "volumes", "volumes"),
     "volume_export": Noun("volume_export", "exports", "exports", one="export"),
 }
+# Modules that are about no resource: the folder of their table, and its name there.
+TABLES = {
+    "pextra_audit": ("audit", "FIELDS"),
+    "pextra_audit_export": ("audit", "EXPORT"),
+    "pextra_audit_info": ("audit", "PAGE"),
+    "disk_sets": ("drive", "FIELDS"),
+}
 # A part that is written begins and ends with a comment. That of the returned values says of what kind the module is.
 OPTIONS = re.compile(
     r"(?P<begin>^(?P<indent> *)# Options of one \w+: written by tools/write_module_docs\.py\n)"
@@ -103,10 +110,9 @@ def write(name: str, text: str) -> str:
 def render_options(name: str) -> str:
     """Return the YAML of a module's own options: those of one, and the list of many, which repeats none of them."""
     noun = NOUNS.get(name.removeprefix("pextra_"))
-    spec = importlib.import_module(
-        f"ansible_collections.pextra.cloud.plugins.module_utils._nouns.{noun.spec if noun else 'drive'}.spec"
-    )
-    each = _document(spec.FIELDS)
+    folder, table = (noun.spec, "FIELDS") if noun else TABLES[name]
+    spec = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.module_utils._nouns.{folder}.spec")
+    each = _document(getattr(spec, table))
     if noun is None:
         return _dump(each)
     if noun.is_act:

@@ -13,6 +13,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleA
 
 class ActionModule(ModuleAction):
     plural = "vms"
+    is_recorded = False  # it only reads
 
     def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
         # The module first: it says what is wrong with the options, and which instances those of identifiers are.

@@ -18,8 +18,20 @@ options:
   actor:
     description:
       - Who is recorded in the audit trail, and shown to a run that waits.
-      - The user who runs the module on the coordinator unless given.
+      - Unless given, the user whom AWX, GitLab CI or GitHub Actions names, or else who runs Ansible.
     type: str
+  job:
+    description:
+      - What started the run, for the audit trail.
+      - Unless given, the job that AWX, GitLab CI or GitHub Actions names.
+    type: str
+    version_added: 0.2.0
+  revision:
+    description:
+      - The revision of the project that the run is from, for the audit trail.
+      - Unless given, the one that AWX, GitLab CI or GitHub Actions names.
+    type: str
+    version_added: 0.2.0
 requirements:
   - python3-libvirt, python3-peewee, python3-netaddr and python3-pycdlib on the coordinator
 notes:

@@ -37,6 +37,7 @@ from ._model.errors import (
     tell_problems,
 )
 from ._model.mistake import Mistake
+from ._model.origin import Origin, bound
 from ._model.plan import Plan
 
 if TYPE_CHECKING:
@@ -134,11 +135,13 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
                 _exit_unknown(module, "there is no registry yet", _CHANGES)
             for name in module.params["unanswering"]:
                 hung_nodes.suspect(name)
+            origin = read_origin(module)
             terms = Terms(
-                name_holder(_who(module)),
+                name_holder(origin.actor),
                 module.params["lease_timeout"],
                 confirm=module.params["confirm"],
                 apply=not module.check_mode,
+                origin=origin,
             )
             stack.enter_context(cloud.reading_once())
             order = _deployment.Order(elements, module.params, module.params["earlier_changes"])
@@ -228,25 +231,33 @@ def run_look(
     module.exit_json(changed=False, **{plural: found})
 
 
-def run_registry(arguments: Mapping[str, Any], load: Callable[[], Callable[..., Any]]) -> None:
-    """Be the module that makes the registry. It acts on its own host, as the database is, whichever that is.
+def run_registry(arguments: Mapping[str, Any], load: Callable[[], Callable[..., Any]], *, where: str) -> None:
+    """Be a module that works on the registry itself. It acts on its own host, as the database is, whichever that is.
 
-    `load` imports what takes the options to the work, which needs libraries.
+    `load` imports what takes the options, what the call comes from, and who people are told is at work, to the work; it
+    needs libraries. where: what warnings are about.
     """
-    module = RegistryModule(argument_spec=dict(arguments), supports_check_mode=True)
-    work: HostWork[Any] = _load(module, lambda: partial(load(), module.params), _CHANGES_HOST)
+    module = RegistryModule(**{"supports_check_mode": True, **arguments})
+    origin = read_origin(module)
     try:
+        work: HostWork[Any] = _load(module, lambda: _make_registry_work(module.params, origin, load()), _CHANGES_HOST)
         with as_problem():
-            result = converge_on_host(work, apply=not module.check_mode, confirm=None)
+            result = converge_on_host(work, apply=not module.check_mode, confirm=module.params.get("confirm"))
     except PextraError as error:
         fail(module, error.problems)
-    _exit_on_host(module, "registry", result)
+    _exit_on_host(module, where, result)
 
 
 def require_no_mistakes(mistakes: Sequence[Mistake]) -> None:
     """Raise InvalidInputError for what is wrong with the options, all at once."""
     if mistakes:
         raise InvalidInputError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
+
+
+def _make_registry_work(params: Mapping[str, Any], origin: Origin, make: Callable[..., Any]) -> Callable[[], Any]:
+    from ._engine.converge import name_holder
+
+    return partial(make, params, origin, name_holder(origin.actor))
 
 
 def _exit_on_host(module: AnsibleModule, where: str, result: HostResult) -> NoReturn:
@@ -328,11 +339,13 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
             _exit_unknown(module, "there is no registry yet", _CHANGES)
         from ._engine.converge import Terms, converge, name_holder
 
+        origin = read_origin(module)
         terms = Terms(
-            name_holder(_who(module)),
+            name_holder(origin.actor),
             module.params["lease_timeout"],
             confirm=module.params["confirm"],
             apply=not module.check_mode,
+            origin=origin,
         )
         try:
             result = converge(cloud, resource, wants, Options(module.params), terms)
@@ -380,5 +393,16 @@ def _finish(
     raise AssertionError("exit_json returned")
 
 
-def _who(module: AnsibleModule) -> str:
-    return str(module.params["actor"] or os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name)
+def read_origin(module: AnsibleModule) -> Origin:
+    """Return what the call comes from: what the controller has handed over, or at least who runs it here."""
+    given = module.params
+    who = bound(given["actor"]) or bound(os.environ.get("SUDO_USER")) or bound(_user())
+    return Origin(who, bound(given["job"]), bound(given["revision"]))
+
+
+def _user() -> str:
+    """A user may have no name, as in some containers."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"

@@ -102,7 +102,7 @@ from typing import Any
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import COMMON
 from ansible_collections.pextra.cloud.plugins.module_utils._runner import run_registry
 
-ARGUMENTS = {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}
+ARGUMENTS = {"argument_spec": {**COMMON, "nodes": {"type": "list", "elements": "dict", "default": []}}}
 
 
 def load() -> Callable[..., Any]:
@@ -112,7 +112,7 @@ def load() -> Callable[..., Any]:
 
 
 def main() -> None:
-    run_registry(ARGUMENTS, load)
+    run_registry(ARGUMENTS, load, where="registry")
 
 
 if __name__ == "__main__":

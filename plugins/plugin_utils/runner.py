@@ -8,6 +8,8 @@ The only reader of check mode among the actions, and the only place where their 
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,17 +19,19 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
     Problem,
     tell_problems,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._model.origin import find_origin
 from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import shown_progress
 
 
 class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
     """Runs the module of the action's name, and shows its progress. plural: the noun in the progress's name, and in
-    the result.
+    the result. is_recorded: the module writes into the audit trail, and is told what the run comes from.
 
     What has more to do on the controller has an `act` of its own. variables: the host's, as Ansible has them.
     """
 
     plural: str
+    is_recorded = True
     variables: dict[str, Any]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -35,7 +39,10 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         try:
-            result.update(self.act(dict(self._task.args)))
+            arguments = dict(self._task.args)
+            if self.is_recorded:
+                arguments |= self._origin_of(arguments)
+            result.update(self.act(arguments))
         except PextraError as error:
             result.update(_failed(error.problems))
         return result
@@ -54,9 +61,9 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
         with shown_progress(self, self.plural):
             return self._ask(arguments)
 
-    def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Run a module that only reads, which has no progress, and return its result."""
-        return self._ask(arguments)
+    def read(self, arguments: dict[str, Any], *, module: str | None = None) -> dict[str, Any]:
+        """Run a module that only reads, which has no progress, and return its result. module: which, if another."""
+        return self._ask(arguments, module)
 
     def expect(self, arguments: dict[str, Any]) -> list[str]:
         """Return the actions that the module would take, which are none if it would fail. Nothing is changed."""
@@ -67,9 +74,24 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
         finally:
             self._task.check_mode = is_check
 
-    def _ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self.variables)
+    def _origin_of(self, arguments: dict[str, Any]) -> dict[str, str]:
+        """Return what the run comes from, but for what the task says itself."""
+        found = find_origin(self.variables, os.environ, _find_user())._asdict()
+        return {name: value for name, value in found.items() if value and arguments.get(name) is None}
+
+    def _ask(self, arguments: dict[str, Any], module: str | None = None) -> dict[str, Any]:
+        other = {} if module is None else {"module_name": module}
+        answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self.variables, **other)
         return answer
+
+
+def _find_user() -> str:
+    """Return who runs Ansible. In a container the user may have no name."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = os.environ.get("USER") or f"user {os.getuid()}"
+    return os.environ.get("SUDO_USER") or name
 
 
 def _failed(problems: Sequence[Problem]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from .._model.errors import (
     Problem,
     RefusedError,
 )
+from .._model.origin import Origin
 from .._model.plan import Plan, Step, Work
 from .._model.protection import KINDS as PROTECTED_KINDS
 from .._model.protection import find_destroyed
@@ -43,13 +44,14 @@ _MAX_ATTEMPTS = 50
 
 class Terms(NamedTuple):
     """On what terms a call is carried out. confirm: the word of consent, if it was given. holder says to people who is
-    at work; others that hold what is needed are waited for, for lease_timeout_s.
+    at work; others that hold what is needed are waited for, for lease_timeout_s. origin: what the call comes from.
     """
 
     holder: str
     lease_timeout_s: float
     confirm: str | None = None
     apply: bool = True
+    origin: Origin = Origin()
 
 
 class Result(NamedTuple):
@@ -95,7 +97,7 @@ def converge(
                 cloud.token = held.token
             if plan.is_empty:
                 return Result(have, plan, changed=False)
-            run = _Run(cloud, resource, held, terms.holder)
+            run = _Run(cloud, resource, held, terms)
             if run.decide(plan, revision):
                 return _finish(run, plan, have, wants, options)
             # Another run has decided or finished something since we read: what we planned may be done, or wrong.
@@ -115,13 +117,14 @@ def converge(
 class _Run:
     """A plan that is carried out, under leases."""
 
-    def __init__(self, cloud: Cloud, resource: Resource[Any, Any], held: Leases, holder: str) -> None:
+    def __init__(self, cloud: Cloud, resource: Resource[Any, Any], held: Leases, terms: Terms) -> None:
         self.cloud = cloud
         self.resource = resource
         self._held = held
-        self._holder = holder
+        self._terms = terms
         self._id = secrets.token_hex(4)
         self.took_s: dict[str, float | None] = {}
+        self._owners: dict[str, str] = {}
 
     def decide(self, plan: Plan, revision: int) -> bool:
         """Write what the plan decides, unless anybody has decided anything since `revision` was read.
@@ -135,7 +138,9 @@ class _Run:
             if registry.revision() != revision:
                 return False
             self._require_unprotected(plan)
+            self._look_whose(plan)
             self.resource.reserve(self.cloud, plan)
+            self._look_whose(plan)
             claims.write(registry, self._held.token, [work.claim for work in plan.effective if work.claim])
             registry.bump_revision()
             self._record(plan.effective, "started")
@@ -182,8 +187,28 @@ class _Run:
             if problems:
                 raise RefusedError(problems)
 
+    def _look_whose(self, plan: Plan) -> None:
+        """Learn whose the resources are: those that go before they have gone, new ones when they are there."""
+        ids = [work.id for work in plan.effective if work.id is not None]
+        self._owners |= audit.find_organizations(self.cloud.registry, ids)
+
     def _record(self, works: Sequence[Work], outcome: Outcome) -> None:
-        audit.record(self.cloud.registry, _events(works, self._id, self._holder, outcome))
+        audit.record(self.cloud.registry, [self._event(work, outcome) for work in works])
+
+    def _event(self, work: Work, outcome: Outcome) -> Event:
+        return Event(
+            run=self._id,
+            actor=self._terms.holder,
+            kind=work.kind,
+            name=work.name,
+            what=summarise(work),
+            outcome=outcome,
+            resource=work.id,
+            node=work.node,
+            organization=self._owners.get(work.id or ""),
+            job=self._terms.origin.job or None,
+            revision=self._terms.origin.revision or None,
+        )
 
 
 def _finish(run: _Run, plan: Plan, have: Any, wants: Sequence[Any], options: Options) -> Result:
@@ -277,19 +302,3 @@ def _require_consent(plan: Plan, confirm: str | None) -> None:
                 for work in losing
             ]
         )
-
-
-def _events(works: Sequence[Work], run_id: str, actor: str, outcome: Outcome) -> list[Event]:
-    return [
-        Event(
-            run=run_id,
-            actor=actor,
-            kind=work.kind,
-            name=work.name,
-            what=summarise(work),
-            outcome=outcome,
-            resource=work.id,
-            node=work.node,
-        )
-        for work in works
-    ]

@@ -15,6 +15,8 @@ _TYPES = {"size": "str", "raw": "raw"}
 COMMON: dict[str, dict[str, Any]] = {
     "registry": {"type": "str", "default": DEFAULT_URL, "no_log": False},
     "actor": {"type": "str"},
+    "job": {"type": "str"},
+    "revision": {"type": "str"},
 }
 CHANGING: dict[str, dict[str, Any]] = {
     **COMMON,

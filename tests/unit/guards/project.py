@@ -21,7 +21,13 @@ MODULES = ROOT / "plugins" / "modules"
 MODULE_UTILS = ROOT / "plugins" / "module_utils"
 ROLES = ROOT / "roles"
 # Actions alone, which take what they work on from the run's variables; there is no code of a module.
-ACTIONS_ALONE = {"pextra_deployment_validate", "pextra_report", "pextra_run_report", "pextra_starter"}
+ACTIONS_ALONE = {
+    "pextra_audit_export",
+    "pextra_deployment_validate",
+    "pextra_report",
+    "pextra_run_report",
+    "pextra_starter",
+}
 _NOT_OURS = {
     ".ansible",
     ".build",

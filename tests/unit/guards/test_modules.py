@@ -33,6 +33,7 @@ from guards.project import (
 
 # Module: why there is no _info twin.
 WITHOUT_TWIN = {
+    "pextra_audit_export": "an act; pextra_audit_info reads the same",
     "pextra_drive_replace": "an act; pextra_disks_info shows the drives",
     "pextra_deployment_validate": "only reads the inventory",
     "pextra_preflight": "only reads, and returns what it read",
@@ -182,6 +183,8 @@ def test_common_values_are_written(module: str) -> None:
 NOUNS = {"tenant": "organization", "vm": "instance"}
 # What decides for a module, where that is not the planner that its resource imports.
 DECIDES = {
+    "audit": "_nouns.audit.spec",
+    "audit_export": "_nouns.audit.lines",
     "ceph_monitor": "_nouns.ceph.daemons",
     "ceph_daemons": "_nouns.ceph.osd",
     "ceph_osd_leave": "_nouns.ceph.leaving",

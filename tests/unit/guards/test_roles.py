@@ -15,6 +15,7 @@ from guards.project import ROLES, ROOT, files, read_yaml, role_names, shown
 
 # Fact: why several roles share it.
 SHARED_FACTS = {
+    "pextra_acts": "what was done to a host, for the audit trail",
     "pextra_ceph_devices": "the disks that are selected for Ceph, for the role that makes OSDs of them",
     "pextra_node_facts": "what preflight found out about a host, for the roles that prepare it",
     "pextra_earlier_changes": "in a check, that an earlier stage would change something",

@@ -12,6 +12,7 @@ from typing import Any
 import peewee
 
 from ..._model.errors import RegistryError
+from .append_only import guard_trail
 from .models import Tables
 
 _VERSION = "schema_version"
@@ -37,7 +38,24 @@ def _shared_leases_and_claims(database: Any, tables: Tables) -> None:
     tables.fact.insert(key=LOCK, value="").execute()
 
 
-MIGRATIONS: tuple[Callable[[Any, Tables], None], ...] = (_first_schema, _shared_leases_and_claims)
+def _audit_trail_is_append_only(database: Any, tables: Tables) -> None:
+    """The audit trail says more, and nothing of it is changed any more. What was written before stays as it is."""
+    event = tables.audit_event
+    table = event._meta.table_name
+    if not database.table_exists(table):
+        database.create_tables((event,))
+    known = {column.name for column in database.get_columns(table)}
+    for name, length in (("organization", 64), ("job", 255), ("revision", 255)):
+        if name not in known:
+            database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR({length})")
+    guard_trail(database, tables)
+
+
+MIGRATIONS: tuple[Callable[[Any, Tables], None], ...] = (
+    _first_schema,
+    _shared_leases_and_claims,
+    _audit_trail_is_append_only,
+)
 
 
 def read_version(database: Any, tables: Tables) -> int:

@@ -22,7 +22,8 @@ class Tables(NamedTuple):
     association: a resource on a node: propagation state, the internal identifier, errors.
     lease: who is changing or using a resource now. Times are seconds since the epoch, by the database's clock.
     claim: what a run has decided that its resources take, until it ends: room on nodes, and what only one may have.
-    audit_event: append-only: rows are inserted, never changed.
+    audit_event: append-only, which the database itself sees to (append_only.py). organization: whose the resource is,
+    if it is one's.
     """
 
     fact: Any
@@ -102,6 +103,9 @@ def tables_of(database: Any) -> Tables:
         node = peewee.CharField(max_length=255, null=True)
         what = peewee.TextField()
         outcome = peewee.CharField(max_length=16)
+        organization = peewee.CharField(max_length=64, null=True)
+        job = peewee.CharField(max_length=255, null=True)
+        revision = peewee.CharField(max_length=255, null=True)
 
         class Meta:
             table_name = "pextra_audit_event"

@@ -106,7 +106,7 @@ class Registry:
         """Return the time by the database's clock, in seconds since the epoch: one for all hosts."""
         if is_sqlite(self.database):
             return time.time()  # it is this host's alone
-        return float(self._read(lambda: self.database.execute_sql(_CLOCK).fetchone()[0]))
+        return float(self.read(lambda: self.database.execute_sql(_CLOCK).fetchone()[0]))
 
     # Resources
 
@@ -127,7 +127,7 @@ class Registry:
                 )
             ]
 
-        return self._read(read)
+        return self.read(read)
 
     def put(self, rows: Iterable[Row]) -> None:
         """Insert or update resources, in one transaction. A name that is taken by another identifier is an error."""
@@ -197,7 +197,7 @@ class Registry:
             )
             return [AssociationRow(resource, node, json.loads(text)) for resource, node, text in query.tuples()]
 
-        return self._read(read)
+        return self.read(read)
 
     def associate(self, rows: Iterable[AssociationRow]) -> None:
         """Insert or replace associations, in one transaction."""
@@ -233,7 +233,7 @@ class Registry:
             row = fact.get_or_none(fact.key == _REVISION)
             return int(row.value) if row else 0
 
-        return self._read(read)
+        return self.read(read)
 
     def bump_revision(self) -> None:
         """Let other runs know that something has changed."""
@@ -245,7 +245,8 @@ class Registry:
 
         self.transaction(write)
 
-    def _read(self, read: Callable[[], Result]) -> Result:
+    def read(self, read: Callable[[], Result]) -> Result:
+        """Run what only reads, beside whoever writes: no transaction, so it waits for nobody."""
         with self._lock, self._reporting():
             open_connection(self.database)
             return read()

@@ -9,14 +9,18 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..._cloud import Cloud
+from ..._doors.registry import audit
+from ..._doors.registry.audit import Event
 from ..._doors.registry.connection import sqlite_path, without_password
 from ..._doors.registry.look import Found, look_at
 from ..._doors.registry.store import Registry
 from ..._engine.own_host import HostPlan
 from ..._model.errors import Problem
+from ..._model.origin import Origin
 from ..._model.rows import Row
 from ..instance.definition import DomainModel, parse_domain
 from .rebuild import Carried, Rebuilt, rebuild_registry
@@ -61,11 +65,16 @@ class _Carried:
 
 
 class RegistryWork:
-    """The work of pextra_registry. url: the database; candidates: the nodes to rebuild from."""
+    """The work of pextra_registry. url: the database; candidates: the nodes to rebuild from. holder says to people who
+    it is: user, host, run.
+    """
 
-    def __init__(self, url: str, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, url: str, candidates: Sequence[Candidate], origin: Origin, holder: str) -> None:
         self._url = url
         self._candidates = candidates
+        self._origin = origin
+        self._holder = holder
+        self._run = secrets.token_hex(4)
         self._newest = 0
         self._carried: _Carried | None = None
 
@@ -92,8 +101,23 @@ class RegistryWork:
     def apply(self, acts: Sequence[MakeSchema | Register]) -> None:
         with Registry(self._url, create=True) as registry:  # that makes the schema
             for act in acts:
-                if isinstance(act, Register):
-                    write(registry, act.rebuilt)
+                registry.transaction(partial(self._carry_out, registry, act))
+
+    def _carry_out(self, registry: Registry, act: MakeSchema | Register) -> None:
+        """What is written and what is said of it are one transaction."""
+        if isinstance(act, Register):
+            write(registry, act.rebuilt)
+        event = Event(
+            run=self._run,
+            actor=self._holder,
+            kind="registry",
+            name="registry",
+            what=act.text,
+            outcome="done",
+            job=self._origin.job or None,
+            revision=self._origin.revision or None,
+        )
+        audit.record(registry, [event])
 
     def describe(self, *, applied: bool) -> Mapping[str, Any]:
         """Return the version of the schema and how many resources were rebuilt, or in a check what they would be."""
@@ -122,10 +146,10 @@ class RegistryWork:
         return sqlite_path(self._url) or without_password(self._url)
 
 
-def make_work(params: Mapping[str, Any]) -> RegistryWork:
+def make_work(params: Mapping[str, Any], origin: Origin, holder: str) -> RegistryWork:
     """Return the work for the options of pextra_registry."""
     candidates = [Candidate(node["name"], node["address"]) for node in params["nodes"]]
-    return RegistryWork(params["registry"], candidates)
+    return RegistryWork(params["registry"], candidates, origin, holder)
 
 
 def read_nodes(cloud: Cloud, candidates: Sequence[Candidate]) -> _Carried:

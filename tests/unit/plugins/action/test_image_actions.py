@@ -25,7 +25,8 @@ from ansible.plugins.loader import connection_loader
 from ansible_collections.pextra.cloud.plugins.action import pextra_deployment, pextra_image, pextra_vm
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import image_files as _cache
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
-from ansible_collections.pextra.cloud.plugins.plugin_utils import image_files
+from ansible_collections.pextra.cloud.plugins.module_utils._model.origin import Origin
+from ansible_collections.pextra.cloud.plugins.plugin_utils import image_files, runner
 from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 
 Result = dict[str, Any]
@@ -97,6 +98,8 @@ class Coordinator:
 @pytest.fixture
 def coordinator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coordinator]:
     monkeypatch.setattr(_internal, "is_controller", True)
+    # Where runs come from has tests of its own.
+    monkeypatch.setattr(runner, "find_origin", lambda *_: Origin())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for holder in (_cache, image_files):
         monkeypatch.setattr(holder, "DIRECTORY", str(tmp_path / "images"))

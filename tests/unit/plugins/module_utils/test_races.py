@@ -117,7 +117,7 @@ class Run:
                 return call
 
             registry.transaction = held_up(registry.transaction)  # type: ignore[method-assign]
-            registry._read = held_up(registry._read)  # type: ignore[method-assign]
+            registry.read = held_up(registry.read)  # type: ignore[method-assign]
             try:
                 with Cloud(registry) as cloud:
                     resource = ModelResource(self._model, self._lock, self._before_call)

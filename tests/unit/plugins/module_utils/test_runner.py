@@ -540,6 +540,18 @@ def test_who_it_was(
     assert (event["kind"], event["resource"], event["node"]) == ("lamp", "lamp-desk", "node1")
 
 
+def test_what_it_came_from(module: Module, directory: Path) -> None:
+    """In each of its entries, and as one short line whatever was handed over."""
+    module(name="desk", job="AWX job 42", revision="x" * 1000)
+    module(name="hall", actor="a\nb" * 1000)
+    with Registry(f"sqlite:///{directory}/registry.db") as registry:
+        (*hall, done, started) = audit.read(registry)
+    assert started["job"] == done["job"] == "AWX job 42"
+    assert len(started["revision"]) == 120
+    assert all((event["job"], event["revision"]) == (None, None) for event in hall)
+    assert all(event["actor"].startswith("a ba b") and len(event["actor"]) <= 255 for event in hall)
+
+
 @pytest.mark.parametrize("more", [{"name": "hall"}, {"name": "hall", "no_such_option": 1}], ids=["called", "wrongly"])
 def test_a_password_of_the_registry_is_shown_nowhere(module: Module, more: Result) -> None:
     """Not even in what Ansible shows of the call for -vvv, of modules that change something and of those that look."""

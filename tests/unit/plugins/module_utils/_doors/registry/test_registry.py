@@ -40,17 +40,17 @@ def test_each_version_is_migrated(registry_url: str, monkeypatch: pytest.MonkeyP
         registry.put([POOL])
     seen = []
 
-    def third(database: object, tables: object) -> None:
+    def fourth(database: object, tables: object) -> None:
         seen.append(database)
 
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, third))
-    with pytest.raises(RegistryError, match=r"schema has version 2, this collection's is 3\. Run the coordinator"):
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, fourth))
+    with pytest.raises(RegistryError, match=r"schema has version 3, this collection's is 4\. Run the coordinator"):
         Registry(registry_url)
     with Registry(registry_url, create=True) as registry:
-        assert (registry.migrated, len(seen)) == ((2, 3), 1)
+        assert (registry.migrated, len(seen)) == ((3, 4), 1)
         assert registry.rows("pool") == [POOL]
     monkeypatch.undo()
-    with pytest.raises(RegistryError, match=r"schema version 3, newer than this collection's 2\. Use the collection"):
+    with pytest.raises(RegistryError, match=r"schema version 4, newer than this collection's 3\. Use the collection"):
         Registry(registry_url, create=True)
 
 

@@ -19,6 +19,7 @@ from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import migrations
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.look import Found, look_at
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem, UnreachableError
@@ -276,3 +277,18 @@ def test_without_a_library(module: Module, tmp_path: Path, is_check: bool, monke
     assert bool(result.get("failed")) != is_check
     if is_check:
         assert (result["changed"], result["unknown"]) == (True, True)
+
+
+def test_what_was_done_to_it_is_recorded(module: Module, registry_url: str, nodes: Nodes) -> None:
+    """By itself, with who did it and from which job. A check and a second run leave no entry."""
+    nodes.labels["node1"] = LABELS
+    check(module, registry_url)
+    actions = module(registry_url, actor="ann", job="AWX job 42", revision="9f8e")["actions"]
+    module(registry_url)
+    with Registry(registry_url) as registry:
+        entries = audit.read(registry)[::-1]
+    assert [entry["what"] for entry in entries] == actions
+    assert {(entry["kind"], entry["outcome"], entry["job"]) for entry in entries} == {
+        ("registry", "done", "AWX job 42")
+    }
+    assert all(entry["actor"].startswith("ann at ") for entry in entries)
