@@ -46,7 +46,7 @@ _POSTGRESQL = (
                 RETURN OLD;
             END IF;
         END IF;
-        RAISE EXCEPTION '{refusal}: % is refused', TG_OP USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION USING MESSAGE = '{refusal}: ' || TG_OP || ' is refused', ERRCODE = 'restrict_violation';
     END $$""",
     """CREATE TRIGGER {table}_rows BEFORE INSERT OR UPDATE OR DELETE ON {table}
     FOR EACH ROW EXECUTE FUNCTION {table}_refuse()""",
@@ -64,5 +64,5 @@ def guard_trail(database: Any, tables: Tables) -> None:
         "refusal": "the audit trail is append-only",
     }
     for statement in _SQLITE if is_sqlite(database) else _POSTGRESQL:
-        # One % is one, not the place of a parameter.
-        database.execute_sql(statement.format(**words), None)
+        # No per cent sign in any: drivers would look for parameters.
+        database.execute_sql(statement.format(**words))

@@ -47,10 +47,9 @@ class Add:
 
 @dataclass(frozen=True)
 class Send:
-    """Send what was not sent there yet, up to a number."""
+    """Send what was not sent there yet."""
 
     to: Forwarding
-    until: int
     count: int
 
     @property
@@ -147,18 +146,19 @@ class AuditWork:
         return {}
 
     def _plan_sending(self, registry: Registry, to: Forwarding) -> list[Send]:
-        if self._until is None:
-            # What others add meanwhile is for the next call: this one has an end.
-            self._until = audit.newest(registry)
-        last = audit.forwarded(registry, to.socket)
-        count = audit.count_between(registry, last, self._until)
-        return [Send(to, self._until, count)] if count else []
+        until = audit.newest(registry) if self._until is None else self._until
+        count = audit.count_between(registry, audit.forwarded(registry, to.socket), until)
+        if not self._is_added:
+            count += len(self._order.acts)
+        return [Send(to, count)] if count else []
 
     def _send(self, registry: Registry, act: Send) -> None:
         """Each page is noted when it is sent: a run that is killed sends at most one of them twice, and loses none."""
         host = socket.gethostname()
         last = audit.forwarded(registry, act.to.socket)
-        pages = audit.read_all(registry, Wanted(), after=last, until=act.until, at_once=_READ_AT_ONCE)
+        # What others add meanwhile is for the next call: this one has an end.
+        self._until = audit.newest(registry)
+        pages = audit.read_all(registry, Wanted(), after=last, until=self._until, at_once=_READ_AT_ONCE)
         with LogSocket(act.to.socket) as log:
             for page in pages:
                 self._require_lease()

@@ -194,7 +194,6 @@ def test_a_failure_leaves_what_was_there(run: Run, tmp_path: Path, monkeypatch: 
         (".", {}, "cannot be written on the controller: it is there, and is no file"),
         ("audit", {"since": "soon"}, '"soon" is no point in time'),
         ("audit", {"kinds": ["vm"]}, '"vm"'),
-        ("audit", {"formt": "json"}, 'Did you mean "format"?'),
     ],
 )
 def test_mistakes(run: Run, tmp_path: Path, name: str, more: Result, message: str) -> None:

@@ -87,8 +87,8 @@ def test_all_mistakes_at_once(module: Module, registry: Registry) -> None:
         remove_before="yesterday",
     )
     assert [error["resource"] for error in result["errors"]] == [
-        "entries[1].what",
-        "entries[2].name",
+        "entries[1] (node3).what",
+        "entries[2] ().name",
         "forward.socket",
         "remove_before",
     ]
@@ -215,7 +215,8 @@ def test_each_is_sent_once(module: Module, registry: Registry, log: list[bytes],
     assert b"web-30" in second
     again = module(forward=forward)
     assert (again["changed"], again["actions"]) == (False, [])
-    assert module(entries=[MEMORY], forward=forward)["changed"]
+    both = module(entries=[MEMORY], forward=forward)
+    assert both["actions"][1] == f"send 1 entry of the audit trail to {tmp_path}/log", "what is added is sent along"
     assert b"memory modules" in wait_for(log, 3)[2]
     assert len(log) == 3
 

@@ -18,8 +18,7 @@ import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import migrations
-from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit, migrations
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.look import Found, look_at
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem, UnreachableError
