@@ -9,8 +9,6 @@ errors become results.
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -22,6 +20,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._engine.collector import spare_collector
 from ._engine.defects import as_problem
 from ._engine.diff import render_diff
+from ._engine.origin import read_origin
 from ._engine.own_host import HostResult, HostWork, converge_on_host
 from ._engine.telling import tell
 from ._fields.argspec import CHANGING, act_arguments, info_arguments, resource_arguments
@@ -37,12 +36,12 @@ from ._model.errors import (
     tell_problems,
 )
 from ._model.mistake import Mistake
-from ._model.origin import Origin, bound
+from ._model.origin import Origin
 from ._model.plan import Plan
 
 if TYPE_CHECKING:
     from ._cloud import Cloud
-    from ._engine.converge import Result
+    from ._engine.converge import Result, Terms
     from ._engine.noun import Resource
 
 _SHOWN_DIFFS = 200
@@ -123,7 +122,6 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
         module.fail_json(msg=describe_missing(error), **invocation)
         raise
     from ._doors import hung_nodes
-    from ._engine.converge import Terms, name_holder
     from ._nouns.registry.tree import render_tree
 
     spare_collector()
@@ -135,14 +133,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
                 _exit_unknown(module, "there is no registry yet", _CHANGES)
             for name in module.params["unanswering"]:
                 hung_nodes.suspect(name)
-            origin = read_origin(module)
-            terms = Terms(
-                name_holder(origin.actor),
-                module.params["lease_timeout"],
-                confirm=module.params["confirm"],
-                apply=not module.check_mode,
-                origin=origin,
-            )
+            terms = _terms_of(module)
             stack.enter_context(cloud.reading_once())
             order = _deployment.Order(elements, module.params, module.params["earlier_changes"])
             outcome = _deployment.converge_deployment(cloud, order, terms)
@@ -238,7 +229,7 @@ def run_registry(arguments: Mapping[str, Any], load: Callable[[], Callable[..., 
     needs libraries. where: what warnings are about.
     """
     module = RegistryModule(**{"supports_check_mode": True, **arguments})
-    origin = read_origin(module)
+    origin = read_origin(module.params)
     try:
         work: HostWork[Any] = _load(module, lambda: _make_registry_work(module.params, origin, load()), _CHANGES_HOST)
         with as_problem():
@@ -337,16 +328,9 @@ def _converge(module: AnsibleModule, resource: Resource[Any, Any], plural: str) 
         cloud = _open(module, stack)
         if cloud is None:
             _exit_unknown(module, "there is no registry yet", _CHANGES)
-        from ._engine.converge import Terms, converge, name_holder
+        from ._engine.converge import converge
 
-        origin = read_origin(module)
-        terms = Terms(
-            name_holder(origin.actor),
-            module.params["lease_timeout"],
-            confirm=module.params["confirm"],
-            apply=not module.check_mode,
-            origin=origin,
-        )
+        terms = _terms_of(module)
         try:
             result = converge(cloud, resource, wants, Options(module.params), terms)
         except RefusedError as error:
@@ -393,16 +377,14 @@ def _finish(
     raise AssertionError("exit_json returned")
 
 
-def read_origin(module: AnsibleModule) -> Origin:
-    """Return what the call comes from: what the controller has handed over, or at least who runs it here."""
-    given = module.params
-    who = bound(given["actor"]) or bound(os.environ.get("SUDO_USER")) or bound(_user())
-    return Origin(who, bound(given["job"]), bound(given["revision"]))
+def _terms_of(module: AnsibleModule) -> Terms:
+    from ._engine.converge import Terms, name_holder
 
-
-def _user() -> str:
-    """A user may have no name, as in some containers."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"
+    origin = read_origin(module.params)
+    return Terms(
+        name_holder(origin.actor),
+        module.params["lease_timeout"],
+        confirm=module.params["confirm"],
+        apply=not module.check_mode,
+        origin=origin,
+    )

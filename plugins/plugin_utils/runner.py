@@ -9,11 +9,11 @@ The only reader of check mode among the actions, and the only place where their 
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.pextra.cloud.plugins.module_utils._engine.origin import find_user
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
     PextraError,
     Problem,
@@ -76,22 +76,13 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible has no types
 
     def _origin_of(self, arguments: dict[str, Any]) -> dict[str, str]:
         """Return what the run comes from, but for what the task says itself."""
-        found = find_origin(self.variables, os.environ, _find_user())._asdict()
+        found = find_origin(self.variables, os.environ, find_user())._asdict()
         return {name: value for name, value in found.items() if value and arguments.get(name) is None}
 
     def _ask(self, arguments: dict[str, Any], module: str | None = None) -> dict[str, Any]:
         other = {} if module is None else {"module_name": module}
         answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self.variables, **other)
         return answer
-
-
-def _find_user() -> str:
-    """Return who runs Ansible. In a container the user may have no name."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = os.environ.get("USER") or f"user {os.getuid()}"
-    return os.environ.get("SUDO_USER") or name
 
 
 def _failed(problems: Sequence[Problem]) -> dict[str, Any]:

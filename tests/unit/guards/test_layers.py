@@ -64,6 +64,7 @@ LAYERS: dict[str, set[str]] = {
     "_engine.defects": {"_model"},
     "_engine.diff": {"_model"},
     "_engine.noun": {"_cloud", "_fields", "_model"},
+    "_engine.origin": {"_model"},
     "_engine.own_host": {"_model"},
     "_engine.progress": {"_model"},
     "_engine.telling": {"_model"},
@@ -81,7 +82,7 @@ LAYERS: dict[str, set[str]] = {
         *PURE,
         *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},
         *{"_engine.collector", "_engine.converge", "_engine.defects", "_engine.diff"},
-        *{"_engine.noun", "_engine.own_host", "_engine.telling"},
+        *{"_engine.noun", "_engine.origin", "_engine.own_host", "_engine.telling"},
     },
     "_propagation_job": {
         *PURE,

@@ -62,8 +62,7 @@ def _identify(registry: Registry, given: Sequence[str] | None) -> list[str] | No
             [
                 Problem(
                     f"there is no organization {name}",
-                    f"There are: {', '.join(sorted(by_name)) or 'none'}. Of one that is gone give the identifier, "
-                    "which the entry of its removal has.",
+                    f"There are: {', '.join(sorted(by_name)) or 'none'}. Of one that is gone give the identifier.",
                     resource="organizations",
                 )
                 for name in unknown
