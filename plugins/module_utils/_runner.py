@@ -285,6 +285,9 @@ def _load(module: AnsibleModule, load: Callable[[], Callable[[], Any]], unknown:
         spare_collector()
         return resource
     except ImportError as error:
+        if module.params.get("without_registry") == "warn":
+            module.warn(f"what was done is not recorded: {describe_missing(error)}")
+            module.exit_json(changed=False, actions=[])
         if module.check_mode:
             _exit_unknown(module, f"the Python library {error.name} is not installed here yet", unknown)
         module.fail_json(msg=describe_missing(error))

@@ -27,6 +27,7 @@ options:
     default: 100
 seealso:
   - module: pextra.cloud.pextra_registry
+  - module: pextra.cloud.pextra_audit_info
 """
 
 EXAMPLES = r"""
@@ -67,6 +68,10 @@ events:
   type: list
   elements: dict
   contains:
+    number:
+      description: The number of the entry. Numbers grow; some may be missing.
+      type: int
+      sample: 4711
     at:
       description: When, in seconds since the epoch.
       type: float
@@ -79,6 +84,18 @@ events:
       description: Who ran it, and where.
       type: str
       sample: alice at node1
+    job:
+      description: What started the run; null if nothing says.
+      type: str
+      sample: AWX job 42 (apply)
+    revision:
+      description: The revision of the project that the run was from; null if nothing says.
+      type: str
+      sample: 9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c
+    organization:
+      description: The identifier of the organization whose the resource is; null of what is nobody's.
+      type: str
+      sample: org-mEo1cSWnnbTFPVCwLEMvs
     kind:
       description: The kind of resource.
       type: str

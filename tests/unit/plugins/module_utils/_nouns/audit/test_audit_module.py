@@ -113,6 +113,22 @@ def test_where_there_is_no_registry(module: Module, registry: Registry, tmp_path
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.parametrize("without", ["warn", "fail"])
+def test_where_the_libraries_are_missing(
+    module: Module, registry: Registry, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    """A host that is being prepared has not even those."""
+
+    def load() -> Any:
+        raise ImportError("No module named peewee", name="peewee")
+
+    monkeypatch.setattr(pextra_audit, "load", load)
+    result = module(entries=[MEMORY], without_registry=without)
+    assert bool(result.get("failed")) == (without == "fail")
+    assert "peewee" in str(result["msg"] if without == "fail" else result["warnings"])
+    assert audit.read(registry) == []
+
+
 # Removing
 
 
