@@ -14,10 +14,12 @@ from guards.project import ROLES, ROOT, read_yaml
 PLAYBOOKS = ROOT / "playbooks"
 # Playbook: why nothing is written down of what it can be told.
 WITHOUT_SPEC = {
+    "audit": "it writes a file, and what AWX runs in is gone when the job ends",
     "awx": "the role's argument spec says it all, and AWX does not set itself up",
     "ceph": "a part of others",
     "cloud": "a part of others",
     "init": "it writes the inventory, without which AWX has nothing to run",
+    "record": "a part of others",
     "report": "it writes a file, and what AWX runs in is gone when the job ends",
 }
 
