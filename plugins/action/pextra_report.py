@@ -34,6 +34,7 @@ _MODE = re.compile(r"0?[0-7]{3}")
 
 class ActionModule(ModuleAction):
     plural = "pages"
+    is_recorded = False  # nothing of the cloud changes
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True

@@ -31,6 +31,7 @@ class ActionModule(ModuleAction):
     _supports_async = False
     _VALID_ARGS = frozenset(FIELDS)
     plural = "starters"
+    is_recorded = False  # nothing of the cloud changes
 
     def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
         starter, mistakes = read_starter(arguments)

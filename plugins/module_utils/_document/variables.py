@@ -201,6 +201,7 @@ def _check_exception(name: str) -> str | None:
 
 # Read by roles and playbooks. What these find out for themselves may be anything.
 ROLE_VARIABLES: Table = {
+    "pextra_acts": Field(kind="raw", help="What roles did to the host in this run, for the audit trail."),
     "pextra_allow_restart": Field(
         kind="bool", help="Whether running instances may be restarted for changes that need it."
     ),

@@ -31,6 +31,7 @@ from guards.project import (
     returned,
 )
 
+_ACTIONS = ROOT / "plugins" / "action"
 # Module: why there is no _info twin.
 WITHOUT_TWIN = {
     "pextra_audit_export": "an act; pextra_audit_info reads the same",
@@ -233,3 +234,12 @@ def test_has_a_lab_test(module: str) -> None:
     callers += files(".py", below=ROOT / "tests" / "storage")
     callers += files(".yml", below=ROOT / "playbooks")
     assert any(re.search(rf"\b{module}\b", path.read_text(encoding="utf-8")) for path in callers)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in _ACTIONS.glob("pextra_*.py")))
+def test_only_modules_that_record_are_told_what_the_run_comes_from(name: str) -> None:
+    action = importlib.import_module(f"ansible_collections.pextra.cloud.plugins.action.{name}").ActionModule
+    # Those that read take the option too, as one of the group's defaults.
+    only_reads = name in ACTIONS_ALONE or name.endswith("_info")
+    records = not only_reads and "actor" in module_arguments(name)[0]
+    assert getattr(action, "is_recorded", False) is records
