@@ -13,7 +13,8 @@ from typing import Any
 from . import walk
 
 
-@functools.lru_cache(maxsize=64)
+# Few: what was taken for one is in the processor's caches when it is given back, and taken for the next.
+@functools.lru_cache(maxsize=4)
 def parse(xml: str) -> ET.Element:
     """Return a definition, for reading alone. Kept for the one who asks again at once: parsed, it is ten times as large
     as the text.
