@@ -25,11 +25,14 @@ class Pins:
     """
 
     def read(self, root: Any) -> Any:
-        pins = root.findall("cputune/iothreadpin")
+        tune = root.find("cputune")
+        pins = tune.findall("iothreadpin") if tune is not None else []
+        if not pins:
+            return None
         found = {pin.get("iothread"): _SET.read(pin) for pin in pins}
         sets = {one if one is None else frozenset(one) for one in found.values()}
-        if len(sets) <= 1 and len(found) == len(pins) and found.keys() in (set(), _number(root)):
-            return next(iter(found.values()), None)
+        if len(sets) <= 1 and len(found) == len(pins) and found.keys() == _number(root):
+            return next(iter(found.values()))
         return "; ".join(f"{pin.get('iothread')}: {pin.get('cpuset')}" for pin in pins)
 
     def write(self, root: Any, value: Any) -> None:

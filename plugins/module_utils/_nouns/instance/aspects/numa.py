@@ -23,8 +23,10 @@ class _Cells:
     """In the order of their numbers. The only cell of a guest with room for memory is that room's, and not told."""
 
     def read(self, root: Any) -> tuple[dict[str, Any], ...] | None:
-        cells = root.findall("cpu/numa/cell")
-        if len(cells) == 1 and root.find("maxMemory") is not None:
+        cpu = root.find("cpu")
+        numa = cpu.find("numa") if cpu is not None else None
+        cells = numa.findall("cell") if numa is not None else []
+        if not cells or (len(cells) == 1 and root.find("maxMemory") is not None):
             return None
         nodes = {one.get("cellid"): one.get("nodeset") for one in root.findall("numatune/memnode")}
         found = []
@@ -37,7 +39,7 @@ class _Cells:
                     "node": int(node) if node is not None and node.isdecimal() else node,
                 }
             )
-        return tuple(found) or None
+        return tuple(found)
 
     def write(self, root: Any, value: Any) -> None:
         known = {cell.get("id", "0"): cell for cell in root.findall("cpu/numa/cell")}
