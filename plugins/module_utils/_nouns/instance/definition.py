@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import xml.etree.ElementTree as ET
-from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -150,7 +149,7 @@ class DomainModel:
             "description": self.description or "",
             "type": self.type,
         }
-        return ChainMap(typed, cast("dict[str, Any]", self.further))  # which is read alone
+        return cast("dict[str, Any]", self.further) | typed
 
     @property
     def targets(self) -> frozenset[str]:

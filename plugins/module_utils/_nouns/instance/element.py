@@ -20,7 +20,7 @@ _BARE = {"root": ("pool", "size"), "volumes": ("name", "pool", "size", "unit"), 
 
 def make_element(domain: Domain, cluster: str | None) -> dict[str, Any]:
     """Return the element. Its power state is not in it: it stays as it is."""
-    model = domain.config
+    model, options = domain.config, domain.config.options
     rows = {disk.name: disk.further for disk in model.disks}
     volumes = [
         {"name": label.name, "pool": label.pool, **({"unit": label.unit} if label.unit else {"size": label.size})}
@@ -34,7 +34,7 @@ def make_element(domain: Domain, cluster: str | None) -> dict[str, Any]:
         "name": model.name,
         "cluster": cluster,
         "adopt": True,
-        **{option: model.options.get(option) for option in OPTIONS},
+        **{option: options.get(option) for option in OPTIONS},
         "root": root,
         "volumes": [volume for volume in volumes if volume["name"] != "root"],
         "nics": [

@@ -41,6 +41,9 @@ class Further(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self._values, **other}
+
     def __repr__(self) -> str:
         return repr(self._values)
 

@@ -269,7 +269,7 @@ def find_mistakes_within(vm: Vm, path: str) -> list[Mistake]:
 
 def what_is_said(vm: Vm) -> dict[str, Any]:
     """Return what is managed of an instance, by option."""
-    return _said_of(vm, FIELDS)
+    return _said_of(vm, _OWN)
 
 
 def find_missing(vm: Vm, path: str) -> list[Mistake]:
@@ -330,23 +330,22 @@ def make_vm(**values: Any) -> Vm:
         init = dict(values["cloud_init"])
         init["users"] = None if init["users"] is None else tuple(User(**user) for user in init["users"])
         values["cloud_init"] = CloudInit(**init)
-    own = {one.name for one in fields(Vm)}
-    further = {key: value for key, value in values.items() if key not in own and value is not None}
-    return Vm(**{key: value for key, value in values.items() if key in own}, further=further)
+    further = {key: value for key in OPTIONS if key not in _OWN and (value := values[key]) is not None}
+    return Vm(**{key: values[key] for key in _OWN}, further=further)
 
 
 def options_of(vm: Vm) -> dict[str, Any]:
     """Return what is wanted of aspects and kinds of device, by option; what is not managed is left out."""
-    return _said_of(vm, OPTIONS)
+    return _said_of(vm, _OWN_OPTIONS)
 
 
-_OWN = frozenset(one.name for one in fields(Vm))
+_OWN = tuple(one.name for one in fields(Vm) if one.name != "further")
+_OWN_OPTIONS = tuple(key for key in _OWN if key in OPTIONS)
 
 
-def _said_of(vm: Vm, options: Iterable[str]) -> dict[str, Any]:
-    """As `value_of` of each, which thousands of instances would be asked for dozens of options."""
-    found = {key: getattr(vm, key) if key in _OWN else vm.further.get(key) for key in options}
-    return {key: value for key, value in found.items() if value is not None}
+def _said_of(vm: Vm, own: Iterable[str]) -> dict[str, Any]:
+    """Return what is said of options for which a spec has fields, and of all others."""
+    return {**{key: value for key in own if (value := getattr(vm, key)) is not None}, **vm.further}
 
 
 def _make_part(part: type[Root | Volume | Cdrom | Nic], values: Mapping[str, Any]) -> Any:

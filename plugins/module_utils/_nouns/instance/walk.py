@@ -51,6 +51,9 @@ class Walked:
     acts: tuple[Act, ...] = ()
 
 
+_AS_WANTED = Walked()
+
+
 def type_of(root: Any) -> Type:
     """Return the type of instance that a definition is of."""
     return "lxc" if root.get("type") == "lxc" else "qemu"
@@ -217,6 +220,8 @@ def _compare_device(
         has = config.get(kind.option)
         wanted = merge_rows(has, wanted) if has is not None and kind.is_wanted(has) else wanted
     differing = _differences(kind, live.get(kind.option), wanted) if live is not None else []
+    if not changed and not differing:
+        return _AS_WANTED
     have = _device(running(), kind) if differing else None
     acts = _plug(kind, have, wanted) if differing else ()
     at_once: When = "hot_plug" if acts else "live"

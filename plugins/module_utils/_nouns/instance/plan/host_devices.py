@@ -55,11 +55,14 @@ def take_devices(want: Vm, current: Domain | None, instance_id: str, node: str, 
 
     What a running guest has is its own until it has let go of it.
     """
-    keys = [key_of_device(context.have.nodes[node].row.id, name) for name in devices_wanted(want, current)]
+    wanted, runs = devices_wanted(want, current), devices_of(current, live=True) if current is not None else []
+    if not wanted and not runs:
+        return []  # as of nearly all
+    keys = [key_of_device(context.have.nodes[node].row.id, name) for name in wanted]
     _require_once(want, current, node, context)
     if current is not None:
         here = context.have.nodes[current.node].row.id
-        keys += [key_of_device(here, name) for name in devices_of(current, live=True)]
+        keys += [key_of_device(here, name) for name in runs]
     for key in dict.fromkeys(keys):
         holder = context.taken.setdefault(key, (instance_id, want.name))
         if holder[0] != instance_id:

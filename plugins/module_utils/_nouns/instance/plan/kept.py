@@ -40,12 +40,14 @@ def with_kept_parts(want: Vm, current: Domain) -> Vm:
         held = {label.name: one for label, one in named_nics(current.config)}
         nics = tuple(_keep_nic(nic, held.get(nic.name or "")) for nic in name_nics(nics))
     facts, cdroms = facts_of(current.architecture), want.cdroms
+    usual = complete_devices(want.further, current.config.options, facts)
+    if not usual and all(part is None for part in (root, volumes, cdroms, nics)):
+        return want  # nothing of which anything is kept
     if cdroms is not None:
         drives = {label.name for label in current.config.labels.cdroms}
-        usual = {"bus": facts.usual["cdroms.bus"]}
-        cdroms = tuple(one if one.name in drives else replace(one, further={**usual, **one.further}) for one in cdroms)
-    further = {**want.further, **complete_devices(want.further, current.config.options, facts)}
-    return replace(want, root=root, volumes=volumes, cdroms=cdroms, nics=nics, further=further)
+        bus = {"bus": facts.usual["cdroms.bus"]}
+        cdroms = tuple(one if one.name in drives else replace(one, further={**bus, **one.further}) for one in cdroms)
+    return replace(want, root=root, volumes=volumes, cdroms=cdroms, nics=nics, further={**want.further, **usual})
 
 
 def _keep_volume(volume: Volume, label: VolumeLabel | None) -> Volume:

@@ -148,7 +148,7 @@ def _plan_one(want: Vm, context: Context) -> Work:
     # A move replaces what it finds at its target.
     moved_to = {step.data["target"] for step in work.steps if step.act == "move"}
     clean = tuple(undefine_leftover(left) for left in leftovers if left.node not in moved_to)
-    return replace(work, steps=(*work.steps, *clean))
+    return replace(work, steps=(*work.steps, *clean)) if clean else work
 
 
 def _pick(row: Row | None, domains: Sequence[Domain], context: Context) -> tuple[Domain | None, list[Domain]]:
