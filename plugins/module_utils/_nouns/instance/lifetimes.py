@@ -29,9 +29,10 @@ def write_time(now: float | None) -> str | None:
 def read_time(text: str | None) -> float | None:
     """Return the time of a text; None for what a hand has made of it."""
     try:
-        return None if text is None else datetime.strptime(text, _FORMAT).replace(tzinfo=UTC).timestamp()
+        time = datetime.fromisoformat(text or "")
     except ValueError:
         return None
+    return time.timestamp() if time.tzinfo is not None else None
 
 
 def render_start(now: float) -> str:

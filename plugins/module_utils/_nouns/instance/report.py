@@ -66,7 +66,7 @@ def describe_instance(
     # Of aspects and kinds of device, as their tables have it: only what the definition says.
     if not is_outline:
         item |= {
-            key: _plain(without_secrets(OPTIONS[key].table or {}, value) if isinstance(value, Mapping) else value)
+            key: _plain(without_secrets(OPTIONS[key].table or {}, value) if isinstance(value, dict) else value)
             for key, value in model.further.items()
         }
     item["element"] = make_element(domain, named.get(row.scope)) if model.labels.adopted and not is_outline else None
@@ -120,6 +120,6 @@ def _name_nics(interfaces: Sequence[Mapping[str, Any]] | None, model: DomainMode
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value

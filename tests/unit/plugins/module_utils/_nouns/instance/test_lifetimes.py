@@ -70,9 +70,10 @@ def test_since_when_it_runs(xml: str, live_xml: str | None, started: str | None)
     assert told == {"created": "2025-11-29T15:26:40Z", "started": started, "uptime_s": uptime}
 
 
-def test_what_a_hand_wrote_is_no_time() -> None:
-    assert read_time("yesterday") is None
-    assert describe_lifetime("yesterday", "", None, NOW)["created"] is None
+@pytest.mark.parametrize("text", ["", "yesterday", "2025-11-29T15:26:40", "2025-11-29"])
+def test_what_a_hand_wrote_is_no_time(text: str) -> None:
+    assert read_time(text) is None
+    assert describe_lifetime(text, "", None, NOW)["created"] is None
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_time() -> None:
