@@ -20,7 +20,6 @@ from ..hierarchy.reading import read_hierarchy
 from ..pool.identity import pools_by_node
 from ..vswitch.rows import names_elsewhere
 from .adoption import describe_stranger
-from .apply import apply
 from .node_devices import list_given
 from .placement import Capacity
 from .plan import acts
@@ -149,6 +148,8 @@ class VmResource:
     # Applying
 
     def apply(self, cloud: Cloud, work: Work, step: Step) -> Iterator[float] | None:
+        from .apply import apply  # most runs change nothing, and it needs much that nothing else does
+
         return apply(cloud, work, step)
 
     # Results

@@ -13,14 +13,14 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from email.message import Message
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
-from email.parser import Parser
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .cloud_init_checks import is_mime
 from .labels import VolumeLabel
+
+if TYPE_CHECKING:
+    from email.message import Message  # imported where parts are put together, which most runs need not
 
 # Without it cloud-init reads the network of a guest that it knows already, and leaves it as it was.
 NETWORK = "#cloud-config\nupdates: {network: {when: [boot-new-instance, boot]}}\n"
@@ -160,6 +160,8 @@ def render_vendor_data(declared: str, volumes: Sequence[VolumeLabel]) -> str:
 @lru_cache(maxsize=64)
 def _render(declared: str, lines: tuple[str, ...]) -> str:
     """Most instances are told the same."""
+    from email.mime.multipart import MIMEMultipart
+
     parts = [NETWORK, _HOOK.replace("__VOLUMES__", "\n".join(lines))]
     parts += [declared] if declared.strip() else []
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -171,6 +173,9 @@ def _render(declared: str, lines: tuple[str, ...]) -> str:
 
 def _attached(text: str) -> Message:
     """What a part is, cloud-init finds out itself; of parts within parts it wants the parts."""
+    from email.mime.text import MIMEText
+    from email.parser import Parser
+
     if is_mime(text):
         return Parser().parsestr(text)
     return MIMEText(text, "plain", "us-ascii" if text.isascii() else "utf-8")
