@@ -23,7 +23,7 @@ from ._engine.diff import render_diff
 from ._engine.origin import read_origin
 from ._engine.own_host import HostResult, HostWork, converge_on_host
 from ._engine.telling import tell
-from ._fields.argspec import CHANGING, act_arguments, info_arguments, resource_arguments
+from ._fields.argspec import CHANGING, act_arguments, info_arguments, narrow_options, resource_arguments
 from ._fields.field import Table
 from ._fields.secrets import secrets_in
 from ._model.errors import (
@@ -69,14 +69,25 @@ class RegistryModule(AnsibleModule):  # type: ignore[misc]  # ansible has no typ
 
 
 class _QuietModule(RegistryModule):
-    """Keeps options out of the host's journal.
+    """Keeps options out of the host's journal, and has Ansible look only at those of many elements that are named.
 
     Ansible writes every call there. In a list it recognises a secret only if that is one line long, which user data is
     not. What is done stands in the audit trail; a lab test plants secrets and searches the journals.
     """
 
+    argument_spec: dict[str, Any]
+
     def _log_invocation(self) -> None:
         self.log("Invoked")
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.argument_spec = {
+            name: {**option, "options": narrow_options(option["options"], self.params.get(name))}
+            if option.get("elements") == "dict" and "options" in option
+            else option
+            for name, option in self.argument_spec.items()
+        }
 
 
 def run(

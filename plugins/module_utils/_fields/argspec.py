@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .._model.registry_url import DEFAULT_URL
@@ -69,6 +70,20 @@ def info_arguments(extra: dict[str, dict[str, Any]] | None = None) -> dict[str, 
         },
         "supports_check_mode": True,
     }
+
+
+def narrow_options(options: Mapping[str, Any], elements: object) -> Mapping[str, Any]:
+    """Return the options that any of the elements names, and those that each has to. Ansible looks at every option of
+    every element eight times, and of dozens most are named by none; what is not named is ours to fill in.
+
+    All of them where Ansible will have to tell what is allowed.
+    """
+    if not isinstance(elements, list) or not all(isinstance(one, dict) for one in elements):
+        return options
+    named = set().union(*elements)
+    if not named <= options.keys():
+        return options
+    return {name: option for name, option in options.items() if name in named or option.get("required")}
 
 
 def _option(field: Field) -> dict[str, Any]:

@@ -139,6 +139,12 @@ def test_an_absent_one_is_described_as_nothing(module: Module) -> None:
         ({}, "one of the following is required: name, lamps"),
         ({"name": "a", "lamps": []}, "parameters are mutually exclusive: name|lamps"),
         ({"name": "a", "confirm": "yes"}, "value of confirm must be one of: DESTROY, got: yes"),
+        ({"lamps": [{"name": "a"}, {"light": "off"}]}, "missing required arguments: name found in lamps"),
+        ({"lamps": [{"name": "a", "light": "dim"}]}, "value of light must be one of: on, off, got: dim found in lamps"),
+        (
+            {"lamps": [{"name": "a"}, {"name": "b", "lihgt": "on"}]},
+            "lamps.lihgt. Supported parameters include: code, light, name, node, state.",
+        ),
     ],
 )
 def test_arguments(module: Module, more: Result, message: str) -> None:
