@@ -40,14 +40,15 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import printable
 from ansible_collections.pextra.cloud.plugins.module_utils._run_plan import tell_duration
-from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status
+from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status, name_some, wrap
+from ansible_collections.pextra.cloud.plugins.plugin_utils.status_notes import Notes, read_message, render_note
 from ansible_collections.pextra.cloud.plugins.plugin_utils.status_screen import StatusScreen
 
 _ASKING = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
@@ -81,7 +82,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         self._status = Status()
         self._screen: StatusScreen | None = None
         self._has_failed = False
-        self._changes = 0
+        # The tasks that changed something, and those that would have, by whether they were only checked.
+        self._changes: dict[bool, set[str]] = {False: set(), True: set()}
+        # Hosts on which a task has failed, and those on which one has that was run once for all of them.
+        self._blamed: set[str] = set()
+        self._spared: set[str] = set()
+        self._notes = Notes()
+        self._diffs: dict[str, list[str]] = {}
+        # What failed in the task at work, and why.
+        self._told: set[tuple[str, str, str]] = set()
         self._begun_at = time.monotonic()
 
     def give_up(self, error: Exception, arguments: tuple[Any, ...] = ()) -> None:
@@ -101,7 +110,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
             for one in arguments:
                 told = getattr(one, "result", None)
                 if isinstance(told, dict) and (told.get("failed") or told.get("unreachable")):
-                    self._display.display(f"  failed   {one.host}: {printable(str(told.get('msg', _HIDDEN)))}")
+                    self._display.display(render_note("failed", str(one.host), str(told.get("msg", _HIDDEN))))
         except Exception:
             return  # there is nobody left to tell
 
@@ -114,6 +123,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
 
     @_harmless
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._tell_notes()
         status = self._status
         status.stage, status.number = str(play.get_name()).strip(), status.number + 1
         status.stages = max(status.stages, status.number)
@@ -124,6 +134,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
 
     @_harmless
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's
+        self._tell_notes()
+        self._told.clear()
         status = self._status
         status.task = str(task.get_name()).strip()
         status.tasks_begun += 1
@@ -160,14 +172,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         self._leave(result)
         self._tell_further(result)
         told = result.result
+        differences = "\n".join(self._diffs.pop(result.host.get_name(), ()))
         if told.get("changed"):
-            self._changes += 1
-            self._show(f"  changed  {self._place(result)}", constants.COLOR_CHANGED)
+            is_checked = bool(result.task_fields.get("check_mode"))
+            self._changes[is_checked].add(result.task._uuid)
+            how = "to change" if is_checked else "changed"
+            self._notes.add(how, self._who(result), _name_of(result), constants.COLOR_CHANGED, differences)
         is_to_be_told = told.get("_ansible_verbose_always") and not told.get("_ansible_verbose_override")
         if is_to_be_told and "results" not in told:
             self._tell_message(result)
         elif self._run_is_verbose(result):
-            self._show(f"  ok       {self._place(result)} => {self._dump_results(told)}", constants.COLOR_OK)
+            self._show(f"{self._place('ok', result)} => {self._dump_results(told)}", constants.COLOR_OK)
 
     @_harmless
     def v2_runner_item_on_ok(self, result: Any) -> None:
@@ -179,11 +194,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         self._leave(result)
         self._tell_further(result)
         if self._display.verbosity > 0:
-            self._show(f"  skipped  {self._place(result)}", constants.COLOR_SKIP)
+            self._show(self._place("skipped", result), constants.COLOR_SKIP)
 
     @_harmless
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._leave(result)
+        if not ignore_errors:
+            (self._spared if result.task.run_once is True else self._blamed).add(result.host.get_name())
         self._tell_failure(result, "failed", "its failure is ignored" if ignore_errors else "")
 
     @_harmless
@@ -200,11 +217,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
     def v2_on_file_diff(self, result: Any) -> None:
         told = result.result
         each = told["results"] if result.task.loop and "results" in told else [told]
-        for one in each:
-            if one.get("diff") and one.get("changed"):
-                text = self._get_diff(one["diff"])
-                if text:
-                    self._show(text)
+        texts = (self._get_diff(one["diff"]) for one in each if one.get("diff") and one.get("changed"))
+        # They come before what they are of, item by item, and hosts at the same time.
+        self._diffs.setdefault(result.host.get_name(), []).extend(text.rstrip("\n") for text in texts if text)
 
     @_harmless
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -219,21 +234,22 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         if self._screen is not None:
             self._screen.close()
             self._screen = None
+        self._tell_notes()
         ends = {host: stats.summarize(host) for host in sorted(stats.processed)}
         failed = [host for host, end in ends.items() if end["failures"]]
+        named = [host for host in failed if host in self._blamed or host not in self._spared]
         silent = [host for host, end in ends.items() if end["unreachable"]]
         took = tell_duration(time.monotonic() - self._begun_at)
-        changes = f"{self._changes} tasks changed something" if self._changes else "nothing changed"
-        changes = "1 task changed something" if self._changes == 1 else changes
-        told = [f"{', '.join(failed)} failed"] if failed else []
-        told += [f"{', '.join(silent)} did not answer"] if silent else []
-        if told:
+        is_check = bool(context.CLIARGS.get("check"))
+        changes = ", ".join(_count_changes(self._changes, is_check=is_check))
+        told = [f"{name_some(named)} failed"] if named else []
+        told += [f"{name_some(silent)} did not answer"] if silent else []
+        if failed or silent:
             self._show(f"Failed after {took}: {'; '.join([*told, changes])}.", constants.COLOR_ERROR)
         else:
             count = f"{len(ends)} {'host' if len(ends) == 1 else 'hosts'}"
-            self._show(
-                f"Done in {took}: {count}, {changes}.", constants.COLOR_CHANGED if self._changes else constants.COLOR_OK
-            )
+            colour = constants.COLOR_CHANGED if any(self._changes.values()) else constants.COLOR_OK
+            self._show(f"{'Checked' if is_check else 'Done'} in {took}: {count}, {changes}.", colour)
 
     def _paint(self) -> None:
         if self._screen is not None:
@@ -241,15 +257,32 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
                 pass
 
     def _show(self, text: str, colour: str | None = None) -> None:
+        self._tell_notes()
         self._display.display(text, color=colour)
+
+    def _show_lines(self, lines: Iterable[str], indent: str) -> None:
+        """Show lines of text, none wider than the screen if there is one."""
+        width = self._screen.width if self._screen is not None else None
+        self._show("\n".join(part for line in lines for part in wrap(f"{indent}{line}", width)))
+
+    def _tell_notes(self) -> None:
+        """Show what has been noted of the task at work."""
+        for line, colour, text in self._notes.take():
+            self._display.display(line, color=colour)
+            if text:
+                self._display.display(text)
 
     def _leave(self, result: Any) -> None:
         """Note that a host is no longer waited for."""
         self._status.hosts.pop(result.host.get_name(), None)
         self._paint()
 
-    def _place(self, result: Any) -> str:
-        return printable(f"{self.host_label(result)}: {str(result.task.get_name()).strip()}")
+    def _who(self, result: Any) -> str:
+        """Return whom to name. What is done once for all hosts is done on none of them in particular."""
+        return "" if result.task.run_once is True else self.host_label(result)
+
+    def _place(self, how: str, result: Any, name: str = "") -> str:
+        return render_note(how, self._who(result), name or _name_of(result))
 
     def _tell_further(self, result: Any) -> None:
         """Show warnings, deprecations and what was raised, as Ansible does."""
@@ -260,28 +293,52 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         told = result.result
         message = told.get("msg")
         if isinstance(message, str | list):
-            self._show("\n".join(f"  {line}" for line in _lines_of(message)))
+            self._show_lines(_lines_of(message), "  ")
             return
         self._clean_results(told, result.task.action)
         self._show(f"  {self._dump_results(told)}")
 
     def _tell_failure(self, result: Any, how: str, note: str) -> None:
-        """Show a failure whole."""
+        """Show a failure whole, or who else has failed for the same reason."""
         told = result.result
+        name = _name_of(result) + (f" ({note})" if note else "")
+        is_hidden = bool(told.get("censored"))
+        message = None if self._display.verbosity else read_message(result)
+        if message is not None:
+            # What Ansible says beside it is where the task stands, which helps who wrote the playbook.
+            told.pop("exception", None)
         is_explained = bool(told.get("exception"))
-        place = f"  {how}   {self._place(result)}" + (f" ({note})" if note else "")
-        self._show(place, constants.COLOR_ERROR)
-        self._tell_further(result)
-        if told.get("censored"):
-            if not is_explained:
-                self._show(f"    {_HIDDEN}", constants.COLOR_ERROR)
+        if is_hidden:
+            lines = list(_lines_of(message or _HIDDEN)) if not is_explained else []
+        else:
+            # What was raised says the message already.
+            keys = [key for key in _TELLING if told.get(key) and not (key == "msg" and is_explained)]
+            lines = [line for key in keys for line in _lines_of(told[key])]
+        reason = (how, name, "\n".join(lines))
+        if reason in self._told and not is_explained:
+            self._notes.add(how, self._who(result), f"{name}, for the same reason", constants.COLOR_ERROR)
             return
-        # What was raised says the message already.
-        keys = [key for key in _TELLING if told.get(key) and not (key == "msg" and is_explained)]
-        for key in keys:
-            self._show("\n".join(f"    {line}" for line in _lines_of(told[key])), constants.COLOR_ERROR)
-        if self._display.verbosity > 0 or not (keys or is_explained):
-            self._show(f"    {self._dump_results(told)}", constants.COLOR_ERROR)
+        self._told.add(reason)
+        self._show(self._place(how, result, name), constants.COLOR_ERROR)
+        self._tell_further(result)
+        if lines:
+            self._show_lines(lines, "    ")
+        if not is_hidden and (self._display.verbosity > 0 or not (lines or is_explained)):
+            self._show(f"    {self._dump_results(told)}")
+
+
+def _count_changes(changes: Mapping[bool, Collection[str]], *, is_check: bool) -> Iterator[str]:
+    """Yield how many tasks changed something, and how many would have. changes: the tasks by whether only checked."""
+    for is_checked, tasks in changes.items():
+        if tasks:
+            count = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
+            yield f"{count} {'would change' if is_checked else 'changed'} something"
+    if not any(changes.values()):
+        yield "nothing would change" if is_check else "nothing changed"
+
+
+def _name_of(result: Any) -> str:
+    return str(result.task.get_name()).strip()
 
 
 def _lines_of(message: Any) -> Iterator[str]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import printable
@@ -14,6 +16,7 @@ _BAR = 20
 # On a narrower screen the words need the room of the bar.
 _BAR_FROM = 60
 _HOSTS = 3
+_NARROWEST = 20
 _CUT = "..."
 
 
@@ -45,9 +48,7 @@ def render_status(status: Status, width: int, now: float) -> str:
     tail = f"{elapsed_s} s" if status.task and elapsed_s >= 1 else ""
     what = status.wait or status.task
     if not status.wait and status.hosts:
-        names = list(status.hosts)
-        more = f" and {len(names) - _HOSTS} more" if len(names) > _HOSTS else ""
-        what = f"{status.task}: {', '.join(names[:_HOSTS])}{more}"
+        what = f"{status.task}: {name_some(list(status.hosts))}"
     what += f", {status.retry}" if status.retry else ""
     bar = render_bar(*_fraction(status)) if width >= _BAR_FROM else ""
     begin = " ".join(part for part in (head, bar) if part)
@@ -62,6 +63,14 @@ def _fraction(status: Status) -> tuple[int, int]:
         return status.done, status.total
     # The task that is begun is not done.
     return max(0, status.tasks_begun - 1), status.tasks
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Return names as people list them; of many the first ones, and how many more there are."""
+    # One more is named in the room of "and 1 more".
+    if len(names) <= _HOSTS + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_HOSTS])} and {len(names) - _HOSTS} more"
 
 
 def render_bar(done: int, total: int) -> str:
@@ -82,6 +91,23 @@ def cut(text: str, width: int) -> str:
             break
         kept += char
     return (kept + _CUT)[: max(0, width)] if width > len(_CUT) else _CUT[: max(0, width)]
+
+
+def wrap(line: str, width: int | None) -> list[str]:
+    """Return a line as several that are no wider than so many cells, broken between words, those after the first deeper."""
+    if width is None or count_cells(line) <= width:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    parts = textwrap.wrap(
+        line.strip(),
+        # Where there is no room for both, the words need it.
+        max(width, len(indent) + _NARROWEST),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return parts or [line]
 
 
 def count_cells(text: str) -> int:

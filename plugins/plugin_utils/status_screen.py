@@ -24,7 +24,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils import progress
 from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status, render_status
 
 _PAINT_EVERY_S = 0.5
-_CLEAR = "\r\x1b[K"
+_CLEAR_REST = "\x1b[K"
 _COLOUR = "cyan"
 _WIDTH = 80
 
@@ -42,6 +42,8 @@ class StatusScreen:
         self._thread: threading.Thread | None = None
         self._show: Callable[..., None] | None = None
         self._pipe: tuple[int, int] | None = None
+        # What stands there: painted again without need, it would flicker.
+        self._painted: str | None = None
 
     def open(self) -> None:
         """Begin. Workers that are forked from here on tell the progress of modules to this line."""
@@ -75,7 +77,7 @@ class StatusScreen:
         """Take the line away until it is painted again: somebody is asked something."""
         with self._lock:
             self._is_paused = True
-            self._write(_CLEAR)
+            self._clear()
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Status]:
@@ -94,7 +96,7 @@ class StatusScreen:
             return
         with self._lock:
             if not self._is_paused:
-                self._write(_CLEAR)
+                self._clear()
             self._show(*arguments, **options)
             if not self._is_paused:
                 # Otherwise what is waiting in one of the two would come into the line.
@@ -102,16 +104,25 @@ class StatusScreen:
                 self._paint()
 
     def _paint(self) -> None:
-        width = self._find_width() - 1  # a full last line would scroll
-        self._write(f"{_CLEAR}{stringc(render_status(self._status, width, time.monotonic()), _COLOUR)}")
+        # A full last line would scroll.
+        line = stringc(render_status(self._status, self.width - 1, time.monotonic()), _COLOUR)
+        if line != self._painted:
+            # Over what stands there, and then away with what is left of it: nobody sees it empty.
+            self._write(f"\r{line}{_CLEAR_REST}")
+            self._painted = line
+
+    def _clear(self) -> None:
+        self._write(f"\r{_CLEAR_REST}")
+        self._painted = None
 
     @staticmethod
     def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    @staticmethod
-    def _find_width() -> int:
+    @property
+    def width(self) -> int:
+        """How many cells a line has."""
         try:
             return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
         except (OSError, ValueError):

@@ -55,8 +55,11 @@ def _make_lab(path: Path) -> None:
 
 
 def _take(browser: Browser, name: str, selector: str = "body", height: float | None = None) -> None:
-    """Take a picture with no more colours than it needs: the pages that show it are to open quickly."""
-    picture = browser.picture(selector, _SCALE, height)
+    save(name, browser.picture(selector, _SCALE, height))
+
+
+def save(name: str, picture: bytes) -> None:
+    """Write a picture with no more colours than it needs: the pages that show it are to open quickly."""
     small = subprocess.run(["pngquant", "--strip", "128", "-"], input=picture, capture_output=True, check=True).stdout
     (PICTURES / f"{name}.png").write_bytes(small)
 

@@ -28,7 +28,7 @@ class Screen:
     lines: list[str] = field(default_factory=lambda: [""])
     column: int = 0
     is_coloured: bool = False
-    # What stood in the last line each time before it was cleared.
+    # What the last line said each time when what was left of an older one was taken away.
     seen: list[str] = field(default_factory=list)
 
     def feed(self, text: str) -> None:
@@ -44,8 +44,8 @@ class Screen:
 
     def _control(self, number: str, letter: str) -> None:
         if letter == "K":
-            self.seen.append(self.lines[-1])
             self.lines[-1] = self.lines[-1][: self.column]
+            self.seen += [self.lines[-1]] if self.column else []
         elif letter == "m":
             self.is_coloured |= number not in ("", "0")
         else:

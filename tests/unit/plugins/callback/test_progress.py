@@ -80,13 +80,13 @@ def test_a_screen_in_the_end(tmp_path: Path) -> None:
     lines = screen.text
     assert code == 2
     assert lines[:4] == [
-        "  changed  localhost: Install packages",
+        "  changed    localhost: Install packages",
         "  one line",
         "  another",
-        "  changed  localhost: Read a secret",
+        "  changed    localhost: Read a secret",
     ]
-    assert "  failed   localhost: Lose a secret (its failure is ignored)" in lines
-    failure = lines.index("  failed   localhost: Start the service")
+    assert "  failed     localhost: Lose a secret (its failure is ignored)" in lines
+    failure = lines.index("  failed     localhost: Start the service")
     # Whole, and what the host says does not reach the terminal.
     assert lines[failure + 1].startswith("[ERROR]: Task failed")
     assert "    first\\x1b[2Jline" in lines[failure:]
@@ -96,6 +96,83 @@ def test_a_screen_in_the_end(tmp_path: Path) -> None:
     text = "\n".join(lines)
     assert not re.search(r"Left out|localhost: Look|hunter2|Traceback", text)
     assert screen.is_coloured
+
+
+MANY = """
+- name: Prepare the nodes
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Write the configuration
+      ansible.builtin.copy:
+        content: "{{ 'ours' if inventory_hostname == 'node2' else 'theirs' }}\\n"
+        dest: "{{ playbook_dir }}/{{ file | default(inventory_hostname) }}"
+        mode: "0600"
+    - name: Install packages
+      ansible.builtin.fail: {msg: "No mirror answers."}
+"""
+
+
+def show_many(site: Path, count: int, *arguments: str, **more: str) -> tuple[int, list[str]]:
+    names = ",".join(f"node{number}" for number in range(1, count + 1))
+    local = ("-e", "ansible_connection=local", "-e", f"ansible_python_interpreter={sys.executable}")
+    code, screen = show(site, "-i", f"{names},", *local, *arguments, playbook=MANY, **{"NO_COLOR": "1", **more})
+    return code, screen.text
+
+
+def test_what_many_hosts_do_alike_is_told_once(tmp_path: Path) -> None:
+    code, lines = show_many(tmp_path, 6)
+    assert code == 2
+    assert lines[0] == "  changed    node1, node2, node3 and 3 more: Write the configuration"
+    # The first failure at once and whole, then who else has it.
+    assert re.fullmatch(r"  failed     node\d: Install packages", lines[1])
+    assert lines[2] == "    No mirror answers."
+    assert re.fullmatch(r"  failed     (node\d, ){2}node\d and 2 more: Install packages, for the same reason", lines[3])
+    assert re.fullmatch(
+        r"Failed after .*: node1, node2, node3 and 3 more failed; 1 task changed something\.", lines[4]
+    )
+    assert lines[5:] == [""]
+
+
+def test_each_difference_stands_below_whose_it_is(tmp_path: Path) -> None:
+    _, lines = show_many(tmp_path, 3, "--diff", "--check", "-e", "file=one")
+    text = "\n".join(lines)
+    for who, content in (("node1, node3", "theirs"), ("node2", "ours")):
+        told = rf"^  to change  {who}: Write the configuration\n--- before\n\+\+\+ after: [^\n]*\n@@ [^\n]*\n\+{content}$"
+        assert re.search(told, text, re.M), text
+
+
+def test_a_check_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    quiet = MANY.replace("ansible.builtin.fail: {msg", "ansible.builtin.debug: {msg")
+    command = ("-i", "node1,", "-e", "ansible_connection=local", "-e", f"ansible_python_interpreter={sys.executable}")
+    _, screen = show(tmp_path, "--check", *command, playbook=quiet, NO_COLOR="1")
+    assert screen.text[0] == "  to change  node1: Write the configuration"
+    assert re.fullmatch(r"Checked in .* s: 1 host, 1 task would change something\.", screen.text[-2])
+    converged = quiet.replace("ansible.builtin.copy:", "ansible.builtin.copy:\n        force: false")
+    (tmp_path / "node1").write_text("there", encoding="utf-8")
+    _, screen = show(tmp_path, "--check", *command, playbook=converged, NO_COLOR="1")
+    assert re.fullmatch(r"Checked in .* s: 1 host, nothing would change\.", screen.text[-2])
+
+
+def test_a_message_that_says_all_stands_alone(tmp_path: Path) -> None:
+    """Where the task stands in the playbook helps its author, and hides from others what is wrong."""
+    refusing = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - {name: Refuse, ansible.builtin.fail: {msg: "Not so. Do this."}, ignore_errors: true}
+    - {name: Tell, ansible.builtin.debug: {msg: "{{ nothing }}"}}
+"""
+    _, screen = show(tmp_path, playbook=refusing, NO_COLOR="1")
+    assert screen.text[:3] == [
+        "  failed     localhost: Refuse (its failure is ignored)",
+        "    Not so. Do this.",
+        "  failed     localhost: Tell",
+    ]
+    # Of what broke, everything is told.
+    assert any(line.startswith("Origin: ") for line in screen.text[3:])
+    _, screen = show(tmp_path, "-v", playbook=refusing, NO_COLOR="1")
+    assert sum(line.startswith("Origin: ") for line in screen.text) > 1
 
 
 def test_the_line_at_the_bottom_while_it_runs(tmp_path: Path) -> None:
@@ -125,8 +202,8 @@ def test_without_colours(tmp_path: Path) -> None:
 def test_secrets_stay_hidden_however_much_is_shown(tmp_path: Path) -> None:
     _, screen = show(tmp_path, "-vvv", NO_COLOR="1")
     text = "\n".join(screen.text)
-    assert "ok       localhost: Look" in text
-    assert "skipped  localhost: Left out" in text
+    assert "ok         localhost: Look" in text
+    assert "skipped    localhost: Left out" in text
     assert "hunter2" not in text
 
 
@@ -150,11 +227,11 @@ def test_plain_lines_where_there_is_no_screen(tmp_path: Path, terminal: str) -> 
         lines = done.stdout.splitlines()
     assert lines[:6] == [
         "[1/2] Prepare the nodes",
-        "  changed  localhost: Install packages",
+        "  changed    localhost: Install packages",
         "  one line",
         "  another",
         "[2/2] Converge the cloud",
-        "  changed  localhost: Read a secret",
+        "  changed    localhost: Read a secret",
     ]
 
 
@@ -180,6 +257,7 @@ def test_differences_are_shown(tmp_path: Path) -> None:
 """
     _, screen = show(tmp_path, "--diff", playbook=playbook, NO_COLOR="1")
     assert {"+ours", "+theirs"} <= set(screen.text)
+    assert screen.text[0] == "  changed    localhost: ansible.builtin.copy"
 
 
 class Name(str):
@@ -231,4 +309,4 @@ def test_a_failure_is_told_even_then(event: str, capsys: pytest.CaptureFixture[s
     for _ in range(2):
         getattr(callback, event)(Broken(event))
     output = capsys.readouterr().out
-    assert output.count("  failed   node1: the disk is full") == 2
+    assert output.count("  failed     node1: the disk is full") == 2

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.filter.meant_names import meant_names
 from ansible_collections.pextra.cloud.plugins.filter.missing_collections import missing_collections
 from ansible_collections.pextra.cloud.plugins.filter.unknown_hosts import unknown_hosts
 
@@ -35,6 +36,23 @@ def test_patterns(pattern: object, unknown: list[str]) -> None:
     found = unknown_hosts({"pextra_node_hosts": pattern}, GROUPS)
     assert [one["word"] for one in found] == unknown
     assert all(one["variable"] == "pextra_node_hosts" for one in found)
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "told"),
+    [
+        (["node33"], 3, 'Did you mean "node3"?'),
+        (["nod1", "nde2"], 3, 'Did you mean "node1" and "node2"?'),
+        (["typo"], 3, "There are node1, node2, node3."),
+        (["node33", "typo"], 3, "There are node1, node2, node3."),
+        (["node*"], 3, "There are node1, node2, node3."),
+        (["typo"], 200, "There are node1, node2, node3, node4, node5, node6, node7, node8 and 192 more."),
+        (["typo"], 1, "There is node1."),
+        (["typo"], 0, "There is none."),
+    ],
+)
+def test_what_was_meant(names: list[str], count: int, told: str) -> None:
+    assert meant_names(names, [f"node{number}" for number in range(1, count + 1)]) == told
 
 
 def test_collections() -> None:

@@ -15,6 +15,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import (
     Status,
     count_cells,
     cut,
+    name_some,
     render_bar,
     render_status,
 )
@@ -65,6 +66,13 @@ def test_it_is_never_wider_than_the_screen(status: Status, width: int) -> None:
 @pytest.mark.parametrize(("done", "total", "filled"), [(0, 9, 0), (8, 9, 17), (9, 9, 20), (12, 9, 20), (-1, 9, 0)])
 def test_bars(done: int, total: int, filled: int) -> None:
     assert render_bar(done, total) == f"[{'#' * filled}{'-' * (20 - filled)}]"
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(0, ""), (1, "n0"), (4, "n0, n1, n2, n3"), (5, "n0, n1, n2 and 2 more"), (200, "n0, n1, n2 and 197 more")]
+)
+def test_of_many_names_some_are_told(count: int, told: str) -> None:
+    assert name_some([f"n{number}" for number in range(count)]) == told
 
 
 def test_wide_characters_take_two_cells() -> None:
