@@ -47,8 +47,13 @@ from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import printable
 from ansible_collections.pextra.cloud.plugins.module_utils._run_plan import tell_duration
-from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status, name_some, wrap
-from ansible_collections.pextra.cloud.plugins.plugin_utils.status_notes import Notes, read_message, render_note
+from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status, name_some, sort_names, wrap
+from ansible_collections.pextra.cloud.plugins.plugin_utils.status_notes import (
+    Notes,
+    read_message,
+    read_warnings,
+    render_note,
+)
 from ansible_collections.pextra.cloud.plugins.plugin_utils.status_screen import StatusScreen
 
 _ASKING = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
@@ -88,6 +93,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         self._blamed: set[str] = set()
         self._spared: set[str] = set()
         self._notes = Notes()
+        # The warnings that were told, and whose they are.
+        self._warned: set[tuple[str, str]] = set()
         self._diffs: dict[str, list[str]] = {}
         # What failed in the task at work, and why.
         self._told: set[tuple[str, str, str]] = set()
@@ -137,7 +144,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         self._tell_notes()
         self._told.clear()
         status = self._status
-        status.task = str(task.get_name()).strip()
+        status.task = _without_role(task.name, task)
         status.tasks_begun += 1
         status.hosts.clear()
         status.retry = status.wait = ""
@@ -177,7 +184,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
             is_checked = bool(result.task_fields.get("check_mode"))
             self._changes[is_checked].add(result.task._uuid)
             how = "to change" if is_checked else "changed"
-            self._notes.add(how, self._who(result), _name_of(result), constants.COLOR_CHANGED, differences)
+            # A plan has been told already, resource by resource.
+            if not told.get("plan"):
+                self._notes.add(how, self._who(result), _name_of(result), constants.COLOR_CHANGED, differences)
         is_to_be_told = told.get("_ansible_verbose_always") and not told.get("_ansible_verbose_override")
         if is_to_be_told and "results" not in told:
             self._tell_message(result)
@@ -231,11 +240,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
 
     @_harmless
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._tell_notes()
         if self._screen is not None:
             self._screen.close()
             self._screen = None
-        self._tell_notes()
-        ends = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        ends = {host: stats.summarize(host) for host in sort_names(stats.processed)}
         failed = [host for host, end in ends.items() if end["failures"]]
         named = [host for host in failed if host in self._blamed or host not in self._spared]
         silent = [host for host, end in ends.items() if end["unreachable"]]
@@ -262,13 +271,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
 
     def _show_lines(self, lines: Iterable[str], indent: str) -> None:
         """Show lines of text, none wider than the screen if there is one."""
-        width = self._screen.width if self._screen is not None else None
-        self._show("\n".join(part for line in lines for part in wrap(f"{indent}{line}", width)))
+        self._show("\n".join(part for line in lines for part in wrap(f"{indent}{line}", self._width)))
+
+    @property
+    def _width(self) -> int | None:
+        return self._screen.width if self._screen is not None else None
 
     def _tell_notes(self) -> None:
         """Show what has been noted of the task at work."""
         for line, colour, text in self._notes.take():
-            self._display.display(line, color=colour)
+            self._display.display("\n".join(wrap(line, self._width)), color=colour)
             if text:
                 self._display.display(text)
 
@@ -285,7 +297,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         return render_note(how, self._who(result), name or _name_of(result))
 
     def _tell_further(self, result: Any) -> None:
-        """Show warnings, deprecations and what was raised, as Ansible does."""
+        """Show warnings, and deprecations and what was raised as Ansible does."""
+        host = result.host.get_name()
+        for text in read_warnings(result):
+            # Many of ours begin with the host.
+            told = text.removeprefix(f"{host}: ")
+            if (host, told) not in self._warned:
+                self._warned.add((host, told))
+                self._notes.add("warning", self._who(result), told, constants.COLOR_WARN)
         self._handle_warnings_and_exception(result)
 
     def _tell_message(self, result: Any) -> None:
@@ -338,7 +357,13 @@ def _count_changes(changes: Mapping[bool, Collection[str]], *, is_check: bool) -
 
 
 def _name_of(result: Any) -> str:
-    return str(result.task.get_name()).strip()
+    """Return the name that a task has with the values of that host."""
+    return _without_role(result.task_fields.get("name"), result.task)
+
+
+def _without_role(name: object, task: Any) -> str:
+    """Return a task's name without the role that it is of: the stage says enough, and lines are short."""
+    return str(name or task.get_name()).strip()
 
 
 def _lines_of(message: Any) -> Iterator[str]:

@@ -15,6 +15,10 @@ _NODES = 3
 _STEPS = 4
 # Of what does several things to one resource the strongest counts.
 _STRENGTH = ("change", "make", "destroy")
+# What is noted of a resource besides, which tells a person nothing.
+_UNTOLD = ("register", "register it")
+# Times stand beneath each other, as far as lines are not longer.
+_TIMES_AT = 80
 _MARKS = {"make": "+", "change": "~", "destroy": "-"}
 _WOULD = {"make": "to make", "change": "to change", "destroy": "to destroy"}
 _DID = {"make": "made", "change": "changed", "destroy": "destroyed"}
@@ -60,7 +64,8 @@ def render_plan(
         resource = resources.setdefault((one["kind"], one["name"]), _Resource(one["kind"], one["name"]))
         resource.nodes |= {one["node"]: None} if one["node"] else {}
         resource.waits[one["option"]] = None
-    lines = [_count(list(resources.values()), took_s), *(_tell(one, took_s) for one in resources.values())]
+    told = list(resources.values())
+    lines = [_count(told, took_s), *_align([(_tell(one), "" if took_s is None else _time(one)) for one in told])]
     if len(lines) > LONGEST:
         left_out = len(lines) - LONGEST + 1
         lines = [*lines[: LONGEST - 1], f"  and {left_out} more"]
@@ -89,27 +94,37 @@ def _count(resources: Sequence[_Resource], took_s: float | None) -> str:
     return line if took_s is None else f"{line}, in {tell_duration(took_s)}"
 
 
-def _tell(resource: _Resource, took_s: float | None) -> str:
-    """Return the line of one resource."""
+def _tell(resource: _Resource) -> str:
+    """Return the line of one resource, without a time."""
     nodes = list(resource.nodes)
     place = f" on {', '.join(nodes)}" if 0 < len(nodes) <= _NODES else f" on {len(nodes)} nodes" if nodes else ""
-    told = list(resource.steps)
+    told = [step for step in resource.steps if step not in _UNTOLD] or list(resource.steps)
     if len(told) > _STEPS:
         told = [*told[:_STEPS], f"and {len(told) - _STEPS} more"]
     told += [f"{option} waits for a restart" for option in resource.waits]
     told += ["loses data"] if resource.loses_data and resource.does != "destroy" else []
     mark = "!" if resource.failed else _MARKS.get(resource.does, "*")
-    line = f"  {mark} {resource.kind} {resource.name}{place}: {', '.join(told)}"
-    if resource.failed:
-        return f"{line}   failed"
-    return line if took_s is None or not resource.does else f"{line}   {tell_duration(resource.took_s)}"
+    return f"  {mark} {resource.kind.replace('_', ' ')} {resource.name}{place}: {', '.join(told)}"
+
+
+def _time(resource: _Resource) -> str:
+    """Return how long it took, in place of which a failure stands; nothing where nothing was done."""
+    return "failed" if resource.failed else tell_duration(resource.took_s) if resource.does else ""
+
+
+def _align(told: Sequence[tuple[str, str]]) -> list[str]:
+    """Return lines with their times beneath each other."""
+    left = max((len(line) for line, _ in told if len(line) <= _TIMES_AT), default=0)
+    right = max((len(time) for _, time in told), default=0)
+    return [f"{line:<{left}}   {time:>{right}}" if time else line for line, time in told]
 
 
 def tell_duration(seconds: float) -> str:
     """Return a time as people say it."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds) // 60
-    return f"{minutes} min {int(seconds) % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    return f"{minutes} min {whole % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -215,7 +215,7 @@ def main() -> None:
         module.fail_json(msg=f"{node}: the host's facts cannot be read: {error}. Install the package iproute2.")
     result = evaluate(facts, wanted, options["exceptions"])
     for violation in result.excused:
-        module.warn(f"{node}: {violation} (an exception is made)")
+        module.warn(f"{node}: {violation.excused}")
     values = {
         "node_facts": describe(facts, kvm, wanted.address),
         "violations": [violation.as_dict() for violation in result.violations],

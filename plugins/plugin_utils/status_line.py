@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import printable
+from ansible_collections.pextra.cloud.plugins.module_utils._run_plan import tell_duration
 
 _BAR = 20
 # On a narrower screen the words need the room of the bar.
@@ -18,6 +20,7 @@ _BAR_FROM = 60
 _HOSTS = 3
 _NARROWEST = 20
 _CUT = "..."
+_NUMBER = re.compile(r"([0-9]+)")
 
 
 @dataclass
@@ -45,7 +48,7 @@ def render_status(status: Status, width: int, now: float) -> str:
     """Return the line, at most so many cells wide. now: on the clock of begun_at, which is when the task began."""
     head = f"[{status.number}/{status.stages}] {status.stage}" if status.stages else status.stage
     elapsed_s = int(now - status.begun_at)
-    tail = f"{elapsed_s} s" if status.task and elapsed_s >= 1 else ""
+    tail = _tell_elapsed(elapsed_s) if status.task and elapsed_s >= 1 else ""
     what = status.wait or status.task
     if not status.wait and status.hosts:
         what = f"{status.task}: {name_some(list(status.hosts))}"
@@ -58,11 +61,20 @@ def render_status(status: Status, width: int, now: float) -> str:
     return cut(printable(" ".join(part for part in parts if part)), width)
 
 
+def _tell_elapsed(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else tell_duration(seconds)
+
+
 def _fraction(status: Status) -> tuple[int, int]:
     if status.wait and status.total:
         return status.done, status.total
     # The task that is begun is not done.
     return max(0, status.tasks_begun - 1), status.tasks
+
+
+def sort_names(names: Iterable[str]) -> list[str]:
+    """Return names in the order in which people count: node2 before node10."""
+    return sorted(names, key=lambda name: [int(one) if one.isdecimal() else one for one in _NUMBER.split(name)])
 
 
 def name_some(names: Sequence[str]) -> str:
@@ -94,7 +106,7 @@ def cut(text: str, width: int) -> str:
 
 
 def wrap(line: str, width: int | None) -> list[str]:
-    """Return a line as several that are no wider than so many cells, broken between words, those after the first deeper."""
+    """Return a line as several, none wider than so many cells, broken between words; all but the first are deeper."""
     if width is None or count_cells(line) <= width:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]

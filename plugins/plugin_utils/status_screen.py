@@ -21,7 +21,7 @@ from typing import Any
 
 from ansible.utils.color import stringc
 from ansible_collections.pextra.cloud.plugins.plugin_utils import progress
-from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status, render_status
+from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import Status, render_status, wrap
 
 _PAINT_EVERY_S = 0.5
 _CLEAR_REST = "\x1b[K"
@@ -97,11 +97,16 @@ class StatusScreen:
         with self._lock:
             if not self._is_paused:
                 self._clear()
-            self._show(*arguments, **options)
+            self._show(*self._fit(*arguments, **options), **options)
             if not self._is_paused:
                 # Otherwise what is waiting in one of the two would come into the line.
                 sys.stderr.flush()
                 self._paint()
+
+    def _fit(self, text: str, *more: Any, **options: Any) -> tuple[Any, ...]:
+        """Return what to show. A line of plain words is broken between them, what has a form of its own is left alone."""
+        is_plain = not more and not options and "\n" not in text and text.isprintable()
+        return ("\n".join(wrap(text, self.width)),) if is_plain else (text, *more)
 
     def _paint(self) -> None:
         # A full last line would scroll.

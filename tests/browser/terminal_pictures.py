@@ -85,7 +85,7 @@ _CHANGES = (
 )
 _PLANNED = (
     *_CHANGES,
-    Slip("30-network.yml", "pextra_port_groups:", "pextra_port_groups:\n  - {name: Backup, vswitch: svswitch10, vlan: 7}"),
+    Slip("30-network.yml", "_groups:", "_groups:\n  - {name: Backup, vswitch: svswitch10, vlan: 7}"),
     Slip("50-instances.yml", "count: 2\n", "count: 3\n"),
     Slip("50-instances.yml", "flavor: medium", "flavor: medium\n    memory: 192 MiB"),
 )

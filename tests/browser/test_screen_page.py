@@ -16,9 +16,7 @@ SCREEN = "\x1b[31mred\x1b[39m plain \x1b[1;38;5;196mbold\x1b[0m <b>\n\x1b[7mturn
 
 
 @pytest.mark.parametrize(("is_dark", "background"), [(False, "rgb(255, 255, 255)"), (True, "rgb(22, 25, 31)")])
-def test_what_a_terminal_shows_is_on_the_page(
-    browser: Browser, tmp_path: Path, is_dark: bool, background: str
-) -> None:
+def test_what_a_terminal_shows_is_on_the_page(browser: Browser, tmp_path: Path, is_dark: bool, background: str) -> None:
     page = tmp_path / "screen.html"
     page.write_text(render_screen(SCREEN, 40, is_dark=is_dark), encoding="utf-8")
     browser.open(page.as_uri())

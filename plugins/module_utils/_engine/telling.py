@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from .._model.plan import Change, Plan, Work
+from .._model.plan import Change, Plan, Step, Work
 
 
 def tell(plan: Plan) -> dict[str, list[Any]]:
@@ -34,7 +34,7 @@ def list_works(
             "name": work.name,
             "node": work.node,
             "does": "destroy" if work.is_removal else "change" if work.id in known else "make",
-            "steps": [step.text for step in work.steps],
+            "steps": [_name_step(step, work) for step in work.steps],
             "restarts": any(change.when == "next_boot" for change in work.changes),
             "loses_data": bool(work.loses) or any(change.when == "replace" for change in work.changes),
             "took_s": None if (seconds := took_s.get(work.label)) is None else round(seconds, 1),
@@ -42,6 +42,12 @@ def list_works(
         }
         for work in plan.effective
     ]
+
+
+def _name_step(step: Step, work: Work) -> str:
+    """Return what a step does. One that changes what is registered says what of it."""
+    options = ", ".join(dict.fromkeys(change.field for change in work.changes))
+    return f"change {options}" if step.text == "change" and options else step.text
 
 
 def list_actions(plan: Plan) -> list[str]:

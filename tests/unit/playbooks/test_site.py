@@ -332,7 +332,9 @@ def test_a_node_that_is_none_does_not_leave(inventory: Inventory, nodes: str) ->
 def test_a_drive_of_no_node_is_not_replaced(inventory: Inventory) -> None:
     run = inventory.run("-e", "node=typo", "-e", "drive=A1", playbook="replace_drive.yml")
     assert run.returncode == 2, run.stdout + run.stderr
-    assert "typo is not in the group pextra_nodes of the inventory. Nothing was done. There are node1, node2." in words(run)
+    assert "typo is not in the group pextra_nodes of the inventory. Nothing was done. There are node1, node2." in words(
+        run
+    )
 
 
 @pytest.mark.parametrize("written", ["common", "args"])

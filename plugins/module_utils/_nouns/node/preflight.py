@@ -58,6 +58,11 @@ class Violation:
     def __str__(self) -> str:
         return f"{self.rule}: found {self.found}; required: {self.required}. {self.remedy}"
 
+    @property
+    def excused(self) -> str:
+        """What is said where an exception is made: who made it needs no advice."""
+        return f"{self.rule}: found {self.found}; required: {self.required}. An exception is made."
+
     def as_dict(self) -> dict[str, str]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 

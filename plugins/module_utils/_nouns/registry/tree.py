@@ -41,7 +41,7 @@ def render_tree(
             state += f" · {right} of {len(declared)} instances as declared"
         else:
             state += f" · {len(here)} instances"
-        lines.append(f"{heading:<56}{state}")
+        lines.append(f"{heading}   {state}")
         own_pools = [pool for pool in pools if pool["cluster"] == cluster["name"]]
         for index, node in enumerate(members):
             is_last = index == len(members) - 1 and not own_pools
@@ -67,7 +67,7 @@ def _node(
     if facts is None:
         return [f"{'  '.join(parts)}  {_BAD} unreachable: {node.get('reason') or 'no answer'}"]
     running = sum(instance.get("memory", 0) for instance in mine if instance["power"] == "running")
-    parts.append("kvm" if node.get("virt_type") == "kvm" else "qemu (no KVM)")
+    parts.append("kvm" if node.get("virt_type") == "kvm" else "no KVM")
     parts.append(f"mem {running / 1024:.1f}/{facts['memory'] / 1024:.1f} GiB")
     marks = [
         f"{pool['name']} {_OK if on['status'] == 'available' else _BAD + ' ' + on['status']}"

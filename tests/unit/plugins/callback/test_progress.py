@@ -128,9 +128,7 @@ def test_what_many_hosts_do_alike_is_told_once(tmp_path: Path) -> None:
     assert re.fullmatch(r"  failed     node\d: Install packages", lines[1])
     assert lines[2] == "    No mirror answers."
     assert re.fullmatch(r"  failed     (node\d, ){2}node\d and 2 more: Install packages, for the same reason", lines[3])
-    assert re.fullmatch(
-        r"Failed after .*: node1, node2, node3 and 3 more failed; 1 task changed something\.", lines[4]
-    )
+    assert re.fullmatch(r"Failed after .*: node1, node2, node3 and 3 more failed; 1 task changed something\.", lines[4])
     assert lines[5:] == [""]
 
 
@@ -138,8 +136,8 @@ def test_each_difference_stands_below_whose_it_is(tmp_path: Path) -> None:
     _, lines = show_many(tmp_path, 3, "--diff", "--check", "-e", "file=one")
     text = "\n".join(lines)
     for who, content in (("node1, node3", "theirs"), ("node2", "ours")):
-        told = rf"^  to change  {who}: Write the configuration\n--- before\n\+\+\+ after: [^\n]*\n@@ [^\n]*\n\+{content}$"
-        assert re.search(told, text, re.M), text
+        head = rf"^  to change  {who}: Write the configuration\n--- before\n\+\+\+ after: "
+        assert re.search(rf"{head}[^\n]*\n@@ [^\n]*\n\+{content}$", text, re.M), text
 
 
 def test_a_check_changes_nothing_and_says_so(tmp_path: Path) -> None:
@@ -152,6 +150,27 @@ def test_a_check_changes_nothing_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "node1").write_text("there", encoding="utf-8")
     _, screen = show(tmp_path, "--check", *command, playbook=converged, NO_COLOR="1")
     assert re.fullmatch(r"Checked in .* s: 1 host, nothing would change\.", screen.text[-2])
+
+
+def test_warnings_of_many_hosts_are_one_line(tmp_path: Path) -> None:
+    """A module that warns of each host, by its name, as preflight does where an exception is made."""
+    module = tmp_path / "library" / "warning.py"
+    module.parent.mkdir()
+    module.write_text(
+        "from ansible.module_utils.basic import AnsibleModule\n"
+        "module = AnsibleModule({'host': {}})\n"
+        "module.warn(module.params['host'] + ': memory: found 1 GiB; required: 2 GiB. An exception is made.')\n"
+        "module.exit_json()\n",
+        encoding="utf-8",
+    )
+    warning = "- {hosts: all, gather_facts: false, tasks: [{warning: {host: '{{ inventory_hostname }}'}}]}\n"
+    local = ("-e", "ansible_connection=local", "-e", f"ansible_python_interpreter={sys.executable}")
+    _, screen = show(tmp_path, "-i", "node1,node2,", *local, playbook=warning, columns=60, NO_COLOR="1")
+    assert screen.text[:2] == [
+        "  warning    node1, node2: memory: found 1 GiB; required: 2",
+        "    GiB. An exception is made.",
+    ]
+    assert screen.text[2].startswith("Done in ")
 
 
 def test_a_message_that_says_all_stands_alone(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ KNOWN = {"id-db", "id-old", "id-cache", "id-root"}
 def test_a_check_says_what_would_be_done() -> None:
     assert render_plan(list_works(PLAN, KNOWN), [waits("db")]) == [
         "2 to make, 3 to change (1 needs a restart, 1 loses data), 1 to destroy",
-        "  + pool fast on node1, node2: register, define, start",
+        "  + pool fast on node1, node2: define, start",
         "  + instance web-1 on node1: define, start",
         "  ~ instance db on node1: change the definition, memory waits for a restart",
         "  ~ instance cache on node1: plug",
@@ -63,12 +63,12 @@ def test_a_run_says_what_was_done_and_how_long_it_took() -> None:
     }
     assert render_plan(list_works(PLAN, KNOWN, took_s), [waits("db")], 3700.0) == [
         "2 made, 2 changed (1 waits for a restart, 1 loses data), 1 destroyed, 1 failed, in 1 h 1 min",
-        "  + pool fast on node1, node2: register, define, start   12 s",
-        "  + instance web-1 on node1: define, start   3.2 s",
-        "  ~ instance db on node1: change the definition, memory waits for a restart   0.0 s",
-        "  ! instance cache on node1: plug   failed",
-        "  ~ instance root on node1: begin again, loses data   1 min 15 s",
-        "  - instance old on node1: stop, undefine   1.0 s",
+        "  + pool fast on node1, node2: define, start                                        12 s",
+        "  + instance web-1 on node1: define, start                                         3.2 s",
+        "  ~ instance db on node1: change the definition, memory waits for a restart        0.0 s",
+        "  ! instance cache on node1: plug                                                 failed",
+        "  ~ instance root on node1: begin again, loses data                           1 min 15 s",
+        "  - instance old on node1: stop, undefine                                          1.0 s",
     ]
 
 
@@ -100,6 +100,19 @@ def test_more_than_one_screen_is_cut(count: int, last: str | None) -> None:
     assert told + (int(last.split()[1]) if last else 0) == count
 
 
+def test_people_are_told_what_is_done_not_what_is_noted() -> None:
+    """Words as people write them, and of what is registered only that it is where there is nothing else."""
+    described = work("DMZ", "change", kind="port_group", node=None, changes=(Change("description", None, "a"),))
+    labelled = work("DMZ", "label the bridge", kind="port_group")
+    new = work("acme", "register", kind="organization", node=None)
+    plan = Plan(works=(described, labelled, new, work("web", "register", "define")))
+    assert render_plan(list_works(plan, {"id-DMZ"}), [])[1:] == [
+        "  ~ port group DMZ on node1: change description, label the bridge",
+        "  + organization acme: register",
+        "  + instance web on node1: define",
+    ]
+
+
 def test_many_nodes_and_steps_are_counted() -> None:
     plan = Plan(works=tuple(work("fast", *"abcdef", kind="pool", node=f"node{number}") for number in range(5)))
     assert render_plan(list_works(plan, {"id-fast"}), [])[1] == "  ~ pool fast on 5 nodes: a, b, c, d, and 2 more"
@@ -107,7 +120,10 @@ def test_many_nodes_and_steps_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (10, "10 s"), (59.4, "59 s"), (60, "1 min 0 s"), (7260, "2 h 1 min")],
+    [
+        *((0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (10, "10 s"), (59.4, "59 s"), (59.7, "1 min 0 s")),
+        *((60, "1 min 0 s"), (3599.9, "1 h 0 min"), (7260, "2 h 1 min")),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert tell_duration(seconds) == text

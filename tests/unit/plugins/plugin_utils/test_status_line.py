@@ -18,6 +18,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.status_line import (
     name_some,
     render_bar,
     render_status,
+    sort_names,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +50,11 @@ def test_a_line(status: dict[str, Any], line: str) -> None:
     assert render_status(Status(**STAGE, **status, begun_at=100.0), 120, 112.9) == line
 
 
+@pytest.mark.parametrize(("now", "told"), [(0.9, ""), (1, " 1 s"), (59.9, " 59 s"), (95, " 1 min 35 s")])
+def test_how_long_it_has_been_waited(now: float, told: str) -> None:
+    assert render_status(Status(stage="End", task="Wait", begun_at=0.0), 80, now) == f"End Wait{told}"
+
+
 def test_what_is_waited_for_is_cut_first() -> None:
     status = Status(**STAGE, task="Install the packages of the node", tasks=4, tasks_begun=2, begun_at=0.0)
     assert render_status(status, 70, 5) == "[2/6] Prepare the nodes [#####---------------] Install the pack... 5 s"
@@ -69,10 +75,15 @@ def test_bars(done: int, total: int, filled: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(0, ""), (1, "n0"), (4, "n0, n1, n2, n3"), (5, "n0, n1, n2 and 2 more"), (200, "n0, n1, n2 and 197 more")]
+    ("count", "told"),
+    [(0, ""), (1, "n0"), (4, "n0, n1, n2, n3"), (5, "n0, n1, n2 and 2 more"), (200, "n0, n1, n2 and 197 more")],
 )
 def test_of_many_names_some_are_told(count: int, told: str) -> None:
     assert name_some([f"n{number}" for number in range(count)]) == told
+
+
+def test_names_are_sorted_as_people_count() -> None:
+    assert sort_names(["node10", "b", "node2", "2", "node", "10a"]) == ["2", "10a", "b", "node", "node2", "node10"]
 
 
 def test_wide_characters_take_two_cells() -> None:

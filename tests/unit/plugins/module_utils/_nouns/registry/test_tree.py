@@ -161,7 +161,15 @@ def test_a_pool_that_is_not_available_says_so(status: str) -> None:
 
 def test_a_node_without_kvm_says_so() -> None:
     nodes = [{**CLOUD["nodes"][0], "virt_type": "qemu"}]
-    assert "qemu (no KVM)" in tree(nodes=nodes)[1]
+    assert "  no KVM  " in tree(nodes=nodes)[1]
+
+
+def test_it_fits_on_a_screen() -> None:
+    """Two storage pools, and a vSwitch with two uplinks, as most nodes have them."""
+    pool = CLOUD["pools"][0]
+    nodes = [{**CLOUD["nodes"][0], "virt_type": "qemu", "address": "192.168.1.11"}]
+    lines = tree({"web-1": "running"}, nodes=nodes, pools=[{**pool, "name": "local"}, {**pool, "name": "shared"}])
+    assert max(map(len, lines)) < 100
 
 
 def test_each_cluster_has_its_own_tree() -> None:
