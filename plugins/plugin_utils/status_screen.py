@@ -104,7 +104,7 @@ class StatusScreen:
                 self._paint()
 
     def _fit(self, text: str, *more: Any, **options: Any) -> tuple[Any, ...]:
-        """Return what to show. A line of plain words is broken between them, what has a form of its own is left alone."""
+        """Return what to show. A line of plain words is broken between them; what has its own form is left alone."""
         is_plain = not more and not options and "\n" not in text and text.isprintable()
         return ("\n".join(wrap(text, self.width)),) if is_plain else (text, *more)
 
