@@ -30,6 +30,8 @@ PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
 TEST_PACKAGES := openvswitch-switch postgresql gpg gpg-agent gpgv
 # The page of playbooks/report.yml is tested in a real browser, with the fonts that most people see it in.
 BROWSER_PACKAGES := chromium chromium-driver fonts-inter pngquant
+# What is seen of a terminal is seen in one.
+TERMINAL_PACKAGES := tmux fonts-dejavu-core
 
 VENV := .venv/made-from-requirements
 INSTALLED := .build/ansible_collections/pextra/cloud/MANIFEST.json
@@ -179,6 +181,12 @@ browser: browser-packages $(VENV) $(TREE) ## The page of report.yml in a headles
 .PHONY: pictures
 pictures: browser-packages $(VENV) $(TREE) ## Take the pictures of the page that README and docs show
 	@tools/step "Take the pictures" env PYTHONPATH=tests/unit:.build/unit .venv/bin/python -m tests.browser.pictures
+
+.PHONY: terminal-pictures
+terminal-pictures: browser-packages lab-packages $(VENV) $(TREE) ## Take those of a terminal, of a run on the lab too
+	@test -n "$(HAS_PACKAGES)" || tools/ensure_packages $(TERMINAL_PACKAGES)
+	@tools/with_lab tools/step "Take the pictures" env PYTHONPATH=tests/unit:.build/unit .venv/bin/python -m \
+	  tests.browser.terminal_pictures
 
 .PHONY: sanity
 sanity: $(INSTALLED) ## ansible-test sanity
