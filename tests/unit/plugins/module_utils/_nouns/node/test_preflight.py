@@ -29,6 +29,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.preflight
     GB,
     RULE_NAMES,
     RULES,
+    Violation,
     Wanted,
     check_exceptions,
     evaluate,
@@ -332,3 +333,9 @@ def test_directories_of_libvirts_pools(tmp_path: Path) -> None:
     (tmp_path / "run" / "default.xml").write_text(f"<poolstate>{pool.format('dir', '/srv/theirs')}</poolstate>")
     places = (tmp_path, tmp_path / "run", tmp_path / "nowhere")
     assert read_pool_directories(places) == (Directory("default", "/srv/theirs"),)
+
+
+def test_who_made_an_exception_needs_no_advice() -> None:
+    violation = Violation("memory", "1 GiB", "at least 2 GiB", "Give the host more memory.", "node1")
+    assert str(violation) == "memory: found 1 GiB; required: at least 2 GiB. Give the host more memory."
+    assert violation.excused == "memory: found 1 GiB; required: at least 2 GiB. An exception is made."
