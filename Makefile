@@ -23,6 +23,8 @@ RACES ?= 200
 NODES ?= 30
 # The size of the image of `make image-transfer`.
 IMAGE_MIB ?= 1024
+# The Python of `make molecule-newest`: the newest that is found, unless given.
+NEWEST_PYTHON ?=
 
 # libvirt-python and some of what the linters need are compiled.
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
@@ -235,10 +237,23 @@ bench-ceph: install lab-packages ## Measure storage pools of Ceph against raw li
 	@PEXTRA_LAB_IMAGE=ceph tools/with_lab tests/bench/run --ceph-pools
 
 .PHONY: molecule
-molecule: install lab-packages ## The Molecule scenario that users of the collection can copy
+molecule: install lab-packages ## The Molecule scenario with one host
 	@tests/lab/lab images
 	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule \
 	  tools/step --show "Molecule" env --chdir=extensions molecule test
+
+.PHONY: molecule-own
+molecule-own: install lab-packages ## The one for users' own inventories, copied and run outside of this repository
+	@tests/lab/lab images
+	@PEXTRA_MOLECULE_IMAGE=localhost/pextra-lab/node:bookworm tools/step --show "Molecule elsewhere" $(PYTEST) \
+	  --junit-xml .build/reports/molecule-own.xml tests/molecule
+
+.PHONY: molecule-newest
+molecule-newest: install lab-packages ## The one with one host, by the newest ansible-core (NEWEST_PYTHON=python3.13)
+	@tests/lab/lab images
+	@tools/step --show "Install the newest ansible-core" tools/make_newest .build/newest $(NEWEST_PYTHON)
+	@PATH=$(CURDIR)/.build/newest/bin:$$PATH MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule-newest \
+	  tools/step --show "Molecule with the newest ansible-core" env --chdir=extensions molecule test
 
 .PHONY: molecule-ceph
 molecule-ceph: install lab-packages ## The Molecule scenario with a Ceph on three hosts
