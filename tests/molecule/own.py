@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user's own repository with a Molecule scenario in it, far from this one: made as the guide says (docs/molecule.md)."""
+"""A user's own repository with a Molecule scenario in it, far from this one: as the guide says (docs/molecule.md)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ pextra_pools:
   - {name: local}
   - {name: vms, type: netfs, netfs: {host: nfs.example.com, export: /export/vms}}
 """
-# The two files that a user changes, as the guide says: a directory instead of the server, and names and addresses which meet
-# nobody else's on this machine.
+# The two files that a user changes, as the guide says: a directory instead of the server, and names and addresses that
+# meet nobody else's on this machine.
 POOLS_OF_THE_TEST = """
 pextra_pools:
   - {name: local}

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make molecule-own`: the scenario, copied out of the installed collection and changed as the guide says, is run whole, with
+"""`make molecule-own`: the scenario, copied out of the installed collection and changed as the guide says, is run, with
 three containers in the place of a user's hosts.
 """
 

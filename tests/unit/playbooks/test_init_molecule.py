@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""init_molecule.yml copies a scenario that Molecule takes as it is, from the installed tarball, and nothing over what is there.
+"""init_molecule.yml copies a scenario that Molecule takes as it is, and nothing over what is there.
 
 `make molecule-own` runs what is written here.
 """
