@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,37 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "extensions" / "molecule" / "own"
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Own:
+SOURCES = ROOT / ".build" / "unit"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Own:
     """A user's deployment. The sources take the place of the installed collection."""
-    one = Own(home=tmp_path, collections=ROOT / ".build" / "unit")
+    one = Own(home=tmp_path_factory.mktemp("first"), collections=SOURCES)
     one.write_deployment()
+    return one
+
+
+@pytest.fixture(scope="module")
+def second(first: Own, tmp_path_factory: pytest.TempPathFactory) -> Own:
+    """One with the scenario."""
+    one = Own(home=tmp_path_factory.mktemp("second"), collections=SOURCES)
+    shutil.copytree(first.cloud, one.cloud)
+    one.write_scenario()
+    return one
+
+
+@pytest.fixture
+def own(first: Own, tmp_path: Path) -> Own:
+    one = Own(home=tmp_path, collections=SOURCES)
+    shutil.copytree(first.cloud, one.cloud)
+    return one
+
+
+@pytest.fixture
+def mine(second: Own, tmp_path: Path) -> Own:
+    one = Own(home=tmp_path, collections=SOURCES)
+    shutil.copytree(second.cloud, one.cloud)
     return one
 
 
@@ -50,17 +77,15 @@ def test_molecule_takes_it_outside_of_the_repository(tmp_path: Path) -> None:
     assert [name for name, text in written(one.scenario).items() if str(ROOT) in text or "tests/lab" in text] == []
 
 
-def test_all_of_it_is_copied(own: Own) -> None:
-    own.write_scenario()
+def test_all_of_it_is_copied(mine: Own) -> None:
     files = {str(path.relative_to(SOURCE)).removesuffix(".j2") for path in SOURCE.rglob("*") if path.is_file()}
-    assert set(written(own.scenario)) == files
+    assert set(written(mine.scenario)) == files
 
 
-def test_it_names_the_inventory_and_all_hosts(own: Own) -> None:
-    own.write_scenario()
-    arguments = yaml.safe_load((own.scenario / "molecule.yml").read_text())["provisioner"]["ansible_args"]
+def test_it_names_the_inventory_and_all_hosts(mine: Own) -> None:
+    arguments = yaml.safe_load((mine.scenario / "molecule.yml").read_text())["provisioner"]["ansible_args"]
     assert arguments[0] == "--inventory=${MOLECULE_PROJECT_DIRECTORY}/inventory"
-    hosts = yaml.safe_load((own.scenario / "hosts.yml").read_text())["molecule_hosts"]["hosts"]
+    hosts = yaml.safe_load((mine.scenario / "hosts.yml").read_text())["molecule_hosts"]["hosts"]
     assert list(hosts) == list(HOSTS)
     assert len({host["molecule_address"] for host in hosts.values()}) == len(HOSTS)
 
@@ -72,16 +97,15 @@ def test_an_inventory_elsewhere_and_another_directory(own: Own) -> None:
     assert "--inventory=${MOLECULE_PROJECT_DIRECTORY}/../../elsewhere/hosts.yml" in molecule.read_text()
 
 
-def test_nothing_is_overwritten_and_what_is_missing_is_written(own: Own) -> None:
-    own.write_scenario()
-    own.change_both_files()
-    before = written(own.scenario)
-    assert "changed=0" in own.write_scenario()
-    (own.scenario / "create.yml").unlink()
-    assert "changed=1" in own.write_scenario("--check")
-    assert not (own.scenario / "create.yml").exists()
-    own.write_scenario()
-    assert written(own.scenario) == before
+def test_nothing_is_overwritten_and_what_is_missing_is_written(mine: Own) -> None:
+    mine.change_both_files()
+    before = written(mine.scenario)
+    assert "changed=0" in mine.write_scenario()
+    (mine.scenario / "create.yml").unlink()
+    assert "changed=1" in mine.write_scenario("--check")
+    assert not (mine.scenario / "create.yml").exists()
+    mine.write_scenario()
+    assert written(mine.scenario) == before
 
 
 def test_a_check_writes_nothing(own: Own) -> None:
@@ -98,16 +122,15 @@ def test_an_inventory_without_hosts_is_refused(own: Own) -> None:
 
 
 @pytest.mark.parametrize("playbook", ["create.yml", "converge.yml", "verify.yml"])
-def test_what_is_not_of_the_test_is_refused_before_anything_else(own: Own, playbook: str) -> None:
+def test_what_is_not_of_the_test_is_refused_before_anything_else(mine: Own, playbook: str) -> None:
     """All of it at once: a host that is no container, one of each kind of host that is elsewhere, a server, a disk."""
-    own.write_scenario()
-    hosts = own.scenario / "hosts.yml"
+    hosts = mine.scenario / "hosts.yml"
     hosts.write_text(hosts.read_text().replace("charlie", "delta"))
-    variables = own.inventory / "host_vars"
+    variables = mine.inventory / "host_vars"
     variables.mkdir()
     (variables / "alpha.yml").write_text("ansible_connection: ssh\n")
     (variables / "bravo.yml").write_text("pextra_ceph_osds: [{device: /dev/disk/by-id/wwn-0x5000c500a1b2c3d4}]\n")
-    refused = own.play(playbook)
+    refused = mine.play(playbook)
     assert refused.returncode == 2, refused.stdout
     said = " ".join(refused.stdout.split())
     for line in (
@@ -122,30 +145,40 @@ def test_what_is_not_of_the_test_is_refused_before_anything_else(own: Own, playb
     assert refused.stdout.count("TASK [") == 1, "nothing comes after it"
 
 
-def test_what_is_of_the_test_is_not_refused(own: Own) -> None:
-    own.write_scenario()
-    file = own.scenario / "vars.yml"
+def test_what_is_of_the_test_is_not_refused(mine: Own) -> None:
+    file = mine.scenario / "vars.yml"
     file.write_text(file.read_text() + POOLS_OF_THE_TEST)
-    done = own.play("refuse.yml")
+    done = mine.play("refuse.yml")
     assert done.returncode == 0, done.stdout
     assert "failed=0" in done.stdout
 
 
-def test_without_hosts_of_the_test_the_real_ones_are_left_alone(own: Own) -> None:
-    own.write_scenario()
-    (own.scenario / "hosts.yml").write_text("---\n")
-    refused = own.play("converge.yml")
+def test_without_hosts_of_the_test_the_real_ones_are_left_alone(mine: Own) -> None:
+    (mine.scenario / "hosts.yml").write_text("---\n")
+    refused = mine.play("converge.yml")
     assert refused.returncode == 2, refused.stdout
-    assert "alpha, bravo, charlie: are in the inventory, and not in hosts.yml" in refused.stdout
+    assert "alpha, bravo, charlie: are in the inventory, and not in hosts.yml" in " ".join(refused.stdout.split())
     assert refused.stdout.count("TASK [") == 1
 
 
-def test_the_document_of_the_test_is_valid(own: Own) -> None:
+def test_the_document_of_the_test_is_valid(mine: Own) -> None:
     """What makes hosts containers makes no mistake in the document."""
-    own.write_scenario()
-    own.change_both_files()
-    (own.scenario / "look.yml").write_text("- import_playbook: pextra.cloud.validate\n")
-    done = own.play("look.yml")
+    mine.change_both_files()
+    (mine.scenario / "look.yml").write_text("- import_playbook: pextra.cloud.validate\n")
+    done = mine.play("look.yml")
     assert done.returncode == 0, done.stdout
     assert "The deployment acme has no mistakes" in done.stdout
     assert "3 instances" in done.stdout
+
+
+def test_the_examples_for_a_ci_can_be_read() -> None:
+    """YAML, and scripts that a shell takes, of which one runs the whole test."""
+    text = (ROOT / "docs" / "molecule.md").read_text(encoding="utf-8")
+    github, gitlab = (
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    )
+    steps = [step["run"] for step in github["jobs"]["molecule"]["steps"] if "run" in step]
+    for script in (steps, [*gitlab["molecule"]["script"], *gitlab["molecule"]["after_script"]]):
+        assert any(line.endswith("molecule test") for line in script)
+        done = subprocess.run(["bash", "-n"], input="\n".join(script), text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
