@@ -49,7 +49,7 @@ def own(tmp_path: Path) -> Iterator[Own]:
 
 def test_the_whole_sequence(own: Own) -> None:
     """Made, converged, converged again without a change, looked at, and removed without a trace."""
-    said = own.must("molecule", "test", limit_s=1800)
+    said = own.must("molecule", "test", limit_s=3600)
     for host in HOSTS:
         assert f"{host} " in said
     assert left() == []
@@ -57,7 +57,7 @@ def test_the_whole_sequence(own: Own) -> None:
 
 
 def test_what_it_makes_is_the_inventory(own: Own) -> None:
-    own.must("molecule", "converge", limit_s=1800)
+    own.must("molecule", "converge", limit_s=3600)
     running = [podman("exec", f"{PREFIX}{host}", "virsh", "list", "--name").split() for host in HOSTS]
     assert sorted(name for names in running for name in names) == ["web-1", "web-2"]
     for host in HOSTS:
