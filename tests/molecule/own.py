@@ -105,7 +105,7 @@ class Own:
         return self.must("ansible-playbook", "pextra.cloud.init_molecule", *arguments)
 
     def change_both_files(self) -> None:
-        for name, more in {"hosts.yml": "", "vars.yml": POOLS_OF_THE_TEST}.items():
+        for name, more in {"inventory/hosts.yml": "", "vars/test.yml": POOLS_OF_THE_TEST}.items():
             file = self.scenario / name
             text = file.read_text()
             for theirs, ours in NAMES.items():
@@ -114,7 +114,16 @@ class Own:
 
     def play(self, playbook: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the scenario as Molecule does, which needs longer to begin."""
-        given = ["-i", str(self.inventory), "-i", "hosts.yml", "-e", "@containers.yml", "-e", "@vars.yml"]
+        given = [
+            "-i",
+            str(self.inventory),
+            "-i",
+            "inventory/hosts.yml",
+            "-e",
+            "@vars/containers.yml",
+            "-e",
+            "@vars/test.yml",
+        ]
         return self.run("ansible-playbook", *given, playbook, cwd=self.scenario)
 
 

@@ -71,7 +71,9 @@ def test_molecule_takes_it_outside_of_the_repository(tmp_path: Path) -> None:
     for host in HOSTS:
         assert re.search(rf"^{host}\s.*default", listed, re.MULTILINE), listed
     one.must("molecule", "syntax")
-    seen = one.must("ansible-inventory", "-i", "inventory", "-i", "molecule/default/hosts.yml", "--host", "bravo")
+    seen = one.must(
+        "ansible-inventory", "-i", "inventory", "-i", "molecule/default/inventory/hosts.yml", "--host", "bravo"
+    )
     assert '"ansible_host": "pextra-own-test-bravo"' in seen
     # Nothing leads back to where the collection came from.
     assert [name for name, text in written(one.scenario).items() if str(ROOT) in text or "tests/lab" in text] == []
@@ -85,7 +87,7 @@ def test_all_of_it_is_copied(mine: Own) -> None:
 def test_it_names_the_inventory_and_all_hosts(mine: Own) -> None:
     arguments = yaml.safe_load((mine.scenario / "molecule.yml").read_text())["provisioner"]["ansible_args"]
     assert arguments[0] == "--inventory=${MOLECULE_PROJECT_DIRECTORY}/inventory"
-    hosts = yaml.safe_load((mine.scenario / "hosts.yml").read_text())["molecule_hosts"]["hosts"]
+    hosts = yaml.safe_load((mine.scenario / "inventory" / "hosts.yml").read_text())["molecule_hosts"]["hosts"]
     assert list(hosts) == list(HOSTS)
     assert len({host["molecule_address"] for host in hosts.values()}) == len(HOSTS)
 
@@ -109,7 +111,7 @@ def test_nothing_is_overwritten_and_what_is_missing_is_written(mine: Own) -> Non
 
 
 def test_a_check_writes_nothing(own: Own) -> None:
-    assert "changed=1" in own.write_scenario("--check", "--diff")
+    assert "changed=2" in own.write_scenario("--check", "--diff")
     assert not own.scenario.exists()
 
 
@@ -124,7 +126,7 @@ def test_an_inventory_without_hosts_is_refused(own: Own) -> None:
 @pytest.mark.parametrize("playbook", ["create.yml", "converge.yml", "verify.yml"])
 def test_what_is_not_of_the_test_is_refused_before_anything_else(mine: Own, playbook: str) -> None:
     """All of it at once: a host that is no container, one of each kind of host that is elsewhere, a server, a disk."""
-    hosts = mine.scenario / "hosts.yml"
+    hosts = mine.scenario / "inventory" / "hosts.yml"
     hosts.write_text(hosts.read_text().replace("charlie", "delta"))
     variables = mine.inventory / "host_vars"
     variables.mkdir()
@@ -135,8 +137,8 @@ def test_what_is_not_of_the_test_is_refused_before_anything_else(mine: Own, play
     said = " ".join(refused.stdout.split())
     for line in (
         "Nothing was done.",
-        "charlie: are in the inventory, and not in hosts.yml",
-        "delta: are in hosts.yml, and no nodes of the inventory",
+        "charlie: are in the inventory, and not in molecule/default/inventory/hosts.yml",
+        "delta: are in molecule/default/inventory/hosts.yml, and no nodes of the inventory",
         "alpha: have another ansible_connection in host_vars",
         "vms: are storage pools on servers or disks",
         "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4: are disks for Ceph",
@@ -146,7 +148,7 @@ def test_what_is_not_of_the_test_is_refused_before_anything_else(mine: Own, play
 
 
 def test_what_is_of_the_test_is_not_refused(mine: Own) -> None:
-    file = mine.scenario / "vars.yml"
+    file = mine.scenario / "vars" / "test.yml"
     file.write_text(file.read_text() + POOLS_OF_THE_TEST)
     done = mine.play("refuse.yml")
     assert done.returncode == 0, done.stdout
@@ -154,10 +156,12 @@ def test_what_is_of_the_test_is_not_refused(mine: Own) -> None:
 
 
 def test_without_hosts_of_the_test_the_real_ones_are_left_alone(mine: Own) -> None:
-    (mine.scenario / "hosts.yml").write_text("---\n")
+    (mine.scenario / "inventory" / "hosts.yml").write_text("---\n")
     refused = mine.play("converge.yml")
     assert refused.returncode == 2, refused.stdout
-    assert "alpha, bravo, charlie: are in the inventory, and not in hosts.yml" in " ".join(refused.stdout.split())
+    assert "alpha, bravo, charlie: are in the inventory, and not in molecule/default/inventory/hosts.yml" in " ".join(
+        refused.stdout.split()
+    )
     assert refused.stdout.count("TASK [") == 1
 
 
