@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -23,7 +22,7 @@ from ._engine.diff import render_diff
 from ._engine.origin import read_origin
 from ._engine.own_host import HostResult, HostWork, converge_on_host
 from ._engine.telling import tell
-from ._fields.argspec import CHANGING, act_arguments, info_arguments, narrow_options, resource_arguments
+from ._fields.argspec import CHANGING, act_arguments, info_arguments, resource_arguments
 from ._fields.field import Table
 from ._fields.secrets import secrets_in
 from ._model.errors import (
@@ -38,6 +37,7 @@ from ._model.errors import (
 from ._model.mistake import Mistake
 from ._model.origin import Origin
 from ._model.plan import Plan
+from ._module_classes import QuietModule, RegistryModule
 
 if TYPE_CHECKING:
     from ._cloud import Cloud
@@ -48,46 +48,6 @@ _SHOWN_DIFFS = 200
 # The answer of a module that would change something, and cannot know what: of resources, and of its own host.
 _CHANGES: Mapping[str, Any] = {"changed": True, **tell(Plan())}
 _CHANGES_HOST: Mapping[str, Any] = {"changed": True, "actions": []}
-
-
-class RegistryModule(AnsibleModule):  # type: ignore[misc]  # ansible has no types
-    """A module with the option `registry`, of which nobody sees the password, however verbose Ansible is."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._hide_password()
-
-    def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        self._hide_password()  # it may fail before its options are checked
-        super().fail_json(msg, **result)
-        raise AssertionError("fail_json returned")
-
-    def _hide_password(self) -> None:
-        password = urlsplit(str(self.params.get("registry") or "")).password
-        if password:
-            self.no_log_values.add(password)
-
-
-class _QuietModule(RegistryModule):
-    """Keeps options out of the host's journal, and has Ansible look only at those of many elements that are named.
-
-    Ansible writes every call there. In a list it recognises a secret only if that is one line long, which user data is
-    not. What is done stands in the audit trail; a lab test plants secrets and searches the journals.
-    """
-
-    argument_spec: dict[str, Any]
-
-    def _log_invocation(self) -> None:
-        self.log("Invoked")
-
-    def _load_params(self) -> None:
-        super()._load_params()
-        self.argument_spec = {
-            name: {**option, "options": narrow_options(option["options"], self.params.get(name))}
-            if option.get("elements") == "dict" and "options" in option
-            else option
-            for name, option in self.argument_spec.items()
-        }
 
 
 def run(
@@ -102,7 +62,7 @@ def run(
 
     is_act: it does one thing to all whose names are given, and declares nothing.
     """
-    module = _QuietModule(**(act_arguments(table) if is_act else resource_arguments(table, plural, extra)))
+    module = QuietModule(**(act_arguments(table) if is_act else resource_arguments(table, plural, extra)))
     resource = _load(module, load, _CHANGES)
     try:
         with as_problem():
@@ -119,7 +79,7 @@ def run_deployment(tables: Mapping[str, Table]) -> None:
         "declared": {"type": "dict", "default": {}},
         "unanswering": {"type": "list", "elements": "str", "default": []},
     }
-    module = _QuietModule(argument_spec={**lists, **CHANGING, **more}, supports_check_mode=True)
+    module = QuietModule(argument_spec={**lists, **CHANGING, **more}, supports_check_mode=True)
     elements = {name: module.params[name] or [] for name in tables}
     for name, table in tables.items():
         module.no_log_values.update(secret for raw in elements[name] for secret in secrets_in(table, raw))

@@ -181,8 +181,9 @@ next:
 
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import COMMON, options_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._module_classes import RegistryModule
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.audit.spec import PAGE
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, describe_missing, fail
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import describe_missing, fail
 
 
 def main() -> None:

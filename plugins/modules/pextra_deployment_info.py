@@ -123,8 +123,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import COMMON
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
+from ansible_collections.pextra.cloud.plugins.module_utils._module_classes import RegistryModule
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.tree import render_tree
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
 
 
 def main() -> None:

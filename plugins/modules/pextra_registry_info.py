@@ -147,7 +147,8 @@ leases:
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.argspec import info_arguments
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError
-from ansible_collections.pextra.cloud.plugins.module_utils._runner import RegistryModule, fail
+from ansible_collections.pextra.cloud.plugins.module_utils._module_classes import RegistryModule
+from ansible_collections.pextra.cloud.plugins.module_utils._runner import fail
 
 
 def main() -> None:

@@ -78,9 +78,11 @@ LAYERS: dict[str, set[str]] = {
     "_run_plan": {"_model"},
     "_run_report": {"_model"},
     "_starter": PURE,
+    "_module_classes": {"_fields"},
     "_runner": {
         *PURE,
         *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},
+        "_module_classes",
         *{"_engine.collector", "_engine.converge", "_engine.defects", "_engine.diff"},
         *{"_engine.noun", "_engine.origin", "_engine.own_host", "_engine.telling"},
     },
@@ -111,7 +113,7 @@ DOORS = {
     "lxml": {"_nouns"},
     "rbd": {"_doors.ceph"},
     "netaddr": {"_model", "_fields", "_nouns", "_document", "_doors.web"},
-    "ansible": {"_runner", "_doors.web"},
+    "ansible": {"_module_classes", "_runner", "_doors.web"},
     "rados": {"_doors.ceph", "_nouns (acting)"},
     # Nobody: _doors/ovsdb speaks the protocol itself.
     "ovs": set(),
