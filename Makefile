@@ -266,6 +266,11 @@ molecule-storage: install ## The Molecule scenario with storage pools of every t
 	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule-storage \
 	  tools/step --show "Molecule" env --chdir=extensions molecule test --scenario-name storage
 
+.PHONY: first-hour
+first-hour: browser-packages install lab-packages ## The quick start, word for word: from a tarball to an instance that answers
+	@tests/lab/lab images --controller
+	@tools/step --show "The first hour" $(PYTEST) -s --junit-xml .build/reports/first-hour.xml tests/first_hour
+
 .PHONY: ee
 ee: install lab-packages ## The execution environment for AWX, as a podman image from packages
 	@tests/ee/build

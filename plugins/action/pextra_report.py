@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import InvalidInputError, Problem
 from ansible_collections.pextra.cloud.plugins.plugin_utils.page_file import plan_page, write_page
+from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_lines
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.page import render_page
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.reading_cloud import Answers, read_cloud
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.reading_document import read_document
@@ -50,8 +51,10 @@ class ActionModule(ModuleAction):
         path = os.path.realpath(options["path"])
         text = _render(options)
         actions = plan_page(path, text, mode, always=options["always"])
-        if actions and self.applies:
-            write_page(path, text, mode)
+        if self.applies:
+            if actions:
+                write_page(path, text, mode)
+            show_lines([f"The page is {path}. Open it in a browser."])
         return {"changed": bool(actions), "actions": actions, "path": path, "size": len(text.encode())}
 
 

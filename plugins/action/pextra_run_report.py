@@ -11,9 +11,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._run_report import collect_problems, render_report
+from ansible_collections.pextra.cloud.plugins.plugin_utils.next_command import tell_next
 
 NOTED = "pextra_problems"
 STOPPED = "pextra_coordinator_failed"
+OUTCOME = "pextra_outcome"
 
 display = Display()
 
@@ -47,6 +49,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         result["changed"] = False
         result["errors"] = [problem.as_dict() for problem in problems]
         if not problems:
+            then = tell_next("site", "report")
+            if then is not None and first in present and self._has_grown(hostvars.raw_get(first).get(OUTCOME)):
+                display.display(f"Next: {then} writes a page that shows the cloud.")
             return result
         text = render_report(problems)
         if any(noted[name] for name in present):
@@ -55,3 +60,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is untyped
         for line in text.splitlines():
             display.display(line)
         return result
+
+    def _has_grown(self, outcome: dict[str, Any] | None) -> bool:
+        """Return whether a node has joined. Who runs the same day by day needs no guide."""
+        works = (outcome or {}).get("plan") or ()
+        return not self._task.check_mode and any(work["kind"] == "node" and work["does"] == "make" for work in works)

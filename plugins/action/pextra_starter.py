@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import shown
+from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.spec import FIELDS, read_starter
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.surroundings import render_starter
+from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_lines
 from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 
 _SCHEMA = Path(__file__).parents[2] / "docs" / "deployment.schema.json"
 _LISTED = 8
+# Of a line of authorized_keys neither is true: it has blanks.
+_KEY_FILE = re.compile(r"[~/.]\S*|\S+\.pub")
+_LONGEST_KEY = 2**16
 
 
 class ActionModule(ModuleAction):
@@ -34,8 +40,10 @@ class ActionModule(ModuleAction):
     is_recorded = False  # nothing of the cloud changes
 
     def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        starter, mistakes = read_starter(arguments)
-        if starter is None:
+        key, unreadable = _read_key(arguments.get("ssh_key"))
+        starter, mistakes = read_starter({**arguments, "ssh_key": key})
+        mistakes += unreadable
+        if starter is None or mistakes:
             raise PextraError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
         directory = os.path.abspath(os.path.expanduser(starter.directory))
         files = render_starter(starter, _SCHEMA.read_text(encoding="utf-8"))
@@ -44,6 +52,7 @@ class ActionModule(ModuleAction):
             if self.applies:
                 for name in missing:
                     _write(os.path.join(directory, name), files[name])
+                show_lines(_tell_next(directory))
         except OSError as error:
             what = f"{error.filename or directory} cannot be written: {error.strerror}"
             raise PextraError([Problem(what, "Give another directory, or the right to write there.")]) from error
@@ -57,6 +66,28 @@ class ActionModule(ModuleAction):
                 if name != _SCHEMA.name
             ],
         }
+
+
+def _read_key(given: object) -> tuple[object, list[Mistake]]:
+    """Return (the key, what is wrong with its file), where a file is given in the place of a key."""
+    if not isinstance(given, str) or not _KEY_FILE.fullmatch(given.strip()):
+        return given, []
+    try:
+        with open(os.path.expanduser(given.strip()), encoding="utf-8", errors="replace") as file:
+            return file.read(_LONGEST_KEY).strip(), []
+    except OSError as error:
+        advice = "name the file of a public key, such as ~/.ssh/id_ed25519.pub, which ssh-keygen makes"
+        return None, [Mistake("ssh_key", f"{shown(given)} cannot be read: {error.strerror}; {advice}")]
+
+
+def _tell_next(directory: str) -> list[str]:
+    """Return lines that say where it is, and what to do next."""
+    shortest = os.path.relpath(directory) if directory.startswith(f"{os.getcwd()}{os.sep}") else directory
+    return [
+        f"The deployment is in {directory}; its README.md says what is where. Next:",
+        f"  cd {shlex.quote(shortest)}",
+        "  ansible-playbook pextra.cloud.validate",
+    ]
 
 
 def _find_missing(directory: str, files: Mapping[str, str]) -> list[str]:

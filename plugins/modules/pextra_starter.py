@@ -83,8 +83,8 @@ options:
     default: debian-12
   ssh_key:
     description:
-      - The public key that may log in on the first instance, as one line of C(authorized_keys). Without one nobody can,
-        until it is written down.
+      - The public key that may log in on the first instance, as one line of C(authorized_keys), or the file on the
+        controller that has it, such as V(~/.ssh/id_ed25519.pub). Without one nobody can, until it is written down.
     type: str
   pipelines:
     description:
@@ -112,7 +112,7 @@ EXAMPLES = r"""
     uplinks: [eno2, eno3]
     vlan: 42
     image: ubuntu-24.04
-    ssh_key: "{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"
+    ssh_key: ~/.ssh/id_ed25519.pub
     pipelines: [gitlab]
 """
 

@@ -47,6 +47,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.distributions import find_distribution
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import checked_by_schema
 from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import CloudConfigCheck
+from ansible_collections.pextra.cloud.plugins.plugin_utils.next_command import tell_next
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
 
@@ -127,6 +128,9 @@ def publish_findings(deployment: Deployment, how: str, dest: str | None) -> None
     if dest is None:
         if how != "text" or not deployment.mistakes:  # in words, the message of the failure tells them
             Display().display(text.removesuffix("\n"))
+        then = tell_next("validate", "site")
+        if how == "text" and not deployment.mistakes and then is not None:
+            Display().display(f"Next: {then} --check --diff shows what would change; without these it makes it so.")
         return
     try:
         # In place, since it may be no file but what a program reads from.

@@ -100,8 +100,8 @@ FIELDS: Mapping[str, Field] = {
         kind="str",
         check=check_public_key,
         no_log=False,
-        help="The public key that may log in on the first instance, as one line of C(authorized_keys). Without one "
-        "nobody can, until it is written down.",
+        help="The public key that may log in on the first instance, as one line of C(authorized_keys), or the file on "
+        "the controller that has it. Without one nobody can, until it is written down.",
     ),
     "pipelines": Field(
         kind="list",

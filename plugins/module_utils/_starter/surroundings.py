@@ -82,18 +82,15 @@ def _render_readme(starter: Starter) -> str:
         if starter.pipelines
         else "Look at the plan before it becomes true: `--check --diff`.\n"
     )
-    answers = (
-        f"Then `ssh admin@{starter.first_address.partition('/')[0]}`, from where that address is reached.\n"
-        if starter.image != NO_IMAGE and starter.ssh_key is not None
-        else ""
-    )
+    answers = _tell_login(starter) if starter.image != NO_IMAGE and starter.ssh_key is not None else ""
     return f"""# {starter.deployment}
 
-A private cloud of {names}, kept by the Ansible collection `pextra.cloud`. The next two commands, from this directory:
+A private cloud of {names}, kept by the Ansible collection `pextra.cloud`. The next commands, from this directory:
 
 ```
 ansible-playbook pextra.cloud.validate    # contacts nobody
 ansible-playbook pextra.cloud.site        # asks whether the hosts can be nodes, and makes the cloud
+ansible-playbook pextra.cloud.report      # writes {starter.deployment}.html, a page that shows it
 ```
 {answers}
 | | |
@@ -107,3 +104,22 @@ The hosts' ssh keys have to be known (`ssh` once to each). The certificate autho
 `~/.pextra/{starter.deployment}/ca` at the first run: whoever has its key controls every host, so it is not kept here.
 
 {pipelines}"""
+
+
+def _tell_login(starter: Starter) -> str:
+    """Say how one comes into the first instance."""
+    address = starter.first_address.partition("/")[0]
+    if len(starter.nodes) > 1 or starter.uplinks or starter.vlan:
+        return f"Then `ssh admin@{address}`, from where that address is reached.\n"
+    host = f"{starter.user}@{starter.nodes[0].address}"
+    become = "" if starter.user == "root" else "sudo "
+    gateway = f"{starter.gateway}/{starter.first_address.partition('/')[2]}"
+    return f"""
+Without an uplink nothing else is in the network of the instances. Their host is, until it starts anew, once it has an
+address there; then it leads to them:
+
+```
+ssh {host} '{become}ip address add {gateway} dev svswitch1 && {become}ip link set svswitch1 up'
+ssh -J {host} admin@{address}
+```
+"""

@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     images = commands.add_parser("images", help="build the node images and the guest image, unless they are current")
     images.add_argument("--rebuild", action="store_true", help="build them even if they are current")
     images.add_argument("--ceph", action="store_true", help="that with the packages of Ceph as well")
+    images.add_argument("--controller", action="store_true", help="that of a new user's machine as well")
 
     for guest, what in (("full-guest", "the guest with all drivers"), ("debian-guest", "the Debian guest")):
         commands.add_parser(guest, help=f"build the image of {what}, unless it is current, and say where it is")
@@ -129,7 +130,7 @@ def run_command(options: argparse.Namespace) -> int:
         return 0
     refuse_unsuitable_machine()
     if command == "images":
-        node_images.ensure_images(rebuild=options.rebuild, with_ceph=options.ceph)
+        node_images.ensure_images(rebuild=options.rebuild, with_ceph=options.ceph, with_controller=options.controller)
         guest_image.ensure_guest_image(rebuild=options.rebuild)
     elif command == "full-guest":
         guest_image.ensure_guest_image(guest_image.FULL)

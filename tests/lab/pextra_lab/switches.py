@@ -104,10 +104,15 @@ def remove_trunk_link() -> None:
 def remove_networks() -> None:
     remove_trunk_link()
     for name in (MANAGEMENT_NETWORK, *TRUNK_NETWORKS):
-        described = inspect("network", name)
-        if described is None:
-            continue
-        run(["podman", "network", "rm", "--force", name])
-        if (INTERFACES / described["network_interface"]).exists():
-            run(["ip", "link", "delete", described["network_interface"]])
-        shutil.rmtree(CNI_LEASES / name, ignore_errors=True)
+        remove_network(name)
+
+
+def remove_network(name: str) -> None:
+    """The network with its switch and the addresses that it gave; nothing if there is none."""
+    described = inspect("network", name)
+    if described is None:
+        return
+    run(["podman", "network", "rm", "--force", name])
+    if (INTERFACES / described["network_interface"]).exists():
+        run(["ip", "link", "delete", described["network_interface"]])
+    shutil.rmtree(CNI_LEASES / name, ignore_errors=True)

@@ -191,6 +191,52 @@ def test_all_mistakes_at_once_and_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "cloud").exists()
 
 
+def test_the_key_may_be_a_file(tmp_path: Path) -> None:
+    """Also one that is named from home, as people do; what is in it is checked like what is written."""
+    (tmp_path / "id.pub").write_text(f"{KEY}\n")
+    (tmp_path / "other.pub").write_text("no key\n")
+    assert init(tmp_path, ssh_key="~/id.pub").returncode == 0
+    instances = (tmp_path / "cloud" / "inventory" / "group_vars" / "all" / "50-instances.yml").read_text()
+    [user] = yaml.safe_load(instances)["pextra_instances"][0]["cloud_init"]["users"]
+    assert user["ssh_authorized_keys"] == [KEY]
+    for given, said in (("~/typo.pub", '"~/typo.pub" cannot be read: No such file'), ("other.pub", "is no public key")):
+        refused = init(tmp_path, ssh_key=given, directory="other", vlan="5000")
+        assert refused.returncode == 2
+        assert said in refused.stdout
+        assert "allowed is 1 to 4094" in refused.stdout
+        assert "Traceback" not in refused.stdout + refused.stderr
+        assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "said", "unsaid"),
+    [
+        ({}, "", "ssh admin@"),
+        (
+            {"ssh_key": KEY},
+            "ssh root@192.168.1.10 'ip address add 172.20.0.1/24 dev svswitch1 && ip link set svswitch1 up'\n"
+            "ssh -J root@192.168.1.10 admin@172.20.0.11\n",
+            "from where",
+        ),
+        ({"ssh_key": KEY, "user": "ops"}, "ssh ops@192.168.1.10 'sudo ip address add", "from where"),
+        ({"ssh_key": KEY, "uplinks": "eno2"}, "`ssh admin@172.20.0.11`, from where that address is reached", "-J"),
+        ({"ssh_key": KEY, "nodes": THREE}, "`ssh admin@172.20.0.11`, from where that address is reached", "-J"),
+    ],
+)
+def test_the_readme_says_how_to_log_in(tmp_path: Path, answers: dict[str, object], said: str, unsaid: str) -> None:
+    assert init(tmp_path, **answers).returncode == 0
+    readme = (tmp_path / "cloud" / "README.md").read_text()
+    assert said in readme
+    assert unsaid not in readme
+
+
+def test_it_says_what_comes_next(tmp_path: Path) -> None:
+    assert "\n  cd cloud\n  ansible-playbook pextra.cloud.validate\n" in init(tmp_path).stdout
+    assert "ansible-playbook" not in init(tmp_path, "--check", directory="other").stdout
+    valid = play(tmp_path, "pextra.cloud.validate", cwd=tmp_path / "cloud")
+    assert "\nNext: ansible-playbook pextra.cloud.site --check --diff shows what would change" in valid.stdout
+
+
 def test_it_asks_at_a_terminal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -212,8 +258,9 @@ def test_it_asks_at_a_terminal(tmp_path: Path) -> None:
         "VLAN": "",
         "Network of": "",
         "Cloud image": "",
-        "Public ssh key": KEY,
+        "Public ssh key": "id.pub",
     }
+    (tmp_path / "id.pub").write_text(f"{KEY}\n")
     seen = ""
     deadline = time.monotonic() + 90
     for question, answer in answers.items():
