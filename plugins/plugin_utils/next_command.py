@@ -18,8 +18,8 @@ def tell_next(now: str, then: str) -> str | None:
 
     None if this run is of another playbook: somebody's own, of which nobody knows here what comes next.
     """
-    given = context.CLIARGS.get("inventory")
-    inventories = [] if given is None or given == constants.DEFAULT_HOST_LIST else given
+    given = list(context.CLIARGS.get("inventory") or ())
+    inventories = [] if given == list(constants.DEFAULT_HOST_LIST) else given
     return render_next(context.CLIARGS.get("args") or (), inventories, os.getcwd(), now, then)
 
 

@@ -76,9 +76,9 @@ def live_through(tarball: Path, work: Path) -> Iterator[Hour]:
                 assert hour.took[-1].code == 0, f"{command}\n{hour.took[-1].said[-6000:]}"
                 if "pextra.cloud.init" in command:
                     _excuse_the_host()
-            print(f"\n{hour.render()}", flush=True)
             yield hour
         finally:
+            print(f"\n{hour.render()}", flush=True)
             hour.terminal.close()
 
 

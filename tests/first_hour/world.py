@@ -132,6 +132,8 @@ def _open_the_host() -> None:
         limit_s=120,
         hint=f"Look at: podman exec {HOST} systemctl list-jobs",
     )
+    # Debian's installer brings it, and its smallest system has it not.
+    execute(HOST, "apt-get -q update; apt-get -q install --yes --no-install-recommends iputils-ping")
     make = "mkdir -p ~/.ssh; ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519; cat ~/.ssh/id_ed25519.pub"
     public = as_user(make)
     execute(HOST, "install -d -m 0700 /root/.ssh; cat >/root/.ssh/authorized_keys", input_text=public)
