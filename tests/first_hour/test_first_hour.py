@@ -88,5 +88,6 @@ def test_a_second_run_changes_nothing(hour: Hour) -> None:
     again = hour.run("ansible-playbook pextra.cloud.site")
     assert again.code == 0, again.said
     assert "Nothing to change." in again.said
+    assert "Next: " not in again.said
     assert set(re.findall(r"changed=(\d+)", again.said)) == {"0"}
     assert set(re.findall(r"failed=(\d+)", again.said)) == {"0"}

@@ -110,6 +110,9 @@ def test_what_is_declared_is_told_as_lines(site: Path) -> None:
         "  1 storage pool",
         "  1 instance, 1 of them to run, with 2 virtual CPUs and 1 GiB of memory",
     ]
+    # As this playbook was called.
+    site_yml = ROOT / "playbooks" / "site.yml"
+    assert f"\nNext: ansible-playbook -i inventory {site_yml} --check --diff shows what would change;" in output
 
 
 def test_ten_mistakes_each_on_its_line(site: Path) -> None:
@@ -181,6 +184,7 @@ def test_who_goes_on_is_told_what_is_declared_only_when_asked(
     code, output, errors = run(site, *arguments, program=program)
     assert code == 0, output + errors
     assert ("The deployment ours has no mistakes." in output) is is_told
+    assert "Next:" not in output
 
 
 @pytest.mark.parametrize(("document", "expected"), [(RIGHT, 0), (WRONG, 2)])

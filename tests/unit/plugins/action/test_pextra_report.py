@@ -61,11 +61,14 @@ def test_a_page_is_made_of_the_document_without_a_host(site: Path) -> None:
     code, said = report(site, "-e", "report_from=document", "--check")
     assert code == 0, said
     assert "changed=1" in said
+    assert "The page is" not in said
     assert not page.exists()
 
     code, said = report(site, "-e", "report_from=document", "-vvv")
     assert code == 0, said
     assert f"write {page}" in said, said
+    assert f"\nThe page is {page}. Open it in a browser.\n" in said
+    assert "No host was contacted" not in said
     assert "hunter2-planted" not in said + page.read_text(encoding="utf-8")
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     assert ">web-2<" in page.read_text(encoding="utf-8")
