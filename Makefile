@@ -25,6 +25,8 @@ NODES ?= 30
 IMAGE_MIB ?= 1024
 # The Python of `make molecule-newest`: the newest that is found, unless given.
 NEWEST_PYTHON ?=
+# The series of ansible-core that `make compatibility-cores` tests; all of tests/compatibility/controllers.py unless given.
+CORES ?=
 
 # libvirt-python and some of what the linters need are compiled.
 PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev openssh-client
@@ -56,7 +58,7 @@ export PRE_COMMIT_HOME := $(CURDIR)/.build/pre-commit
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: lab-packages install lab ## Three hosts and one inventory become a running cloud
@@ -196,7 +198,7 @@ sanity: $(INSTALLED) ## ansible-test sanity
 
 .PHONY: integration
 integration: install lab-packages ## The installed collection on the lab, looked at from outside
-	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --durations 25 -m "not long" \
+	@tools/with_lab tools/step --show "Integration tests" $(PYTEST) --durations 25 -m "not long and not compatibility" \
 	  --junit-xml .build/reports/integration.xml tests/integration
 
 .PHONY: integration-long
@@ -213,6 +215,18 @@ ceph: install lab-packages ## The lab with a Ceph of its own: pools, clients, OS
 storage: install ## Pools of every type on real NFS, SMB, iSCSI, LVM and ZFS, in a virtual machine
 	@tools/with_storage_node tools/step --show "Storage tests" $(PYTEST) --durations 25 \
 	  --junit-xml .build/reports/storage.xml tests/storage
+
+.PHONY: compatibility
+compatibility: compatibility-cores compatibility-nodes ## Both of the next two: other versions of Ansible, Python and Debian
+
+.PHONY: compatibility-cores
+compatibility-cores: $(VENV) ## The controller with ansible-core from 2.19 to the newest (CORES="2.20 2.21")
+	@tests/compatibility/run $(CORES)
+
+.PHONY: compatibility-nodes
+compatibility-nodes: install lab-packages ## The lab with a node of Debian 13 among those of Debian 12
+	@tools/with_lab tools/step --show "Debian 13" $(PYTEST) --durations 10 -m compatibility \
+	  --junit-xml .build/reports/compatibility-nodes.xml tests/integration
 
 .PHONY: chaos
 chaos: install lab-packages ## Interrupt runs, and let two race (INTERRUPTIONS=200 RACES=200)
@@ -257,7 +271,7 @@ molecule-newest: install lab-packages ## The one with one host, by the newest an
 
 .PHONY: molecule-ceph
 molecule-ceph: install lab-packages ## The Molecule scenario with a Ceph on three hosts
-	@tests/lab/lab images --ceph
+	@tests/lab/lab images --image ceph
 	@MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/.build/molecule-ceph \
 	  tools/step --show "Molecule" env --chdir=extensions molecule test --scenario-name ceph
 

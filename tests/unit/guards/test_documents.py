@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from guards.project import ROOT, files, module_names, read_yaml, role_names, shown
 
+from tests.compatibility.controllers import CONTROLLERS
+
 LINK = re.compile(r"(?<!\!)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -70,6 +72,13 @@ def test_the_index_lists_every_page() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
     assert {page for page in pages if f"({page})" not in index} == set()
+
+
+def test_the_controllers_that_are_tested_are_those_that_are_named() -> None:
+    text = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| (\d+\.\d+) \(\S+\) \| (\d+) \| (\d+\.\d+) \|", text, re.MULTILINE)
+    assert named == [(row.core, row.ansible, row.python) for row in CONTROLLERS]
+    assert [row.core for row in CONTROLLERS if not (ROOT / f"tests/sanity/ignore-{row.core}.txt").is_file()] == []
 
 
 def test_the_dependencies_are_the_same_everywhere() -> None:
