@@ -21,6 +21,8 @@ _ENUMS = (
     ("devices/tpm", "backendModel", "tpm"),
 )
 
+# Begins the types of machine, each with QEMU's version of it, that a node's QEMU knows: its own, and older ones.
+_MACHINE = "machine:"
 # Begins what libvirt tells to be lacking, where it does not tell all that is there.
 LACKING = "lacking:"
 
@@ -76,10 +78,19 @@ def _of_encryption(root: Any) -> Iterator[str]:
 
 def _of_host(root: Any, threads: int) -> Iterator[str]:
     yield from (f"thread:{number}" for number in range(threads))
+    for machine in root.iterfind("guest/arch//machine"):
+        yield from (f"{_MACHINE}{name}" for name in (machine.text, machine.get("canonical")) if name)
     yield from (f"numa-node:{cell.get('id')}" for cell in root.iterfind("host/topology/cells/cell"))
     for pages in root.iterfind("host/cpu/pages"):
         if pages.get("unit") == "KiB" and int(pages.get("size", "0")) >= 1024:
             yield f"huge-pages:{int(pages.get('size', '0')) // 1024}"
+
+
+def knows_machine(machine: str, abilities: frozenset[str] | None) -> bool:
+    """Tell whether a node's QEMU can run a type of machine. abilities: None if they are not known, or tell of none."""
+    if not machine or abilities is None or f"{_MACHINE}{machine}" in abilities:
+        return True
+    return not any(one.startswith(_MACHINE) for one in abilities)
 
 
 def needs_of(want: Vm, has: Mapping[str, Any] | None) -> list[Need]:

@@ -14,6 +14,7 @@ from ..._fields.field import element_path, value_of
 from .devices import DEVICES
 
 _ARCH = re.compile(r"<type\b[^>]*\sarch=['\"](\w+)['\"]")
+_MACHINE = re.compile(r"<type\b[^>]*\smachine=['\"]([^'\"]+)['\"]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,12 @@ def architecture_in(xml: str) -> str:
     """Return the architecture of a definition, in libvirt's word. Read as text: there may be thousands of them."""
     found = _ARCH.search(xml)
     return found[1] if found is not None else USUAL
+
+
+def machine_in(xml: str) -> str:
+    """Return the type of machine of a definition, with QEMU's version of it; "" if it says none, as of a container."""
+    found = _MACHINE.search(xml)
+    return found[1] if found is not None else ""
 
 
 def facts_of(architecture: str) -> Architecture:

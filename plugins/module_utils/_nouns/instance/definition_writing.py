@@ -83,6 +83,7 @@ def render_domain(model: DomainModel, virt_type: str) -> str:
 def edit_domain(xml: str, model: DomainModel) -> str:
     """Return the definition `xml` taken to the model; what the model does not hold stays as it is."""
     root = read_tree(xml)
+    walk.leave_out_implied(root)
     _write(root, model)
     return show_tree(root)
 

@@ -58,6 +58,10 @@ def nothing_taken(_path: str, _runs: Any, _wanted: Any) -> bool:
     return False
 
 
+def nothing_implied(_elements: Sequence[Any]) -> Sequence[Any]:
+    return ()
+
+
 def nothing_wrong(_values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     return ()
 
@@ -102,7 +106,9 @@ class Device:
     its next start. slots: the PCIe root ports that one takes. claims: which elements of the tag are ours. fixed: what a
     new one has besides, as places with their values. takes: takes a row's path, what runs and what is wanted, and tells
     whether a device that runs becomes so at once. says_none: libvirt adds one where there is none, unless an element
-    says so. needs: takes the option's value, of a device that is wanted. types: the types of instance that can have it.
+    says so. implied: takes a definition's elements of the tag, and returns those that libvirt adds by itself to any
+    definition. needs: takes the option's value, of a device that is wanted. types: the types of instance that can have
+    it.
     """
 
     option: str
@@ -117,6 +123,7 @@ class Device:
     takes: Callable[[str, Any, Any], bool] = nothing_taken
     slots: int = 0
     claims: Callable[[Any], bool] = lambda _element: True
+    implied: Callable[[Sequence[Any]], Sequence[Any]] = nothing_implied
     refuse: Callable[[Any, Any], Sequence[Refusal]] = nothing_against
     find_mistakes: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]] = nothing_wrong
     needs: Callable[[Any], Sequence[Need]] = nothing_needed

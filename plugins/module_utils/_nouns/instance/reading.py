@@ -61,7 +61,8 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     # What is a virtual function stays one, where nothing else is said of it.
     functions = [domain.config for domain in held if any(nic.function for nic in domain.config.interfaces)]
     has_devices = has_devices or any(wanted[model.name].nics is not None for model in functions)
-    if not has_devices and not is_foreign and not any(map(list_needs, options)):
+    # What moves needs a QEMU that knows its type of machine.
+    if not leaving and not has_devices and not is_foreign and not any(map(list_needs, options)):
         return have
 
     architectures = ARCHITECTURES.keys() & {*declared.values(), *(domain.architecture for domain in held)}

@@ -96,6 +96,14 @@ def edit(root: Any, wanted: Wanted) -> None:
             _edit_device(root, kind, values)
 
 
+def leave_out_implied(root: Any) -> None:
+    """Take from a definition what libvirt adds by itself, where it knows it: another node's libvirt may not."""
+    devices = root.find("devices")
+    for kind in DEVICES if devices is not None else ():
+        for element in kind.implied(devices.findall(kind.tag)):
+            devices.remove(element)
+
+
 def refuse(after: Any, before: Any) -> list[Refusal]:
     """Return why a definition, as it would become, cannot be. before: as it is."""
     return [refusal for kind in _KINDS_OF[type_of(after)] for refusal in kind.refuse(after, before)]

@@ -4,10 +4,14 @@
 """A watchdog, which does something to the guest when it no longer answers (libvirt: Domain XML, Watchdog devices).
 
 The i6300esb is a device of PCI: the bridge that it needs on a machine of PCI Express comes with its next start.
+
+Every q35 has one of its own as well, iTCO, which nothing can take away. Since 9.1 libvirt adds it to definitions that
+do not say so, with the action of the first other one. It is none of ours: no guest feeds it unless it is told to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...._fields.field import Field
@@ -34,10 +38,23 @@ class _Action:
             self.alias.write(element, RESTARTS if value == "restart" else None)
 
 
+def _is_built_in(element: Any) -> bool:
+    return bool(element.get("model") == "itco")
+
+
+def _find_implied(elements: Sequence[Any]) -> Sequence[Any]:
+    """An older libvirt does not know it, and no libvirt takes it with another action than that of another."""
+    others = [element.get("action", "reset") for element in elements if not _is_built_in(element)]
+    action = others[0] if others else "reset"
+    return [element for element in elements if _is_built_in(element) and element.get("action", "reset") == action]
+
+
 DEVICE = Device(
     option="watchdog",
     help="A watchdog. The guest needs its driver, and a service that feeds it.",
     tag="watchdog",
+    claims=lambda element: not _is_built_in(element),
+    implied=_find_implied,
     table={
         "model": Field(
             kind="str",

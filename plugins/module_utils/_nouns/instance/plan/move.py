@@ -11,6 +11,7 @@ from ...._model.plan import Step, step_of
 from ...._model.rows import Row
 from ...pool.kinds import volume_place
 from ...volume.attached import parse_attachments
+from ..abilities import knows_machine
 from ..definition import Disk, DomainModel
 from ..definition_writing import convert_domain, move_screen
 from ..placement import NOTHING, Size
@@ -46,6 +47,8 @@ def target_of_move(want: Vm, current: Domain, model: DomainModel, needed: Size, 
     may_emulate = is_emulated or want.further.get("architecture") is not None
     problems += find_obstacles(want, target, context, current, may_emulate=may_emulate)
     problems += _find_others(want, current, target, context)
+    if not knows_machine(current.machine, context.have.nodes[target].abilities_of(current.architecture)):
+        problems.append(f"it is a machine of the type {current.machine}, which the QEMU of {target} does not know")
     devices = devices_of(current, live=True)
     if devices:
         problems.append(f"it has devices of {current.node}, which do not move while it runs: {', '.join(devices)}")

@@ -14,7 +14,7 @@ from ...._model.claims import Claim
 from ...._model.errors import Problem
 from ...._model.rows import Row
 from ...hierarchy.plan import Hierarchy
-from ..architectures import ARCHITECTURES, USUAL, architecture_in
+from ..architectures import ARCHITECTURES, USUAL, architecture_in, machine_in
 from ..cloud_init import Seed
 from ..definition import DomainModel, Interface
 from ..labels import NicLabel
@@ -46,6 +46,11 @@ class Domain:
     @functools.cached_property
     def architecture(self) -> str:
         return architecture_in(self.xml)
+
+    @functools.cached_property
+    def machine(self) -> str:
+        """The type of machine that it is, with the version of QEMU that it was made by; "" of a container."""
+        return machine_in(self.xml)
 
     @property
     def size(self) -> Size:

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.abilities import (
     find_lacking,
+    knows_machine,
     needs_of,
     parse_abilities,
 )
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.planning import plan_vms
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.plan.state import Consent
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
 from instance_model import Model, acts, whole
 
@@ -42,9 +46,14 @@ DOMAIN = """
 </domainCapabilities>
 """
 HOST = """
-<capabilities><host><cpu>
-  <pages unit="KiB" size="4"/><pages unit="KiB" size="2048"/><pages unit="KiB" size="1048576"/>
-</cpu></host></capabilities>
+<capabilities>
+  <host><cpu>
+    <pages unit="KiB" size="4"/><pages unit="KiB" size="2048"/><pages unit="KiB" size="1048576"/>
+  </cpu></host>
+  <guest><os_type>hvm</os_type><arch name="x86_64">
+    <machine maxCpus="288">pc-q35-5.2</machine><machine canonical="pc-q35-7.2" maxCpus="288">q35</machine>
+  </arch></guest>
+</capabilities>
 """
 ABLE = parse_abilities(DOMAIN, HOST, 2)
 
@@ -102,6 +111,39 @@ def test_a_feature_is_lacking_only_where_that_is_told(model: str | None) -> None
     for domain in ("<domainCapabilities/>", DOMAIN.replace('"forbid"', '"allow"')):
         bare = parse_abilities(domain, HOST, 1)
         assert find_lacking(needs_of(Vm(name="web", further={"cpu": {"require": wanted}}), None), bare) == []
+
+
+@pytest.mark.parametrize(
+    ("machine", "abilities", "is_known"),
+    [
+        ("pc-q35-7.2", ABLE, True),
+        ("pc-q35-5.2", ABLE, True),
+        ("q35", ABLE, True),
+        ("pc-q35-10.0", ABLE, False),
+        ("pc-q35-10.0", None, True),
+        ("pc-q35-10.0", frozenset({"cpu:maximum"}), True),
+        ("", ABLE, True),
+    ],
+)
+def test_a_type_of_machine_that_a_node_knows(machine: str, abilities: frozenset[str] | None, is_known: bool) -> None:
+    assert knows_machine(machine, abilities) is is_known
+
+
+@pytest.mark.parametrize("power", ["running", "stopped"])
+def test_a_machine_of_a_newer_version_does_not_move(power: str) -> None:
+    model = Model.fresh()
+    model.converge(whole(name="web", node="node1", power=power))
+    _, guest = model.guest("web")
+    guest.xml = re.sub(r"machine=(.)q35", r"machine=\1pc-q35-10.0", guest.xml)
+    assert "pc-q35-10.0" in guest.xml
+    for knows, refused in (("pc-q35-7.2", True), ("pc-q35-10.0", False)):
+        have = model.have
+        able = frozenset({"cpu:Nehalem", f"machine:{knows}"})
+        have = replace(have, nodes={name: replace(state, abilities=able) for name, state in have.nodes.items()})
+        plan = plan_vms([Vm(name="web", node="node2")], have, Consent())
+        told = "; ".join(str(one) for one in plan.refusals)
+        is_told = "it is a machine of the type pc-q35-10.0, which the QEMU of node2 does not know" in told
+        assert (is_told, bool(plan.works)) == (refused, not refused)
 
 
 def test_what_it_has_is_needed_as_well() -> None:

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance import walk
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import parse_domain
@@ -139,6 +140,32 @@ def test_what_does_not_plug_waits() -> None:
         ("watchdog.model", None, "i6300esb"),
         ("watchdog.action", None, "pause"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("action", "ours", "is_kept"),
+    [
+        ("reset", "", False),
+        ("pause", "<watchdog model='i6300esb' action='pause'/>", False),
+        # Nobody but a person has written these.
+        ("none", "", True),
+        ("none", "<watchdog model='i6300esb' action='pause'/>", True),
+    ],
+)
+def test_the_watchdog_that_every_q35_has_is_none_of_ours(action: str, ours: str, is_kept: bool) -> None:
+    """libvirt 11 adds it to each definition, and libvirt 9 knows none such."""
+    model = Model.fresh()
+    model.converge(WEB)
+    guest = model.guest("web")[1]
+    guest.xml = guest.xml.replace("</devices>", f"{ours}<watchdog model='itco' action='{action}'/></devices>")
+    # What is already so, for each of them.
+    settled = {"model": "none"} if not ours else {"action": "pause"}
+    assert model.call(Vm(name="web", further={"watchdog": settled})).is_empty
+    model.converge(Vm(name="web", further={"watchdog": {"action": "shutdown"}}))
+    found = [(one.get("model"), one.get("action")) for one in ET.fromstring(guest.xml).iterfind("devices/watchdog")]
+    assert ("i6300esb", "shutdown") in found
+    assert (("itco", action) in found) is is_kept
+    assert len(found) == 1 + is_kept
 
 
 def test_a_new_instance_has_a_slot_for_each() -> None:
