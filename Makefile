@@ -282,7 +282,7 @@ molecule-storage: install ## The Molecule scenario with storage pools of every t
 
 .PHONY: first-hour
 first-hour: browser-packages install lab-packages ## The quick start, word for word: from a tarball to an instance that answers
-	@tests/lab/lab images --controller
+	@tests/lab/lab images --image controller
 	@tools/step --show "The first hour" $(PYTEST) -s --junit-xml .build/reports/first-hour.xml tests/first_hour
 
 .PHONY: ee

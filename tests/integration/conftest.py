@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import yaml
 
-from tests.integration.lab import INVENTORY, ROOT, Lab, Site, lab_command
+from tests.integration.lab import INVENTORY, ROOT, Lab, MixedLab, Site, lab_command
 
 FOURTH = "10.91.0.14"
 
@@ -45,10 +46,11 @@ def converged(cloud: Site) -> Site:
     cloud.run("--tags", "cluster,network,storage,images,instances").must_succeed()
 
 
-@pytest.fixture
-def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
-    """The lab's inventory with a fourth host, which leaves the cloud and the lab in the end."""
-    lab_command("add", "node4")
+@contextmanager
+def fourth_host(lab: Lab, cloud: Site, image: str) -> Iterator[Site]:
+    """The lab's inventory with a fourth host from this image, which leaves the cloud and the lab in the end."""
+    # Where the image is not there yet, it is built.
+    lab_command("add", "node4", "--image", image, timeout_s=1800)
     # As deep below the repository as inventories/lab, whose paths are relative to it.
     inventory = ROOT / ".build" / "larger"
     if inventory.exists():  # of a test that was killed
@@ -66,3 +68,18 @@ def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
             cloud.module("pextra_node", name="node4", state="absent")
         lab_command("remove", "node4")
         shutil.rmtree(inventory)
+
+
+@pytest.fixture
+def larger(lab: Lab, cloud: Site) -> Iterator[Site]:
+    """The lab's inventory with a fourth host, which leaves the cloud and the lab in the end."""
+    with fourth_host(lab, cloud, "node") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def mixed(cloud: Site) -> Iterator[Site]:
+    """The lab's cloud with a fourth node, of Debian 13, which leaves it and the lab in the end."""
+    with fourth_host(MixedLab(), cloud, "node:trixie") as site:
+        site.run().must_succeed()
+        yield site

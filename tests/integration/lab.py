@@ -23,6 +23,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "inventories" / "lab"
+PROGRAM = ROOT / ".venv" / "bin" / "ansible-playbook"
 _RECAP = re.compile(
     r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+"
     r"failed=(?P<failed>\d+)",
@@ -33,7 +34,7 @@ _RECAP = re.compile(
 class Lab:
     """The nodes as containers."""
 
-    nodes = ("node1", "node2", "node3")
+    nodes: tuple[str, ...] = ("node1", "node2", "node3")
 
     def is_running(self, node: str) -> bool:
         state = subprocess.run(
@@ -129,6 +130,13 @@ class Lab:
         }
 
 
+class MixedLab(Lab):
+    """The nodes, and a fourth of another Debian."""
+
+    newer = "node4"
+    nodes = (*Lab.nodes, newer)
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished ansible-playbook."""
@@ -155,17 +163,17 @@ class Run:
 class Site:
     """`ansible-playbook pextra.cloud.site`, from the installed collection."""
 
-    def __init__(self, lab: Lab, inventory: Path = INVENTORY, *overlays: Path) -> None:
-        """overlays: further inventories, each of which counts more than those before."""
+    def __init__(self, lab: Lab, inventory: Path = INVENTORY, *overlays: Path, program: Path = PROGRAM) -> None:
+        """overlays: further inventories, each of which counts more than those before. program: ansible-playbook."""
         self.lab = lab
+        self.program = program
         self.inventories = (inventory, *overlays)
         self._document: dict[str, Any] = {}
 
     def command(self, *arguments: str, playbook: str = "pextra.cloud.site") -> list[str]:
         """Let the propagation job mend nothing that a test looks at; test_propagation.py gives it another interval."""
-        program = str(ROOT / ".venv/bin/ansible-playbook")
         inventories = [word for path in self.inventories for word in ("-i", str(path))]
-        return [program, *inventories, "-e", "pextra_propagation_interval=86400", *arguments, playbook]
+        return [str(self.program), *inventories, "-e", "pextra_propagation_interval=86400", *arguments, playbook]
 
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}

@@ -17,8 +17,8 @@ from .lab import ROOT, Lab, Site, group_vars, lab_command
 _ADDRESS = "10.91.0.14"
 
 
-@pytest.fixture
-def fresh(lab: Lab, tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(params=["bare", pytest.param("bare:trixie", marks=pytest.mark.compatibility)])
+def fresh(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     """inventories/single for a bare fourth host, which leaves the lab in the end."""
     inventory = tmp_path / "single"
     shutil.copytree(ROOT / "inventories" / "single", inventory)
@@ -35,7 +35,7 @@ def fresh(lab: Lab, tmp_path: Path) -> Iterator[Site]:
         "pextra_preflight_exceptions": group_vars("deployment")["pextra_preflight_exceptions"],
     }
     (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
-    lab_command("add", "--bare", "node4")
+    lab_command("add", "node4", "--image", request.param, timeout_s=1800)
     try:
         yield Site(lab, inventory)
     finally:

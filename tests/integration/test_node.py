@@ -14,7 +14,7 @@ import pytest
 from tests.integration.lab import ROOT, Lab, Site
 
 PORTS = ROOT / "docs" / "ports.md"
-ADDRESSES = {"node1": "10.91.0.11", "node2": "10.91.0.12", "node3": "10.91.0.13"}
+ADDRESSES = {"node1": "10.91.0.11", "node2": "10.91.0.12", "node3": "10.91.0.13", "node4": "10.91.0.14"}
 NODE_STAGES = ("--tags", "preflight,node")
 
 
@@ -54,7 +54,11 @@ def is_expected(listener: tuple[str, str, str, str], passing: list[tuple[str, st
 
 @pytest.mark.parametrize("node", Lab.nodes)
 def test_what_listens_is_what_is_documented(cloud: Site, node: str) -> None:
-    found = listeners(cloud.lab, node)
+    require_documented_listeners(cloud.lab, node)
+
+
+def require_documented_listeners(lab: Lab, node: str) -> None:
+    found = listeners(lab, node)
     always = set(documented_ports("Always, on every node"))
     passing = documented_ports("While something runs")
     assert always <= found, f"does not listen: {always - found}"
@@ -123,7 +127,10 @@ def test_libvirt_knows_its_machine_without_probing_again(cloud: Site, node: str)
 
 @pytest.mark.parametrize("node", Lab.nodes)
 def test_the_host_is_hardened(cloud: Site, node: str) -> None:
-    lab = cloud.lab
+    require_hardened(cloud.lab, node)
+
+
+def require_hardened(lab: Lab, node: str) -> None:
     assert lab.exec(node, "stat", "-c", "%a %G", "/run/libvirt/libvirt-sock-ro").split() == ["660", "libvirt"]
     assert lab.exec(node, "systemctl", "is-enabled", "libvirtd-tcp.socket", check=False).strip() == "masked"
     assert lab.exec(node, "ovs-vsctl", "get-manager").strip() == ""

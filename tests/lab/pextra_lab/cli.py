@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from . import access, debian_guest_image, guest_image, lab, node_images, storage_node
-from .names import IMAGE_KINDS, NODE_NUMBERS, Node, parse_node
-from .node_images import KINDS_ON_DEMAND
+from .names import NODE_NUMBERS, Node, parse_node
+from .node_images import IMAGES
 from .processes import LabError
 from .progress import say
 from .requirements import ensure_requirements, refuse_unsuitable_machine
@@ -33,8 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     images = commands.add_parser("images", help="build the node images and the guest image, unless they are current")
     images.add_argument("--rebuild", action="store_true", help="build them even if they are current")
-    images.add_argument("--ceph", action="store_true", help="that with the packages of Ceph as well")
-    images.add_argument("--controller", action="store_true", help="that of a new user's machine as well")
+    images.add_argument("--image", choices=IMAGES, nargs="+", default=[], metavar="IMAGE", action="extend",
+                        help=f"these as well: {', '.join(IMAGES)}")  # fmt: skip
 
     for guest, what in (("full-guest", "the guest with all drivers"), ("debian-guest", "the Debian guest")):
         commands.add_parser(guest, help=f"build the image of {what}, unless it is current, and say where it is")
@@ -43,9 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     create.add_argument("--nodes", type=int, default=3, metavar="N", choices=NODE_NUMBERS, help="how many (3)")
     create.add_argument("--bare", type=node_argument, nargs="+", default=[], metavar="NODE", action="extend",
                         help="these start from the bare image, to test bootstrapping")  # fmt: skip
-    create.add_argument(
-        "--image", choices=(*IMAGE_KINDS, *KINDS_ON_DEMAND), default="node", help="the image of the others (node)"
-    )
+    create.add_argument("--image", choices=IMAGES, default="node", help="the image of the others (node)")
 
     for name, text in (
         ("add", "add a node to the lab"),
@@ -55,9 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("node", type=node_argument)
         command.add_argument("--bare", action="store_const", const="bare", default="node", dest="image",
                              help="from the bare image")  # fmt: skip
-        command.add_argument(
-            "--image", choices=(*IMAGE_KINDS, *KINDS_ON_DEMAND), default="node", help="the image (node)"
-        )
+        command.add_argument("--image", choices=IMAGES, default="node", help="the image (node)")
 
     remove = commands.add_parser("remove", help="remove one node and everything on it")
     remove.add_argument("node", type=node_argument)
@@ -130,7 +126,7 @@ def run_command(options: argparse.Namespace) -> int:
         return 0
     refuse_unsuitable_machine()
     if command == "images":
-        node_images.ensure_images(rebuild=options.rebuild, with_ceph=options.ceph, with_controller=options.controller)
+        node_images.ensure_images(options.image, rebuild=options.rebuild)
         guest_image.ensure_guest_image(rebuild=options.rebuild)
     elif command == "full-guest":
         guest_image.ensure_guest_image(guest_image.FULL)

@@ -49,7 +49,7 @@ def on_all(nodes: Iterable[Node], act: Callable[[Node], None]) -> None:
 
 
 def ensure_images(kinds: Iterable[str]) -> None:
-    node_images.ensure_images(with_ceph="ceph" in kinds)
+    node_images.ensure_images(kinds)
     guest_image.ensure_guest_image()
 
 
@@ -230,13 +230,13 @@ def print_status() -> int:
     nodes = containers.list_nodes()
     is_well = bool(nodes)
     if nodes:
-        say(f"{'NODE':<7} {'ADDRESS':<12} {'FROM':<5} {'POWER':<8} SYSTEMD")
+        say(f"{'NODE':<7} {'ADDRESS':<12} {'FROM':<11} {'POWER':<8} SYSTEMD")
     for node in nodes:
         found = existing(node)
         state = node_checks.system_state(node) if found.is_running else "-"
         failed = node_checks.failed_units(node) if state == "degraded" else []
         is_well = is_well and found.is_running and state in ("running", "degraded")
-        say(f"{node.name:<7} {node.address:<12} {found.kind:<5} {found.state:<8} "
+        say(f"{node.name:<7} {node.address:<12} {found.kind:<11} {found.state:<8} "
             f"{state}{': ' + ', '.join(failed) if failed else ''}")  # fmt: skip
     if nodes:
         say(f"key {SSH_KEY}\nguest image {GUEST_IMAGE if GUEST_IMAGE.exists() else 'not built: tests/lab/lab images'}")

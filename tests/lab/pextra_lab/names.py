@@ -35,14 +35,14 @@ TRUNK_NETWORKS = (f"{PREFIX}-trunk1", f"{PREFIX}-trunk2")
 # The two ends of the cable that joins the trunk switches.
 TRUNK_LINK = (f"{PREFIX}-link1", f"{PREFIX}-link2")
 
-IMAGE_KINDS = ("bare", "node")
 INPUTS_LABEL = "pextra-lab.inputs"
 KIND_LABEL = "pextra-lab.kind"
 LAB_LABEL = "pextra-lab"
 
 
 def image_name(kind: str) -> str:
-    return f"localhost/pextra-lab/{kind}:{SUITE}"
+    """podman's name of an image. Without a suite it is of the lab's own Debian."""
+    return f"localhost/pextra-lab/{kind}" + ("" if ":" in kind else f":{SUITE}")
 
 
 @dataclass(frozen=True)
