@@ -138,7 +138,7 @@ DEVICES = {
     "tpm": ({"model": "none"}, "devices/tpm"),
     "video": ({"model": "none"}, "devices/video/model[@type='vga']"),
     "vsock": ({"model": "none"}, "devices/vsock"),
-    "watchdog": ({"model": "none"}, "devices/watchdog"),
+    "watchdog": ({"model": "none"}, "devices/watchdog[@model='i6300esb']"),
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -22,23 +23,28 @@ RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 2}
 AT_ONCE = ("description", "pinning.each_vcpu", "rng.", "vcpus")
 
 
+@contextmanager
+def guest_on(lab: Lab, site: Site, node: str) -> Iterator[Site]:
+    """A small guest that is up, and is removed in the end."""
+    boots = lab.console(NAME).count("pextra-guest: ready")
+    site.module("pextra_vm", name=NAME, node=node, image="tiny", root={"pool": "local"}, memory="128 MiB", vcpus_max=4)
+    wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
+    yield site
+    site.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+
+
 @pytest.fixture
 def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
-    boots = lab.console(NAME).count("pextra-guest: ready")
-    cloud.module(
-        "pextra_vm", name=NAME, node="node1", image="tiny", root={"pool": "local"}, memory="128 MiB", vcpus_max=4
-    )
-    wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
-    yield cloud
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    with guest_on(lab, cloud, "node1") as site:
+        yield site
 
 
 def definition(lab: Lab) -> str:
-    return lab.exec("node1", "virsh", "dumpxml", "--inactive", NAME)
+    return lab.exec(lab.home(NAME), "virsh", "dumpxml", "--inactive", NAME)
 
 
 def running(lab: Lab, name: str = NAME) -> str:
-    return lab.exec("node1", "virsh", "dumpxml", name)
+    return lab.exec(lab.home(name), "virsh", "dumpxml", name)
 
 
 def nic_of(xml: str) -> str:
@@ -83,6 +89,10 @@ EXPANDED = ("cpu.model", "cpu.require", "cpu.disable")
 
 
 def test_every_row_is_set_and_changed(lab: Lab, guest: Site) -> None:
+    require_every_row(lab, guest)
+
+
+def require_every_row(lab: Lab, guest: Site) -> None:
     at_once = [name for name in ROWS if is_at_once(name)]
     later = [name for name in ROWS if not is_at_once(name) and name not in EXPANDED]
     for number in (0, 1):
@@ -157,6 +167,10 @@ def kept(xml: str) -> list[str]:
 
 
 def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
+    require_every_row_of_a_nic(lab, guest)
+
+
+def require_every_row_of_a_nic(lab: Lab, guest: Site) -> None:
     at_once = {name: row for name, row in NIC.items() if name == "link" or name.startswith("limits.")}
     guest.module("pextra_vm", name=NAME, nics=[{"name": "nic0", "port_group": "Production"}])
     for number in (0, 1):
@@ -181,6 +195,10 @@ def test_every_row_of_a_nic_is_set_and_changed(lab: Lab, guest: Site) -> None:
 
 @pytest.mark.long
 def test_every_row_of_a_disk_is_set_and_changed(lab: Lab, guest: Site) -> None:
+    require_every_row_of_a_disk(lab, guest)
+
+
+def require_every_row_of_a_disk(lab: Lab, guest: Site) -> None:
     at_once = {name: row for name, row in DISK.items() if name.startswith("limits.")}
     new = {"name": "data", "pool": "local", "size": "8 MiB"}
     guest.module("pextra_vm", name=NAME, volumes=[new])

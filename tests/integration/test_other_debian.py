@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.compatibility.controllers import CONTROLLERS, Controller
 
-from .lab import MixedLab, Site, wait_until
+from .lab import Lab, MixedLab, Site, wait_until
+from .test_instance_rows import guest_on, require_every_row, require_every_row_of_a_disk, require_every_row_of_a_nic
 from .test_node import NODE_STAGES, require_documented_listeners, require_hardened
 
 pytestmark = pytest.mark.compatibility
@@ -193,3 +194,24 @@ def test_what_is_newer_than_a_node_is_refused_there(mixed: Site, lab: MixedLab, 
         refused: dict[str, Any] = mixed.refused_module("pextra_vm", name=NAME, node=OLDER)
         assert kind in refused["msg"]
         assert (lab.where(NAME), lab.domains(NEWER)[NAME]) == ([NEWER], state)
+
+
+@pytest.mark.parametrize("requirement", [require_every_row, require_every_row_of_a_nic, require_every_row_of_a_disk])
+def test_every_option_there(mixed: Site, lab: MixedLab, requirement: Callable[[Lab, Site], None]) -> None:
+    with guest_on(lab, mixed, NEWER) as guest:
+        requirement(lab, guest)
+
+
+def test_the_watchdog_that_every_machine_has_there_is_none_of_ours(mixed: Site, lab: MixedLab, removed: None) -> None:
+    """The newer libvirt adds it; without it in what it is given, the older one takes the definition as well."""
+    mixed.module("pextra_vm", **{**GUEST, "node": OLDER, "power": "stopped"})
+    mixed.module("pextra_vm", name=NAME, node=NEWER)
+    assert "<watchdog model='itco' action='reset'/>" in lab.exec(NEWER, "virsh", "dumpxml", NAME)
+    none = {"name": NAME, "watchdog": {"model": "none"}}
+    ours = {"name": NAME, "watchdog": {"action": "shutdown"}}
+    done = mixed.calls("pextra_vm", none, ours, ours, none, none)
+    assert [one["changed"] for one in done] == [False, True, False, True, False]
+    (told,) = mixed.module("pextra_vm_info", names=[NAME])["vms"]
+    assert told.get("watchdog") is None
+    mixed.module("pextra_vm", name=NAME, node=OLDER)
+    assert "watchdog" not in lab.exec(OLDER, "virsh", "dumpxml", NAME)
