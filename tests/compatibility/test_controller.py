@@ -26,6 +26,8 @@ INVENTORIES = sorted(path.name for path in (ROOT / "inventories").iterdir())
 OVERLAYS = {"ceph-lab": "lab"}
 # Plugins that are documented, by ansible-doc's word for their kind. Actions are documented as modules.
 KINDS = {"module": "modules", **{kind: kind for kind in ("callback", "filter", "inventory", "lookup")}}
+# What Ansible warns of that is its own: since 2.21 its ansible-doc finds a collection within it that has no version.
+THEIRS = "_protomatter"
 # A message of Ansible's, as far as the next one, in output that was made one line.
 WARNING = re.compile(r"\[(?:DEPRECATION )?WARNING\]: .*?(?=\[(?:DEPRECATION )?WARNING\]|PLAY |playbook: |$)")
 
@@ -48,18 +50,19 @@ def must_be_silent(done: subprocess.CompletedProcess[str]) -> None:
     """Assert that it succeeded, and that neither Ansible nor Python warns of anything that is ours."""
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    assert WARNING.findall(" ".join(output.split())) == [], output
+    assert [text for text in WARNING.findall(" ".join(output.split())) if THEIRS not in text] == [], output
     of_python = [line for line in output.splitlines() if re.search(r"pextra/cloud/.*: \w*Warning: ", line)]
     assert of_python == [], output
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A user's directory, with the inventories of the collection, and the image that the lab's has built."""
+    """A user's directory, with the inventories of the collection, and the files that those of the labs expect."""
     shutil.copytree(ROOT / "inventories", tmp_path / "inventories")
-    image = tmp_path / ".build" / "lab" / "tiny.qcow2"
-    image.parent.mkdir(parents=True)
-    image.touch()
+    for name in ("lab/tiny.qcow2", "storage-node/chap_password", "storage-node/smb_password"):
+        path = tmp_path / ".build" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("0123456789abcdef", encoding="ascii")
     return tmp_path
 
 
