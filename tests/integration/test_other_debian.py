@@ -133,7 +133,7 @@ def test_an_instance_runs_there(mixed: Site, hosts: MixedLab, removed: None) -> 
     more = {"name": NAME, "volumes": [{"name": "data"}, {"name": "more", "pool": "local", "size": "8 MiB"}]}
     plugged, quiet = mixed.calls("pextra_vm", more, more)
     assert (plugged["changed"], quiet["changed"], quiet["pending"]) == (True, False, [])
-    wait_until("it sees the volume", lambda: "pextra-guest: disk vdc 8388608 bytes" in hosts.since_boot(NAME))
+    wait_until("it sees the volume", lambda: hosts.since_boot(NAME).count(" 8388608 bytes") == 2)
 
     stopped, quiet = mixed.calls("pextra_vm", STOPPED, STOPPED)
     assert (stopped["changed"], quiet["changed"], hosts.domains(NEWER)[NAME]) == (True, False, "shut off")
