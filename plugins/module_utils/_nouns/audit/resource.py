@@ -153,7 +153,9 @@ class AuditWork:
         return [Send(to, count)] if count else []
 
     def _send(self, registry: Registry, act: Send) -> None:
-        """Each page is noted when it is sent: a run that is killed sends at most one of them twice, and loses none."""
+        """Each page is noted when it is sent: a run that is killed sends at most one of them twice, and loses none. Of
+        a page that nobody takes to its end, what was taken is noted.
+        """
         host = socket.gethostname()
         last = audit.forwarded(registry, act.to.socket)
         # What others add meanwhile is for the next call: this one has an end.
@@ -162,9 +164,12 @@ class AuditWork:
         with LogSocket(act.to.socket) as log:
             for page in pages:
                 self._require_lease()
-                for entry in page:
-                    log.send(_rendered(entry, act.to, host))
-                audit.note_forwarded(registry, act.to.socket, page[-1]["number"])
+                try:
+                    for entry in page:
+                        log.send(_rendered(entry, act.to, host))
+                        last = entry["number"]
+                finally:
+                    audit.note_forwarded(registry, act.to.socket, last)
 
     def _remove(self, registry: Registry, act: Remove) -> None:
         """Recorded before anything goes, so that the trail never lacks who has shortened it."""

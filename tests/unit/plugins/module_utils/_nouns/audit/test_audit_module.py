@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.host import log_sockets
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.audit import Event
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
@@ -306,3 +309,35 @@ def test_mistakes_of_the_question(module: Module, registry: Registry, more: Resu
 def test_kinds_that_are_recorded_fit_the_database() -> None:
     assert all(len(kind) <= 32 for kind in spec.RECORDED)
     assert os.path.isabs(spec.JOURNAL)
+
+
+def test_a_daemon_that_is_frozen(
+    module: Module, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its queue is full nobody waits for it longer than the bound; what it has not taken comes with the next."""
+    monkeypatch.setattr(log_sockets, "_TIMEOUT_S", 0.2)
+    most = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+    count = most + 20
+    put(registry, *range(count + 1, 1, -1))
+    forward = {"socket": f"{tmp_path}/log"}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(forward["socket"])
+        began = time.monotonic()
+        result = module(forward=forward)
+        assert time.monotonic() - began < 5
+        assert result["msg"].startswith(f"nothing can be sent to the log socket {tmp_path}/log: nobody reads it")
+        bound.settimeout(0)
+        read: list[bytes] = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                read.append(bound.recv(65536))
+        assert 0 < len(read) < count
+
+        bound.settimeout(5)
+        thread = threading.Thread(target=lambda: read.extend(bound.recv(65536) for _ in range(count - len(read))))
+        thread.start()
+        module(forward=forward)
+        thread.join(10)
+    assert {line.split(b"\n")[0] for line in read} == {
+        f"MESSAGE=instance web-{age}: start: done, by bob at node1".encode() for age in range(2, count + 2)
+    }
