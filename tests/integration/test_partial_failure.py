@@ -81,6 +81,7 @@ def test_without_the_coordinator_the_nodes_are_prepared_and_the_run_says_so(lab:
         assert run.code in (2, 4)
         assert run.hosts["node2"]["changed"] > 0
         assert "nothing of the cloud was looked at" in run.output
+        assert "node1: what this run did to the hosts is not in the audit trail: " in run.output
     finally:
         lab.sh("node1", "systemctl start ssh.service")
     cloud.run().must_change_nothing()

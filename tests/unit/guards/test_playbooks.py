@@ -76,6 +76,28 @@ def test_no_play_waits_for_a_frozen_host() -> None:
     assert careless == []
 
 
+def tasks_of(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        yield task
+        for section in ("block", "rescue", "always"):
+            yield from tasks_of(task.get(section) or [])
+
+
+def test_whom_nobody_reaches_takes_no_other_host_out_of_the_run() -> None:
+    """Ansible takes out all of them after a task run once that did not reach its host, unless it ignores errors too."""
+    once = [
+        (f"{shown(path)}: {task['name']}", bool(task.get("ignore_errors")))
+        for path in files(".yml", below=PLAYBOOKS)
+        if isinstance(content := read_yaml(path), list)
+        for play in content
+        for section in ("pre_tasks", "tasks", "post_tasks")
+        for task in tasks_of(play.get(section) or [])
+        if task.get("run_once") and task.get("ignore_unreachable")
+    ]
+    assert once, "there is none of these left to look at"
+    assert [name for name, ignores in once if not ignores] == []
+
+
 def test_there_are_calls() -> None:
     assert {"site.yml", "renew_certificates.yml"} <= {call.playbook.rpartition("/")[2] for call in calls()}
 
