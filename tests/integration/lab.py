@@ -29,6 +29,8 @@ _RECAP = re.compile(
     r"failed=(?P<failed>\d+)",
     re.MULTILINE,
 )
+# What ends a test's instance. A guest that hears nothing, as one that is still in its firmware, is not waited for.
+GONE = {"state": "absent", "force_stop": True, "stop_timeout_s": 2, "remove_volumes": True, "confirm": "DESTROY"}
 
 
 class Lab:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 NAME = "it-audit"
 GUEST: dict[str, Any] = {
@@ -68,7 +68,7 @@ def test_a_day_with_every_kind_of_act(lab: Lab, cloud: Site, tmp_path: Path) -> 
         cloud.module("pextra_vm_power", name=NAME, action="resume")
         cloud.module("pextra_volume", name=f"{NAME}-data", pool="shared", size="16 MiB")
     finally:
-        cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+        cloud.module("pextra_vm", name=NAME, **GONE)
         cloud.module("pextra_volume", name=f"{NAME}-data", pool="shared", state="absent", confirm="DESTROY")
     cloud.run(*AWX, "--limit", "node2,node1", playbook="pextra.cloud.renew_certificates").must_succeed()
     lab.sh("node3", "rm /etc/sysctl.d/60-pextra.conf")

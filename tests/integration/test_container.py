@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 # The node of the lab that has containers, as its inventory says; not the coordinator, so all of it goes over TLS.
 NODE = "node2"
@@ -322,5 +322,5 @@ def test_an_image_that_cannot_be_unpacked(lab: Lab, box: Site, tmp_path: Path) -
         box.module("pextra_vm", **wanted)
         assert "of mended" in console(lab)
     finally:
-        box.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+        box.module("pextra_vm", name=NAME, **GONE)
         box.module("pextra_image", name="it-broken", state="absent")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from .lab import Lab, Site, lab_command, wait_until
+from .lab import GONE, Lab, Site, lab_command, wait_until
 from .test_cdroms import iso
 
 NAME = "inside"
@@ -104,7 +104,7 @@ def image(cloud: Site, tmp_path: Path) -> Iterator[str]:
     ]
     cloud.module("pextra_image", images=images)
     yield "debian"
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
     gone = [{"name": image["name"], "state": "absent"} for image in images]
     cloud.module("pextra_image", images=gone, confirm="DESTROY")
 

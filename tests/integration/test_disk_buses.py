@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from .instance_rows import look
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 NAME = "buses"
 RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 2}
@@ -35,7 +35,7 @@ def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
     )
     wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
     yield cloud
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
 
 
 def shown(lab: Lab, name: str, at: str, *options: str) -> str | None:

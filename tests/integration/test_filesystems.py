@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from .instance_rows import look
-from .lab import Lab, Site, lab_command, wait_until
+from .lab import GONE, Lab, Site, lab_command, wait_until
 
 NAME = "mounts"
 MEDIA, LOGS = ({"name": name, "directory": f"/srv/pextra-{name}"} for name in ("media", "logs"))
@@ -32,7 +32,7 @@ def full_guest(lab: Lab, cloud: Site) -> Iterator[str]:
     cloud.module("pextra_image", name="full", source=source, pools=["local"])
     cloud.module("pextra_node", name="node2", shared_directories=[one["directory"] for one in (MEDIA, LOGS)])
     yield "full"
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
     cloud.module("pextra_node", name="node2", shared_directories=[])
     cloud.module("pextra_image", name="full", state="absent")
     lab.sh("node2", "rm -r /srv/pextra-media /srv/pextra-logs")

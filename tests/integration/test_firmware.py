@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .instance_rows import look
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 from .test_cdroms import iso
 
 NAME = "trusted"
@@ -36,7 +36,7 @@ def trusted(lab: Lab, cloud: Site) -> Iterator[str]:
     )
     wait_until("its firmware speaks", lambda: lab.console(NAME).count("BdsDxe") > before, timeout_s=120)
     yield made["vm"]["uuid"]
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
 
 
 def variables(lab: Lab, node: str) -> str:
@@ -82,7 +82,7 @@ def test_it_is_kept_and_goes_along(lab: Lab, cloud: Site, trusted: str) -> None:
     assert variables(lab, "node2") == held
     assert tpm_state(lab, "node2", trusted) == [state]
 
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
     assert lab.exec("node2", "find", NVRAM, f"/var/lib/libvirt/swtpm/{trusted}", check=False) == ""
     # libvirt leaves the variables where the guest came from.
     assert lab.exec("node1", "find", f"/var/lib/libvirt/swtpm/{trusted}", check=False) == ""

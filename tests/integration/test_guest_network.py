@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 SIZE = 10 * 1024**2
 WORD = "pextra-data\n"
@@ -49,7 +49,7 @@ def instance(name: str, node: str, address: str, user_data: str, **more: Any) ->
 def guests(cloud: Site) -> Iterator[Site]:
     yield cloud
     absent = [{"name": name, "state": "absent"} for name in (SERVER, CLIENT, MOVER)]
-    cloud.module("pextra_vm", vms=absent, force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", vms=absent, force_stop=True, stop_timeout_s=2, remove_volumes=True, confirm="DESTROY")
 
 
 def test_ten_megabytes_arrive_on_another_node_as_they_were_sent(lab: Lab, guests: Site) -> None:
@@ -132,7 +132,7 @@ def side(guests: Site) -> Iterator[Site]:
     guests.module("pextra_vswitch", name="svswitch20", uplinks=[])
     guests.module("pextra_port_group", name="Side", vswitch="svswitch20", vlan=7)
     yield guests
-    guests.module("pextra_vm", name=MOVER, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    guests.module("pextra_vm", name=MOVER, **GONE)
     guests.module("pextra_port_group", name="Side", state="absent")
     guests.module("pextra_vswitch", name="svswitch20", state="absent")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .instance_rows import DEFINED_ONLY, DEVICES, DISK, NIC, ROWS, Row, declare, look
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 NAME = "rows"
 UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
@@ -30,7 +30,7 @@ def guest_on(lab: Lab, site: Site, node: str) -> Iterator[Site]:
     site.module("pextra_vm", name=NAME, node=node, image="tiny", root={"pool": "local"}, memory="128 MiB", vcpus_max=4)
     wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
     yield site
-    site.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    site.module("pextra_vm", name=NAME, **GONE)
 
 
 @pytest.fixture

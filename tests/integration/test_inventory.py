@@ -222,6 +222,7 @@ def test_what_goes_wrong_is_told_once_with_what_to_do(cloud: Site, write: Write)
         assert "Traceback" not in warnings
 
 
+@pytest.mark.long
 def test_an_older_version_gives_way(lab: Lab, cloud: Site) -> None:
     """Its program had another name; the job goes on with this one, and nothing of the former is left."""
     former = f"ExecStart=/usr/bin/python3 -B {FORMER_PROGRAM} {FORMER_CONFIGURATION}"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .lab import Lab, Site
 
 VM, VOLUME, INFO = "pextra_vm", "pextra_volume", "pextra_volume_info"
@@ -16,6 +18,7 @@ def vm(**more: object) -> dict[str, object]:
     return {"name": LEFT, "memory": "64 MiB", "power": "stopped", "volumes": [data], "node": "node1", **more}
 
 
+@pytest.mark.long
 def test_a_volume_that_an_instance_has_left_goes_to_another_one(cloud: Site, lab: Lab) -> None:
     cloud.calls(VM, vm(), {"name": LEFT, "state": "absent"})
     found = [one for one in cloud.module(INFO)["volumes"] if one["name"].startswith(f"{LEFT}-data-")]
@@ -41,6 +44,7 @@ def test_a_volume_that_an_instance_has_left_goes_to_another_one(cloud: Site, lab
     cloud.run().must_change_nothing()
 
 
+@pytest.mark.long
 def test_what_was_away_while_libvirt_looked_is_not_gone(cloud: Site, lab: Lab) -> None:
     """As when a file system was mounted again, or a file was restored: nothing needs to be told to libvirt."""
     made = cloud.calls(VM, vm())[0]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from .instance_rows import look
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 NAME = "grows"
 AT = "devices/memory[@model='virtio-mem']/target"
@@ -31,7 +31,7 @@ def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
     )
     wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
     yield cloud
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
 
 
 def definition(lab: Lab) -> str:

@@ -12,6 +12,7 @@ from .lab import Site
 NEW = "Elsewhere"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("module", "plural", "name"),
     [

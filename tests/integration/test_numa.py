@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 NAME = "cells"
 RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 2}
@@ -24,7 +24,7 @@ def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
     cloud.module("pextra_vm", name=NAME, node="node1", image="tiny", root={"pool": "local"}, **sizes)
     wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
     yield cloud
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
 
 
 def shown(lab: Lab, *options: str) -> tuple[list[tuple[str | None, ...]], list[dict[str, str]]]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from .lab import Lab, Site
 
 NODE = "node1"
 NAME = "overcommit"
 
 
+@pytest.mark.long
 def test_a_node_starts_no_more_than_its_cluster_allows(lab: Lab, cloud: Site) -> None:
     """It is full as it is: what runs goes on, and one more starts only when the cluster allows one more."""
     started = {"name": NAME, "power": "running"}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.integration.lab import Lab, Site
 
 PASSWORD = "planted-chap-secret"
@@ -32,6 +34,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.long
 def test_a_source_that_cannot_be_used_is_told_with_its_cause(converged: Site, lab: Lab) -> None:
     lab.sh("node3", "command -v vgs || { apt-get update && apt-get install --yes --no-install-recommends lvm2; }")
     try:

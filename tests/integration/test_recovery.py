@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 NAME = "crasher"
 # As many as the job starts within an hour.
@@ -22,7 +22,7 @@ STARTS = 3
 def guest(cloud: Site) -> Iterator[Site]:
     cloud.module("pextra_vm", name=NAME, node="node2", image="tiny", root={"pool": "local"}, memory="128 MiB")
     yield cloud
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
 
 
 def kill(lab: Lab) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 VM, NAME = "pextra_vm", "screens"
 RESTART = {"allow_restart": True, "force_stop": True, "stop_timeout_s": 1}
@@ -41,7 +41,7 @@ def guest(lab: Lab, cloud: Site) -> Iterator[Site]:
     )
     wait_until("it is up", lambda: lab.console(NAME).count("pextra-guest: ready") > boots, timeout_s=90)
     yield cloud
-    cloud.module(VM, name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module(VM, name=NAME, **GONE)
 
 
 def screen(lab: Lab, node: str = "node1") -> Any:
@@ -86,6 +86,7 @@ def log_in_to_spice(lab: Lab, node: str, password: str) -> bool:
         return reply.read(4) == bytes(4)
 
 
+@pytest.mark.long
 def test_vnc_asks_for_its_password(lab: Lab, guest: Site) -> None:
     assert log_in_to_vnc(lab, FIRST) == {"security": [2], "is_let_in": True}
     assert log_in_to_vnc(lab, OTHER)["is_let_in"] is False

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .lab import Lab, Site, wait_until
+from .lab import GONE, Lab, Site, wait_until
 
 POWER, VM, NAME = "pextra_vm_power", "pextra_vm", "it-power"
 GUEST: dict[str, Any] = {
@@ -29,7 +29,7 @@ def guest(cloud: Site, lab: Lab) -> Iterator[Site]:
     cloud.module(VM, **GUEST)
     wait_until("it boots", lambda: "pextra-guest: ready" in lab.since_boot(NAME))
     yield cloud
-    cloud.module(VM, name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module(VM, name=NAME, **GONE)
 
 
 def state(lab: Lab) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .lab import Lab, Site
+from .lab import GONE, Lab, Site
 
 SCREENSHOT, VM, NAME = "pextra_vm_screenshot", "pextra_vm", "it-screen"
 GUEST: dict[str, Any] = {"name": NAME, "node": "node2", "memory": "96 MiB", "image": "tiny", "root": {"pool": "shared"}}
@@ -28,7 +28,7 @@ def guest(cloud: Site, lab: Lab) -> Iterator[Site]:
     lab.sh("node1", "mkdir -p /root/screens")
     yield cloud
     lab.sh("node1", "rm -r /root/screens")
-    cloud.module(VM, name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module(VM, name=NAME, **GONE)
 
 
 @pytest.mark.long

@@ -264,6 +264,7 @@ def test_what_a_killed_run_has_left_is_reported_and_purged(volumes: Site, lab: L
         volumes.run("--tags", "volumes", *overlay).must_change_nothing()
 
 
+@pytest.mark.long
 def test_an_instance_moves_with_its_volumes(volumes: Site, lab: Lab) -> None:
     home = lab.home("web-1")
     there = next(node for node in lab.nodes if lab.home("web-2") != node != home)

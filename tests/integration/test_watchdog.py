@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from .instance_rows import look
-from .lab import Lab, Site, lab_command, wait_until
+from .lab import GONE, Lab, Site, lab_command, wait_until
 from .test_recovery import STARTS, do_a_round
 
 NAME = "frozen"
@@ -44,7 +44,7 @@ def frozen(lab: Lab, cloud: Site, full_guest: str) -> Iterator[int]:
         cloud_init={"hostname": NAME, "user_data": FREEZE},
     )
     yield before
-    cloud.module("pextra_vm", name=NAME, state="absent", force_stop=True, remove_volumes=True, confirm="DESTROY")
+    cloud.module("pextra_vm", name=NAME, **GONE)
 
 
 def process(lab: Lab) -> str:
