@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from .._model.registry_url import DEFAULT_URL
 from .field import Field, Table
@@ -73,8 +73,9 @@ def info_arguments(extra: dict[str, dict[str, Any]] | None = None) -> dict[str, 
 
 
 def narrow_options(options: Mapping[str, Any], elements: object) -> Mapping[str, Any]:
-    """Return the options that any of the elements names, and those that each has to. Ansible looks at every option of
-    every element eight times, and of dozens most are named by none; what is not named is ours to fill in.
+    """Return the options that any of the elements names, and those that each has to; so with the options of these.
+    Ansible looks at every option of every element eight times, and of dozens most are named by none; what is not named
+    is ours to fill in.
 
     All of them where Ansible will have to tell what is allowed.
     """
@@ -83,7 +84,21 @@ def narrow_options(options: Mapping[str, Any], elements: object) -> Mapping[str,
     named = set().union(*elements)
     if not named <= options.keys():
         return options
-    return {name: option for name, option in options.items() if name in named or option.get("required")}
+    return {
+        name: _narrow(option, [one[name] for one in elements if name in one]) if "options" in option else option
+        for name, option in options.items()
+        if name in named or option.get("required")
+    }
+
+
+def _narrow(option: Mapping[str, Any], values: Sequence[object]) -> Mapping[str, Any]:
+    """Return an option that has options, of which the values name some."""
+    given = [value for value in values if value is not None]
+    if option["type"] == "list":
+        if not all(isinstance(value, list) for value in given):
+            return option
+        given = [one for value in given for one in cast("list[object]", value)]
+    return {**option, "options": narrow_options(option["options"], given)}
 
 
 def _option(field: Field) -> dict[str, Any]:

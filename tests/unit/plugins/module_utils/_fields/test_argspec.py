@@ -15,8 +15,28 @@ OPTIONS = options_of(FIELDS)
 
 
 def test_what_none_names_is_not_looked_at() -> None:
-    found = narrow_options(OPTIONS, [{"name": "a", "memory": "1 GiB"}, {"name": "b", "cpu": {"model": "Nehalem"}}])
-    assert found == {key: OPTIONS[key] for key in ("name", "memory", "cpu")}
+    found = narrow_options(OPTIONS, [{"name": "a", "memory": "1 GiB"}, {"name": "b", "vcpus": 2}])
+    assert found == {key: OPTIONS[key] for key in ("name", "memory", "vcpus")}
+
+
+def test_nor_what_none_names_of_a_part() -> None:
+    nics = [{"name": "nic0", "mac": "52:54:00:00:00:01"}, {"name": "nic1", "port_group": "Production"}]
+    found = narrow_options(
+        OPTIONS,
+        [{"name": "a", "cpu": {"model": "Nehalem"}}, {"name": "b", "cpu": {"topology": {"cores": 2}}, "nics": nics}],
+    )
+    assert found["cpu"]["options"].keys() == {"model", "topology"}
+    assert found["cpu"]["options"]["topology"]["options"].keys() == {"cores"}
+    assert found["nics"]["options"] == {
+        name: OPTIONS["nics"]["options"][name] for name in ("name", "mac", "port_group")
+    }
+
+
+@pytest.mark.parametrize("part", [{"cpu": "fast"}, {"cpu": {"modle": "x"}}, {"nics": 5}, {"nics": [{"nmae": "a"}, {}]}])
+def test_for_a_part_that_is_wrong_ansible_has_all_of_it(part: dict[str, Any]) -> None:
+    (name,) = part
+    given = [{"name": "a", **part}, {"name": "b", "cpu": None}]
+    assert narrow_options(OPTIONS, given)[name]["options"] == OPTIONS[name]["options"]
 
 
 @pytest.mark.parametrize("elements", [[], [{}], [{"vcpus": 2}]])
