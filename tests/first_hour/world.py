@@ -32,7 +32,7 @@ USER = "me"
 HOME = f"/home/{USER}"
 # Authorities that this machine trusts beyond Debian's, as a proxy may need that pip and apt go through.
 AUTHORITIES = "/usr/local/share/ca-certificates"
-DEPENDENCIES = ("community.crypto", "ansible.posix")
+DEPENDENCIES = ("community.crypto",)
 
 
 @contextmanager

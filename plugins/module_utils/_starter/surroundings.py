@@ -43,8 +43,6 @@ collections:
   - name: pextra.cloud
   - name: community.crypto
     version: ">=2.26.0"
-  - name: ansible.posix
-    version: ">=2.0.0"
 """
 _LINT = """---
 profile: production
