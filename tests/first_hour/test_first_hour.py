@@ -89,5 +89,4 @@ def test_a_second_run_changes_nothing(hour: Hour) -> None:
     assert again.code == 0, again.said
     assert "Nothing to change." in again.said
     assert "Next: " not in again.said
-    assert set(re.findall(r"changed=(\d+)", again.said)) == {"0"}
-    assert set(re.findall(r"failed=(\d+)", again.said)) == {"0"}
+    assert re.search(r"^Done in .*: \d hosts?, nothing changed\.$", again.said, re.MULTILINE), again.said

@@ -18,6 +18,8 @@ forks = 20
 gathering = explicit
 retry_files_enabled = false
 callback_result_format = yaml
+# How far a run is, and what matters. With another one every task of every host is shown.
+stdout_callback = pextra.cloud.progress
 
 [ssh_connection]
 pipelining = true
