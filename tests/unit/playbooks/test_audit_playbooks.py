@@ -128,4 +128,4 @@ def test_a_registry_that_cannot_be_written_is_a_problem_of_the_run(folder: Path)
     (folder / "registry.db").write_text("no database at all, but as long as one: " + "x" * 4096)
     run_ = run(folder, folder / "play.yml")
     assert run_.returncode == 0, run_.stdout
-    assert "noted: the registry at" in run_.stdout
+    assert "noted: what this run did to the hosts is not in the audit trail: the registry at" in run_.stdout

@@ -80,7 +80,7 @@ def test_what_is_written_validates_as_it_is(
     valid = play(tmp_path, "pextra.cloud.validate", cwd=cloud)
     assert valid.returncode == 0, valid.stdout + valid.stderr
     assert "WARNING" not in valid.stderr, valid.stderr
-    assert "changed=0" in valid.stdout
+    assert "nothing changed" in valid.stdout
 
     before = written(cloud)
     again = init(tmp_path, **answers)

@@ -102,16 +102,16 @@ def test_an_inventory_elsewhere_and_another_directory(own: Own) -> None:
 def test_nothing_is_overwritten_and_what_is_missing_is_written(mine: Own) -> None:
     mine.change_both_files()
     before = written(mine.scenario)
-    assert "changed=0" in mine.write_scenario()
+    assert "nothing changed" in mine.write_scenario()
     (mine.scenario / "create.yml").unlink()
-    assert "changed=1" in mine.write_scenario("--check")
+    assert "1 task would change something" in mine.write_scenario("--check")
     assert not (mine.scenario / "create.yml").exists()
     mine.write_scenario()
     assert written(mine.scenario) == before
 
 
 def test_a_check_writes_nothing(own: Own) -> None:
-    assert "changed=2" in own.write_scenario("--check", "--diff")
+    assert "2 tasks would change something" in own.write_scenario("--check", "--diff")
     assert not own.scenario.exists()
 
 
