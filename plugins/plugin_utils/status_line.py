@@ -49,16 +49,25 @@ def render_status(status: Status, width: int, now: float) -> str:
     head = f"[{status.number}/{status.stages}] {status.stage}" if status.stages else status.stage
     elapsed_s = int(now - status.begun_at)
     tail = _tell_elapsed(elapsed_s) if status.task and elapsed_s >= 1 else ""
-    what = status.wait or status.task
-    if not status.wait and status.hosts:
-        what = f"{status.task}: {name_some(list(status.hosts))}"
-    what += f", {status.retry}" if status.retry else ""
     bar = render_bar(*_fraction(status)) if width >= _BAR_FROM else ""
     begin = " ".join(part for part in (head, bar) if part)
     # What is cut is what is waited for: the stage, the bar and the time stay.
     left = width - count_cells(begin) - (count_cells(tail) + 1 if tail else 0) - 1
-    parts = [begin, cut(printable(what), left) if left > len(_CUT) else "", tail]
+    told = [printable(what) for what in _tell_wait(status)]
+    # A host's name that is cut in the middle says less than how many there are.
+    fitting = next((what for what in told if count_cells(what) <= left), cut(told[-1], left))
+    parts = [begin, fitting if left > len(_CUT) else "", tail]
     return cut(printable(" ".join(part for part in parts if part)), width)
+
+
+def _tell_wait(status: Status) -> list[str]:
+    """Return what is waited for, in ever fewer words."""
+    retry = f", {status.retry}" if status.retry else ""
+    if status.wait or not status.hosts:
+        return [(status.wait or status.task) + retry]
+    hosts = list(status.hosts)
+    count = "1 host" if len(hosts) == 1 else f"{len(hosts)} hosts"
+    return [f"{status.task}{told}{retry}" for told in (f": {name_some(hosts)}", f": {count}", "")]
 
 
 def _tell_elapsed(seconds: int) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 from ..._model.sizes import show_size
 
 _OK, _BAD = "✓", "✗"
+# An address of IPv4 at its longest.
+_ADDRESS = 15
 
 
 def render_tree(
@@ -80,15 +82,21 @@ def _node(
     parts += _vswitches(node["name"], cluster["name"], vswitches)
     lines = ["  ".join(parts)]
     names = max((len(item["name"]) for item in mine), default=0)
+    firsts = [len(_addresses(item["nics"][0])) for item in mine if item.get("nics")]
+    # What is longer, as several addresses are, stands out.
+    width = max((length for length in firsts if length <= _ADDRESS), default=0)
     for index, item in enumerate(sorted(mine, key=lambda found: found["name"])):
         twig = "└─" if index == len(mine) - 1 else "├─"
-        nics = item.get("nics", ())
         addresses = ", ".join(
-            f"{' '.join(address.split('/')[0] for address in nic['addresses']) or 'no address'}  {nic['port_group']}"
-            for nic in nics
+            f"{_addresses(nic):<{0 if number else width}}  {nic['port_group']}"
+            for number, nic in enumerate(item.get("nics", ()))
         )
         lines.append(f"{trunk} {twig} {item['name']:<{names}}  {item['power']:<8}  {addresses}".rstrip())
     return lines
+
+
+def _addresses(nic: Mapping[str, Any]) -> str:
+    return " ".join(address.split("/")[0] for address in nic["addresses"]) or "no address"
 
 
 def _pools(pools: Sequence[Mapping[str, Any]], volumes: Sequence[Mapping[str, Any]]) -> list[str]:

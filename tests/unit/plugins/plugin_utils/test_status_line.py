@@ -62,6 +62,16 @@ def test_what_is_waited_for_is_cut_first() -> None:
     assert render_status(status, 12, 5) == "[2/6] Pre..."
 
 
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [(80, "Install: node1, node2, node3"), (63, "Install: 3 hosts"), (54, "Install"), (45, "Ins...")],
+)
+def test_hosts_are_named_counted_or_left_out_but_never_cut(width: int, told: str) -> None:
+    hosts = dict.fromkeys(["node1", "node2", "node3"])
+    status = Status(number=2, stages=6, stage="Prepare the nodes and disks", task="Install", hosts=hosts, begun_at=0.0)
+    assert render_status(status, width, 12) == f"[2/6] Prepare the nodes and disks {told} 12 s"
+
+
 @given(st.builds(Status, stage=st.text(), task=st.text(), wait=st.text(), tasks=st.integers()), st.integers(0, 200))
 def test_it_is_never_wider_than_the_screen(status: Status, width: int) -> None:
     line = render_status(status, width, 90.0)

@@ -181,3 +181,15 @@ def test_each_cluster_has_its_own_tree() -> None:
 
 def test_an_empty_cloud_is_an_empty_tree() -> None:
     assert tree(clusters=[], nodes=[], instances=[]) == []
+
+
+def test_what_follows_addresses_is_aligned() -> None:
+    nics = [{"port_group": "Production", "addresses": [address]} for address in ("10.0.0.7/8", "172.20.0.11/24")]
+    cloud = {
+        **CLOUD,
+        "instances": [
+            {**CLOUD["instances"][0], "name": f"web-{number}", "nics": [nic]} for number, nic in enumerate(nics)
+        ],
+    }
+    lines = [line for line in render_tree(**cloud, declared={}) if "web-" in line]
+    assert [line.index("Production") for line in lines] == [lines[0].index("Production")] * 2
