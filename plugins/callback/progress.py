@@ -181,7 +181,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         told = result.result
         differences = "\n".join(self._diffs.pop(result.host.get_name(), ()))
         if told.get("changed"):
-            is_checked = bool(result.task_fields.get("check_mode"))
+            is_checked = bool(result.task.check_mode)
             self._changes[is_checked].add(result.task._uuid)
             how = "to change" if is_checked else "changed"
             # A plan has been told already, resource by resource.
@@ -358,7 +358,7 @@ def _count_changes(changes: Mapping[bool, Collection[str]], *, is_check: bool) -
 
 def _name_of(result: Any) -> str:
     """Return the name that a task has with the values of that host."""
-    return _without_role(result.task_fields.get("name"), result.task)
+    return _without_role(result.task.name, result.task)
 
 
 def _without_role(name: object, task: Any) -> str:
