@@ -278,7 +278,7 @@ def test_domains_that_vanish_while_they_are_read(driver: Hypervisor, monkeypatch
         lambda driver: driver.attach_device(ABSENT, "<a/>", "instance web", live=True, config=False),
         lambda driver: driver.detach_device(ABSENT, "<a/>", "instance web", live=True, config=False),
         lambda driver: driver.update_device(ABSENT, "<a/>", "instance web", live=True, config=False),
-        lambda driver: driver.resize_disk(ABSENT, "vda", 1, "instance web"),
+        lambda driver: driver.grow_disk(ABSENT, "vda", 1, "instance web"),
         lambda driver: driver.set_metadata(ABSENT, "<a/>", "a", "urn:a", "instance web", live=False),
         lambda driver: driver.migrate(
             *(ABSENT, driver, "10.0.0.1", "<a/>", "instance web"), certified="10.0.0.1", is_vouched=False
@@ -303,7 +303,8 @@ def test_removing_what_is_not_there(driver: Hypervisor) -> None:
 def test_what_the_driver_cannot_do_is_one_error(driver: Hypervisor) -> None:
     uuid = defined(driver, make()).uuid
     with pytest.raises(HypervisorError, match="node1: instance web: grow a disk: this function is not supported"):
-        driver.resize_disk(uuid, "vda", 1, "instance web")
+        driver.grow_disk(uuid, "vda", 2**60, "instance web")
+    driver.grow_disk(uuid, "vda", 1, "instance web")  # it is larger already, and libvirt would cut it off
 
 
 def test_a_full_disk_is_told_by_its_number(driver: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import libvirt
 
@@ -53,10 +54,17 @@ class Devices(Domains):
         flags = affect(live, config)
         self._of_guest("change a device", uuid, resource, lambda domain: domain.updateDeviceFlags(xml, flags))
 
-    def resize_disk(self, uuid: str, target: str, size_bytes: int, resource: str) -> None:
-        """Let the running guest see a larger disk."""
-        flags = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
-        self._of_guest("grow a disk", uuid, resource, lambda domain: domain.blockResize(target, size_bytes, flags))
+    def grow_disk(self, uuid: str, target: str, size_bytes: int, resource: str) -> None:
+        """Make a disk larger, and let the running guest see it. One that is as large already is left alone: libvirt
+        would cut it off.
+        """
+
+        def grow(domain: Any) -> None:
+            # What QEMU has open counts: a logical volume may have been made larger by hand, and be the old one to it.
+            if domain.blockInfo(target)[0] < size_bytes:
+                domain.blockResize(target, size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+        self._of_guest("grow a disk", uuid, resource, grow)
 
     def limit_disk(
         self, uuid: str, target: str, tuning: Mapping[str, int], resource: str, *, live: bool, config: bool

@@ -119,7 +119,7 @@ def _grow_volume(cloud: Cloud, work: Work, act: acts.GrowVolume) -> None:
     hypervisor = node_of(cloud, work)
     size = act.size * _MIB
     if act.target is not None:
-        hypervisor.resize_disk(domain_of(work), act.target, size, work.label)
+        hypervisor.grow_disk(domain_of(work), act.target, size, work.label)
     elif hypervisor.volume_size(act.pool, act.volume) < size:
         hypervisor.grow_volume(act.pool, act.volume, size, work.label)
 

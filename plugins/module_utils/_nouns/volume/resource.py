@@ -120,7 +120,7 @@ class VolumeResource:
             pool = data["pool"].name
             look_again(hypervisor, pool, work.key, _LOOK_TIMEOUT_S)
             hypervisor.grow_volume(pool, data["volume"], data["size"], work.key, allocate=True)
-        hypervisor.resize_disk(data["uuid"], data["target"], data["size"], work.key)
+        hypervisor.grow_disk(data["uuid"], data["target"], data["size"], work.key)
 
     def _shrink(self, cloud: Cloud, work: Work, data: Mapping[str, Any]) -> None:
         pool, volume = data["pool"], data["volume"]
