@@ -103,6 +103,21 @@ def test_pause_and_resume(module: Module, small_cloud: Cloud) -> None:
     assert module(name="web-1", action="resume")["changed"] is False
 
 
+def test_what_is_saved_goes_on_only_where_there_is_room(module: Module, small_cloud: Cloud) -> None:
+    """Another one has started in the room that it left, and pextra_vm refuses it as well."""
+    have = small_cloud.hypervisor("node1").host().memory
+    large = {"memory": f"{have * 2 // 3} MiB", "node": "node1"}
+    assert module(pextra_vm.main, name="web-1", **large, allow_restart=True, force_stop=True)["changed"]
+    assert powers(module(name="web-1", action="save")) == {"web-1": "saved"}
+    assert module(pextra_vm.main, name="other", **large, power="running")["changed"]
+    for main, options in ((pextra_vm_power.main, {"action": "resume"}), (pextra_vm.main, {"power": "running"})):
+        refused = module(main, name="web-1", **options)
+        assert "node1 has no room for it" in refused["msg"]
+    assert not raw(small_cloud).isActive()
+    assert module(pextra_vm.main, name="other", power="stopped", force_stop=True)["changed"]
+    assert powers(module(name="web-1", action="resume")) == {"web-1": "running"}
+
+
 def test_reset_and_nmi(module: Module, small_cloud: Cloud, calls: Any) -> None:
     for action, call in (("reset", "virDomainReset"), ("nmi", "virDomainInjectNMI")):
         calls.clear()

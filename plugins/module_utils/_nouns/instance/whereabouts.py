@@ -15,6 +15,7 @@ from ..._model.plan import Plan, Work
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy, find_cluster
 from .plan.context import FailedError, RefusedError
+from .plan.state import VmHave
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """seen is by UUID; down says why nodes do not answer."""
+    """seen is by UUID; down says why nodes do not answer. instances: all that there is on nodes, where what is done may
+    take room there.
+    """
 
     hierarchy: Hierarchy
     seen: Mapping[str, Sequence[Seen]]
     down: Mapping[str, Problem]
+    instances: VmHave | None = None
 
     def rows(self, cluster_id: str) -> list[Row]:
         return [row for row in self.hierarchy.members if row.kind == "instance" and row.scope == cluster_id]

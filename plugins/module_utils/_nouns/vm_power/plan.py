@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from ..._model.claims import Room
 from ..._model.plan import Change, Plan, Step, Work, step_of
 from ..._model.rows import Row
+from ..instance.definition import parse_domain
+from ..instance.placement import NOTHING, Size
 from ..instance.plan.acts import (
     DiscardSaved,
     InjectNmi,
@@ -23,9 +27,10 @@ from ..instance.plan.acts import (
     Suspend,
     Wake,
 )
-from ..instance.plan.context import RefusedError
+from ..instance.plan.context import Context, RefusedError, registered_size
 from ..instance.plan.power import stop_steps
-from ..instance.plan.state import Consent
+from ..instance.plan.room import require_room
+from ..instance.plan.state import Consent, size_of
 from ..instance.whereabouts import Seen, Whereabouts, plan_each, refusal_of, refuse_container
 from .spec import PowerAct
 
@@ -63,13 +68,15 @@ def plan_power_acts(wants: Sequence[PowerAct], have: Whereabouts, done: Collecti
     does not show.
     """
 
+    contexts: dict[str, Context] = {}
+
     def plan_one(want: PowerAct, row: Row, seen: Seen) -> Work | None:
         if want.action in _OF_MACHINES:
             refuse_container(row, _OF_MACHINES[want.action])
         if row.id in done or (want.action, seen.state) in _NOTHING_TO_DO:
             return None
         if want.action == "restart":
-            return _plan_restart(want, row, seen)
+            return _plan_restart(want, row, seen, have)
         if want.action == "resume" and seen.hangs:
             raise RefusedError(
                 "its watchdog has paused it, since its guest hangs, and would not look at it again",
@@ -78,13 +85,46 @@ def plan_power_acts(wants: Sequence[PowerAct], have: Whereabouts, done: Collecti
         if (want.action, seen.state) not in _STEPS:
             raise refusal_of(seen.state)
         steps, after = _STEPS[want.action, seen.state]
+        if (want.action, seen.state) == ("resume", "saved"):
+            _take_room(row, seen, have, contexts)
+            return replace(_work(row, seen, steps, after), room=_room_of(row, seen, have))
         loses = (f"what was saved of the memory of instance {row.name}",) if want.action == "discard_saved" else ()
         return _work(row, seen, steps, after, loses)
 
     return plan_each(wants, have, plan_one)
 
 
-def _plan_restart(want: PowerAct, row: Row, seen: Seen) -> Work:
+def _take_room(row: Row, seen: Seen, have: Whereabouts, contexts: dict[str, Context]) -> None:
+    """Refuse what the node has no room for, as pextra_vm does for what it starts."""
+    if have.instances is None or seen.node not in have.instances.nodes:
+        return
+    if row.scope not in contexts:
+        cluster = next(one for one in have.hierarchy.clusters if one.id == row.scope)
+        contexts[row.scope] = Context.of(cluster, have.instances, Consent(), frozenset())
+    size = _size_of(row, seen)
+    require_room(seen.node, NOTHING, size, contexts[row.scope])
+    # The others of this call count it; what it promises of its node's memory is counted already.
+    capacity = contexts[row.scope].capacities[seen.node]
+    capacity.give_back(size, runs=False)
+    capacity.take(size, runs=True)
+
+
+def _size_of(row: Row, seen: Seen) -> Size:
+    with contextlib.suppress(ValueError, KeyError):  # by hand it may have become what cannot be understood
+        model = parse_domain(seen.xml)
+        if model is not None:
+            return size_of(model)
+    return registered_size(row)
+
+
+def _room_of(row: Row, seen: Seen, have: Whereabouts) -> Room:
+    """Return the room that it has while it is stopped in between, or is to have: another run places nothing there."""
+    memory, vcpus = _size_of(row, seen)
+    node = next(one.id for one in have.hierarchy.members if one.kind == "node" and one.name == seen.node)
+    return Room(node, memory, runs=True, group=row.attributes.get("anti_affinity"), vcpus=vcpus)
+
+
+def _plan_restart(want: PowerAct, row: Row, seen: Seen, have: Whereabouts) -> Work:
     """What it is about to be stands in its row meanwhile, so that it does not stay stopped if this run is killed."""
     kept = {key: value for key, value in row.attributes.items() if key != "power"}
     begun = replace(row, attributes=kept | {"power": "running"})
@@ -100,7 +140,7 @@ def _plan_restart(want: PowerAct, row: Row, seen: Seen) -> Work:
         step_of(Start(paused=False), "start"),
         step_of(Settle(replace(row, attributes=kept)), "note that it runs"),
     ]
-    return _work(row, seen, steps, "restarted")
+    return replace(_work(row, seen, steps, "restarted"), room=_room_of(row, seen, have))
 
 
 def _work(row: Row, seen: Seen, steps: Sequence[Step], after: str, loses: tuple[str, ...] = ()) -> Work:

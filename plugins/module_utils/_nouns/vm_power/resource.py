@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..._cloud import Cloud
@@ -16,6 +17,8 @@ from ..._model.plan import Plan, Step, Work
 from ..instance.apply import apply
 from ..instance.finding import read_whereabouts
 from ..instance.plan.acts import Register, Resume, Settle, Stop, Wake
+from ..instance.resource import VmResource
+from ..instance.spec import parse_vm
 from ..instance.whereabouts import Whereabouts, describe_whereabouts
 from .plan import plan_power_acts
 from .spec import FIELDS, PowerAct, parse_power_act
@@ -39,7 +42,15 @@ class PowerResource:
 
     def read(self, cloud: Cloud, wants: Sequence[PowerAct], options: Options) -> Whereabouts:
         self._is_seen_afterwards = all(want.action not in _WITHOUT_TRACE for want in wants)
-        return read_whereabouts(cloud, [want.name for want in wants])
+        have = read_whereabouts(cloud, [want.name for want in wants])
+        goes_on = any(want.action == "resume" for want in wants) and any(
+            one.state == "saved" for found in have.seen.values() for one in found
+        )
+        if not goes_on:
+            return have
+        # Of the clusters that are named; for more than that a name is not asked.
+        named = [parse_vm({"name": want.name, "cluster": want.cluster}, "")[0] for want in wants]
+        return replace(have, instances=VmResource().read(cloud, [one for one in named if one is not None], Options({})))
 
     def plan(self, wants: Sequence[PowerAct], have: Whereabouts, options: Options) -> Plan:
         return plan_power_acts(wants, have, self._done)

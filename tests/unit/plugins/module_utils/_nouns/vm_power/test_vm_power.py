@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._model.claims import Claim, Room
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
@@ -82,6 +83,13 @@ def test_what_is_done(action: str, state: str) -> None:
     how = {"asleep": "suspended to memory"}.get(state, state)
     assert (refusal.resource, refusal.what) == ("instance web", f"it is {how}")
     assert "pextra_vm" in refusal.remedy
+
+
+@pytest.mark.parametrize(("action", "state"), [("restart", "running"), ("resume", "saved")])
+def test_its_room_is_claimed_while_it_is_off(action: str, state: str) -> None:
+    """Another run would place something there meanwhile."""
+    (work,) = plan(action, state).works
+    assert work.claim == Claim(WEB.id, "web", (), Room(NODES[0].id, 256, runs=True))
 
 
 def test_a_restart_bounds_the_guest_and_says_what_it_is_about_to_do() -> None:
