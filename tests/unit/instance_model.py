@@ -184,6 +184,8 @@ class Guest:
     saved: DomainModel | None = None
     # Its watchdog has paused it, and is at rest since then.
     hangs: bool = False
+    # It is off because its QEMU ended by itself, which libvirt remembers until its next start.
+    has_crashed: bool = False
     # It takes memory that is plugged, and gives none back.
     keeps_memory: bool = False
     # It lets go of no device.
@@ -277,6 +279,7 @@ class Model:
                     guest.live_xml,
                     saved=guest.saved is not None,
                     hangs=guest.hangs,
+                    has_crashed=guest.has_crashed,
                 )
                 domains.setdefault(uuid, []).append(domain)
                 capacity.take(domain.size, runs=domain.runs)
@@ -571,7 +574,7 @@ class Model:
         config = guest.config
         if guest.saved is not None and replace(guest.saved, labels=config.labels) != config:
             raise ImpossibleError("it goes on with devices that are not its own any more")
-        guest.saved = None
+        guest.saved, guest.has_crashed = None, False
         for disk in config.disks:
             volume = node.pools.get(places[disk.path.removesuffix(disk.volume)], {}).get(disk.volume)
             if volume is None or volume.content in UNFINISHED:

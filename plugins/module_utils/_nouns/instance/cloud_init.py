@@ -139,7 +139,7 @@ def _network(nics: Sequence[Nic], macs: Sequence[str], before: Seed | None, *, i
     """
     ethernets: dict[str, Any] = {}
     for nic, mac in zip(nics, macs, strict=True):
-        said = (nic.addresses, nic.gateway, nic.nameservers)
+        said = (nic.addresses, nic.gateway, nic.gateway6, nic.nameservers)
         old = _old_entry(before, nic.name or "") if None in said else {}
         addresses = nic.addresses if nic.addresses is not None else old.get("addresses", ())
         gateway = nic.gateway if nic.gateway is not None else _old_gateway(old)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..._model.ids import mac_of
+
 URI = "urn:pextra:instance:1"
 
 
@@ -41,8 +43,9 @@ class CdromLabel:
 class NicLabel:
     """What a NIC is called, and the addresses that cloud-init gives it. NICs have the order of their labels.
 
-    mac: of an instance that was adopted, of which other NICs may be nobody's of ours, and of a virtual function. Of
-    that also the NIC of the node whose it is, and the port group and the vSwitch that it takes the place of.
+    mac: where it was chosen, of an instance that was adopted, of which other NICs may be nobody's of ours, and of a
+    virtual function. Of that also the NIC of the node whose it is, and the port group and the vSwitch that it takes the
+    place of.
     """
 
     name: str
@@ -91,6 +94,13 @@ class Labels:
 
     def claims_nic(self, mac: str) -> bool:
         return not self.adopted or any(nic.mac == mac for nic in self.nics)
+
+
+def usual_mac(instance_id: str, name: str) -> str:
+    """Return the MAC of a NIC of which no other one is said: of the number alone, if it is named by its order."""
+    number = name.removeprefix("nic")
+    is_number = name != number and number.isdecimal() and number == str(int(number))
+    return mac_of(instance_id, number if is_number else name)
 
 
 def parse_labels(element: Any) -> Labels:

@@ -41,6 +41,28 @@ from .volume_making import read_names
 from .walk import list_needs
 
 
+def read_crashed(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
+    """Find out which of the instances that are to be stopped are so because their QEMU ended: one call for each node
+    that has any, and one more for each that has crashed there.
+    """
+    wanted = {want.name for want in wants if want.power == "stopped"}
+    stopped = [
+        domain
+        for domains in (have.domains.values() if wanted else ())
+        for domain in domains
+        if domain.config.name in wanted and domain.power == "stopped" and domain.config.type == "qemu"
+    ]
+    found = cloud.on_each((domain.node for domain in stopped), lambda node: cloud.hypervisor(node).crashed_domains())
+    crashed = {(node, one.uuid) for node, all_ in found.items() for one in all_ if not one.is_left and not one.hangs}
+    if not crashed:
+        return have
+
+    def mark(domain: Domain) -> Domain:
+        return replace(domain, has_crashed=True) if (domain.node, domain.config.uuid) in crashed else domain
+
+    return replace(have, domains={uuid: [*map(mark, domains)] for uuid, domains in have.domains.items()})
+
+
 def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     """Read what the nodes can do, if anything that is wanted, or that moves, depends on it: two calls for each node,
     one more for each architecture that is wanted and that it emulates, and where an instance is to have any of their

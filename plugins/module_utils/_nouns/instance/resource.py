@@ -29,6 +29,7 @@ from .reading import (
     NodeReading,
     has_its_name,
     read_abilities,
+    read_crashed,
     read_figures,
     read_interfaces,
     read_node,
@@ -67,8 +68,8 @@ class VmResource:
         ]
         pools_on = pools_by_node(pools, cloud.registry.associations("pool") if pools else ())
         odd: list[Odd] = []
-        # What only NICs ask for costs a connection to every node.
-        has_nics = any(want.nics for want in wants)
+        # What only NICs ask for, and those that go along with a move, costs a connection to every node.
+        has_nics = any(want.nics or (want.node is not None and want.nics is None) for want in wants)
         asked_of = frozenset(want.name for want in wants)
 
         def read_one(node: str) -> NodeReading:
@@ -117,6 +118,7 @@ class VmResource:
         down = {name: problem for name, problem in cloud.unreachable.items() if name in rows}
         have = VmHave(hierarchy, nodes, domains, foreign, down, claims=tuple(claims), odd=tuple(odd))
         have = replace(have, renamed=tuple(misnamed))
+        have = read_crashed(cloud, wants, have)
         have = read_abilities(cloud, wants, have)
         # Twice: what lies in a pool may be there since libvirt last looked.
         have = replace(have, strangers=read_strangers(cloud, asked, have))

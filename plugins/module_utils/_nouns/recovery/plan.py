@@ -17,10 +17,13 @@ from ..._model.ids import uuid_of
 from ..._model.plan import Change, Plan, Work, step_of
 from ..._model.rows import Row
 from ..instance.plan.acts import Reset, Resume, Start
+from ..instance.plan.registered import STAYS_OFF
 
 # One that ends again and again only gets worse by that, and fills its node's logs.
 STARTS = 3
 WITHIN_S = 3600
+# A round has others to start. What takes longer goes on without being waited for, and is seen by the next one.
+START_LIMIT_S = 60.0
 # By these the audit trail is read again.
 STARTED = "start it again, since its QEMU ended"
 RESET = "reset it, since it hung"
@@ -56,6 +59,7 @@ def find_crashed(
     what `Crashed` says of them.
 
     One that is on its way to another node is its run's business, and so is a definition that a move has left behind.
+    One that was declared stopped since then stays so.
     """
     nodes = {row.id: row.name for row in rows if row.kind == "node"}
     instances = {uuid_of(row.id): row for row in rows if row.kind == "instance"}
@@ -63,7 +67,7 @@ def find_crashed(
     for node, domains in found.items():
         for uuid, *how in domains:
             row = instances.get(uuid)
-            if row is None or "origin" in row.attributes or "power" in row.attributes:
+            if row is None or not {"origin", "power", STAYS_OFF}.isdisjoint(row.attributes):
                 continue
             if nodes.get(row.attributes.get("node", "")) == node:
                 crashed.append(Crashed(row, node, *how))
@@ -86,7 +90,7 @@ def plan_recovery(wanted: Sequence[str], have: RecoveryHave) -> Plan:
                 node=one.node,
                 steps=(step_of(Reset(), RESET), step_of(Resume(), "resume"))
                 if one.hangs
-                else (step_of(Start(paused=False), STARTED),),
+                else (step_of(Start(paused=False, limit_s=START_LIMIT_S), STARTED),),
                 changes=(Change("power", "paused" if one.hangs else "crashed", "running"),),
             )
             for one in have.crashed

@@ -29,7 +29,7 @@ from .move import count_as, move_step, target_of_move
 from .placement import require_suitable, unsuitable_changes, unsuitable_image
 from .power import power_steps, stop_steps
 from .references import find_pinned, names_of_pools
-from .registered import register_step, row_attributes, settle_step
+from .registered import STAYS_OFF, register_step, row_attributes, settle_step
 from .room import require_room
 from .screen import seen_from, staying, with_address
 from .seed import needs_seed, seed_step, stale_seeds
@@ -66,11 +66,15 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         lacking += lacking_media(model.labels.cdroms, model.cdroms, here, context, current.config.cdroms)
         require_suitable(list(dict.fromkeys(lacking)), current.node)
         require_room(current.node, current.size if current.runs else NOTHING, needed, context)
+        _require_apart(current, model, context)
     elif replaced:
         raise RefusedError("it cannot move and begin again from another image at once", "Do one after the other.")
 
     count_as(model, current, target or current.node, size, runs=power.wanted != "stopped", context=context)
     settled = row_attributes(context.have.nodes[target or current.node].row.id, model)
+    stays_off = _is_to_stay_off(want, row, current, power.wanted)
+    if stays_off:
+        settled[STAYS_OFF] = True
     attributes = settled | ({"power": power.wanted} if want.power is None and power.steps else {})
     if target is not None:
         attributes["origin"] = here.row.id
@@ -118,6 +122,8 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
         steps.append(settle_step(instance_id, want, context, settled, text))
     if power.wanted != current.power:
         changes.append(Change("power", current.power, power.wanted))
+    elif stays_off and STAYS_OFF not in (row.attributes if row is not None else {}):
+        changes.append(Change("power", "crashed", "stopped"))
     found = [*(_as_plugged(change, current, power) for change in changes), *power.changes]
     work = Work(
         kind="instance",
@@ -140,6 +146,16 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     )
 
 
+def _is_to_stay_off(want: Vm, row: Row | None, current: Domain, power: str) -> bool:
+    """Tell whether the coordinators' job is to leave it off. libvirt does not forget that its QEMU ended by itself, so
+    this stands in the registry until it is started.
+    """
+    if current.power != "stopped" or power != "stopped":
+        return False
+    is_noted = row is not None and bool(row.attributes.get(STAYS_OFF))
+    return is_noted or (want.power == "stopped" and current.has_crashed)
+
+
 def _as_plugged(change: Change, current: Domain, power: Power) -> Change:
     """Return a change as it takes effect. What nothing runs to be plugged into, or cannot be plugged while it runs, is
     there with the next start. In a container there is nobody who has to play along.
@@ -150,6 +166,16 @@ def _as_plugged(change: Change, current: Domain, power: Power) -> Change:
     if not power.keeps_running or current.live is None or cold:
         return replace(change, when="next_boot")
     return change if current.config.type == "qemu" else replace(change, when="live")
+
+
+def _require_apart(current: Domain, model: DomainModel, context: Context) -> None:
+    """Refuse an anti-affinity that it is given where another instance of it is already."""
+    group = model.labels.anti_affinity
+    if group not in (None, current.config.labels.anti_affinity) and group in context.capacities[current.node].groups:
+        raise RefusedError(
+            f"{current.node} holds another instance of anti-affinity {group}",
+            "Move one of them to another node (its node), then run again.",
+        )
 
 
 # What is only said of an instance, and nothing that its guest has.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...._model.claims import keys_of_addresses
-from ...._model.ids import mac_of, uuid_of
+from ...._model.ids import uuid_of
 from ...._model.names import data_volume, root_tree, root_volume, seed_volume
 from ...._model.rows import Row
 from ...pool.kinds import root_mode, volume_format
@@ -22,7 +22,7 @@ from ..devices.disk import find_mistakes as find_disk_mistakes
 from ..devices.disk import name_on
 from ..disks import disk_of, tree_of
 from ..kinds import Type
-from ..labels import Labels, NicLabel, VolumeLabel
+from ..labels import Labels, NicLabel, VolumeLabel, usual_mac
 from ..lifetimes import write_time
 from ..parts import Root, Volume, name_nics
 from ..rows import create_rows, merge_rows
@@ -30,7 +30,7 @@ from ..spec import TARGETS, Vm
 from ..vendor_data import told
 from .cdroms import cdroms_of
 from .context import Context, RefusedError, keys_of_nics, network_of, unit_of
-from .nics import as_function, in_container, mac_word
+from .nics import as_function, in_container
 from .places import require_places, require_threads
 from .references import (
     checked_name,
@@ -87,6 +87,8 @@ def model_of(
     elif current is not None:
         _keep_disks(current, disks, volumes, is_root=False)
     nics, interfaces = _nics_of(want, instance_id, context, current, node, type_)
+    if want.nics is None and found is not None and node != found.node:
+        interfaces = tuple(_as_on(one, node, context) for one in interfaces)
     seed, digest = None, None
     root = next((label for label in volumes if label.name == "root"), None)
     if image is not None and root is not None and type_ == "qemu":
@@ -266,14 +268,20 @@ def _nics_of(
     mine = frozenset(keys_of_nics(current, context)) if current is not None else frozenset()
     userspace = context.have.nodes[node].userspace
     is_adopted = current is not None and current.labels.adopted
-    labels, interfaces = [], []
+    labels: list[NicLabel] = []
+    interfaces: list[Interface] = []
     for nic in name_nics(want.nics):
         name = nic.name or ""
-        mac = nic.mac or mac_of(instance_id, mac_word(name))
+        usual = usual_mac(instance_id, name)
+        mac = nic.mac or usual
         kept = known.get(name)
         was = kept.addresses if kept is not None else ()
         addresses = nic.addresses if nic.addresses is not None else was
-        label = NicLabel(name=name, addresses=tuple(addresses), mac=mac if is_adopted else None)
+        # Of what is there already, that older versions wrote down none is no change.
+        says_mac = is_adopted or (mac != usual and (mac not in held or kept is None or kept.mac is not None))
+        label = NicLabel(name=name, addresses=tuple(addresses), mac=mac if says_mac else None)
+        if any(one.mac == mac for one in interfaces):
+            raise RefusedError(f"two of its NICs have the MAC address {mac}", f"Choose another one for {name}.")
         if current is not None and mac in current.other_macs:
             raise RefusedError(
                 f"the MAC address {mac} is that of another NIC of it, which is not the cloud's",
@@ -307,6 +315,13 @@ def _nics_of(
         interface = Interface(mac=mac, network=network, port_group=port_group, offload=offload, further=further)
         interfaces.append(in_container(interface, nic, addresses, before) if type_ == "lxc" else interface)
     return tuple(labels), tuple(interfaces)
+
+
+def _as_on(interface: Interface, node: str, context: Context) -> Interface:
+    """Return a NIC as it is where it goes to: a switch in user space takes no checksums that are left out."""
+    in_userspace = interface.network in context.have.nodes[node].userspace
+    is_virtio = not interface.function and interface.further.get("model", "virtio") == "virtio"
+    return replace(interface, offload=False) if in_userspace and is_virtio else interface
 
 
 def targets_of(wanted: Sequence[Volume], found: Domain | None) -> dict[str, str]:

@@ -18,14 +18,12 @@ from .context import Context, RefusedError
 
 def in_container(interface: Interface, nic: Nic, addresses: Sequence[str], before: Interface | None) -> Interface:
     """Return a container's NIC, which libvirt gives its addresses. Its ends are in the node's kernel."""
+    named = [one for one in (nic.gateway, nic.gateway6) if one]
+    # An address of IPv6 may stand in either.
+    said: set[int] = {ip_address(one).version for one in named}
+    said |= {family for family, one in ((4, nic.gateway), (6, nic.gateway6)) if one == ""}
     kept = (before.gateways if before is not None else None) or ()
-    gateways = []
-    for family, named in ((4, nic.gateway), (6, nic.gateway6)):
-        # An address of IPv6 may stand in either.
-        if named is None:
-            gateways += [one for one in kept if ip_address(one).version == family]
-        elif named:
-            gateways.append(named)
+    gateways = [one for one in kept if ip_address(one).version not in said] + named
     return replace(
         interface,
         offload=True,
@@ -50,9 +48,3 @@ def as_function(nic: Nic, mac: str, network: str, port_group: str, context: Cont
         vlan=row.attributes.get("vlan") or 0,
         further=nic_device.of_function(nic.further),
     )
-
-
-def mac_word(name: str) -> str:
-    """Return what a MAC is derived from: the number alone of a NIC that is named by its order."""
-    number = name.removeprefix("nic")
-    return number if name != number and number.isdecimal() and number == str(int(number)) else name

@@ -17,6 +17,9 @@ from ..spec import Vm
 from .acts import Define, Label, Register, Settle
 from .context import Context
 
+# Of one whose QEMU ended by itself, and which was then declared stopped: the coordinators' job leaves it off.
+STAYS_OFF = "stays_off"
+
 
 def row_attributes(node_id: str, model: DomainModel) -> dict[str, Any]:
     """Return what the registry keeps of an instance."""

@@ -43,8 +43,9 @@ def seed_files(
     if current is None or current.labels.seed is None:
         if current is not None and want.nics is None:
             # It was never told of its NICs: of them its labels know the addresses.
-            known = (Nic(name=label.name, addresses=label.addresses) for label, _ in named_nics(current))
-            want = replace(want, nics=tuple(known))
+            known = named_nics(current)
+            interfaces = [one for _, one in known]
+            want = replace(want, nics=tuple(Nic(name=label.name, addresses=label.addresses) for label, _ in known))
         want = complete_new(want)
     before = context.have.seeds.get(current.uuid) if current is not None else None
     macs = [one.mac for one in interfaces]

@@ -17,7 +17,7 @@ from ...hierarchy.plan import Hierarchy
 from ..architectures import ARCHITECTURES, USUAL, architecture_in, machine_in
 from ..cloud_init import Seed
 from ..definition import DomainModel, Interface
-from ..labels import NicLabel
+from ..labels import NicLabel, usual_mac
 from ..node_devices import NodeDevice
 from ..placement import Capacity, Size
 
@@ -38,6 +38,9 @@ class Domain:
     saved: bool = False
     # Its watchdog has paused it.
     hangs: bool = False
+    # It is stopped because its QEMU ended by itself, and the coordinators' job would start it again; looked at only
+    # where a call wants it stopped.
+    has_crashed: bool = False
 
     @property
     def runs(self) -> bool:
@@ -188,5 +191,18 @@ class Consent:
 
 
 def named_nics(model: DomainModel) -> list[tuple[NicLabel, Interface]]:
-    """Return the NICs with their labels. By hand there may be more of the one or of the other."""
-    return list(zip(model.labels.nics, model.interfaces, strict=False))
+    """Return the NICs with their labels, in the order of these: by the MAC of the label, or that of its name.
+
+    Older versions did not write down a MAC that was chosen: the NICs that are left belong to the labels that are left,
+    in order, unless some were taken away by hand.
+    """
+    labels = model.labels.nics
+    left = {one.mac: one for one in model.interfaces}
+    found: dict[str, Interface] = {}
+    for label in labels:
+        if (one := left.pop(label.mac or usual_mac(model.labels.id, label.name), None)) is not None:
+            found[label.name] = one
+    unknown = [label.name for label in labels if label.mac is None and label.name not in found]
+    if len(unknown) <= len(left):
+        found.update(zip(unknown, left.values(), strict=False))
+    return [(label, found[label.name]) for label in labels if label.name in found]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -193,6 +194,23 @@ def test_what_is_not_named_stays(named: dict[str, Any], whole: dict[str, Any]) -
     macs = MACS[: len(named.get("nics", MACS))]
     partial = render_seed(Vm(name="web", **named), "inst-1", macs, before=before)
     assert partial == render_seed(complete_new(replace(OLD, **whole)), "inst-1", macs)
+
+
+TOLD = {
+    "addresses": ("172.20.0.5/24", "fd00::5/64"),
+    "gateway": "172.20.0.1",
+    "gateway6": "fe80::1",
+    "nameservers": ("10.0.0.1",),
+}
+
+
+@pytest.mark.parametrize("named", [set(names) for n in range(5) for names in combinations(TOLD, n)])
+def test_whatever_a_nic_is_told_of_stays(named: set[str]) -> None:
+    """With any of it named as it is, nothing of the rest is lost."""
+    old = replace(OLD, nics=(replace(OLD.nics[1], **TOLD),))
+    before = parse_seed(render_seed(old, "inst-1", [MAC]), yaml.safe_load)
+    nic = Nic(**{key: value for key, value in TOLD.items() if key in named})
+    assert render_seed(Vm(name="web", nics=(nic,)), "inst-1", [MAC], before=before) == before.files
 
 
 @pytest.mark.parametrize("named", [{"cloud_init": CloudInit(hostname="new")}, {"nics": (Nic(),)}])

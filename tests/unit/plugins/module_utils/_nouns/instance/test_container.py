@@ -127,6 +127,25 @@ def test_nics_wait_for_its_next_start(model: Model, what: str) -> None:
     assert guest.live.interfaces == guest.config.interfaces
 
 
+@pytest.mark.parametrize(
+    ("named", "is_"),
+    [
+        ({"gateway": "172.20.0.2"}, ("fe80::2", "172.20.0.2")),
+        ({"gateway": "fe80::1"}, ("172.20.0.1", "fe80::1")),
+        ({"gateway6": "fe80::1"}, ("172.20.0.1", "fe80::1")),
+        ({"gateway": ""}, ("fe80::2",)),
+        ({"gateway6": ""}, ("172.20.0.1",)),
+        ({}, ("172.20.0.1", "fe80::2")),
+    ],
+)
+def test_it_has_one_gateway_of_each_family(model: Model, named: dict[str, str], is_: tuple[str, ...]) -> None:
+    (nic,) = BOX.nics or ()
+    model.converge(replace(BOX, nics=(replace(nic, gateway6="fe80::2"),)))
+    model.apply(model.call(Vm(name="box", nics=(Nic(name="nic0", **named),))))
+    (interface,) = model.guest("box")[1].config.interfaces
+    assert interface.gateways == is_
+
+
 def test_one_more_nic_waits_as_well(model: Model) -> None:
     model.converge(BOX)
     more = replace(BOX, nics=(*(BOX.nics or ()), Nic(port_group="DMZ")))
