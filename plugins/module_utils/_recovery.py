@@ -7,6 +7,8 @@ has paused them: it starts them again.
 
 from __future__ import annotations
 
+import time
+
 from ._cloud import Cloud
 from ._doors.registry import audit
 from ._doors.registry.audit import Event
@@ -18,24 +20,40 @@ from ._nouns.recovery.plan import GIVEN_UP, LEFT_PAUSED, WITHIN_S, Crashed, find
 from ._nouns.recovery.resource import RecoveryResource
 
 _EVENTS = 50
+# Where one start takes so long, the others would as well: a disk, or a server of one, hangs.
+_SLOW_S = 30.0
+# No start begins later than this, so that the round ends before it is ended.
+_ROUND_S = 120.0
 
 
 def recover(cloud: Cloud, terms: Terms) -> list[str]:
-    """Start what has crashed, each by itself: a run that is at work on one holds up no other. Returns what was done and
-    what is wrong, line by line.
+    """Start what has crashed, each by itself: neither a run that is at work on one, nor a node on which starts hang,
+    holds up the others. Returns what was done and what is wrong, line by line.
     """
     have = RecoveryResource().read(cloud, (), Options({}))
     given_up = find_given_up(have)
+    begun = time.monotonic()
+    slow: set[str] = set()
+    terms = terms._replace(lease_timeout_s=0)
     lines = []
-    for one in have.crashed:
+    # What has been started often may be what hangs.
+    for one in sorted(have.crashed, key=lambda one: (have.starts.get(one.row.id, 0), one.row.name)):
         if one in given_up:
             lines += _give_up(cloud, one, terms.holder)
+            continue
+        started = time.monotonic()
+        if one.node in slow or started - begun > _ROUND_S:
+            what = "it is left to the next round, since others take long to start"
+            lines.append(str(Problem(what, "", one.node, f"instance {one.row.name}")))
             continue
         try:
             result = converge(cloud, RecoveryResource(), [one.row.id], Options({}), terms)
         except PextraError as error:
             lines += [str(problem) for problem in error.problems]
             continue
+        finally:
+            if time.monotonic() - started > _SLOW_S:
+                slow.add(one.node)
         lines += list_actions(result.plan)
         lines += [str(problem) for problem in result.problems]
     return lines

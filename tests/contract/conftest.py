@@ -97,8 +97,8 @@ class Driver(Hypervisor):
         with contextlib.suppress(NotFoundError), self._errors("remove the instance's definition", resource):
             self._connection.lookupByUUIDString(uuid).undefine()
 
-    def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
-        super().start_domain(uuid, resource)
+    def start_domain(self, uuid: str, resource: str, *, paused: bool = False, limit_s: float | None = None) -> None:
+        super().start_domain(uuid, resource, limit_s=limit_s)
         if paused:
             self.suspend_domain(uuid, resource)
 

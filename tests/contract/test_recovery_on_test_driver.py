@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from typing import Any
 import libvirt
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pextra.cloud.plugins.module_utils import _runner
+from ansible_collections.pextra.cloud.plugins.module_utils import _recovery, _runner
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.power import CrashedDomain, Powers
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.converge import Terms
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import HypervisorError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.recovery.plan import (
     GIVEN_UP,
     LEFT_PAUSED,
     RESET,
+    START_LIMIT_S,
     STARTED,
     STARTS,
 )
@@ -119,3 +123,50 @@ def test_what_was_stopped_or_is_to_stay_off_is_left(make: Make, small_cloud: Clo
     crash(small_cloud, tmp_path)
     assert round_of(small_cloud) == []
     assert not domain(small_cloud).isActive()
+
+
+def test_what_is_declared_stopped_since_then_is_left(make: Make, small_cloud: Cloud, tmp_path: Path) -> None:
+    make(memory="256 MiB", power="running")
+    crash(small_cloud, tmp_path)
+    make(power="stopped")
+    assert round_of(small_cloud) == []
+    assert not domain(small_cloud).isActive()
+    make(power="running")
+    crash(small_cloud, tmp_path)
+    assert round_of(small_cloud) == [f"instance web on node1: {STARTED}"]
+
+
+def test_one_that_is_slow_to_start_holds_up_no_other(
+    make: Make, small_cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the first by its name, and not in the next round; nor is anything on another node kept waiting."""
+    for name, node in (("a", "node1"), ("b", "node1"), ("c", "node2")):
+        make(name=name, node=node, memory="256 MiB", power="running")
+        guest = small_cloud.hypervisor(node)._connection.lookupByName(name)
+        guest.coreDump(str(tmp_path / "core"), libvirt.VIR_DUMP_CRASH)
+    slow = {small_cloud.hypervisor("node1")._connection.lookupByName("a").UUIDString()}
+    waited = []
+    start = Hypervisor.start_domain
+
+    def hang(self: Hypervisor, uuid: str, resource: str, *, paused: bool = False, limit_s: float | None = None) -> None:
+        if uuid not in slow:
+            return start(self, uuid, resource, paused=paused, limit_s=limit_s)
+        waited.append(limit_s)
+        time.sleep(0.3)
+        raise HypervisorError([Problem("it takes long", "", "node1", resource)])
+
+    monkeypatch.setattr(Hypervisor, "start_domain", hang)
+    monkeypatch.setattr(_recovery, "_SLOW_S", 0.25)
+    begun = {
+        name: f"instance {name} on {node}: {STARTED}" for name, node in (("a", "node1"), ("b", "node1"), ("c", "node2"))
+    }
+    first, hung, left, other = round_of(small_cloud)
+    assert (first, other) == (begun["a"], begun["c"])
+    assert "it takes long" in hung
+    assert "instance b: it is left to the next round" in left
+    second, third, hung = round_of(small_cloud)
+    assert (second, third) == (begun["b"], begun["a"])
+    assert "it takes long" in hung
+    assert waited == [START_LIMIT_S] * 2
+    slow.clear()
+    assert round_of(small_cloud) == [begun["a"]]

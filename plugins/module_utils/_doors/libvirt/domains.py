@@ -168,14 +168,14 @@ class Domains(Guests):
         with self._errors("read the power state", resource):
             return _POWER.get(self._domain(uuid).state()[0], "stopped")
 
-    def start_domain(self, uuid: str, resource: str, *, paused: bool = False) -> None:
-        """Start it; running already is fine."""
+    def start_domain(self, uuid: str, resource: str, *, paused: bool = False, limit_s: float | None = None) -> None:
+        """Start it; running already is fine. limit_s: how long to wait; None for as long as the largest guest takes."""
 
         def start(domain: Any) -> None:
             if not domain.isActive():
                 domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
 
-        self._of_guest("start the instance", uuid, resource, start, _START_LIMIT_S)
+        self._of_guest("start the instance", uuid, resource, start, _START_LIMIT_S if limit_s is None else limit_s)
 
     def resume_domain(self, uuid: str, resource: str) -> None:
         self._of_guest("resume the instance", uuid, resource, lambda domain: domain.resume())

@@ -32,7 +32,7 @@ def start(cloud: Cloud, work: Work, act: acts.Start) -> None:
         )
     if "<interface " in hypervisor.config_xml_of(domain_of(work)):
         clear_switch(cloud, work)
-    hypervisor.start_domain(domain_of(work), work.label, paused=act.paused)
+    hypervisor.start_domain(domain_of(work), work.label, paused=act.paused, limit_s=act.limit_s)
     # Nothing depends on it, and the guest may have ended already.
     with contextlib.suppress(PextraError):
         start = lifetimes.render_start(cloud.registry.now())

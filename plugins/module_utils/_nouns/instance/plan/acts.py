@@ -110,10 +110,13 @@ class Autostart:
 
 @dataclass(frozen=True)
 class Start:
-    """saved: it goes on from what was saved of its memory, however it was when it was saved."""
+    """saved: it goes on from what was saved of its memory, however it was when it was saved. limit_s: how long its
+    start is waited for; None for as long as usual.
+    """
 
     paused: bool
     saved: bool = False
+    limit_s: float | None = None
 
 
 @dataclass(frozen=True)
