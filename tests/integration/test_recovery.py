@@ -33,7 +33,8 @@ def kill(lab: Lab) -> None:
 def do_a_round(lab: Lab, name: str = NAME) -> str:
     """Let the job do what its timer lets it do, and return what it says of the instance."""
     lab.exec("node1", "systemctl", "start", "pextra-propagation.service")
-    said = lab.exec("node1", "journalctl", "--unit", "pextra-propagation.service", "--output", "cat", "--lines", "20")
+    this = "_SYSTEMD_INVOCATION_ID=$(systemctl show --property InvocationID --value pextra-propagation.service)"
+    said = lab.sh("node1", f"journalctl --output cat {this}")
     return "\n".join(line for line in said.splitlines() if f"instance {name}" in line)
 
 
@@ -45,6 +46,10 @@ def test_a_killed_guest_is_back_until_it_is_given_up(lab: Lab, guest: Site) -> N
     kill(lab)
     assert "leave it off, since its QEMU ended again" in do_a_round(lab)
     assert lab.domains("node2")[NAME] == "shut off"
+    # What is declared stopped is nothing that the job has to give up.
+    first, again = guest.calls("pextra_vm", *[{"name": NAME, "power": "stopped"}] * 2)
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert do_a_round(lab) == ""
     guest.module("pextra_vm", name=NAME, power="running")
     assert lab.domains("node2")[NAME] == "running"
     # What a person stops stays so.
