@@ -149,6 +149,20 @@ def test_what_the_pipelines_run(tmp_path: Path, service: str, file: str) -> None
     assert done.returncode == 2, done.stdout
 
 
+def test_no_plan_takes_the_place_of_what_was_merged(tmp_path: Path) -> None:
+    """GitHub cancels what waits in a group when another comes: only an apply may do that to an apply."""
+    assert init(tmp_path, pipelines="github").returncode == 0
+    workflow = yaml.safe_load((tmp_path / "cloud" / ".github" / "workflows" / "cloud.yml").read_text())
+    assert "concurrency" not in workflow
+    assert {name: job.get("concurrency") for name, job in workflow["jobs"].items()} == {
+        "validate": None,
+        "plan": {"group": "cloud-plan-${{ github.event.number }}", "cancel-in-progress": False},
+        "apply": {"group": "cloud-apply", "cancel-in-progress": False},
+    }
+    [checkout] = [step for step in workflow["jobs"]["apply"]["steps"] if "checkout" in step.get("uses", "")]
+    assert checkout["with"] == {"ref": "${{ github.ref_name }}"}, "jobs may be run in another order than they came"
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert init(tmp_path).returncode == 0
     cloud = tmp_path / "cloud"
