@@ -64,6 +64,22 @@ def told(call: Call) -> set[str]:
     return {name for name in variables if name.startswith(begin)} - set(OF_ONE_PLAYBOOK)
 
 
+def plays() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (file, play) of all playbooks, with those that are imported."""
+    for path in files(".yml", below=PLAYBOOKS):
+        content = read_yaml(path)
+        for play in content if isinstance(content, list) else ():
+            yield path.name, play
+
+
+def test_what_is_asked_once_is_asked_of_a_node() -> None:
+    """The first host of a play answers for all. Of all hosts it may be an instance, which has variables of its own."""
+    begin = "{{ pextra_hosts | default('pextra_nodes:pextra_coordinators') }}:"
+    everyone = [(file, play) for file, play in plays() if "all" in str(play.get("hosts", "")).split(":")]
+    assert everyone, "there is none of these left to look at"
+    assert [f"{file}: {play['name']}" for file, play in everyone if not play["hosts"].startswith(begin)] == []
+
+
 def test_no_play_waits_for_a_frozen_host() -> None:
     """Each that becomes root somewhere contacts hosts, and says when ssh gives up."""
     careless = [

@@ -337,6 +337,21 @@ def test_a_drive_of_no_node_is_not_replaced(inventory: Inventory) -> None:
     )
 
 
+def test_what_an_instance_has_is_not_taken_for_the_document(inventory: Inventory) -> None:
+    """The inventory plugin's hosts may come before the nodes, and have variables of their own."""
+    hosts = yaml.safe_load((inventory.folder / "hosts.yml").read_text())
+    guest = {"pextra_pools": [{"name": "local", "type": "of a guest"}], "pextra_organizations": "of a guest"}
+    inventory.write("hosts.yml", {"ungrouped": {"hosts": {"a-guest": guest}}, **hosts})
+    for playbook, *arguments in (
+        ("validate.yml",),
+        ("replace_drive.yml", "-e", "node=node2", "-e", "drive=A1"),
+    ):
+        run = inventory.run(*arguments, playbook=playbook)
+        assert "of a guest" not in words(run)
+        assert run.returncode == (4 if arguments else 0), run.stdout + run.stderr
+    assert inventory.is_contacted
+
+
 @pytest.mark.parametrize("written", ["common", "args"])
 def test_ssh_gives_up_and_keeps_what_the_inventory_says(inventory: Inventory, written: str) -> None:
     hosts = (inventory.folder / "hosts.yml").read_text()
