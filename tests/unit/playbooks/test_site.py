@@ -175,7 +175,7 @@ HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
     "playbook",
     [
         *("site.yml", "validate.yml", "effective.yml", "drift.yml", "preflight.yml", "renew_certificates.yml"),
-        *("ceph_remove_osd.yml", "ceph_replace_osd.yml"),
+        *("ceph_remove_osd.yml", "ceph_replace_osd.yml", "audit.yml", "report.yml", "decommission.yml"),
     ],
 )
 def test_without_hosts_there_is_nothing_that_could_be_well(
@@ -266,6 +266,14 @@ def test_a_collection_that_the_controller_lacks(
     assert run.returncode == (2 if is_refused else 0), run.stdout + run.stderr
     assert not inventory.is_contacted
     assert "Traceback" not in words(run)
+
+
+@pytest.mark.parametrize("playbook", ["audit.yml", "drift.yml", "report.yml"])
+def test_a_limit_that_leaves_out_who_is_asked(inventory: Inventory, playbook: str) -> None:
+    run = inventory.run("--limit", "node2", "-e", "audit_file=trail.jsonl", playbook=playbook)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "leaves out node1, from which the cloud is managed" in words(run)
+    assert not inventory.is_contacted
 
 
 @pytest.mark.parametrize("limit", ["node2", "node1"])
