@@ -79,7 +79,7 @@ def plays() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_what_is_asked_once_is_asked_of_a_node() -> None:
     """The first host of a play answers for all. Of all hosts it may be an instance, which has variables of its own."""
-    begin = "{{ pextra_hosts | default('pextra_nodes:pextra_coordinators') }}:"
+    begin = "{{ pextra_hosts | default('pextra_nodes:pextra_coordinators', true) }}:"
     everyone = [(file, play) for file, play in plays() if "all" in str(play.get("hosts", "")).split(":")]
     assert everyone, "there is none of these left to look at"
     assert [f"{file}: {play['name']}" for file, play in everyone if not play["hosts"].startswith(begin)] == []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST, ROLE_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[3]
 VARS = ROOT / "playbooks" / "vars"
@@ -27,6 +28,9 @@ TELLING = """
     - ansible.builtin.debug:
         msg: "told:{{{{ {{'host': inventory_hostname, 'told': {wanted}}} | to_json }}}}:told"
 """
+
+# What the run itself sets, and nobody writes.
+OF_RUN = {"pextra_deployment", "pextra_index"}
 
 
 def tell(folder: Path, wanted: str, *files: str, nodes: dict[str, Any], **document: Any) -> dict[str, Any]:
@@ -57,6 +61,18 @@ def tell(folder: Path, wanted: str, *files: str, nodes: dict[str, Any], **docume
     said = " ".join(done.stdout.split()).split("told:")
     found = [json.loads(text.partition(":told")[0]) for text in said if text.startswith("{")]
     return {one["host"]: one["told"] for one in found}
+
+
+def test_a_key_that_is_left_empty_is_one_that_is_not_given(tmp_path: Path) -> None:
+    """As in validation: YAML makes null of it."""
+    files = sorted(path.stem for path in VARS.glob("*.yml"))
+    names = [name for file in files for name in yaml.safe_load((VARS / f"{file}.yml").read_text(encoding="utf-8"))]
+    wanted = f"{{{', '.join(f'{name!r}: {name}' for name in names)}}}"
+    nodes = {f"node{n}": {"ansible_host": f"10.91.7.1{n}"} for n in (1, 2)}
+    left = {name: None for name in (*DOCUMENT, *HOST, *ROLE_VARIABLES, "ansible_ssh_args") if name not in OF_RUN}
+    missing = tell(tmp_path, wanted, *files, nodes=nodes)
+    assert len(missing["node2"]) > 40
+    assert tell(tmp_path, wanted, *files, nodes=nodes, **left) == missing
 
 
 def test_uplinks_are_those_of_the_vswitches_that_a_host_has(tmp_path: Path) -> None:
