@@ -63,6 +63,8 @@ def written(folder: Path) -> dict[str, str]:
         ({}, 1, 1),
         ({"image": "none", "pipelines": "gitlab"}, 1, 1),
         ({"nodes": THREE, "uplinks": "eno2, eno3", "vlan": "42", "ssh_key": KEY, "user": "debian"}, 3, 3),
+        # In the network of the hosts, as the questions suggest it.
+        ({"nodes": THREE, "uplinks": "eno2", "subnet": "192.168.1.0/24", "vlan": "untagged", "ssh_key": "none"}, 3, 3),
         ({"nodes": FIVE, "image": "alma-9", "subnet": "10.1.0.0/20"}, 5, 3),
     ],
 )
@@ -234,6 +236,11 @@ def test_the_key_may_be_a_file(tmp_path: Path) -> None:
         ),
         ({"ssh_key": KEY, "user": "ops"}, "ssh ops@192.168.1.10 'sudo ip address add", "from where"),
         ({"ssh_key": KEY, "uplinks": "eno2"}, "`ssh admin@172.20.0.11`, from where that address is reached", "-J"),
+        (
+            {"ssh_key": KEY, "subnet": "192.168.1.0/24"},
+            "`ssh admin@192.168.1.11`, from where that address is reached",
+            "ip address",
+        ),
         ({"ssh_key": KEY, "nodes": THREE}, "`ssh admin@172.20.0.11`, from where that address is reached", "-J"),
     ],
 )
