@@ -63,16 +63,17 @@ options:
   uplinks:
     description:
       - The NICs that carry the instances' frames, by the names that all hosts have of them; never the one of the
-        management address. A list, or text separated by commas.
+        management address. A list, or text separated by commas; V(none) for none.
       - Without one, instances of a host reach each other and nothing else.
     type: raw
   vlan:
     description:
-      - The VLAN of the first port group, 1 to 4094. Untagged unless given.
-    type: int
+      - The VLAN of the first port group, 1 to 4094, or V(untagged). Untagged unless given.
+    type: raw
   subnet:
     description:
-      - The network of the first instance; the first address in it is the gateway.
+      - The network of the first instance; the first address in it is the gateway, and no host's. The instance has the
+        first address from the eleventh on that is no host's.
     type: str
     default: 172.20.0.0/24
   image:
@@ -84,7 +85,8 @@ options:
   ssh_key:
     description:
       - The public key that may log in on the first instance, as one line of C(authorized_keys), or the file on the
-        controller that has it, such as V(~/.ssh/id_ed25519.pub). Without one nobody can, until it is written down.
+        controller that has it, such as V(~/.ssh/id_ed25519.pub). Without one, or with
+        V(none), nobody can until it is written down.
     type: str
   pipelines:
     description:

@@ -225,14 +225,20 @@ def test_a_project_without_the_playbooks_is_told_of(controller: Controller) -> N
     assert "Playbook not found for project" in run.words
 
 
-def test_the_playbooks_are_written_into_a_checkout(controller: Controller, tmp_path: Path) -> None:
-    """They stay as they are where somebody has one of that name, and each leads to a playbook of the collection."""
+@pytest.mark.parametrize("checkout", ["checkout", "~/checkout", "./checkout/"])
+def test_the_playbooks_are_written_into_a_checkout(controller: Controller, tmp_path: Path, checkout: str) -> None:
+    """They stay as they are where somebody has one of that name, and each leads to a playbook of the collection.
+
+    The checkout is where it is from where the run was started, and nothing is written into the collection.
+    """
+    before = {*ROOT.iterdir(), *(ROOT / "playbooks").iterdir()}
     (tmp_path / "checkout" / "cloud").mkdir(parents=True)
     own = tmp_path / "checkout" / "cloud" / "site.yml"
     own.write_text("- hosts: localhost\n", encoding="utf-8")
-    controller.write(awx_checkout=str(tmp_path / "checkout"), awx_playbooks="cloud")
-    run = controller.run()
+    controller.write(awx_playbooks="cloud")
+    run = controller.run("-e", f"awx_checkout={checkout}")
     assert run.status == 2  # nobody has said where AWX is
+    assert {*ROOT.iterdir(), *(ROOT / "playbooks").iterdir()} == before
     written = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in own.parent.glob("*.yml")}
     assert set(written) == PLAYBOOKS
     assert own.read_text(encoding="utf-8") == "- hosts: localhost\n"

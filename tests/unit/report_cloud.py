@@ -157,7 +157,17 @@ def make_troubled(nodes: int = 3, instances: int = 9) -> Answers:
     images[0]["copies"][1]["status"] = "missing"
     check = {
         "actions": ["instance web-1 on node2: start", "port_group Production on node2: tag its ports"],
-        "pending": [{"kind": "instance", "name": "web-2", "node": "node3", "field": "memory"}],
+        "pending": [
+            {
+                "kind": "instance",
+                "name": "web-2",
+                "node": "node3",
+                "option": "memory",
+                "before": 512,
+                "after": 1024,
+                "when": "next_boot",
+            }
+        ],
         "diff": [
             {
                 "before_header": "instance web-1 on node2",

@@ -21,6 +21,8 @@ from .._model.mistake import Mistake
 
 _KINDS: dict[str, Kind] = {"str": "str", "path": "str", "int": "int", "float": "float", "bool": "bool"}
 _KINDS |= {"list": "list", "dict": "dict"}
+# Playbooks read these, and take one that is left empty for one that is not given. Roles get theirs as they are.
+_OF_PLAYBOOKS = "pextra_"
 # Ansible's own words, in lower case.
 _WORDS = {
     **dict.fromkeys(("yes", "y", "on", "1", "true", "t", "1.0"), True),
@@ -53,7 +55,10 @@ def find_role_mistakes(table: Table, values: Mapping[str, Any], locate: Callable
     """Check variables of roles. locate: makes the path of a variable of its name."""
     mistakes: list[Mistake] = []
     for name, value in values.items():
-        if name in table and value is not None:
+        if name in table and value is None and not name.startswith(_OF_PLAYBOOKS):
+            problem = "is left empty, which is no value that the role can use; write one, or take the line away"
+            mistakes.append(Mistake(locate(name), problem))
+        elif name in table and value is not None:
             _, found = parse_value(table[name], _convert(table[name], value), locate(name))
             mistakes += found
     return mistakes

@@ -14,6 +14,7 @@ from dataclasses import replace
 from .._fields.checks import check_interface, check_name
 from .._fields.common import DESCRIPTION, NAME
 from .._fields.field import REQUIRED, Field, Table
+from .._model.mistake import shown
 from .._nouns.ceph import spec as ceph
 from .._nouns.cluster import spec as cluster
 from .._nouns.datacenter import spec as datacenter
@@ -195,6 +196,13 @@ HOST: Table = {
 }
 
 
+def _check_folder(path: str) -> str | None:
+    """A folder of the controller that is the same for every run, wherever that is started and whatever it runs."""
+    if path.startswith(("/", "~")):
+        return None
+    return f"{shown(path)} is another folder for each playbook; write a whole path, such as ~/.pextra/NAME/ca"
+
+
 def _check_exception(name: str) -> str | None:
     return next(iter(preflight.check_exceptions([name])), None)
 
@@ -207,7 +215,9 @@ ROLE_VARIABLES: Table = {
     ),
     "pextra_ca_certificate": Field(kind="str", help="The certificate of the authority, in PEM form, from a vault."),
     "pextra_ca_dir": Field(
-        kind="str", help="The folder of the controller that holds the certificate authority of the deployment."
+        kind="str",
+        check=_check_folder,
+        help="The folder of the controller that holds the certificate authority of the deployment, as a whole path.",
     ),
     "pextra_ca_private_key": Field(
         kind="str", no_log=True, help="The private key of the authority, in PEM form, from a vault."

@@ -41,11 +41,6 @@ name: cloud
   push:
     branches: [main]
 
-# One at a time, and none is stopped in the middle.
-concurrency:
-  group: cloud
-  cancel-in-progress: false
-
 permissions:
   contents: read
 
@@ -64,6 +59,11 @@ jobs:
     if: github.event_name == 'pull_request' && github.event.pull_request.head.repo.full_name == github.repository
     needs: validate
     runs-on: ubuntu-latest
+    # One at a time of each pull request, and none is stopped in the middle. Of several that wait in a group, only the
+    # newest is run: in one with the job apply, it would take the place of a change that has been merged.
+    concurrency:
+      group: cloud-plan-${{{{ github.event.number }}}}
+      cancel-in-progress: false
     permissions:
       contents: read
       pull-requests: write
@@ -90,8 +90,14 @@ jobs:
     needs: validate
     runs-on: ubuntu-latest
     environment: production
+    # One at a time, and none is stopped in the middle.
+    concurrency:
+      group: cloud-apply
+      cancel-in-progress: false
     steps:
+      # What the branch holds by now: whichever of several is run last, nothing older is applied over it.
       - uses: actions/checkout@v4
+        with: {{ref: "${{{{ github.ref_name }}}}"}}
       - uses: actions/setup-python@v5
         with: {{python-version: "3.12"}}
       - run: pip install -r requirements.txt && ansible-galaxy collection install -r requirements.yml

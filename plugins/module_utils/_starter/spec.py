@@ -23,6 +23,14 @@ NO_IMAGE = "none"
 PIPELINES = ("github", "gitlab")
 _MOST_PREFIX = 27
 _FIRST_GUEST = 11
+# Answers that say that there is none, as the questions suggest them.
+_NOTHING = {"uplinks": {"none"}, "vlan": {"none", "untagged"}, "ssh_key": {"none"}}
+
+
+def _check_nic(value: str) -> str | None:
+    if value.lower() in _NOTHING["uplinks"]:
+        return f"{shown(value)} is no NIC; write it alone, to have none"
+    return check_uplink(value)
 
 
 def check_subnet(value: str) -> str | None:
@@ -76,7 +84,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     "uplinks": Field(
         kind="list",
-        element=Field(kind="str", check=check_uplink, help="A NIC."),
+        element=Field(kind="str", check=_check_nic, help="A NIC."),
         unique=True,
         help="The NICs that carry the instances' frames, by the names that all hosts have of them; never the one of "
         "the management address. Without one, instances of a host reach each other and nothing else. Also as text, "
@@ -87,7 +95,8 @@ FIELDS: Mapping[str, Field] = {
         kind="str",
         default="172.20.0.0/24",
         check=check_subnet,
-        help="The network of the first instance; the first address in it is the gateway.",
+        help="The network of the first instance, which may be that of the hosts; the first address in it is the "
+        "gateway, and no host's.",
     ),
     "image": Field(
         kind="str",
@@ -136,14 +145,22 @@ class Starter:
     pipelines: tuple[str, ...]
 
     @property
+    def is_among_hosts(self) -> bool:
+        """Whether the first instance is in the network of a host."""
+        return any(ipaddress.ip_address(node.address) in ipaddress.IPv4Network(self.subnet) for node in self.nodes)
+
+    @property
     def gateway(self) -> str:
         return str(ipaddress.IPv4Network(self.subnet)[1])
 
     @property
     def first_address(self) -> str:
-        """Of the first instance, with its prefix length."""
+        """Of the first instance, with its prefix length. The hosts may be in the same network."""
         network = ipaddress.IPv4Network(self.subnet)
-        return f"{network[_FIRST_GUEST]}/{network.prefixlen}"
+        taken = {ipaddress.ip_address(node.address) for node in self.nodes}
+        # The smallest network has more than enough for all hosts.
+        addresses = (network[number] for number in range(_FIRST_GUEST, network.num_addresses - 1))
+        return f"{next(address for address in addresses if address not in taken)}/{network.prefixlen}"
 
     @property
     def coordinators(self) -> tuple[str, ...]:
@@ -152,15 +169,18 @@ class Starter:
 
 
 def read_starter(given: Mapping[str, Any]) -> tuple[Starter | None, list[Mistake]]:
-    """Read what was asked or given. Returns (what is to be written, or None; every mistake). Blank is not given."""
-    raw = {key: value for key, value in given.items() if value is not None and not _is_blank(value)}
+    """Read what was asked or given. Returns (what is to be written, or None; every mistake).
+
+    Blank is not given, and so is `none` where that can be an answer.
+    """
+    raw = {key: value for key, value in given.items() if value is not None and not _is_nothing(key, value)}
     if "nodes" in raw:
         raw["nodes"] = _read_nodes(raw["nodes"])
     for key in ("uplinks", "pipelines"):
         if isinstance(raw.get(key), str):
             raw[key] = [word.strip() for word in raw[key].split(",") if word.strip()]
     values, mistakes = parse(FIELDS, raw, "")
-    mistakes += _find_mistakes(raw.get("nodes"))
+    mistakes += _find_mistakes(raw.get("nodes"), raw.get("subnet", FIELDS["subnet"].default))
     if mistakes:
         return None, mistakes
     nodes = tuple(Node(**node) for node in values["nodes"])
@@ -168,8 +188,8 @@ def read_starter(given: Mapping[str, Any]) -> tuple[Starter | None, list[Mistake
     return Starter(**{**values, **lists, "nodes": nodes, "vlan": values["vlan"] or 0}), []
 
 
-def _is_blank(value: object) -> bool:
-    return isinstance(value, str) and not value.strip()
+def _is_nothing(key: str, value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() in {"", *_NOTHING.get(key, ())}
 
 
 def _read_nodes(value: object) -> object:
@@ -186,7 +206,7 @@ def _read_nodes(value: object) -> object:
     return found
 
 
-def _find_mistakes(nodes: object) -> list[Mistake]:
+def _find_mistakes(nodes: object, subnet: object) -> list[Mistake]:
     """Check what no single field can tell."""
     if not isinstance(nodes, list) or not nodes:
         return []
@@ -199,4 +219,12 @@ def _find_mistakes(nodes: object) -> list[Mistake]:
         words = [word for word in given if isinstance(word, str)]
         twice = sorted({word for word in words if words.count(word) > 1})
         mistakes += [Mistake("nodes", f"has the {key} {shown(word)} twice; each host needs its own") for word in twice]
+    if isinstance(subnet, str) and check_subnet(subnet) is None:
+        gateway = str(ipaddress.IPv4Network(subnet)[1])
+        problem = (
+            f"has a host at {gateway}, which is the gateway of the instances in {subnet}; give the host another "
+            "address, or the instances another subnet"
+        )
+        is_there = any(isinstance(node, Mapping) and node.get("address") == gateway for node in nodes)
+        mistakes += [Mistake("nodes", problem)] if is_there else []
     return mistakes

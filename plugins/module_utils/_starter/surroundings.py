@@ -109,7 +109,8 @@ The hosts' ssh keys have to be known (`ssh` once to each). The certificate autho
 def _tell_login(starter: Starter) -> str:
     """Say how one comes into the first instance."""
     address = starter.first_address.partition("/")[0]
-    if len(starter.nodes) > 1 or starter.uplinks or starter.vlan:
+    # An address of its own network on another device would take a host's network from it.
+    if len(starter.nodes) > 1 or starter.uplinks or starter.vlan or starter.is_among_hosts:
         return f"Then `ssh admin@{address}`, from where that address is reached.\n"
     host = f"{starter.user}@{starter.nodes[0].address}"
     become = "" if starter.user == "root" else "sudo "

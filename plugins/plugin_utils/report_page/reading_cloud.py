@@ -253,7 +253,7 @@ def _read_check(raw: _Raw, *, is_whole: bool) -> Differences:
     pending = []
     for one in raw.get("pending") or ():
         where = f" on {one['node']}" if one.get("node") else ""
-        pending.append(f"{one.get('kind')} {one.get('name')}{where}: {one.get('field')} waits for a restart")
+        pending.append(f"{one.get('kind')} {one.get('name')}{where}: {one['option']} waits for a restart")
     return Differences(
         actions=tuple(str(action) for action in raw.get("actions") or ()),
         pending=tuple(pending),

@@ -62,7 +62,7 @@ def test_what_its_comment_names_is_written_down(playbook: str) -> None:
 def test_defaults_are_those_of_the_playbook(playbook: str) -> None:
     """Where the playbook has a number of its own, the survey suggests the same."""
     for name, option in (specs()[playbook].get("options") or {}).items():
-        for number in re.findall(rf"\b{name} \| default\((\d+)\)", text(playbook)):
+        for number in re.findall(rf"\b{name} \| default\((\d+), true\)", text(playbook)):
             assert option["default"] == int(number), name
 
 

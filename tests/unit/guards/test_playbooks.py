@@ -17,6 +17,11 @@ OF_ONE_PLAYBOOK = {
     "node_certificate_renew_days": "renew_certificates.yml is there for it",
     "node_confirm": "the consent to leave, which no other playbook asks for",
 }
+# Imported by others, which ask before.
+PARTS = {"ceph", "cloud", "record"}
+FIRST = "pextra_first_coordinator"
+# Playbook that contacts the first coordinator: how it asks whether that is in the run.
+WITHOUT_RUN_IS_WHOLE = {"decommission.yml": "in its first play, together with the nodes that leave"}
 
 
 class Call(NamedTuple):
@@ -62,6 +67,56 @@ def told(call: Call) -> set[str]:
         variables |= set(read_yaml(PLAYBOOKS / file))
     begin = call.role.rpartition(".")[2] + "_"
     return {name for name in variables if name.startswith(begin)} - set(OF_ONE_PLAYBOOK)
+
+
+def plays() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (file, play) of all playbooks, with those that are imported."""
+    for path in files(".yml", below=PLAYBOOKS):
+        content = read_yaml(path)
+        for play in content if isinstance(content, list) else ():
+            yield path.name, play
+
+
+def test_what_is_asked_once_is_asked_of_a_node() -> None:
+    """The first host of a play answers for all. Of all hosts it may be an instance, which has variables of its own."""
+    begin = "{{ pextra_hosts | default('pextra_nodes:pextra_coordinators', true) }}:"
+    everyone = [(file, play) for file, play in plays() if "all" in str(play.get("hosts", "")).split(":")]
+    assert everyone, "there is none of these left to look at"
+    assert [f"{file}: {play['name']}" for file, play in everyone if not play["hosts"].startswith(begin)] == []
+
+
+def chain(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the plays of a playbook in their order, also of those that it imports, after each import itself."""
+    for play in read_yaml(PLAYBOOKS / name):
+        yield play
+        if "ansible.builtin.import_playbook" in play:
+            yield from chain(play["ansible.builtin.import_playbook"])
+
+
+def test_every_playbook_says_why_it_could_do_nothing() -> None:
+    """A play without hosts is passed over, and the run succeeds: so each asks first whether there are any.
+
+    Whoever asks the first coordinator, and could go on without an answer, says that the run is whole (run_is_whole).
+    """
+    silent, partial = [], []
+    for path in sorted(PLAYBOOKS.glob("*.yml")):
+        if path.stem in PARTS:
+            continue
+        found = list(chain(path.name))
+        contacting = [number for number, play in enumerate(found) if play.get("become")]
+        refusing = [
+            number
+            for number, play in enumerate(found)
+            if "vars/run.yml" in play.get("vars_files", ())
+            and any("__run_mistake" in str(task) for task in play.get("tasks") or ())
+        ]
+        if contacting and not (refusing and refusing[0] < contacting[0]):
+            silent.append(path.name)
+        asks = any(play.get("become") and FIRST in str(play["hosts"]) for play in found)
+        if asks and not any("run_is_whole" in (play.get("vars") or {}) for play in found):
+            partial.append(path.name)
+    assert silent == []
+    assert partial == sorted(WITHOUT_RUN_IS_WHOLE)
 
 
 def test_no_play_waits_for_a_frozen_host() -> None:

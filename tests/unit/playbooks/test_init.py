@@ -63,6 +63,8 @@ def written(folder: Path) -> dict[str, str]:
         ({}, 1, 1),
         ({"image": "none", "pipelines": "gitlab"}, 1, 1),
         ({"nodes": THREE, "uplinks": "eno2, eno3", "vlan": "42", "ssh_key": KEY, "user": "debian"}, 3, 3),
+        # In the network of the hosts, as the questions suggest it.
+        ({"nodes": THREE, "uplinks": "eno2", "subnet": "192.168.1.0/24", "vlan": "untagged", "ssh_key": "none"}, 3, 3),
         ({"nodes": FIVE, "image": "alma-9", "subnet": "10.1.0.0/20"}, 5, 3),
     ],
 )
@@ -149,6 +151,20 @@ def test_what_the_pipelines_run(tmp_path: Path, service: str, file: str) -> None
     assert done.returncode == 2, done.stdout
 
 
+def test_no_plan_takes_the_place_of_what_was_merged(tmp_path: Path) -> None:
+    """GitHub cancels what waits in a group when another comes: only an apply may do that to an apply."""
+    assert init(tmp_path, pipelines="github").returncode == 0
+    workflow = yaml.safe_load((tmp_path / "cloud" / ".github" / "workflows" / "cloud.yml").read_text())
+    assert "concurrency" not in workflow
+    assert {name: job.get("concurrency") for name, job in workflow["jobs"].items()} == {
+        "validate": None,
+        "plan": {"group": "cloud-plan-${{ github.event.number }}", "cancel-in-progress": False},
+        "apply": {"group": "cloud-apply", "cancel-in-progress": False},
+    }
+    [checkout] = [step for step in workflow["jobs"]["apply"]["steps"] if "checkout" in step.get("uses", "")]
+    assert checkout["with"] == {"ref": "${{ github.ref_name }}"}, "jobs may be run in another order than they came"
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert init(tmp_path).returncode == 0
     cloud = tmp_path / "cloud"
@@ -220,6 +236,11 @@ def test_the_key_may_be_a_file(tmp_path: Path) -> None:
         ),
         ({"ssh_key": KEY, "user": "ops"}, "ssh ops@192.168.1.10 'sudo ip address add", "from where"),
         ({"ssh_key": KEY, "uplinks": "eno2"}, "`ssh admin@172.20.0.11`, from where that address is reached", "-J"),
+        (
+            {"ssh_key": KEY, "subnet": "192.168.1.0/24"},
+            "`ssh admin@192.168.1.11`, from where that address is reached",
+            "ip address",
+        ),
         ({"ssh_key": KEY, "nodes": THREE}, "`ssh admin@172.20.0.11`, from where that address is reached", "-J"),
     ],
 )

@@ -175,7 +175,7 @@ HOSTS = {"pextra_coordinators": ["node1"], "pextra_nodes": ["node1", "node2"]}
     "playbook",
     [
         *("site.yml", "validate.yml", "effective.yml", "drift.yml", "preflight.yml", "renew_certificates.yml"),
-        *("ceph_remove_osd.yml", "ceph_replace_osd.yml"),
+        *("ceph_remove_osd.yml", "ceph_replace_osd.yml", "audit.yml", "report.yml", "decommission.yml"),
     ],
 )
 def test_without_hosts_there_is_nothing_that_could_be_well(
@@ -268,6 +268,14 @@ def test_a_collection_that_the_controller_lacks(
     assert "Traceback" not in words(run)
 
 
+@pytest.mark.parametrize("playbook", ["audit.yml", "drift.yml", "report.yml"])
+def test_a_limit_that_leaves_out_who_is_asked(inventory: Inventory, playbook: str) -> None:
+    run = inventory.run("--limit", "node2", "-e", "audit_file=trail.jsonl", playbook=playbook)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "leaves out node1, from which the cloud is managed" in words(run)
+    assert not inventory.is_contacted
+
+
 @pytest.mark.parametrize("limit", ["node2", "node1"])
 def test_a_limit_by_which_a_node_would_leave_by_halves(inventory: Inventory, limit: str) -> None:
     arguments = ("-e", "nodes=node2", "-e", "confirm=DESTROY", "--limit", limit)
@@ -335,6 +343,21 @@ def test_a_drive_of_no_node_is_not_replaced(inventory: Inventory) -> None:
     assert "typo is not in the group pextra_nodes of the inventory. Nothing was done. There are node1, node2." in words(
         run
     )
+
+
+def test_what_an_instance_has_is_not_taken_for_the_document(inventory: Inventory) -> None:
+    """The inventory plugin's hosts may come before the nodes, and have variables of their own."""
+    hosts = yaml.safe_load((inventory.folder / "hosts.yml").read_text())
+    guest = {"pextra_pools": [{"name": "local", "type": "of a guest"}], "pextra_organizations": "of a guest"}
+    inventory.write("hosts.yml", {"ungrouped": {"hosts": {"a-guest": guest}}, **hosts})
+    for playbook, *arguments in (
+        ("validate.yml",),
+        ("replace_drive.yml", "-e", "node=node2", "-e", "drive=A1"),
+    ):
+        run = inventory.run(*arguments, playbook=playbook)
+        assert "of a guest" not in words(run)
+        assert run.returncode == (4 if arguments else 0), run.stdout + run.stderr
+    assert inventory.is_contacted
 
 
 @pytest.mark.parametrize("written", ["common", "args"])

@@ -377,7 +377,10 @@ pextra_propagation_interval: often
 pextra_preflight_exceptions: [memory, avx2, memry]
 pextra_preflight_execptions: [memory]
 pextra_registry_url: [planted-secret]
+pextra_ca_dir: keys/ca
 node_certificate_days: soon
+awx_job_timeout:
+pextra_takeover:
 node_ntp_servers: "{{ ansible_facts.known_only_later }}"
 """,
     )
@@ -390,7 +393,15 @@ node_ntp_servers: "{{ ansible_facts.known_only_later }}"
         ("pextra_preflight_exceptions[2]", '"memry" is not a preflight rule. Did you mean "memory"?'),
         ("pextra_preflight_execptions", 'unknown variable. Did you mean "pextra_preflight_exceptions"?'),
         ("pextra_registry_url", "its secret value is not a text"),
+        (
+            "pextra_ca_dir",
+            '"keys/ca" is another folder for each playbook; write a whole path, such as ~/.pextra/NAME/ca',
+        ),
         ("node_certificate_days", '"soon" is not a whole number'),
+        (
+            "awx_job_timeout",
+            "is left empty, which is no value that the role can use; write one, or take the line away",
+        ),
         ("pextra_nodes (node2).pextra_takeover", "a mapping is not a text"),
         ("pextra_nodes (node2).node_ntp_servers[0]", "a list is not a text"),
     }

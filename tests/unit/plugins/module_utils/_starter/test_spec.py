@@ -42,6 +42,28 @@ def test_what_is_blank_is_not_given() -> None:
     assert starter.pipelines == ("github", "gitlab")
 
 
+def test_none_is_an_answer() -> None:
+    starter, mistakes = read_starter({**GIVEN, "uplinks": "none", "vlan": "untagged", "ssh_key": " None "})
+    assert starter is not None, mistakes
+    assert (starter.uplinks, starter.vlan, starter.ssh_key) == ((), 0, None)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "subnet", "address"),
+    [
+        ("one=192.168.1.11", "192.168.1.0/24", "192.168.1.12/24"),
+        (THREE, "192.168.1.0/24", "192.168.1.14/24"),
+        ({"one": "192.168.1.12"}, "192.168.1.0/24", "192.168.1.11/24"),
+        ({f"n{number}": f"10.0.0.{number}" for number in range(11, 16)}, "10.0.0.0/27", "10.0.0.16/27"),
+        ("one=fd00::b", "172.20.0.0/24", "172.20.0.11/24"),
+    ],
+)
+def test_the_first_instance_takes_no_address_of_a_host(nodes: object, subnet: str, address: str) -> None:
+    starter, mistakes = read_starter({**GIVEN, "nodes": nodes, "subnet": subnet})
+    assert starter is not None, mistakes
+    assert starter.first_address == address
+
+
 @pytest.mark.parametrize(
     ("given", "path", "said"),
     [
@@ -55,6 +77,13 @@ def test_what_is_blank_is_not_given() -> None:
         ({"nodes": "one=192.168.1"}, "nodes[0] (one).address", "is not an IP address"),
         ({"nodes": dict.fromkeys(THREE, "192.168.1.10")}, "nodes", 'has the address "192.168.1.10" twice'),
         ({"nodes": 5}, "nodes", "is not a list"),
+        (
+            {"nodes": "one=192.168.1.1", "subnet": "192.168.1.0/24"},
+            "nodes",
+            "has a host at 192.168.1.1, which is the gateway of the instances in 192.168.1.0/24",
+        ),
+        ({"nodes": "one=172.20.0.1"}, "nodes", "is the gateway of the instances in 172.20.0.0/24"),
+        ({"uplinks": "eno2, none"}, "uplinks[1]", '"none" is no NIC; write it alone'),
         ({"user": "a;b"}, "user", "a;b"),
         ({"uplinks": "svswitch1"}, "uplinks[0]", "is a vSwitch"),
         ({"uplinks": "eno2,eno2"}, "uplinks[1]", "twice"),

@@ -1,0 +1,59 @@
+# Copyright: the pextra.cloud founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""drift.yml on this host as the coordinator, whose registry cannot be read: that is told, and written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("report", ["found.json", "~/found.json", "", None])
+def test_the_report_is_where_it_is_from_where_the_run_was_started(tmp_path: Path, report: str | None) -> None:
+    variables = {
+        "ansible_connection": "local",
+        "ansible_become": False,
+        "ansible_python_interpreter": sys.executable,
+        "pextra_address": "10.91.7.11",
+        "pextra_registry_url": f"sqlite:///{tmp_path}/registry.db",
+    }
+    groups = {"pextra_coordinators": {"hosts": {"node1": {}}}, "pextra_nodes": {"hosts": {"node1": {}}}}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables, "children": groups}}))
+    (tmp_path / "registry.db").write_text("no database at all, but as long as one: " + "x" * 4096)
+    before = {*ROOT.iterdir(), *(ROOT / "playbooks").iterdir()}
+    playbook = [*("-i", "hosts.yml", str(ROOT / "playbooks" / "drift.yml"))]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ansible", "playbook", *playbook),
+            *(() if report is None else ("-e", f"report={report}")),
+        ],
+        env={
+            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
+            "ANSIBLE_NOCOLOR": "1",
+            "HOME": str(tmp_path),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Not everything could be looked at" in done.stdout
+    assert {*ROOT.iterdir(), *(ROOT / "playbooks").iterdir()} == before
+    written = tmp_path / "found.json"
+    assert written.exists() is bool(report)
+    if report:
+        found = json.loads(written.read_text(encoding="utf-8"))
+        assert (found["complete"], len(found["problems"])) == (False, 1)
