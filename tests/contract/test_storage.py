@@ -16,11 +16,13 @@ from typing import Any
 import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
     HypervisorError,
     NotFoundError,
     PextraError,
+    Problem,
     SwitchError,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
@@ -129,6 +131,37 @@ def test_volumes_keep_a_pool_and_copies_of_images_do_not(storage_cloud: Cloud) -
     assert copy not in refused[0].what
     hypervisor.delete_volume("local", root, "test")
     converge(storage_cloud, PoolResource(), leaving)
+
+
+def test_a_stopped_pool_is_not_taken_for_empty(storage_cloud: Cloud) -> None:
+    converge(storage_cloud, PoolResource(), WANT)
+    raw(storage_cloud, "node2").destroy()
+    for want in (replace(WANT, nodes=("node1",)), replace(WANT, state="absent")):
+        refused = plan(storage_cloud, PoolResource(), [want]).refusals
+        assert [(problem.node, problem.what[:20]) for problem in refused] == [("node2", "it is stopped there,")]
+    raw(storage_cloud, "node2").create()
+    converge(storage_cloud, PoolResource(), replace(WANT, state="absent"))
+
+
+def test_one_pool_that_cannot_be_read_keeps_nothing_else_from_it(
+    storage_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = replace(WANT, name="second", path="/srv/second")
+    converge(storage_cloud, PoolResource(), WANT, second)
+
+    def refresh(self: Hypervisor, pool: str) -> None:
+        if pool == "local":
+            raise HypervisorError([Problem("Input/output error", "", self.node, f"pool {pool}")])
+
+    monkeypatch.setattr(Hypervisor, "refresh_pool", refresh)
+    gone = [replace(WANT, state="absent"), replace(second, state="absent")]
+    refused = plan(storage_cloud, PoolResource(), gone).refusals
+    assert {(problem.node, problem.resource) for problem in refused} == {
+        (node, "pool local") for node in storage_cloud.nodes
+    }
+    assert all("Input/output error" in problem.what for problem in refused)
+    assert storage_cloud.unreachable == {}
+    converge(storage_cloud, PoolResource(), gone[1])
 
 
 def test_a_failure_on_a_node_is_kept_with_its_time(storage_cloud: Cloud) -> None:

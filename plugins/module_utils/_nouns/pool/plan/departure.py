@@ -49,10 +49,12 @@ def plan_leaving(
             continue
         seen_node = have.seen[node.name]
         copies: list[str] = []
-        # The units of a target are not ours: they stay, whoever uses them.
-        makes_volumes = bool(KINDS[row.attributes["type"]].formats)
-        keeps_files = not makes_volumes or (bool(row.attributes["shared"]) and not last_node)
+        keeps_files = not can_hold_volumes(row) or (bool(row.attributes["shared"]) and not last_node)
+        seen = seen_ours(row, seen_node)
         if association.attributes.get("enabled"):
+            if not keeps_files and seen is not None and row.name not in seen_node.volumes:
+                draft.refusals.append(_refuse_unread(row, node.name, seen_node))
+                continue
             held = _find_held(row, node.name, seen_node, keeps_files=keeps_files)
             if held is not None:
                 draft.refusals.append(held)
@@ -68,7 +70,6 @@ def plan_leaving(
         if not keeps_files and not is_deleted:
             copies = sorted(name for name in seen_node.volumes.get(row.name, ()) if _IMAGE_COPY.fullmatch(name))
             is_deleted = bool(copies) and bool(row.attributes["shared"])
-        seen = seen_ours(row, seen_node)
         acts = plan_rounds(
             Situation(
                 pool_exists=True,
@@ -88,7 +89,8 @@ def plan_leaving(
             "association": association,
             "uuid": uuid,
             "label": carried_last,
-            "pool": row.name,
+            # It may have been renamed by hand.
+            "pool": seen.definition.name if seen is not None else row.name,
             "copies": copies,
             "with_snapshots": row.attributes["type"] == "rbd",
         }
@@ -110,6 +112,27 @@ def plan_leaving(
         touched = find_copied(have.images, {f"{row.id}/", f"{row.id}/{association.node}"}) if not keeps_files else []
         draft.works.append(replace(work_on(row, steps, [change], node=node.name), touches=tuple(touched)))
     return marked, dropped
+
+
+def can_hold_volumes(row: Row) -> bool:
+    """Tell whether what lies in a pool is ours to lose: the units of a target are there whoever uses them."""
+    return bool(KINDS[row.attributes["type"]].formats)
+
+
+def _refuse_unread(row: Row, node: str, seen: SeenNode) -> Problem:
+    """Where libvirt has a pool and nobody has looked into it, it may hold volumes."""
+    label, what = f"pool {row.name}", "nobody can tell whether the node holds volumes in it"
+    reason = seen.unread.get(row.name)
+    if reason is not None:
+        return Problem(f"{what}: {reason.what}", reason.remedy, node, label)
+    return Problem(
+        f"it is stopped there, so {what}",
+        "Let it start first: the next round of propagation starts it, or says why not (journalctl -u "
+        "pextra-propagation). If what it is made of is gone for good, let libvirt forget it there (virsh pool-undefine "
+        f"{row.name}), which deletes nothing, and run again.",
+        node,
+        label,
+    )
 
 
 def _find_held(row: Row, node: str, seen: SeenNode, *, keeps_files: bool) -> Problem | None:
