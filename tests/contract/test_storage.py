@@ -27,6 +27,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import Image
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.resource import PoolResource
@@ -141,6 +142,17 @@ def test_a_stopped_pool_is_not_taken_for_empty(storage_cloud: Cloud) -> None:
         assert [(problem.node, problem.what[:20]) for problem in refused] == [("node2", "it is stopped there,")]
     raw(storage_cloud, "node2").create()
     converge(storage_cloud, PoolResource(), replace(WANT, state="absent"))
+
+
+def test_a_registered_volume_keeps_its_pool(storage_cloud: Cloud) -> None:
+    converge(storage_cloud, PoolResource(), WANT)
+    (pool,) = storage_cloud.registry.rows("pool")
+    node = next(row for row in storage_cloud.registry.rows("node") if row.name == "node2")
+    data = Row(new_id("volume"), "volume", "data", pool.scope, {"pool": pool.id, "node": node.id, "format": "raw"})
+    storage_cloud.registry.put([data])
+    for want in (replace(WANT, nodes=("node1",)), replace(WANT, state="absent")):
+        refused = plan(storage_cloud, PoolResource(), [want]).refusals
+        assert [(problem.node, "not seen now: data" in problem.what) for problem in refused] == [("node2", True)]
 
 
 def test_one_pool_that_cannot_be_read_keeps_nothing_else_from_it(

@@ -71,6 +71,8 @@ class PoolResource:
             images=tuple(row for row in rows if row.kind == "image"),
         )
         leaving = find_leaving(wants, have)
+        if leaving or any(want.state == "absent" for want in wants):
+            have = replace(have, volumes=tuple(cloud.registry.rows("volume")))
         has_credentials = any((want.iscsi or {}).get("password") or (want.rbd or {}).get("key") for want in wants)
 
         def read_node(name: str) -> SeenNode:

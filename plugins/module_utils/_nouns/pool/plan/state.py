@@ -62,6 +62,8 @@ class PoolHave:
     # The digests of the keys of Ceph that the coordinator keeps, by the pool's identifier.
     kept_keys: Mapping[str, str] = field(default_factory=dict)
     images: tuple[Row, ...] = ()
+    # Volumes that live on their own, read where a pool leaves: registered they count, seen or not.
+    volumes: tuple[Row, ...] = ()
     # Whether all nodes were read, to tell what is not ours.
     tells_foreign: bool = False
 

@@ -340,6 +340,36 @@ def test_it_stays_where_nobody_has_read_it(want: Pool, changes: dict[str, Any], 
     assert [problem.node for problem in plan.refusals] == ["node3"]
 
 
+def test_it_stays_while_a_volume_is_registered_in_it() -> None:
+    gone, leaving = replace(WANT, state="absent"), replace(WANT, nodes=("node1", "node2"))
+    data = Row(new_id("volume"), "volume", "data", CLUSTER.id, {"pool": POOL.id, "node": NODES[2].id})
+    have = replace(converged(), volumes=(data,))
+    for want in (gone, leaving):
+        for there in (have, with_node(have, "node3", pools=(), volumes={})):  # undefined by hand
+            assert "volumes are registered in it that are not seen now: data" in what(plan_pools([want], there))
+    assert not plan_pools([replace(WANT, nodes=("node3",))], have).refusals
+    # What is seen is told once.
+    file = f"data.{data.id}.qcow2"
+    told = what(plan_pools([gone], with_node(have, "node3", volumes={"local": frozenset({file})})))
+    assert (file in told, "not seen" in told) == (True, False)
+    elsewhere = replace(have, associations=have.associations[:2])
+    assert "lie on none of its nodes: data" in what(plan_pools([gone], elsewhere))
+    other = replace(data, attributes={**data.attributes, "pool": new_id("pool")})
+    assert not plan_pools([gone], replace(have, volumes=(other,))).refusals
+
+
+def test_a_shared_pool_stays_on_its_last_node_while_a_volume_is_registered_in_it() -> None:
+    row = replace(POOL, attributes={**ATTRIBUTES, "shared": True})
+    data = Row(new_id("volume"), "volume", "data", CLUSTER.id, {"pool": POOL.id})
+    have = replace(converged(row), volumes=(data,))
+    assert not plan_pools([replace(WANT, shared=True, nodes=("node1",))], have).refusals
+    assert "not seen now: data" in what(plan_pools([replace(WANT, shared=True, nodes=())], have))
+    assert "not seen now: data" in what(plan_pools([replace(WANT, state="absent")], have))
+    assert "none of its nodes: data" in what(
+        plan_pools([replace(WANT, state="absent")], replace(have, associations=()))
+    )
+
+
 def test_it_may_leave_unread_what_libvirt_has_no_more_or_holds_nothing_of_ours() -> None:
     leaving = replace(WANT, nodes=("node1", "node2"))
     undefined = with_node(converged(), "node3", volumes={}, pools=())
