@@ -236,6 +236,9 @@ def _plan_absence(want: Volume, record: Record | None, context: Context) -> Work
             if not record.unfinished:
                 where = f"in storage pool {shelf.pool.name}" + (f" on {record.node}" if record.node else "")
                 loses = (f"volume {record.name} of {show_size(mib(facts.capacity))} {where}",)
+    elif not record.unfinished:
+        # Wherever it is, it is nobody's from then on.
+        loses = (f"what is known of volume {record.name}, whose storage pool is not registered any more",)
     steps += forget(record, context.have)
     context.forget(record)
     return Work(

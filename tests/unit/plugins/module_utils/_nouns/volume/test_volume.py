@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
@@ -21,6 +23,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report 
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Import, Limits, Volume
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import ImportFile
 from volume_model import CEPH, CLUSTER, GIB, LVM, MIB, SHARED, ZFS, KilledError, Model, acts, refusals
+from volume_model import LOCAL as LOCAL_POOL
 
 DATA = Volume(name="data", pool="shared", size=1024)
 LOCAL = Volume(name="data", pool="local", size=1024)
@@ -628,3 +631,35 @@ def test_a_cluster_that_is_not_there(model: Model) -> None:
     assert plan.refusals[0].what == 'there is no cluster "elsewhere"'
     plan = plan_volumes([DATA, replace(DATA, cluster=CLUSTER.id)], model.have())
     assert plan.refusals[0].what == "it is given twice for cluster mtl-1"
+
+
+# A pool that is gone
+
+
+@pytest.mark.parametrize("pool", [LOCAL_POOL, SHARED], ids=["local", "shared"])
+def test_a_pool_that_was_declared_again_shows_its_volumes(model: Model, pool: Row) -> None:
+    model.converge(Volume(name="data", pool=pool.name, size=1024))
+    model.replace_pool(pool, replace(pool, id=new_id("pool")))
+    assert (describe(model)["pool"], describe(model)["status"]) == (pool.name, "available")
+    assert describe_leftovers(model.have()) == []
+    assert model.plan(purge=True).is_empty
+    again = model.converge(Volume(name="data", pool=pool.name, size=1024))
+    assert {change.field for work in again.effective for change in work.changes} == {"pool"}
+    assert model.row("data").attributes["pool"] == model.pools[-1].id
+    assert set(acts(again)) == {"settle", "label"}
+
+
+def test_what_is_registered_is_no_leftover_while_its_pool_is_gone(model: Model) -> None:
+    model.converge(Volume(name="data", pool="local", size=1024))
+    file = model.volume("data").name
+    model.replace_pool(LOCAL_POOL, *(replace(LOCAL_POOL, id=new_id("pool"), name=name) for name in ("one", "two")))
+    assert describe_leftovers(model.have()) == []
+    assert model.plan(purge=True).is_empty
+    told = refusal(model, Volume(name="data", size=2048))
+    assert f"there are several files of its name ({file}): in one on node1, two on node1" in told
+    # Without a pool it is seen nowhere, and given up with consent alone.
+    model.replace_pool(model.pools[-1])
+    model.replace_pool(model.pools[-1])
+    assert f"its file ({file}) is seen in no other one" in refusal(model, Volume(name="data", size=2048))
+    (work,) = model.plan(Volume(name="data", state="absent")).effective
+    assert work.loses == ("what is known of volume data, whose storage pool is not registered any more",)
