@@ -214,6 +214,31 @@ def test_an_image_is_planned_for_each_node_and_once_where_shared(storage_cloud: 
     assert sorted(copies) == [("node1", "local"), ("node1", "shared"), ("node2", "local")]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "aarch64"},
+        {"description": "small"},
+        {"retention": 2},
+        {"protected": True},
+        {"pools": ("empty",)},
+        {"architecture": "x86_64", "description": "small", "retention": 1, "protected": True},
+    ],
+    ids="+".join,
+)
+def test_whatever_is_changed_of_an_image_is_registered(storage_cloud: Cloud, change: dict[str, Any]) -> None:
+    converge(storage_cloud, PoolResource(), replace(WANT, name="empty", nodes=()))
+    (pool,) = storage_cloud.registry.rows("pool")
+    content = {"sha256": SHA256, "format": "qcow2", "virtual_size": 4096, "size": 1024, "number": 1}
+    row = Row(new_id("image"), "image", "tiny", pool.scope, {**content, "copies": [], "pools": []})
+    storage_cloud.registry.put([row])
+    converge(storage_cloud, ImageResource(), Image(name="tiny", **change))
+    (after,) = storage_cloud.registry.rows("image")
+    expected = change | ({"pools": [pool.id]} if "pools" in change else {})
+    assert {key: after.attributes[key] for key in change} == expected
+    assert {key: after.attributes[key] for key in content} == content
+
+
 def test_a_pool_that_is_stopped_is_named(storage_cloud: Cloud) -> None:
     converge(storage_cloud, PoolResource(), WANT)
     raw(storage_cloud, "node2").destroy()

@@ -24,7 +24,7 @@ from .copies import change_images
 from .plan.state import Proof
 from .spec import Image, image_kind
 from .trust import file_name_of, from_inline
-from .versions import keep_copies
+from .versions import OF_NAME, describe_anew, keep_copies
 
 
 def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
@@ -116,10 +116,9 @@ def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[st
     if not data["is_fresh"] and data["replaces"] is None:
 
         def change(current: Row) -> Row:
-            kept = ("description", "protected", "retention", "pools", "origin", "stated")
-            own = {key: row.attributes[key] for key in kept if key in row.attributes}
-            rest = keep_copies(current, lambda _, key: key not in data["gone"])
-            return replace(rest, attributes={**rest.attributes, **own, **proven})
+            own = {key: row.attributes[key] for key in OF_NAME if key in row.attributes}
+            rest = describe_anew(keep_copies(current, lambda _, key: key not in data["gone"]), own)
+            return replace(rest, attributes={**rest.attributes, **proven})
 
         change_images(cloud.registry, lambda one: one.id == row.id, change)
         return
