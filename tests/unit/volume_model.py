@@ -107,7 +107,10 @@ class Guest:
 
 @dataclass
 class Model:
-    """volumes: by (pool, node or empty). answering: the nodes that do. pools: those that are registered and active."""
+    """volumes: by (pool, node or empty). answering: the nodes that do. pools: those that are registered and active.
+
+    foreign: files that domains of somebody else have, by node.
+    """
 
     rows: dict[str, Row] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class Model:
     answering: set[str] = field(default_factory=lambda: {node.name for node in NODES})
     free: int = 100 * GIB
     pools: tuple[Row, ...] = WITH_VOLUMES
+    foreign: dict[str, frozenset[str]] = field(default_factory=dict)
     unseen: dict[str, Problem] = field(default_factory=dict)
 
     def add_guest(self, name: str, node: str, power: str = "running") -> Guest:
@@ -139,12 +143,16 @@ class Model:
         for guest in guests:
             text = ET.tostring(guest.config, encoding="unicode") + ET.tostring(guest.live, encoding="unicode")
             mentioned[guest.node] |= find_standalones(text)
+        strange = {node: files for node, files in self.foreign.items() if node in shown}
+        for node, files in strange.items():
+            mentioned[node] |= files
         return VolumeHave(
             hierarchy=Hierarchy(clusters=(CLUSTER,), members=(*NODES, *self.pools, SAN, *self.rows.values())),
             shelves=shelves,
             users=tuple(guest.user() for guest in guests),
             active={node: frozenset(pool.name for pool in self.pools) for node in shown},
             mentioned=mentioned,
+            strange=strange,
             labels={node: dict(self.labels[node]) for node in shown},
             files=self.files,
             down={

@@ -175,6 +175,7 @@ def _plan_size(
             f"storage pool {shelf.pool.name}, which is of type {shelf.pool.attributes['type']}, another size",
             "Clone it (clone_of) with the size that is wanted.",
         )
+    context.require_nobody_else(record)
     require_sound(record, facts)
     clones = context.linked.get(record.id)
     if clones:

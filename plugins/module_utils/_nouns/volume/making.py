@@ -122,6 +122,7 @@ def _find_source(want: Volume, context: Context) -> _Source | None:
 
 def _require_quiet(source: Record, is_linked: bool, context: Context) -> None:
     """A copy of what a guest is writing is the copy of nothing; and what others share must never be written again."""
+    context.require_nobody_else(source, f"volume {source.name}")
     uses = context.uses.get(source.id, [])
     if not uses and source.instance is not None and source.instance in context.instances:
         context.require_answer(context.instances[source.instance])

@@ -128,8 +128,10 @@ def _refuse_depth(want: Volume, wants: Sequence[Volume]) -> RefusedError:
 
 def _plan_one(want: Volume, context: Context) -> Work:
     record = context.records.get(want.name)
-    if record is not None and want.attached_to != "":
-        _require_nobody_else(record, context)
+    # What is attached to nobody may be somebody else's, as long as nothing is done to what is in it.
+    touches_data = want.state == "absent" or want.attached_to != "" or (record is not None and record.unfinished)
+    if record is not None and touches_data:
+        context.require_nobody_else(record)
     if record is not None and not record.is_registered:
         # Of volumes of its own a row tells who has them; of this one nobody.
         doubt = find_doubt(context.shelf(record.key), context.have)
@@ -149,16 +151,6 @@ def _lift_protection(want: Volume, context: Context) -> Work | None:
         return None
     bare = without_protection(row)
     return work_on(bare, [Step("settle", "note that it is not protected", {"row": bare})], changes_of(True, False))
-
-
-def _require_nobody_else(record: Record, context: Context) -> None:
-    """A domain that is not ours may have it by hand, or the instance whose volume it was has it again."""
-    if record.file in context.have.all_mentioned and record.id not in context.uses:
-        where = ", ".join(sorted(node for node, names in context.have.mentioned.items() if record.file in names))
-        raise RefusedError(
-            f"a virtual machine on {where} has it, by other means than this module",
-            "Take it out of there first: two guests on one volume destroy its file system.",
-        )
 
 
 # Creation

@@ -85,8 +85,9 @@ class VolumeHave:
 
     shelves: by (pool identifier, node name); the node is empty where the pool is shared, as one node tells for all.
     active: names of the pools that are active, by node. mentioned: volumes of our scheme that any domain's definition
-    names, ours or not, by node. files: what imports begin from. down: why nodes do not answer. unseen: why pools that
-    are active cannot be looked at, by the pool's identifier.
+    names, ours or not, by node. strange: those of them that the domain has by other means than this module. files: what
+    imports begin from. down: why nodes do not answer. unseen: why pools that are active cannot be looked at, by the
+    pool's identifier.
     """
 
     hierarchy: Hierarchy
@@ -94,6 +95,7 @@ class VolumeHave:
     users: tuple[User, ...] = ()
     active: Mapping[str, frozenset[str]] = field(default_factory=dict)
     mentioned: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    strange: Mapping[str, frozenset[str]] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[Import, ImportFile] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)

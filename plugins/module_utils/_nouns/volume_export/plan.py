@@ -66,6 +66,7 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
         raise RefusedError(f"{want.path} is there already", "Choose another path, or set overwrite: true.")
     if at_path not in ("nothing", "file"):
         raise RefusedError(f"{want.path} cannot be written: {at_path}", "Choose another path.")
+    context.require_nobody_else(record)
     uses = context.uses.get(record.id, [])
     if not uses and record.instance is not None and record.instance in context.instances:
         context.require_answer(context.instances[record.instance])

@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
-from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import find_standalones
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import parse_attachments
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.reading import find_strange
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
     describe_leftovers,
     describe_volumes,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Import, Limits, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import ImportFile
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import ImportFile, User
 from volume_model import CEPH, CLUSTER, GIB, LVM, MIB, SHARED, ZFS, KilledError, Model, acts, refusals
 from volume_model import LOCAL as LOCAL_POOL
 
@@ -663,3 +666,59 @@ def test_what_is_registered_is_no_leftover_while_its_pool_is_gone(model: Model) 
     assert f"its file ({file}) is seen in no other one" in refusal(model, Volume(name="data", size=2048))
     (work,) = model.plan(Volume(name="data", state="absent")).effective
     assert work.loses == ("what is known of volume data, whose storage pool is not registered any more",)
+
+
+# What a domain has that is not ours
+
+STRANGE: dict[str, Volume] = {
+    "destroyed": Volume(name="data", state="absent"),
+    "destroyed, said to be nobody's": Volume(name="data", state="absent", attached_to=""),
+    "shrunk": Volume(name="data", size=512),
+    "shrunk, said to be nobody's": Volume(name="data", size=512, attached_to=""),
+    "grown, said to be nobody's": Volume(name="data", size=2048, attached_to=""),
+    "attached": Volume(name="data", attached_to="web"),
+    "copied": Volume(name="copy", pool="shared", clone_of="data"),
+    "linked to": Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked"),
+}
+
+
+@pytest.mark.parametrize("has_it_too", [False, True], ids=["alone", "beside an instance of ours"])
+@pytest.mark.parametrize("case", STRANGE)
+def test_data_that_a_strange_domain_has_is_not_touched(model: Model, case: str, has_it_too: bool) -> None:
+    model.converge(replace(DATA, attached_to="off" if has_it_too else ""))
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    called = "volume data" if STRANGE[case].name == "copy" else "it"
+    assert f"a virtual machine on node3 has {called}, by other means" in refusal(model, STRANGE[case])
+
+
+def test_nor_is_it_made_anew(model: Model) -> None:
+    with pytest.raises(KilledError):
+        model.converge(DATA, kill_after=2)
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    assert "a virtual machine on node3 has it" in refusal(model, replace(DATA, attached_to=""))
+
+
+def test_what_is_declared_to_be_nobodys_may_be_somebodys(model: Model) -> None:
+    model.converge(DATA)
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    model.converge(replace(DATA, attached_to="", description="theirs"))
+
+
+def test_what_a_running_clone_lies_upon_is_had_by_nobody() -> None:
+    own, base = f"copy.vol-{'c' * 21}.qcow2", f"base.vol-{'b' * 21}.qcow2"
+    uuid = uuid_of("inst-" + "w" * 21)
+    chain = (
+        f"<backingStore type='file'><source file='/srv/{base}'/><backingStore/></backingStore>"
+    )
+    text = "<domain><uuid>{}</uuid><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+    text = text.format(uuid) + "<source file='/srv/{}'/>{}<target dev='vdb' bus='virtio'/></disk></devices></domain>"
+    config, live = text.format(own, ""), text.format(own, chain)
+    user = User("node1", "inst-" + "w" * 21, "web", uuid, "running", parse_attachments(config), parse_attachments(live))
+    named = find_standalones(config) | find_standalones(live)
+    assert named == {own, base}
+    assert find_strange(named, user, config, live) == set()
+    assert find_strange(named, None, config, live) == {own, base}
+    beside = live.replace("</devices>", f"<disk><source file='/srv/{base}'/></disk></devices>")
+    assert find_strange(named, user, config, beside) == {base}
+    root = f"web.{user.id}.root.qcow2"
+    assert find_strange({own, root}, user, config, live) == {root}
