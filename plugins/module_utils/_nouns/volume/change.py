@@ -16,7 +16,7 @@ from .context import Context, RefusedError, require_sound
 from .definition import VolumeFacts
 from .places import kind_of
 from .spec import Volume, merge_limits
-from .state import MIB, Record, find_places, has_new_pool, mib, row_of
+from .state import MIB, Record, find_places, has_new_pool, instance_keys, mib, row_of
 from .steps import label_steps, settle
 
 
@@ -184,6 +184,8 @@ def _plan_size(
     is_thick = record.provisioning == "thick"
     running = next((use for use in attaching.stays if use.live is not None), None)
     changes = [Change("size", now, wanted)]
+    # Whoever has it must not be started meanwhile, nor stopped, nor moved.
+    holders = [key for key in instance_keys(attaching.stays) if key not in attaching.touches]
     saved = next((use.user.name for use in attaching.stays if use.user.saved), None)
     if saved is not None:
         raise RefusedError(
@@ -205,14 +207,15 @@ def _plan_size(
                 f"shrink to {show_size(wanted)}",
                 "Make another volume of that size, and copy inside a guest that has both.",
             )
+        attaching.touches += holders
         lost = f"what lies beyond {show_size(wanted)} of volume {record.name}, which has {show_size(now)}"
         return [Step("shrink", f"shrink it to {show_size(wanted)}", place)], (lost,), changes
     if is_thick:
         context.take(record.key, wanted * MIB - facts.capacity)
     text = f"grow it to {show_size(wanted)}"
+    attaching.touches += holders
     if running is None or running.live is None:
         return [Step("grow", text, place | {"thick": is_thick})], (), changes
     user = running.user
     data = {**place, "node": user.node, "uuid": user.uuid, "target": running.live.disk.target, "thick": is_thick}
-    attaching.touches += [f"instance {user.name}"]
     return [Step("grow_live", f"{text} while {user.name} runs", data)], (), changes

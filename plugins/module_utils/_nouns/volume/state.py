@@ -354,6 +354,13 @@ def find_uses(users: Iterable[User]) -> dict[str, list[Use]]:
     return found
 
 
+def instance_keys(uses: Iterable[Use]) -> tuple[str, ...]:
+    """Return the instances that have a volume, as works name what they touch: a stopped one could be started while the
+    volume is worked on.
+    """
+    return tuple(dict.fromkeys(f"instance {use.user.name}" for use in uses))
+
+
 def _by_volume(attachments: Iterable[Attachment]) -> dict[str, Attachment]:
     return {one.volume.id: one for one in attachments if one.volume is not None}
 

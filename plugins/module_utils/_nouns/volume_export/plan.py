@@ -25,7 +25,7 @@ from ..volume.context import (
 )
 from ..volume.forms import BLOCK_FORMATS
 from ..volume.places import kind_of
-from ..volume.state import VolumeHave
+from ..volume.state import VolumeHave, instance_keys
 from .spec import Export
 
 
@@ -111,5 +111,5 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
         node=shelf.node,
         steps=tuple(steps),
         changes=(Change("file", None, want.path),),
-        touches=tuple(f"instance {use.user.name}" for use in uses),
+        touches=instance_keys(uses),
     )

@@ -636,6 +636,27 @@ def test_a_cluster_that_is_not_there(model: Model) -> None:
     assert plan.refusals[0].what == "it is given twice for cluster mtl-1"
 
 
+@pytest.mark.parametrize("holder", ["off", "web"])
+@pytest.mark.parametrize(
+    "want",
+    [
+        Volume(name="data", size=2048),
+        Volume(name="data", size=512),
+        Volume(name="copy", pool="shared", clone_of="data"),
+    ],
+    ids=["grown", "shrunk", "copied"],
+)
+def test_whoever_has_what_is_worked_on_is_leased(model: Model, want: Volume, holder: str) -> None:
+    """Another run could start it meanwhile."""
+    model.converge(replace(DATA, attached_to=holder))
+    plan = model.plan(want)
+    if plan.refusals:  # by what runs
+        assert holder == "web"
+        return
+    (work,) = plan.effective
+    assert work.touches.count(f"instance {holder}") == 1
+
+
 # A pool that is gone
 
 
@@ -707,9 +728,7 @@ def test_what_is_declared_to_be_nobodys_may_be_somebodys(model: Model) -> None:
 def test_what_a_running_clone_lies_upon_is_had_by_nobody() -> None:
     own, base = f"copy.vol-{'c' * 21}.qcow2", f"base.vol-{'b' * 21}.qcow2"
     uuid = uuid_of("inst-" + "w" * 21)
-    chain = (
-        f"<backingStore type='file'><source file='/srv/{base}'/><backingStore/></backingStore>"
-    )
+    chain = f"<backingStore type='file'><source file='/srv/{base}'/><backingStore/></backingStore>"
     text = "<domain><uuid>{}</uuid><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
     text = text.format(uuid) + "<source file='/srv/{}'/>{}<target dev='vdb' bus='virtio'/></disk></devices></domain>"
     config, live = text.format(own, ""), text.format(own, chain)
