@@ -58,6 +58,10 @@ def plan_nodes(
     not asked, and what it alone had is forgotten.
     """
     draft = Draft()
+    # Who has, or is about to have, which address: of two names for one host the second is refused.
+    names: dict[str, str] = {}
+    for name, other in have.nodes.items():
+        names.setdefault(_address(other), name)
     for want in wants:
         label = f"node {want.name}"
         row = have.nodes.get(want.name)
@@ -90,9 +94,10 @@ def plan_nodes(
                 resource=label,
             )
             continue
-        twin = next((name for name, other in have.nodes.items() if _address(other) == want.address), None)
-        if want.address is not None and twin not in (None, want.name):
-            draft.refuse(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
+        twin = names.setdefault(want.address, want.name) if want.address is not None else want.name
+        if twin != want.name:
+            also = "" if twin in have.nodes else ", which is to join as well"
+            draft.refuse(f"its address {want.address} is that of node {twin}{also}", "Set another.", resource=label)
             continue
         if want.name in have.down:
             draft.failures.append(have.down[want.name])
@@ -141,6 +146,11 @@ def rows_from_labels(labels: Mapping[str, str]) -> list[Row]:
     return rows + [Row(id_, kind, name, "", kept) for kind, id_, name, kept in above if kind in _KINDS]
 
 
+def _find_identity(labels: Mapping[str, str]) -> Row | None:
+    """Return the node that a host says it is."""
+    return next((found for found in rows_from_labels(labels) if found.kind == "node"), None)
+
+
 def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes without secrets, which never leave the registry."""
     return {key: value for key, value in attributes.items() if key != "secret" and value is not None}
@@ -151,7 +161,7 @@ def _join_or_change(
 ) -> Work | Problem:
     label = f"node {want.name}"
     labels = have.labels[want.name]
-    known = next((found for found in rows_from_labels(labels) if found.kind == "node"), None)
+    known = _find_identity(labels)
     if known is not None and known.scope != cluster.id:
         return Problem(
             f"the host carries the identity of a node of another cluster ({known.scope})",
@@ -293,9 +303,18 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
     if want.name in have.down:
         draft.failures.append(have.down[want.name])
         return
-    held = {key: None for key in have.labels[want.name] if key.startswith("pextra-")}
+    labels = have.labels[want.name]
+    known = _find_identity(labels)
+    held = {key: None for key in labels if key.startswith("pextra-")}
+    # The host at its address may be another node, whose identity is not this one's to take.
+    is_itself = known is not None and known.id == row.id
+    if known is not None and not is_itself:
+        draft.warnings.append(
+            f"{want.name}: the host at {_address(row)} carries the identity of another node ({known.name}, "
+            f"{known.id}), and keeps it"
+        )
     steps = [
-        Step("label", "remove its identity", {"labels": held}),
+        *([Step("label", "remove its identity", {"labels": held})] if is_itself else []),
         Step("remove", "leave the cluster", {"id": row.id}),
     ]
     work = work_on(row, steps, [Change("name", want.name, None)], node=want.name)
