@@ -27,8 +27,8 @@ from .trust import file_name_of, from_inline
 from .versions import OF_NAME, describe_anew, keep_copies
 
 
-def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
-    """Look at the files that are here and not registered; return what is wrong, by the image's name."""
+def inspect_cached(wants: Sequence[Image]) -> dict[tuple[str | None, str], tuple[Problem, ...]]:
+    """Look at the files that are here and not registered; return what is wrong, by the image's cluster and name."""
     refused = {}
     for want in wants:
         if want.sha256 is None:
@@ -39,7 +39,7 @@ def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
                     file, want.format or "", want.max_size or 0, f"image {want.name}", is_iso=want.kind == "iso"
                 )
             except PextraError as error:
-                refused[want.name] = error.problems
+                refused[want.cluster, want.name] = error.problems
     return refused
 
 

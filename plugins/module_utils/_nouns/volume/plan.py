@@ -13,14 +13,14 @@ from ..._model.errors import Problem
 from ..._model.plan import Change, Plan, Step, Work, work_on
 from ..._model.protection import changes_of, is_protected, without_protection
 from ..._model.sizes import show_size
-from ..hierarchy.plan import find_cluster
+from ..hierarchy.plan import Hierarchy, find_cluster
 from .attachment import plan_attachment
 from .change import plan_change
 from .context import Context, FailedError, RefusedError
 from .forms import describe_circle, find_circles
 from .leftovers import find_doubt, forget, plan_purge
 from .making import plan_making
-from .spec import Volume
+from .spec import Import, Volume
 from .state import Record, VolumeHave, mib, row_of
 from .steps import label_steps, settle
 
@@ -31,6 +31,23 @@ _TOO_DEEP = {
     "absent": f"it has linked clones that have clones that are to go as well, more than {_STAGES - 1} deep",
 }
 Item = TypeVar("Item")
+
+
+def find_imports(wants: Sequence[Volume], hierarchy: Hierarchy) -> list[Import]:
+    """Return which files have to be looked at before planning. One that was imported may have gone since."""
+    made = {
+        (row.scope, row.name)
+        for row in hierarchy.members
+        if row.kind == "volume" and not row.attributes.get("unfinished")
+    }
+    found = []
+    for want in wants:
+        cluster = find_cluster(want.cluster, hierarchy.clusters)
+        if want.import_from is None or want.state != "present" or isinstance(cluster, str):
+            continue
+        if (cluster.id, want.name) not in made:
+            found.append(want.import_from)
+    return found
 
 
 def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = False) -> Plan:

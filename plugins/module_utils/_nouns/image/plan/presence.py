@@ -198,7 +198,7 @@ def _find_content_problems(target: Target, have: ImageHave) -> list[Problem]:
                 )
             ]
         return []
-    return list(have.refused.get(want.name, ()))
+    return list(have.refused.get((want.cluster, want.name), ()))
 
 
 def _plan_uploads(target: Target, new: Row, have: ImageHave, draft: Draft) -> list[tuple[str, Row]]:

@@ -15,9 +15,10 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import find_standalones
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import parse_attachments
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import find_imports, plan_volumes
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.reading import find_strange
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
     describe_leftovers,
@@ -687,6 +688,18 @@ def test_what_is_registered_is_no_leftover_while_its_pool_is_gone(model: Model) 
     assert f"its file ({file}) is seen in no other one" in refusal(model, Volume(name="data", size=2048))
     (work,) = model.plan(Volume(name="data", state="absent")).effective
     assert work.loses == ("what is known of volume data, whose storage pool is not registered any more",)
+
+
+def test_a_file_is_looked_at_unless_its_own_cluster_has_the_volume() -> None:
+    other = Row(new_id("cluster"), "cluster", "mtl-2")
+    made = Row(new_id("volume"), "volume", "data", CLUSTER.id, {})
+    hierarchy = Hierarchy(clusters=(CLUSTER, other), members=(made,))
+    want = Volume(name="data", pool="shared", import_from=VMDK, cluster="mtl-2")
+    assert find_imports([want], hierarchy) == [VMDK]
+    assert find_imports([replace(want, cluster=CLUSTER.id)], hierarchy) == []
+    begun = replace(made, attributes={"unfinished": True})
+    assert find_imports([replace(want, cluster="mtl-1")], replace(hierarchy, members=(begun,))) == [VMDK]
+    assert find_imports([replace(want, state="absent"), replace(want, cluster="nowhere")], hierarchy) == []
 
 
 # What a domain has that is not ours
