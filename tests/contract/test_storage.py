@@ -17,6 +17,7 @@ import libvirt
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._cloud import Cloud
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.hypervisor import Hypervisor
+from ansible_collections.pextra.cloud.plugins.module_utils._doors.libvirt.pools import _definition_of
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.noun import Options
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import (
     HypervisorError,
@@ -117,6 +118,26 @@ def test_what_was_changed_by_hand_is_mended(storage_cloud: Cloud, meddle: Any, a
     mended = converge(storage_cloud, PoolResource(), WANT)
     assert [(work.node, [step.act for step in work.steps]) for work in mended.effective] == [("node2", acts)]
     assert pools_of(storage_cloud, "node2")["local"] == (True, True)
+
+
+def test_a_pool_that_is_active_goes_on_when_it_is_defined_again(storage_cloud: Cloud) -> None:
+    """So Ceph's pools get other monitors."""
+    converge(storage_cloud, PoolResource(), WANT)
+    pool = raw(storage_cloud, "node1")
+    again = pool.XMLDesc().replace("/srv/local", "/srv/other")
+    assert storage_cloud.hypervisor("node1").define_pool(again, "pool local") == pool.UUIDString()
+    assert (pool.isActive(), "/srv/local" in pool.XMLDesc()) == (1, True)
+
+
+@pytest.mark.parametrize(("kind", "active", "expected"), [("rbd", True, 1), ("rbd", False, 0), ("dir", True, 0)])
+def test_of_an_active_pool_of_ceph_the_definition_is_read(kind: str, active: bool, expected: int) -> None:
+    """The test driver cannot tell it apart; it refuses the flag."""
+
+    class Told:
+        def XMLDesc(self, flags: int) -> str:  # libvirt's
+            return f"<pool type='{kind}'><name>{flags}</name></pool>"
+
+    assert f"<name>{expected}</name>" in _definition_of(Told(), active)
 
 
 def test_volumes_keep_a_pool_and_copies_of_images_do_not(storage_cloud: Cloud) -> None:
