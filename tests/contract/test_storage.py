@@ -29,8 +29,11 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.plan.state import Site
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.reading import SeenNode, find_clones
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.resource import ImageResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.spec import Image
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.versions import newest_of
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.resource import PoolResource
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import Pool
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import render_volume
@@ -258,6 +261,54 @@ def test_whatever_is_changed_of_an_image_is_registered(storage_cloud: Cloud, cha
     expected = change | ({"pools": [pool.id]} if "pools" in change else {})
     assert {key: after.attributes[key] for key in change} == expected
     assert {key: after.attributes[key] for key in content} == content
+
+
+@pytest.mark.parametrize("call", ["volume_names", "backing_paths"])
+def test_a_pool_that_cannot_be_listed_fails_alone_for_images(
+    storage_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    converge(storage_cloud, PoolResource(), WANT, replace(WANT, name="second", path="/srv/second"))
+    list_ = getattr(Hypervisor, call)
+
+    def fail(self: Hypervisor, pool: str) -> Any:
+        if (self.node, pool) == ("node2", "local"):
+            raise HypervisorError([Problem("Input/output error", "", self.node, f"pool {pool}")])
+        return list_(self, pool)
+
+    monkeypatch.setattr(Hypervisor, call, fail)
+    pools = {row.name: row for row in storage_cloud.registry.rows("pool")}
+    keys = [f"{row.id}/{node.id}" for row in pools.values() for node in storage_cloud.registry.rows("node")]
+    content = {"sha256": SHA256, "format": "qcow2", "virtual_size": 4096, "size": 1024, "number": 1, "copies": keys}
+    storage_cloud.registry.put([Row(new_id("image"), "image", "tiny", pools["local"].scope, content)])
+    have = ImageResource().read(storage_cloud, [], Options({}))
+    assert have.unusable == {("node2", pools["local"].id): "Input/output error"}
+    assert set(have.volumes) == {
+        ("node1", pools["local"].id),
+        ("node1", pools["second"].id),
+        ("node2", pools["second"].id),
+    }
+    assert not have.down
+
+
+def test_what_hangs_on_an_image_in_a_silent_ceph_stays_unknown() -> None:
+    """The rest is read all the same."""
+    pool = Row(new_id("pool"), "pool", "vms", "cls-x", {"type": "rbd", "shared": True})
+    other = replace(pool, id=new_id("pool"), name="local", attributes={"type": "directory", "shared": True})
+    node = Row(new_id("node"), "node", "node1", "cls-x")
+    version = newest_of(
+        Row(new_id("image"), "image", "tiny", "cls-x", {"sha256": SHA256, "format": "raw", "copies": []})
+    )
+    seen = SeenNode()
+    seen.volumes = {one.id: frozenset({version.volume_in(one)}) for one in (pool, other)}
+
+    class Silent:
+        def ceph_pool(self, _: Row) -> Any:
+            raise PextraError("Ceph does not answer")
+
+    cloud: Any = Silent()
+    sites = [Site(one, None, (node,)) for one in (pool, other)]
+    assert find_clones(cloud, [version], sites, {"node1": seen}) == []
+    assert (set(seen.volumes), seen.unusable) == ({other.id}, {pool.id: "Ceph does not answer"})
 
 
 def test_a_pool_that_is_stopped_is_named(storage_cloud: Cloud) -> None:
