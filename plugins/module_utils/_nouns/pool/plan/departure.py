@@ -129,8 +129,7 @@ def _refuse_unread(row: Row, node: str, seen: SeenNode) -> Problem:
     return Problem(
         f"it is stopped there, so {what}",
         "Let it start first: the next round of propagation starts it, or says why not (journalctl -u "
-        "pextra-propagation). If what it is made of is gone for good, let libvirt forget it there (virsh pool-undefine "
-        f"{row.name}), which deletes nothing, and run again.",
+        "pextra-propagation). If what it is made of is gone for good, see the page on storage pools.",
         node,
         label,
     )

@@ -15,13 +15,15 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import is_
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.labels import (
     LABEL_HIERARCHY,
     LABEL_NODE,
-    NodeHave,
     labels_of_node,
-    plan_nodes,
     rows_from_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import (
+    NodeHave,
+    plan_nodes,
     without_node,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.spec import Node
