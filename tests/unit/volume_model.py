@@ -107,7 +107,10 @@ class Guest:
 
 @dataclass
 class Model:
-    """volumes: by (pool, node or empty). answering: the nodes that do."""
+    """volumes: by (pool, node or empty). answering: the nodes that do. pools: those that are registered and active.
+
+    foreign: files that domains of somebody else have, by node.
+    """
 
     rows: dict[str, Row] = field(default_factory=dict)
     guests: dict[str, Guest] = field(default_factory=dict)
@@ -116,6 +119,8 @@ class Model:
     files: dict[Import, ImportFile] = field(default_factory=dict)
     answering: set[str] = field(default_factory=lambda: {node.name for node in NODES})
     free: int = 100 * GIB
+    pools: tuple[Row, ...] = WITH_VOLUMES
+    foreign: dict[str, frozenset[str]] = field(default_factory=dict)
     unseen: dict[str, Problem] = field(default_factory=dict)
 
     def add_guest(self, name: str, node: str, power: str = "running") -> Guest:
@@ -128,7 +133,7 @@ class Model:
     def have(self) -> VolumeHave:
         shelves = {}
         shown = sorted(self.answering)
-        for pool in WITH_VOLUMES:
+        for pool in self.pools:
             for node in shown[:1] if pool.attributes.get("shared") else shown:
                 key = (pool.id, "" if pool.attributes.get("shared") else node)
                 if pool.id not in self.unseen:
@@ -138,12 +143,16 @@ class Model:
         for guest in guests:
             text = ET.tostring(guest.config, encoding="unicode") + ET.tostring(guest.live, encoding="unicode")
             mentioned[guest.node] |= find_standalones(text)
+        strange = {node: files for node, files in self.foreign.items() if node in shown}
+        for node, files in strange.items():
+            mentioned[node] |= files
         return VolumeHave(
-            hierarchy=Hierarchy(clusters=(CLUSTER,), members=(*NODES, *POOLS, *self.rows.values())),
+            hierarchy=Hierarchy(clusters=(CLUSTER,), members=(*NODES, *self.pools, SAN, *self.rows.values())),
             shelves=shelves,
             users=tuple(guest.user() for guest in guests),
-            active={node: frozenset(pool.name for pool in WITH_VOLUMES) for node in shown},
+            active={node: frozenset(pool.name for pool in self.pools) for node in shown},
             mentioned=mentioned,
+            strange=strange,
             labels={node: dict(self.labels[node]) for node in shown},
             files=self.files,
             down={
@@ -190,6 +199,13 @@ class Model:
     def row(self, name: str) -> Row:
         (found,) = [row for row in self.rows.values() if (row.kind, row.name) == ("volume", name)]
         return found
+
+    def replace_pool(self, old: Row, *new: Row) -> None:
+        """Let a pool be registered no more, and others in its place show what is in it."""
+        self.pools = (*(pool for pool in self.pools if pool != old), *new)
+        for key in [key for key in self.volumes if key[0] == old.id]:
+            volumes = self.volumes.pop(key)
+            self.volumes |= {(pool.id, key[1]): dict(volumes) for pool in new}
 
     # Steps
 

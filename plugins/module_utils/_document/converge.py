@@ -89,7 +89,7 @@ class Outcome:
     def fail(self, problems: Sequence[Problem], *, may_follow: bool) -> None:
         """Note what went wrong. may_follow: in a check, earlier nouns would change what it comes from."""
         if may_follow:
-            self.unknown += [str(problem) for problem in problems]
+            self.unknown += [text for text in map(str, problems) if text not in self.unknown]
         else:
             self._tell(problems)
 
@@ -157,6 +157,8 @@ def _converge_noun(
             allowed = without_refused(rest, error.problems)
             if len(allowed) == len(rest):
                 return
+            for alike in tell_apart(rest, allowed):
+                _converge_noun(cloud, resource, alike, options, terms, outcome, may_follow=may_follow)
             rest = allowed
         except PextraError as error:
             outcome.fail(error.problems, may_follow=may_follow)
@@ -171,6 +173,22 @@ def without_refused(wants: Sequence[Any], problems: Sequence[Problem]) -> list[A
     """Return the wants that no problem is about."""
     refused = {problem.resource for problem in problems}
     return [want for want in wants if not refused.intersection(f"{label} {want.name}" for label in _LABELS)]
+
+
+def tell_apart(wants: Sequence[Any], allowed: Sequence[Any]) -> list[list[Any]]:
+    """Return, cluster by cluster, the wants that were left out and have a name in common: a problem tells the name
+    alone, and what is refused in one cluster is not in another.
+    """
+    kept = {id(want) for want in allowed}
+    by_name: dict[str, dict[str | None, list[Any]]] = {}
+    for want in wants:
+        if id(want) not in kept:
+            by_name.setdefault(want.name, {}).setdefault(getattr(want, "cluster", None), []).append(want)
+    apart: dict[str | None, list[Any]] = {}
+    for alike in by_name.values():
+        for cluster, found in alike.items() if len(alike) > 1 else ():
+            apart.setdefault(cluster, []).extend(found)
+    return list(apart.values())
 
 
 def _let_join(cloud: Cloud, wants: Sequence[Any], order: Order, terms: Terms, outcome: Outcome) -> None:

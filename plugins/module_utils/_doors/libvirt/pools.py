@@ -39,6 +39,14 @@ class PoolRecord(NamedTuple):
     persistent: bool = True
 
 
+def _definition_of(pool: libvirt.virStoragePool, active: bool) -> str:
+    """Return what is defined of a pool. An active one of Ceph may have got other monitors, which it uses from its next
+    start on; of others the definition and what is used are the same.
+    """
+    xml = str(pool.XMLDesc(0))
+    return str(pool.XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE)) if active and xml.startswith("<pool type='rbd'") else xml
+
+
 class Pools(Connection):
     """What is asked and done of storage pools."""
 
@@ -76,7 +84,7 @@ class Pools(Connection):
                         capacity=capacity,
                         allocation=allocation,
                         available=available,
-                        xml=pool.XMLDesc(0),
+                        xml=_definition_of(pool, active),
                         # What starts with the node is; of the others, which are few, it is asked.
                         persistent=uuid in autostarted or bool(pool.isPersistent()),
                     )

@@ -24,11 +24,11 @@ from .copies import change_images
 from .plan.state import Proof
 from .spec import Image, image_kind
 from .trust import file_name_of, from_inline
-from .versions import keep_copies
+from .versions import OF_NAME, describe_anew, keep_copies
 
 
-def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
-    """Look at the files that are here and not registered; return what is wrong, by the image's name."""
+def inspect_cached(wants: Sequence[Image]) -> dict[tuple[str | None, str], tuple[Problem, ...]]:
+    """Look at the files that are here and not registered; return what is wrong, by the image's cluster and name."""
     refused = {}
     for want in wants:
         if want.sha256 is None:
@@ -39,7 +39,7 @@ def inspect_cached(wants: Sequence[Image]) -> dict[str, tuple[Problem, ...]]:
                     file, want.format or "", want.max_size or 0, f"image {want.name}", is_iso=want.kind == "iso"
                 )
             except PextraError as error:
-                refused[want.name] = error.problems
+                refused[want.cluster, want.name] = error.problems
     return refused
 
 
@@ -116,10 +116,9 @@ def register(cloud: Cloud, row: Row, data: Mapping[str, Any], proven: Mapping[st
     if not data["is_fresh"] and data["replaces"] is None:
 
         def change(current: Row) -> Row:
-            kept = ("description", "protected", "retention", "pools", "origin", "stated")
-            own = {key: row.attributes[key] for key in kept if key in row.attributes}
-            rest = keep_copies(current, lambda _, key: key not in data["gone"])
-            return replace(rest, attributes={**rest.attributes, **own, **proven})
+            own = {key: row.attributes[key] for key in OF_NAME if key in row.attributes}
+            rest = describe_anew(keep_copies(current, lambda _, key: key not in data["gone"]), own)
+            return replace(rest, attributes={**rest.attributes, **proven})
 
         change_images(cloud.registry, lambda one: one.id == row.id, change)
         return

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ..._cloud import Cloud
 from ..._doors.libvirt.hypervisor import Hypervisor
-from ..._model.errors import BusyError, HypervisorError, Problem
+from ..._model.errors import BusyError, HypervisorError, PextraError, Problem
 from ..._model.rows import Row
 from ..pool.identity import uuid_on
 from ..pool.kinds import KINDS, volume_place
@@ -35,6 +35,7 @@ class SeenNode:
 def look_at_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence[Version]) -> SeenNode:
     hypervisor = cloud.hypervisor(name)
     seen = SeenNode()
+    overlays: list[tuple[str, User]] = []
     active = {pool.uuid: pool.active for pool in hypervisor.pools()}
     seen.labels = cloud.labels(name).read()
     for pool in pools:
@@ -51,13 +52,15 @@ def look_at_node(cloud: Cloud, name: str, pools: Sequence[Row], losing: Sequence
         except HypervisorError as error:
             seen.unusable[pool.id] = error.problems[0].what
             continue
-        seen.volumes[pool.id] = frozenset(hypervisor.volume_names(pool.name))
+        # What lies in a pool that cannot be read stays there, and keeps nobody from the others.
+        try:
+            seen.volumes[pool.id] = frozenset(hypervisor.volume_names(pool.name))
+            overlays += _find_overlays(hypervisor, name, pool, losing)
+        except HypervisorError as error:
+            seen.volumes.pop(pool.id, None)
+            seen.unusable[pool.id] = error.problems[0].what
     if losing:
-        usable = [pool for pool in pools if pool.id in seen.volumes]
-        seen.users = [
-            *_find_instances(hypervisor, name, pools, losing),
-            *_find_overlays(hypervisor, name, usable, losing),
-        ]
+        seen.users = [*_find_instances(hypervisor, name, pools, losing), *overlays]
     return seen
 
 
@@ -78,19 +81,16 @@ def _find_instances(
     return found
 
 
-def _find_overlays(
-    hypervisor: Hypervisor, node: str, pools: Sequence[Row], versions: Sequence[Version]
-) -> list[tuple[str, User]]:
+def _find_overlays(hypervisor: Hypervisor, node: str, pool: Row, versions: Sequence[Version]) -> list[tuple[str, User]]:
     """A volume whose backing file is a copy would be unreadable without it."""
+    if not versions or KINDS[pool.attributes["type"]].disk != "file":  # others have no backing files
+        return []
     found = []
-    for pool in pools:
-        if KINDS[pool.attributes["type"]].disk != "file":  # others have no backing files
-            continue
-        copies = {version.volume_in(pool): version for version in versions}
-        for volume, backing in sorted(hypervisor.backing_paths(pool.name).items()):
-            version = copies.get(os.path.basename(backing))
-            if version is not None:
-                found.append((version.id, User("volume", volume, node, pool.name, frozenset({pool.id}))))
+    copies = {version.volume_in(pool): version for version in versions}
+    for volume, backing in sorted(hypervisor.backing_paths(pool.name).items()):
+        version = copies.get(os.path.basename(backing))
+        if version is not None:
+            found.append((version.id, User("volume", volume, node, pool.name, frozenset({pool.id}))))
     return found
 
 
@@ -106,8 +106,16 @@ def find_clones(
         node = next((node.name for node in site.through), "Ceph")
         for version in versions:
             volume = version.volume_in(site.pool)
-            if volume in there:
+            if volume not in there:
+                continue
+            try:
                 clones = cloud.ceph_pool(site.pool).children(volume)
-                pools = frozenset({site.pool.id})
-                found += [(version.id, User("volume", clone, node, site.pool.name, pools)) for clone in clones]
+            except PextraError as error:
+                # Nobody can tell who needs it, so it stays.
+                for node_seen in seen.values():
+                    if node_seen.volumes.pop(site.pool.id, None) is not None:
+                        node_seen.unusable[site.pool.id] = error.problems[0].what
+                break
+            pools = frozenset({site.pool.id})
+            found += [(version.id, User("volume", clone, node, site.pool.name, pools)) for clone in clones]
     return found

@@ -20,6 +20,8 @@ from ..pool.kinds import image_format
 
 # What the row says of its newest version, in the words of the others. Sizes are bytes.
 _OF_VERSION = ("number", "sha256", "format", "virtual_size", "size", "copies", "signed_by", "signing_key")
+# What it says of the image whatever its content: what a call can change of one that is registered.
+OF_NAME = ("kind", "description", "architecture", "origin", "stated", "protected", "retention", "pools")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,14 @@ def with_versions(row: Row, newest: Version, older: Iterable[Version]) -> Row:
     of_newest = {key: value for key, value in newest.as_dict().items() if key in _OF_VERSION}
     attributes |= of_newest | ({"versions": kept} if kept else {})
     return replace(row, id=newest.id, attributes=attributes)
+
+
+def describe_anew(row: Row, own: Mapping[str, Any]) -> Row:
+    """Return the row with other values of what is said of the image, whatever its content (`OF_NAME`)."""
+    unknown = own.keys() - set(OF_NAME)
+    if unknown:
+        raise ValueError(f"not of an image whatever its content: {', '.join(sorted(unknown))}")
+    return replace(row, attributes={**row.attributes, **own})
 
 
 def keep_copies(row: Row, stays: Callable[[Version, str], bool]) -> Row:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from ..._fields.addresses import canonical_address
 from ..._model.draft import Draft
 from ..._model.errors import Problem
-from ..._model.ids import is_id, new_id
+from ..._model.ids import new_id
 from ..._model.plan import (
     Change,
     Plan,
@@ -26,11 +25,9 @@ from ..._model.rows import AssociationRow, Row
 from ..hierarchy.plan import Hierarchy, find_cluster
 from ..image.versions import find_copied, find_last_copies
 from ..pool.path import is_within
+from .labels import find_identity, labels_of_node
 from .spec import Node
 
-LABEL_NODE = "pextra-node"
-LABEL_HIERARCHY = "pextra-hierarchy"
-_KINDS = ("organization", "datacenter", "cluster")
 # What a node that leaves would take of something that is protected.
 _OWN = {"pool": "what this node has in it would go", "image": "the last copy of a content of it would go"}
 
@@ -58,6 +55,10 @@ def plan_nodes(
     not asked, and what it alone had is forgotten.
     """
     draft = Draft()
+    # Who has, or is about to have, which address: of two names for one host the second is refused.
+    names: dict[str, str] = {}
+    for name, other in have.nodes.items():
+        names.setdefault(_address(other), name)
     for want in wants:
         label = f"node {want.name}"
         row = have.nodes.get(want.name)
@@ -90,9 +91,10 @@ def plan_nodes(
                 resource=label,
             )
             continue
-        twin = next((name for name, other in have.nodes.items() if _address(other) == want.address), None)
-        if want.address is not None and twin not in (None, want.name):
-            draft.refuse(f"its address {want.address} is that of node {twin}", "Set another.", resource=label)
+        twin = names.setdefault(want.address, want.name) if want.address is not None else want.name
+        if twin != want.name:
+            also = "" if twin in have.nodes else ", which is to join as well"
+            draft.refuse(f"its address {want.address} is that of node {twin}{also}", "Set another.", resource=label)
             continue
         if want.name in have.down:
             draft.failures.append(have.down[want.name])
@@ -110,48 +112,12 @@ def _address(row: Row) -> str:
     return canonical_address(row.attributes.get("address") or "")
 
 
-def labels_of_node(
-    node_id: str, cluster_id: str, name: str, attributes: Mapping[str, Any], hierarchy: Hierarchy
-) -> dict[str, str]:
-    """Return what a node carries so that a lost registry can be rebuilt from it."""
-    rows = [*hierarchy.organizations, *hierarchy.datacenters, *hierarchy.clusters]
-    node = {"id": node_id, "cluster": cluster_id, "name": name, **_kept(attributes)}
-    return {
-        LABEL_NODE: json.dumps(node, sort_keys=True),
-        LABEL_HIERARCHY: json.dumps(
-            [[row.kind, row.id, row.name, _kept(row.attributes)] for row in rows], sort_keys=True
-        ),
-    }
-
-
-def rows_from_labels(labels: Mapping[str, str]) -> list[Row]:
-    """Return the rows of a node, and of what stands above it, from its labels. Damaged ones are passed over."""
-    rows = []
-    try:
-        node = json.loads(labels[LABEL_NODE])
-        id_, cluster, name = node.pop("id"), node.pop("cluster"), node.pop("name")
-        if is_id(id_, "node") and is_id(cluster, "cluster"):
-            rows.append(Row(id_, "node", name, cluster, node))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass  # it has never joined, or hands have been at its labels: then it joins with a key
-    try:
-        above = [(kind, id_, name, dict(kept)) for kind, id_, name, kept in json.loads(labels[LABEL_HIERARCHY])]
-    except (ValueError, KeyError, TypeError):
-        return rows
-    return rows + [Row(id_, kind, name, "", kept) for kind, id_, name, kept in above if kind in _KINDS]
-
-
-def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes without secrets, which never leave the registry."""
-    return {key: value for key, value in attributes.items() if key != "secret" and value is not None}
-
-
 def _join_or_change(
     want: Node, row: Row | None, cluster: Row, have: NodeHave, check_key: Callable[[str], str | None]
 ) -> Work | Problem:
     label = f"node {want.name}"
     labels = have.labels[want.name]
-    known = next((found for found in rows_from_labels(labels) if found.kind == "node"), None)
+    known = find_identity(labels)
     if known is not None and known.scope != cluster.id:
         return Problem(
             f"the host carries the identity of a node of another cluster ({known.scope})",
@@ -293,9 +259,18 @@ def _leave(want: Node, row: Row, have: NodeHave, draft: Draft) -> None:
     if want.name in have.down:
         draft.failures.append(have.down[want.name])
         return
-    held = {key: None for key in have.labels[want.name] if key.startswith("pextra-")}
+    labels = have.labels[want.name]
+    known = find_identity(labels)
+    held = {key: None for key in labels if key.startswith("pextra-")}
+    # The host at its address may be another node, whose identity is not this one's to take.
+    is_itself = known is not None and known.id == row.id
+    if known is not None and not is_itself:
+        draft.warnings.append(
+            f"{want.name}: the host at {_address(row)} carries the identity of another node ({known.name}, "
+            f"{known.id}), and keeps it"
+        )
     steps = [
-        Step("label", "remove its identity", {"labels": held}),
+        *([Step("label", "remove its identity", {"labels": held})] if is_itself else []),
         Step("remove", "leave the cluster", {"id": row.id}),
     ]
     work = work_on(row, steps, [Change("name", want.name, None)], node=want.name)

@@ -129,6 +129,14 @@ def describe_source(name: str, uuid: str, pool_type: str, source: Mapping[str, A
     return _with_options(described, _mount_options(name, source or {}) if pool_type == "netfs" else ())
 
 
+def has_other_monitors(definition: PoolDefinition, source: str) -> bool:
+    """Tell whether a pool of libvirt's is one of Ceph that differs from a source, as `describe_source` has it, in its
+    monitors alone.
+    """
+    (its, _, own), (wanted, _, rest) = definition.source.partition(" "), source.partition(" ")
+    return definition.type == "rbd" and its != wanted and own == rest
+
+
 def _with_options(source: str, options: Sequence[str]) -> str:
     return f"{source} with {','.join(options)}" if options else source
 
@@ -140,9 +148,11 @@ def _port_of(host: ET.Element, usual: int) -> int:
 
 
 def _describe_element(source: ET.Element, *, is_iscsi: bool) -> str:
-    """Only what we write: libvirt adds the devices of a volume group, and defaults."""
+    """Only what we write: libvirt adds the devices of a volume group, and defaults. In which order hosts stand is no
+    difference.
+    """
     usual = ISCSI_PORT if is_iscsi else 0
-    hosts = [f"{host.get('name')}:{_port_of(host, usual)}".removesuffix(":0") for host in source.iterfind("host")]
+    hosts = sorted(f"{host.get('name')}:{_port_of(host, usual)}".removesuffix(":0") for host in source.iterfind("host"))
     parts = [",".join(hosts)] if hosts else []
     for tag in ("dir", "device"):
         # A volume group's devices are none of our business.

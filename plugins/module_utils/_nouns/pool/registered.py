@@ -49,7 +49,24 @@ def wants_of_registry(pools: Sequence[Row], associations: Sequence[AssociationRo
 
 
 def plan_registered(wants: Sequence[Pool], have: PoolHave) -> Plan:
-    """Plan pools of which one that is refused does not stop the others: it is an error of its own, and is recorded."""
+    """Plan pools of which one that is refused does not stop the others: it is an error of its own, and is recorded.
+
+    Cluster by cluster, as another one may have a pool of the same name, and a problem tells the name alone.
+    """
+    plans = [
+        _plan_of_cluster([want for want in wants if want.cluster == cluster], cluster, have)
+        for cluster in dict.fromkeys(want.cluster for want in wants)
+    ]
+    return Plan(
+        first=tuple(work for plan in plans for work in plan.first),
+        works=tuple(work for plan in plans for work in plan.works),
+        last=tuple(work for plan in plans for work in plan.last),
+        failures=tuple(problem for plan in plans for problem in plan.failures),
+        warnings=tuple(warning for plan in plans for warning in plan.warnings),
+    )
+
+
+def _plan_of_cluster(wants: Sequence[Pool], cluster: str | None, have: PoolHave) -> Plan:
     plan = plan_pools(wants, have)
     if not plan.refusals:
         return plan
@@ -57,8 +74,8 @@ def plan_registered(wants: Sequence[Pool], have: PoolHave) -> Plan:
     others = [want for want in wants if _label(want) not in refused]
     if len(others) == len(wants):  # nobody can tell which one it is
         return Plan(failures=(*plan.refusals, *plan.failures))
-    rest = plan_registered(others, have)
-    records = [work for problem in plan.refusals for work in _record(problem, have)]
+    rest = _plan_of_cluster(others, cluster, have)
+    records = [work for problem in plan.refusals for work in _record(problem, cluster, have)]
     return replace(rest, works=(*rest.works, *records), failures=(*plan.refusals, *rest.failures))
 
 
@@ -66,11 +83,11 @@ def _label(want: Pool) -> str:
     return f"pool {want.name}"
 
 
-def _record(problem: Problem, have: PoolHave) -> list[Work]:
+def _record(problem: Problem, cluster: str | None, have: PoolHave) -> list[Work]:
     """Note a refusal where it counts: on its node, or on all nodes of the pool."""
     works = []
     for row in have.pools:
-        if problem.resource != f"pool {row.name}":
+        if problem.resource != f"pool {row.name}" or row.scope != cluster:
             continue
         for association in have.associations:
             node = find(association.node, have.nodes)

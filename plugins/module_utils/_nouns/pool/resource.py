@@ -18,18 +18,20 @@ from ..._doors.ceph.keys import drop_key, keep_key, read_key
 from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._engine.noun import Options
 from ..._fields.field import Table
-from ..._model.errors import PextraError, Problem
+from ..._model.errors import HypervisorError, PextraError, Problem
 from ..._model.mistake import Mistake
 from ..._model.plan import Plan, Step, Work
-from ..._model.rows import AssociationRow
+from ..._model.rows import AssociationRow, Row
 from ..instance.labels import URI
 from .definition import parse_pool
 from .kinds import volume_place
+from .looking import look_again
 from .plan.adoption import describe_strangers, find_stranger
+from .plan.departure import can_hold_volumes
 from .plan.planning import plan_pools
 from .plan.report import describe_pools
 from .plan.sources import find_source_tests
-from .plan.state import PoolHave, SeenNode, SeenPool
+from .plan.state import PoolHave, SeenNode, SeenPool, seen_ours
 from .plan.targets import find_concerned, find_leaving
 from .source_test import find_bad_sources
 from .spec import (
@@ -38,6 +40,8 @@ from .spec import (
     digest_of_credential,
     parse_pool_spec,
 )
+
+_LOOK_TIMEOUT_S = 10.0
 
 
 class PoolResource:
@@ -67,6 +71,8 @@ class PoolResource:
             images=tuple(row for row in rows if row.kind == "image"),
         )
         leaving = find_leaving(wants, have)
+        if leaving or any(want.state == "absent" for want in wants):
+            have = replace(have, volumes=tuple(cloud.registry.rows("volume")))
         has_credentials = any((want.iscsi or {}).get("password") or (want.rbd or {}).get("key") for want in wants)
 
         def read_node(name: str) -> SeenNode:
@@ -91,15 +97,12 @@ class PoolResource:
                 for row in leaving.get(name, ())
             }
             given_back = {row.name for row in leaving.get(name, ()) if find_stranger(row.name, node, have) is not None}
-            started = {pool.definition.name for pool in seen if pool.active} - given_back
-            volumes = {}
-            for pool in gone.keys() & started:
-                hypervisor.refresh_pool(pool)  # whoever wrote there may not have told libvirt
-                volumes[pool] = frozenset(hypervisor.volume_names(pool))
+            volumes, unread = _read_leaving(hypervisor, leaving.get(name, ()), node)
             return replace(
                 node,
                 secrets=hypervisor.secrets() if has_credentials else frozenset(),
                 volumes=volumes,
+                unread=unread,
                 users=_find_users(hypervisor, gone, given_back) if gone else {},
             )
 
@@ -258,6 +261,27 @@ def secret_value(data: Mapping[str, Any]) -> bytes:
     """Return a credential as libvirt wants it: Ceph's keys are base64 of what they are."""
     credential: str = data["credential"]
     return base64.b64decode(credential) if data["pool_type"] == "rbd" else credential.encode()
+
+
+def _read_leaving(
+    hypervisor: Hypervisor, leaving: Sequence[Row], node: SeenNode
+) -> tuple[dict[str, frozenset[str]], dict[str, Problem]]:
+    """Return what the pools that are to leave a node hold there, and why libvirt could not look, by the pool's name.
+
+    A pool that cannot be read keeps nobody from reading the others, nor the node.
+    """
+    volumes, unread = {}, {}
+    for row in leaving:
+        pool = seen_ours(row, node)
+        if pool is None or not pool.active or not can_hold_volumes(row):
+            continue
+        try:
+            # Whoever wrote there may not have told libvirt.
+            look_again(hypervisor, pool.definition.name, f"pool {row.name}", _LOOK_TIMEOUT_S)
+            volumes[row.name] = frozenset(hypervisor.volume_names(pool.definition.name))
+        except HypervisorError as error:
+            unread[row.name] = error.problems[0]
+    return volumes, unread
 
 
 def _find_users(

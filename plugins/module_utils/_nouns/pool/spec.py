@@ -169,6 +169,8 @@ def complete_pool(pool: Pool, registered: Mapping[str, Any] | None) -> Pool:
     if kind not in _SOURCES or source is None or kind != registered["type"]:
         return replace(pool, type=kind)
     given = {key: value for key, value in (getattr(pool, kind) or {}).items() if value is not None}
+    if set(given.get("monitors", ())) == set(source.get("monitors", ())):
+        given.pop("monitors", None)  # in another order they are the same
     completed: dict[str, Any] = {kind: {**dict.fromkeys(_SOURCES[kind]), **source, **given}}
     return replace(pool, type=kind, **completed)
 

@@ -27,6 +27,20 @@ from .spec import PortGroup
 KIND = "port_group"
 
 
+def is_leaving(want: PortGroup, rows: Sequence[Row]) -> bool:
+    """Tell whether a port group that is registered is to leave its vSwitch: who uses it there has to be read before
+    planning. rows: the clusters, vSwitches and port groups that are registered.
+    """
+    cluster = find_cluster(want.cluster, [row for row in rows if row.kind == "cluster"])
+    if isinstance(cluster, str):
+        return False
+    row = find(want.name, [row for row in rows if (row.kind, row.scope) == (KIND, cluster.id)])
+    if row is None:
+        return False
+    current = row.attributes["vswitch"]
+    return want.state == "absent" or want.vswitch not in (None, current, name_of(current, rows))
+
+
 def plan_port_groups(wants: Sequence[PortGroup], have: NetworkHave) -> Plan:
     """Plan to make, change and remove port groups."""
     draft = Draft()

@@ -24,7 +24,7 @@ from ..vswitch.reading import (
     wanted_first,
 )
 from ..vswitch.state import NetworkHave
-from .plan import plan_port_groups
+from .plan import is_leaving, plan_port_groups
 from .spec import FIELDS, PortGroup
 
 
@@ -40,17 +40,8 @@ class PortGroupResource:
         return parse_spec(FIELDS, PortGroup, raw, path)
 
     def read(self, cloud: Cloud, wants: Sequence[PortGroup], options: Options) -> NetworkHave:
-        registered = {row.name: row for row in cloud.registry.rows("port_group")}
-        vswitches = {row.id: row.name for row in cloud.registry.rows("vswitch")}
-
-        def leaves(want: PortGroup) -> bool:
-            row = registered.get(want.name)
-            if row is None:
-                return False
-            current = row.attributes["vswitch"]
-            return want.state == "absent" or want.vswitch not in (None, current, vswitches.get(current))
-
-        leaving = any(leaves(want) for want in wants)
+        rows = cloud.registry.rows("cluster", "vswitch", "port_group")
+        leaving = any(is_leaving(want, rows) for want in wants)
         return read_network(cloud, [want.cluster for want in wants] or None, with_defined=leaving)
 
     def plan(self, wants: Sequence[PortGroup], have: NetworkHave, options: Options) -> Plan:

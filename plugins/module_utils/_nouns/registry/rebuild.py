@@ -15,7 +15,7 @@ from ..._model.rows import AssociationRow, Row
 from ..image.plan.labels import images_from_labels
 from ..image.versions import merge_images
 from ..instance.definition import DomainModel
-from ..node.plan import rows_from_labels
+from ..node.labels import rows_from_labels
 from ..pool.plan.labels import pools_from_labels
 from ..volume.state import volumes_from_labels
 from ..vswitch.labels import networks_from_labels

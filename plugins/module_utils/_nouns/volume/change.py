@@ -16,7 +16,7 @@ from .context import Context, RefusedError, require_sound
 from .definition import VolumeFacts
 from .places import kind_of
 from .spec import Volume, merge_limits
-from .state import MIB, Record, mib, row_of
+from .state import MIB, Record, find_places, has_new_pool, instance_keys, mib, row_of
 from .steps import label_steps, settle
 
 
@@ -33,7 +33,10 @@ def plan_change(want: Volume, record: Record, context: Context) -> Work:
     steps = [*attaching.before, *resizing]
     if not record.is_registered:
         changes.append(Change("registered", "kept of an instance that is gone", "a volume on its own"))
-    if not record.is_registered or row_of(wanted, context.have) != row_of(record, context.have):
+    is_found = has_new_pool(record, context.have)
+    if is_found:
+        changes.append(Change("pool", "not registered any more", shelf.pool.name))
+    if not record.is_registered or is_found or row_of(wanted, context.have) != row_of(record, context.have):
         steps.append(settle(wanted, "note what it is to be", context))
     labels = label_steps(wanted, context)
     steps += labels
@@ -63,9 +66,7 @@ def _require_same(want: Volume, record: Record, context: Context) -> None:
         raise RefusedError(f"its {key} is {is_}, and cannot become {getattr(want, key)}", remedy)
 
     if record.pool is None:
-        raise RefusedError(
-            "its storage pool is not registered any more", "Declare the pool again, under the name that it had."
-        )
+        raise _refuse_lost_pool(record, context)
     anew = "Clone it (clone_of) to have it otherwise, or leave out the option."
     if want.pool is not None and context.pool(want.pool).id != record.pool.id:
         refuse("pool", record.pool.name, anew)
@@ -76,6 +77,21 @@ def _require_same(want: Volume, record: Record, context: Context) -> None:
         if getattr(want, key) not in (None, getattr(record, key)):
             refuse(key, getattr(record, key), anew)
     _require_same_origin(want, record)
+
+
+def _refuse_lost_pool(record: Record, context: Context) -> RefusedError:
+    what = "its storage pool is not registered any more"
+    places = sorted(f"{shelf.pool.name} on {shelf.node}" for shelf in find_places(record, context.have))
+    if places:
+        return RefusedError(
+            f"{what}, and there are several files of its name ({record.file}): in {', '.join(places)}",
+            "Find out which one is right, and move the others out of their pools' sight.",
+        )
+    return RefusedError(
+        f"{what}, and its file ({record.file}) is seen in no other one",
+        "Declare a storage pool that has that file, such as one of the path or the source that it lay in: it is found "
+        "there by its name.",
+    )
 
 
 def _require_same_origin(want: Volume, record: Record) -> None:
@@ -159,6 +175,7 @@ def _plan_size(
             f"storage pool {shelf.pool.name}, which is of type {shelf.pool.attributes['type']}, another size",
             "Clone it (clone_of) with the size that is wanted.",
         )
+    context.require_nobody_else(record)
     require_sound(record, facts)
     clones = context.linked.get(record.id)
     if clones:
@@ -167,6 +184,8 @@ def _plan_size(
     is_thick = record.provisioning == "thick"
     running = next((use for use in attaching.stays if use.live is not None), None)
     changes = [Change("size", now, wanted)]
+    # Whoever has it must not be started meanwhile, nor stopped, nor moved.
+    holders = [key for key in instance_keys(attaching.stays) if key not in attaching.touches]
     saved = next((use.user.name for use in attaching.stays if use.user.saved), None)
     if saved is not None:
         raise RefusedError(
@@ -188,14 +207,15 @@ def _plan_size(
                 f"shrink to {show_size(wanted)}",
                 "Make another volume of that size, and copy inside a guest that has both.",
             )
+        attaching.touches += holders
         lost = f"what lies beyond {show_size(wanted)} of volume {record.name}, which has {show_size(now)}"
         return [Step("shrink", f"shrink it to {show_size(wanted)}", place)], (lost,), changes
     if is_thick:
         context.take(record.key, wanted * MIB - facts.capacity)
     text = f"grow it to {show_size(wanted)}"
+    attaching.touches += holders
     if running is None or running.live is None:
         return [Step("grow", text, place | {"thick": is_thick})], (), changes
     user = running.user
     data = {**place, "node": user.node, "uuid": user.uuid, "target": running.live.disk.target, "thick": is_thick}
-    attaching.touches += [f"instance {user.name}"]
     return [Step("grow_live", f"{text} while {user.name} runs", data)], (), changes

@@ -148,6 +148,17 @@ class Context:
                 "on its own.",
             )
 
+    def require_nobody_else(self, record: Record, called: str = "it") -> None:
+        """Refuse what would touch the data of a volume that a domain has which is not ours, or has by hand, or that the
+        instance whose volume it was has again: whatever reads, writes, or destroys it. called: as messages call it.
+        """
+        where = sorted(node for node, files in self.have.strange.items() if record.file in files)
+        if where:
+            raise RefusedError(
+                f"a virtual machine on {', '.join(where)} has {called}, by other means than this module",
+                "Take it out of there first: two guests on one volume destroy its file system.",
+            )
+
     # Places
 
     def shelf(self, key: tuple[str, str]) -> Shelf:

@@ -55,8 +55,8 @@ def find_leftovers(have: VolumeHave) -> list[Leftover]:
                 continue
             record = records.get(parsed.id)
             is_itself = record is not None and record.key == _key(shelf) and record.file == file
-            if is_itself and record is not None and not record.unfinished:
-                continue
+            if record is not None and not record.unfinished and (is_itself or record.pool is None):
+                continue  # of one whose pool is gone nobody can tell which file it is
             found.append(
                 Leftover(
                     shelf,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ from .state import (
     MIB,
     ImportFile,
     Record,
+    Use,
+    instance_keys,
     mib,
 )
 
@@ -44,11 +46,12 @@ class Making:
 
 @dataclass(frozen=True)
 class _Source:
-    """What a clone begins from. size: bytes; allocation: bytes that it takes, 0 if not known."""
+    """What a clone begins from. size: bytes; allocation: bytes that it takes, 0 if not known. uses: who has it."""
 
     record: Record
     size: int
     allocation: int
+    uses: Sequence[Use] = ()
 
 
 def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
@@ -93,7 +96,7 @@ def plan_making(want: Volume, begun: Record | None, context: Context) -> Making:
         unfinished=True,
     )
     steps = _plan_steps(record, through, want, source, file, context)
-    touches = (f"volume {source.record.name}",) if source else ()
+    touches = (f"volume {source.record.name}", *instance_keys(source.uses)) if source else ()
     return Making(record, through, tuple(steps), touches)
 
 
@@ -117,11 +120,12 @@ def _find_source(want: Volume, context: Context) -> _Source | None:
         require_sound(record, facts)
     except RefusedError as refused:
         raise RefusedError(f"volume {record.name} cannot be cloned: {refused.what}", refused.remedy) from refused
-    return _Source(record, facts.capacity, facts.allocation)
+    return _Source(record, facts.capacity, facts.allocation, context.uses.get(record.id, ()))
 
 
 def _require_quiet(source: Record, is_linked: bool, context: Context) -> None:
     """A copy of what a guest is writing is the copy of nothing; and what others share must never be written again."""
+    context.require_nobody_else(source, f"volume {source.name}")
     uses = context.uses.get(source.id, [])
     if not uses and source.instance is not None and source.instance in context.instances:
         context.require_answer(context.instances[source.instance])

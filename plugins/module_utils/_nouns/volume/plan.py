@@ -13,14 +13,14 @@ from ..._model.errors import Problem
 from ..._model.plan import Change, Plan, Step, Work, work_on
 from ..._model.protection import changes_of, is_protected, without_protection
 from ..._model.sizes import show_size
-from ..hierarchy.plan import find_cluster
+from ..hierarchy.plan import Hierarchy, find_cluster
 from .attachment import plan_attachment
 from .change import plan_change
 from .context import Context, FailedError, RefusedError
 from .forms import describe_circle, find_circles
 from .leftovers import find_doubt, forget, plan_purge
 from .making import plan_making
-from .spec import Volume
+from .spec import Import, Volume
 from .state import Record, VolumeHave, mib, row_of
 from .steps import label_steps, settle
 
@@ -31,6 +31,23 @@ _TOO_DEEP = {
     "absent": f"it has linked clones that have clones that are to go as well, more than {_STAGES - 1} deep",
 }
 Item = TypeVar("Item")
+
+
+def find_imports(wants: Sequence[Volume], hierarchy: Hierarchy) -> list[Import]:
+    """Return which files have to be looked at before planning. One that was imported may have gone since."""
+    made = {
+        (row.scope, row.name)
+        for row in hierarchy.members
+        if row.kind == "volume" and not row.attributes.get("unfinished")
+    }
+    found = []
+    for want in wants:
+        cluster = find_cluster(want.cluster, hierarchy.clusters)
+        if want.import_from is None or want.state != "present" or isinstance(cluster, str):
+            continue
+        if (cluster.id, want.name) not in made:
+            found.append(want.import_from)
+    return found
 
 
 def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = False) -> Plan:
@@ -128,8 +145,10 @@ def _refuse_depth(want: Volume, wants: Sequence[Volume]) -> RefusedError:
 
 def _plan_one(want: Volume, context: Context) -> Work:
     record = context.records.get(want.name)
-    if record is not None and want.attached_to != "":
-        _require_nobody_else(record, context)
+    # What is attached to nobody may be somebody else's, as long as nothing is done to what is in it.
+    touches_data = want.state == "absent" or want.attached_to != "" or (record is not None and record.unfinished)
+    if record is not None and touches_data:
+        context.require_nobody_else(record)
     if record is not None and not record.is_registered:
         # Of volumes of its own a row tells who has them; of this one nobody.
         doubt = find_doubt(context.shelf(record.key), context.have)
@@ -149,16 +168,6 @@ def _lift_protection(want: Volume, context: Context) -> Work | None:
         return None
     bare = without_protection(row)
     return work_on(bare, [Step("settle", "note that it is not protected", {"row": bare})], changes_of(True, False))
-
-
-def _require_nobody_else(record: Record, context: Context) -> None:
-    """A domain that is not ours may have it by hand, or the instance whose volume it was has it again."""
-    if record.file in context.have.all_mentioned and record.id not in context.uses:
-        where = ", ".join(sorted(node for node, names in context.have.mentioned.items() if record.file in names))
-        raise RefusedError(
-            f"a virtual machine on {where} has it, by other means than this module",
-            "Take it out of there first: two guests on one volume destroy its file system.",
-        )
 
 
 # Creation
@@ -236,6 +245,9 @@ def _plan_absence(want: Volume, record: Record | None, context: Context) -> Work
             if not record.unfinished:
                 where = f"in storage pool {shelf.pool.name}" + (f" on {record.node}" if record.node else "")
                 loses = (f"volume {record.name} of {show_size(mib(facts.capacity))} {where}",)
+    elif not record.unfinished:
+        # Wherever it is, it is nobody's from then on.
+        loses = (f"what is known of volume {record.name}, whose storage pool is not registered any more",)
     steps += forget(record, context.have)
     context.forget(record)
     return Work(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,7 +23,7 @@ from ..._model.errors import (
     PextraError,
     Problem,
 )
-from ..._model.names import find_standalones, parse_standalone
+from ..._model.names import find_standalones, instance_in, parse_standalone
 from ..._model.rows import Row
 from ..hierarchy.plan import Hierarchy
 from ..instance.definition import parse_domain
@@ -53,6 +54,7 @@ class _SeenNode:
     available: dict[str, int] = field(default_factory=dict)
     users: list[User] = field(default_factory=list)
     mentioned: frozenset[str] = frozenset()
+    strange: frozenset[str] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -94,6 +96,7 @@ def read_volumes(cloud: Cloud, hierarchy: Hierarchy, imports: Sequence[Import]) 
         users=users,
         active={name: frozenset(node.available) for name, node in seen.items()},
         mentioned=mentioned,
+        strange={name: node.strange for name, node in seen.items()},
         labels={name: node.labels for name, node in seen.items()},
         files=_look_at_all(imports),
         down={name: problem for name, problem in cloud.unreachable.items() if name in nodes},
@@ -111,14 +114,39 @@ def _read_node(cloud: Cloud, name: str, pools: Mapping[str, Row]) -> _SeenNode:
         if pool.active and pool.uuid in pools and pools[pool.uuid].name == pool.name
     }
     mentioned: set[str] = set()
+    strange: set[str] = set()
     for record in cloud.domains(name):
-        mentioned |= find_standalones(record.config) | find_standalones(record.live or "")
+        named = find_standalones(record.config) | find_standalones(record.live or "")
+        mentioned |= named
         user = _user_of(name, record)
+        strange |= find_strange(named, user, record.config, record.live or "")
         if user is not None:
             seen.users.append(user)
-    seen.mentioned = frozenset(mentioned)
+    seen.mentioned, seen.strange = frozenset(mentioned), frozenset(strange)
     seen.labels = cloud.labels(name).read()
     return seen
+
+
+def find_strange(named: Collection[str], user: User | None, *texts: str) -> set[str]:
+    """Return which of the volumes that a domain names it has by other means than this module.
+
+    user: the domain, if it is an instance of ours. What its volumes lie upon a running one names as well, and does not
+    have. texts: its definition, and what runs.
+    """
+    if user is None:
+        return set(named)
+    rest = set(named) - {one.disk.volume for one in (*user.config, *(user.live or ()))}
+    if all(instance_in(file) == user.id for file in rest):
+        return rest
+    return rest & {file for text in texts if text for file in find_standalones(_without_backing(text))}
+
+
+def _without_backing(xml: str) -> str:
+    root = ET.fromstring(xml)
+    for parent in root.iterfind("devices/disk"):
+        for element in parent.findall("backingStore"):
+            parent.remove(element)
+    return ET.tostring(root, encoding="unicode")
 
 
 def _user_of(node: str, record: DomainRecord) -> User | None:

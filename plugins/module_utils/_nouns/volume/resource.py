@@ -20,7 +20,7 @@ from ..pool.looking import look_again
 from . import apply as making
 from .attached import Attachment, render_attachment
 from .places import kind_of
-from .plan import plan_volumes
+from .plan import find_imports, plan_volumes
 from .reading import read_volumes
 from .report import describe_leftovers, describe_volumes
 from .spec import FIELDS, Volume, parse_volume
@@ -40,14 +40,7 @@ class VolumeResource:
 
     def read(self, cloud: Cloud, wants: Sequence[Volume], options: Options) -> VolumeHave:
         hierarchy = read_hierarchy(cloud)
-        made = {row.name for row in hierarchy.members if row.kind == "volume" and not row.attributes.get("unfinished")}
-        # A file that was imported may have gone since.
-        imports = [
-            want.import_from
-            for want in wants
-            if want.import_from is not None and want.state == "present" and want.name not in made
-        ]
-        return read_volumes(cloud, hierarchy, imports)
+        return read_volumes(cloud, hierarchy, find_imports(wants, hierarchy))
 
     def plan(self, wants: Sequence[Volume], have: VolumeHave, options: Options) -> Plan:
         return plan_volumes(wants, have, purge=bool(options["purge"]))

@@ -85,8 +85,9 @@ class VolumeHave:
 
     shelves: by (pool identifier, node name); the node is empty where the pool is shared, as one node tells for all.
     active: names of the pools that are active, by node. mentioned: volumes of our scheme that any domain's definition
-    names, ours or not, by node. files: what imports begin from. down: why nodes do not answer. unseen: why pools that
-    are active cannot be looked at, by the pool's identifier.
+    names, ours or not, by node. strange: those of them that the domain has by other means than this module. files: what
+    imports begin from. down: why nodes do not answer. unseen: why pools that are active cannot be looked at, by the
+    pool's identifier.
     """
 
     hierarchy: Hierarchy
@@ -94,6 +95,7 @@ class VolumeHave:
     users: tuple[User, ...] = ()
     active: Mapping[str, frozenset[str]] = field(default_factory=dict)
     mentioned: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    strange: Mapping[str, frozenset[str]] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[Import, ImportFile] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
@@ -169,7 +171,8 @@ def _row_of_kept(kept: Standalone, file: str, facts: VolumeFacts, pool: Row, nod
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A volume as registered. pool is None if its pool is not registered any more. node: its name, None if shared.
+    """A volume as registered. pool is None if its pool is not registered any more, and its file is seen in no other.
+    node: its name, None if shared.
 
     size is MiB as last known. origin: what it was made from (clone, name, mode; or import, format). instance: the
     identifier of the one that has it, written before it is attached and taken back after it was detached. stored_as:
@@ -217,10 +220,12 @@ class Record:
 
 
 def read_record(row: Row, have: VolumeHave) -> Record:
-    """Return a row of the registry as a record."""
+    """Return a row of the registry as a record. One whose pool is registered no more is where its file is seen, if that
+    is in one place: a pool that was declared again has another identifier.
+    """
     kept = row.attributes
     node = have.by_id.get(kept.get("node", ""))
-    return Record(
+    record = Record(
         id=row.id,
         name=row.name,
         cluster=row.scope,
@@ -240,6 +245,23 @@ def read_record(row: Row, have: VolumeHave) -> Record:
         stored_as=kept.get("file"),
         is_registered=row.id in have.by_id,
     )
+    found = find_places(record, have) if record.pool is None else []
+    if len(found) != 1:
+        return record
+    return replace(record, pool=found[0].pool, node=None if is_shared(found[0].pool) else found[0].node)
+
+
+def find_places(record: Record, have: VolumeHave) -> list[Shelf]:
+    """Return where a file of a volume's name is seen. Its identifier is in the name."""
+    return [
+        shelf for shelf in have.shelves.values() if shelf.pool.scope == record.cluster and record.file in shelf.volumes
+    ]
+
+
+def has_new_pool(record: Record, have: VolumeHave) -> bool:
+    """Tell whether a volume was found in another pool than the one that it is registered in."""
+    row = have.by_id.get(record.id)
+    return row is not None and record.pool is not None and row.attributes.get("pool") != record.pool.id
 
 
 def find_protector(record: Record, have: VolumeHave) -> Row | None:
@@ -330,6 +352,13 @@ def find_uses(users: Iterable[User]) -> dict[str, list[Use]]:
         for volume_id in dict.fromkeys([*config, *live]):
             found.setdefault(volume_id, []).append(Use(user, config.get(volume_id), live.get(volume_id)))
     return found
+
+
+def instance_keys(uses: Iterable[Use]) -> tuple[str, ...]:
+    """Return the instances that have a volume, as works name what they touch: a stopped one could be started while the
+    volume is worked on.
+    """
+    return tuple(dict.fromkeys(f"instance {use.user.name}" for use in uses))
 
 
 def _by_volume(attachments: Iterable[Attachment]) -> dict[str, Attachment]:

@@ -25,7 +25,7 @@ from ..volume.context import (
 )
 from ..volume.forms import BLOCK_FORMATS
 from ..volume.places import kind_of
-from ..volume.state import VolumeHave
+from ..volume.state import VolumeHave, instance_keys
 from .spec import Export
 
 
@@ -66,6 +66,7 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
         raise RefusedError(f"{want.path} is there already", "Choose another path, or set overwrite: true.")
     if at_path not in ("nothing", "file"):
         raise RefusedError(f"{want.path} cannot be written: {at_path}", "Choose another path.")
+    context.require_nobody_else(record)
     uses = context.uses.get(record.id, [])
     if not uses and record.instance is not None and record.instance in context.instances:
         context.require_answer(context.instances[record.instance])
@@ -110,5 +111,5 @@ def _plan_one(want: Export, context: Context, at_path: str) -> Work:
         node=shelf.node,
         steps=tuple(steps),
         changes=(Change("file", None, want.path),),
-        touches=tuple(f"instance {use.user.name}" for use in uses),
+        touches=instance_keys(uses),
     )

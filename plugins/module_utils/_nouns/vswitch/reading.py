@@ -59,15 +59,16 @@ class Forgetting:
     """Forgets rows, but only those whose removal did not fail on any node."""
 
     def __init__(self) -> None:
-        self._failed: set[str] = set()
+        # By identifier: another cluster may have one of the same name.
+        self._failed: set[str | None] = set()
 
     def watch(self, work: Work, error: PextraError) -> None:
         """Note that something failed, and go on raising."""
-        self._failed.add(work.name)
+        self._failed.add(work.id)
         raise error
 
     def forget(self, cloud: Cloud, work: Work, step: Step) -> None:
-        if work.name in self._failed:
+        if work.id in self._failed:
             raise SwitchError(
                 [
                     Problem(

@@ -18,7 +18,7 @@ from ...._model.rows import Row, names_of
 from ...._model.sizes import show_size
 from ...._model.source import is_url
 from ..trust import mirrored
-from ..versions import Version, newest_of, older_of, versions_of, with_versions
+from ..versions import Version, describe_anew, newest_of, older_of, versions_of, with_versions
 from .carriers import worker_or_failure
 from .departure import plan_departures
 from .labelling import plan_labels
@@ -154,7 +154,7 @@ def _new_row(target: Target, sha256: str) -> Row:
     elif "pools" in row.attributes:
         own["pools"] = row.attributes["pools"]
     if row is not None and not target.is_replaced:
-        return replace(row, attributes={**row.attributes, **own})
+        return describe_anew(row, own)
     number = max((version.number for version in versions_of(row)), default=0) + 1 if row is not None else 1
     restored = target.restored
     if restored is not None:
@@ -170,8 +170,8 @@ def _new_row(target: Target, sha256: str) -> Row:
             copies=(),
         )
     older = [version for version in versions_of(row) if version.id != newest.id] if row is not None else []
-    blank = Row(newest.id, "image", want.name, target.cluster.id, own)
-    return with_versions(blank, newest, older)
+    blank = Row(newest.id, "image", want.name, target.cluster.id, {})
+    return with_versions(describe_anew(blank, own), newest, older)
 
 
 def _origin_of(target: Target) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _find_content_problems(target: Target, have: ImageHave) -> list[Problem]:
                 )
             ]
         return []
-    return list(have.refused.get(want.name, ()))
+    return list(have.refused.get((want.cluster, want.name), ()))
 
 
 def _plan_uploads(target: Target, new: Row, have: ImageHave, draft: Draft) -> list[tuple[str, Row]]:

@@ -38,8 +38,8 @@ class ImageHave:
     same. doubts: why libvirt did not look at it now, so that what is missing may be there, by the same. users: by the
     identifier of the version, read only where a copy may have to go (`find_losing`). instances: as registered, with the
     names of their images. cached: the digests of the files that the coordinator has; refused: what is wrong with those
-    that were looked at, by the image's name. published: what short names mean, by the wants that say them; unpublished:
-    why that could not be found out.
+    that were looked at, by the image's cluster, as the want names it, and name. published: what short names mean, by
+    the wants that say them; unpublished: why that could not be found out.
     """
 
     clusters: tuple[Row, ...]
@@ -52,7 +52,7 @@ class ImageHave:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     users: Mapping[str, tuple[User, ...]] = field(default_factory=dict)
     cached: frozenset[str] = frozenset()
-    refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    refused: Mapping[tuple[str | None, str], tuple[Problem, ...]] = field(default_factory=dict)
     down: Mapping[str, Problem] = field(default_factory=dict)
     instances: tuple[Row, ...] = ()
     doubts: Mapping[tuple[str, str], Problem] = field(default_factory=dict)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...._model.errors import Problem
 from .adoption import list_strangers
@@ -94,19 +94,26 @@ def find_foreign_conflicts(target: Target, uuid: str, node: str, have: PoolHave)
 
 
 def find_fixed_changes(target: Target) -> Iterator[Problem]:
-    """Only the enabled nodes and the description of a pool can change (domain rules, "Storage pools")."""
+    """Only the enabled nodes and the description of a pool can change (domain rules, "Storage pools"), and which of
+    Ceph's monitors are asked.
+    """
     want, row = target.want, target.row
     if row is None:
         return
     for key, value in (("type", want.type), ("path", want.path), ("shared", want.shared), ("source", want.source)):
         known = row.attributes.get(key)
-        if value is not None and value != known:
+        if value is not None and _without_monitors(value) != _without_monitors(known):
             yield Problem(
                 f"its {key} is {_word(known)} and cannot become {_word(value)}: the volumes in it would be lost to "
                 "their instances",
                 "Only its nodes and its description can change. Declare a new pool, and move the instances there.",
                 resource=f"pool {want.name}",
             )
+
+
+def _without_monitors(value: object) -> object:
+    """Ceph is the same, whoever of its monitors is asked."""
+    return {key: one for key, one in value.items() if key != "monitors"} if isinstance(value, Mapping) else value
 
 
 def _word(value: object) -> str:

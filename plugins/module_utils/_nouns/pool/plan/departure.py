@@ -49,11 +49,14 @@ def plan_leaving(
             continue
         seen_node = have.seen[node.name]
         copies: list[str] = []
-        # The units of a target are not ours: they stay, whoever uses them.
-        makes_volumes = bool(KINDS[row.attributes["type"]].formats)
-        keeps_files = not makes_volumes or (bool(row.attributes["shared"]) and not last_node)
+        keeps_files = not can_hold_volumes(row) or (bool(row.attributes["shared"]) and not last_node)
+        seen = seen_ours(row, seen_node)
         if association.attributes.get("enabled"):
-            held = _find_held(row, node.name, seen_node, keeps_files=keeps_files)
+            if not keeps_files and seen is not None and row.name not in seen_node.volumes:
+                draft.refusals.append(_refuse_unread(row, node.name, seen_node))
+                continue
+            registered = [] if keeps_files else _find_registered(row, association.node, have)
+            held = _find_held(row, node.name, seen_node, registered, keeps_files=keeps_files)
             if held is not None:
                 draft.refusals.append(held)
                 continue
@@ -68,7 +71,6 @@ def plan_leaving(
         if not keeps_files and not is_deleted:
             copies = sorted(name for name in seen_node.volumes.get(row.name, ()) if _IMAGE_COPY.fullmatch(name))
             is_deleted = bool(copies) and bool(row.attributes["shared"])
-        seen = seen_ours(row, seen_node)
         acts = plan_rounds(
             Situation(
                 pool_exists=True,
@@ -88,7 +90,8 @@ def plan_leaving(
             "association": association,
             "uuid": uuid,
             "label": carried_last,
-            "pool": row.name,
+            # It may have been renamed by hand.
+            "pool": seen.definition.name if seen is not None else row.name,
             "copies": copies,
             "with_snapshots": row.attributes["type"] == "rbd",
         }
@@ -112,9 +115,38 @@ def plan_leaving(
     return marked, dropped
 
 
-def _find_held(row: Row, node: str, seen: SeenNode, *, keeps_files: bool) -> Problem | None:
+def can_hold_volumes(row: Row) -> bool:
+    """Tell whether what lies in a pool is ours to lose: the units of a target are there whoever uses them."""
+    return bool(KINDS[row.attributes["type"]].formats)
+
+
+def _refuse_unread(row: Row, node: str, seen: SeenNode) -> Problem:
+    """Where libvirt has a pool and nobody has looked into it, it may hold volumes."""
+    label, what = f"pool {row.name}", "nobody can tell whether the node holds volumes in it"
+    reason = seen.unread.get(row.name)
+    if reason is not None:
+        return Problem(f"{what}: {reason.what}", reason.remedy, node, label)
+    return Problem(
+        f"it is stopped there, so {what}",
+        "Let it start first: the next round of propagation starts it, or says why not (journalctl -u "
+        "pextra-propagation). If what it is made of is gone for good, see the page on storage pools.",
+        node,
+        label,
+    )
+
+
+def _find_registered(row: Row, node: str, have: PoolHave) -> list[Row]:
+    """Return the volumes that are registered in a pool, and lie on a node (its identifier) or on all of them."""
+    return [
+        one for one in have.volumes if one.attributes.get("pool") == row.id and one.attributes.get("node", node) == node
+    ]
+
+
+def _find_held(row: Row, node: str, seen: SeenNode, registered: Sequence[Row], *, keeps_files: bool) -> Problem | None:
     """A pool stays while a node holds volumes in it (domain rules). Copies of images do not count: they are fetched
     again where they are wanted. On a shared pool that other nodes keep, only the node's own instances count.
+
+    registered: what lives on its own counts as long as it is registered, as it refers to the pool.
     """
     volumes = sorted(
         name
@@ -122,12 +154,14 @@ def _find_held(row: Row, node: str, seen: SeenNode, *, keeps_files: bool) -> Pro
         if name not in _NOT_VOLUMES and not _IMAGE_COPY.fullmatch(name) and not keeps_files
     )
     users = sorted(seen.users.get(row.name, ()))
-    if not volumes and not users:
+    unseen = sorted(one.name for one in registered if not any(one.id in name for name in volumes))
+    if not volumes and not users and not unseen:
         return None
     found = []
     if volumes:
-        more = f" and {len(volumes) - _SHOWN_VOLUMES} more" if len(volumes) > _SHOWN_VOLUMES else ""
-        found.append(f"holds volumes in it: {', '.join(volumes[:_SHOWN_VOLUMES])}{more}")
+        found.append(f"holds volumes in it: {_enumerate(volumes)}")
+    if unseen:
+        found.append(f"is where volumes are registered in it that are not seen now: {_enumerate(unseen)}")
     if users:
         found.append(f"has instances that use it: {', '.join(users)}")
     return Problem(
@@ -138,8 +172,21 @@ def _find_held(row: Row, node: str, seen: SeenNode, *, keeps_files: bool) -> Pro
     )
 
 
+def _enumerate(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_VOLUMES} more" if len(names) > _SHOWN_VOLUMES else ""
+    return f"{', '.join(names[:_SHOWN_VOLUMES])}{more}"
+
+
 def count_of(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
+
+
+def _find_registered_elsewhere(row: Row, associations: Sequence[AssociationRow], have: PoolHave) -> list[str]:
+    """Return the names of volumes that are registered in a pool, and on no node that has it."""
+    members = {one.id for one in have.nodes}
+    nodes = [one.node for one in associations if one.node in members]
+    there = {one.id for node in nodes for one in _find_registered(row, node, have)}
+    return sorted(one.name for one in have.volumes if one.attributes.get("pool") == row.id and one.id not in there)
 
 
 def plan_absent(target: Target, have: PoolHave, draft: Draft) -> None:
@@ -163,6 +210,14 @@ def plan_absent(target: Target, have: PoolHave, draft: Draft) -> None:
     ]
     if unknown:
         draft.refusals += unknown
+        return
+    lost = _find_registered_elsewhere(row, associations, have)
+    if lost and not row.attributes.get("deleting"):
+        draft.refuse(
+            f"volumes are registered in it that lie on none of its nodes: {_enumerate(lost)}",
+            "pextra_volume_info tells of them. Without the pool they could not be found again. Nothing was changed.",
+            resource=label,
+        )
         return
     marked, dropped = plan_leaving(row, associations, have, draft, last_node=True)
     if marked or dropped or not row.attributes.get("deleting"):

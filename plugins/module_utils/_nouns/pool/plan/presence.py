@@ -15,7 +15,7 @@ from ...._model.ids import new_id, uuid_of
 from ...._model.plan import Change, Step, work_on
 from ...._model.protection import attribute_of, changes_of, is_protected
 from ...._model.rows import AssociationRow, Row, names_of
-from ..definition import PoolDefinition, describe_source, is_of_type, render_pool, render_secret
+from ..definition import PoolDefinition, describe_source, has_other_monitors, is_of_type, render_pool, render_secret
 from ..identity import uuid_on
 from ..propagation import Situation, plan_rounds
 from ..spec import IN_DIRECTORY, Pool, digest_of_credential
@@ -186,8 +186,9 @@ def _plan_enabled(
         steps.append(Step("record", "adopt", data))
         changes.append(Change("adopted", "no", "yes"))
     if seen is not None and not _is_as_registered(seen, row):
-        # A definition cannot be changed in place: libvirt refuses a new name, and goes on with the old path.
-        if reason is None:
+        # A definition cannot be changed in place: libvirt refuses a new name, and goes on with the old path. Other
+        # monitors it takes while the pool goes on, and asks them from its next start on.
+        if reason is None and not _has_other_monitors(seen, row):
             steps.append(Step("undefine", "undefine what differs", data))
         changes.append(Change("definition", definition_of(seen.definition), definition_for(row)))
         acts = ("define",) if reason is None else ("fail",)
@@ -197,7 +198,7 @@ def _plan_enabled(
     if "define" in acts or taken is not None:
         draft.refusals += find_foreign_conflicts(target, uuid, node.name, have)
     if "define" in acts:
-        if not any(step.act == "undefine" for step in steps):
+        if not any(change.field == "definition" for change in changes):
             changes.append(Change("defined", None if is_new else seen is not None, True))
     elif seen is not None and not seen.autostart:
         steps.append(Step("autostart", "let it start with the node", data))
@@ -225,6 +226,13 @@ _TEXTS = {
     "start": "start",
     "forget": "forget the definition that is gone",
 }
+
+
+def _has_other_monitors(seen: SeenPool, row: Row) -> bool:
+    """Tell whether a pool is as registered but for the monitors of Ceph."""
+    pool_type, source = row.attributes["type"], row.attributes.get("source")
+    described = describe_source(row.name, uuid_of(row.id), pool_type, source)
+    return seen.definition.name == row.name and has_other_monitors(seen.definition, described)
 
 
 def _is_as_registered(seen: SeenPool, row: Row) -> bool:

@@ -35,12 +35,14 @@ class SeenPool(NamedTuple):
 class SeenNode:
     """What a node has. volumes (names) and users (instances) are by pool name, read only where a pool leaves.
 
-    secrets: the UUIDs of libvirt's secrets, read only where a pool has a credential.
+    A pool that has no entry in volumes was not read, and nobody can tell what it holds; unread says why, where libvirt
+    could not look. secrets: the UUIDs of libvirt's secrets, read only where a pool has a credential.
     """
 
     pools: tuple[SeenPool, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unread: Mapping[str, Problem] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
 
@@ -60,6 +62,8 @@ class PoolHave:
     # The digests of the keys of Ceph that the coordinator keeps, by the pool's identifier.
     kept_keys: Mapping[str, str] = field(default_factory=dict)
     images: tuple[Row, ...] = ()
+    # Volumes that live on their own, read where a pool leaves: registered they count, seen or not.
+    volumes: tuple[Row, ...] = ()
     # Whether all nodes were read, to tell what is not ours.
     tells_foreign: bool = False
 

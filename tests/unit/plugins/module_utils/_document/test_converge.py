@@ -16,12 +16,14 @@ from ansible_collections.pextra.cloud.plugins.module_utils._document.converge im
     Outcome,
     converge_deployment,
     read_everything,
+    tell_apart,
     without_refused,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._engine.converge import Terms
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.cluster.spec import Cluster
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.spec import Pool
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.tree import render_tree
 
 PLACES: dict[str, list[dict[str, Any]]] = {
@@ -101,3 +103,23 @@ def test_the_refused_are_known_by_their_whole_names() -> None:
     wants = [Cluster(name="a"), Cluster(name="a-2"), Cluster(name="2")]
     left = without_refused(wants, [Problem("no", resource="cluster a"), Problem("no", resource="node node1")])
     assert [want.name for want in left] == ["a-2", "2"]
+
+
+def test_what_is_refused_in_one_cluster_is_not_in_another(cloud: Cloud) -> None:
+    clusters = [{"name": name, "datacenter": "Montreal"} for name in ("mtl-1", "mtl-2")]
+    refused: dict[str, Any] = {"name": "local", "cluster": "mtl-1", "path": "/srv/a", "nodes": []}
+    run(cloud, {**PLACES, "clusters": clusters, "pools": [refused]})
+    other = {**refused, "cluster": "mtl-2"}
+    for pools in ([{**refused, "path": "/srv/b"}, other], [other, {**refused, "path": "/srv/c"}]):
+        outcome = run(cloud, {"pools": pools})
+        (problem,) = outcome.problems
+        assert (problem.resource, "its path is /srv/a" in problem.what) == ("pool local", True)
+    scopes = {row.id: row.name for row in cloud.registry.rows("cluster")}
+    assert sorted(scopes[row.scope] for row in cloud.registry.rows("pool")) == ["mtl-1", "mtl-2"]
+
+
+def test_only_those_that_have_a_name_in_common_are_asked_about_by_themselves() -> None:
+    wants = [Pool(name="a", cluster="one"), Pool(name="a", cluster="two"), Pool(name="b", cluster="one")]
+    assert tell_apart(wants, []) == [wants[:1], wants[1:2]]
+    assert tell_apart(wants, wants[1:]) == []
+    assert tell_apart([*wants[:1], *wants[:1]], []) == []

@@ -215,7 +215,7 @@ def test_what_cannot_be_done_is_refused(want: Image, said: str) -> None:
 
 
 def test_a_hostile_file_is_refused_before_anything() -> None:
-    plan = plan_images([WANT], have(refused={"tiny": (Problem("it has a backing file"),)}))
+    plan = plan_images([WANT], have(refused={(None, "tiny"): (Problem("it has a backing file"),)}))
     assert "backing file" in what(plan.refusals)
 
 

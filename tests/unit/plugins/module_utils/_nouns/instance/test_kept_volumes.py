@@ -14,7 +14,6 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Ro
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.definition import Disk
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import Attachment, render_attachment
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
     describe_leftovers,
     describe_volumes,
@@ -109,10 +108,9 @@ def test_what_was_taken_out_of_a_living_instance_is_one(model: Model) -> None:
 def test_what_another_domain_has_taken_is_left_alone(model: Model) -> None:
     """By hand, or the instance has it again."""
     model.converge(KEPT)
-    have = model.have()
-    taken = replace(have, mentioned={**have.mentioned, "node3": frozenset({FILE})})
+    model.foreign["node3"] = frozenset({FILE})
     for want in (replace(KEPT, state="absent"), replace(KEPT, attached_to="web"), replace(KEPT, size=2048)):
-        (problem,) = plan_volumes([want], taken).refusals
+        (problem,) = model.plan(want).refusals
         assert "a virtual machine on node3 has it" in problem.what
 
 

@@ -212,3 +212,17 @@ def test_what_a_killed_copy_has_left_is_made_again_and_nothing_else(model: Model
     after = {name: volume.content for name, volume in model.volumes("node1", "tank").items() if ".seed-" not in name}
     assert after == content
     assert CLUSTER.id == row.scope
+
+
+def test_other_monitors_of_ceph_come_into_the_definition_of_an_instance(model: Model) -> None:
+    """It runs on with those that it has: one of them tells of all the others."""
+    model.converge(WEB)
+    source = {**CEPH.attributes["source"], "monitors": ["192.0.2.1", "192.0.2.2"]}
+    assert CEPH in model.members
+    model.members = [
+        replace(row, attributes={**row.attributes, "source": source}) if row == CEPH else row for row in model.members
+    ]
+    assert acts(model.converge(WEB)) == ["define"]
+    for disk in model.guest("web")[1].config.disks:
+        assert disk.ceph is not None
+        assert disk.ceph.monitors == ("192.0.2.1:3300", "192.0.2.2:3300")

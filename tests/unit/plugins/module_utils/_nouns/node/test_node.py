@@ -15,13 +15,15 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import is_
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import AssociationRow, Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import (
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.labels import (
     LABEL_HIERARCHY,
     LABEL_NODE,
-    NodeHave,
     labels_of_node,
-    plan_nodes,
     rows_from_labels,
+)
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import (
+    NodeHave,
+    plan_nodes,
     without_node,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.spec import Node
@@ -197,6 +199,15 @@ def test_an_address_in_another_notation_is_the_same_address(text: str) -> None:
     assert twin.what == "its address fd00::11 is that of node node1"
 
 
+def test_of_two_new_nodes_with_one_address_the_second_does_not_join() -> None:
+    both = [Node(name="node2", address="fd00::11"), Node(name="node1", address="FD00:0::11")]
+    plan = plan_nodes(both, replace(FRESH, labels={"node1": {}, "node2": {}}), check_key=opens)
+    assert [work.name for work in plan.works] == ["node2"]
+    assert [(problem.resource, problem.what) for problem in plan.refusals] == [
+        ("node node1", "its address fd00::11 is that of node node2, which is to join as well")
+    ]
+
+
 def test_a_call_without_an_address_finds_no_twin() -> None:
     registered = replace(NODE, attributes={"virt_type": "qemu"})
     have = replace(JOINED, nodes={"node1": NODE, "node0": replace(registered, id=new_id("node"), name="node0")})
@@ -229,6 +240,16 @@ def test_leaving() -> None:
     left = applied(plan, have)
     assert (left.nodes, left.labels) == ({}, {"node1": {"hostname": "x"}})
     assert plan_nodes([want], left, check_key=closed).is_empty
+
+
+def test_who_leaves_does_not_take_the_identity_of_another_node() -> None:
+    """Two names for one host joined with an older version."""
+    twin = replace(NODE, id=new_id("node"), name="node2")
+    have = replace(JOINED, nodes={"node1": NODE, "node2": twin}, labels={"node1": LABELS, "node2": LABELS})
+    plan = plan_nodes([Node(name="node2", state="absent")], have, check_key=closed)
+    left = applied(plan, have)
+    assert (set(left.nodes), left.labels["node2"]) == ({"node1"}, LABELS)
+    assert f"carries the identity of another node (node1, {NODE.id})" in plan.warnings[0]
 
 
 def test_a_killed_leave_is_finished() -> None:

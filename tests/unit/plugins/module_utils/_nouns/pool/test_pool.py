@@ -60,12 +60,13 @@ def seen(**changes: Any) -> SeenPool:
 
 def converged(row: Row = POOL, *, on: tuple[Row, ...] = NODES) -> PoolHave:
     labels = labels_of_pool(row.name, row.id, row.attributes)
+    empty = {"local": frozenset[str]()}
     return PoolHave(
         (CLUSTER,),
         NODES,
         (row,),
         tuple(associated(node) for node in on),
-        {node.name: SeenNode((seen(),), labels) if node in on else SeenNode() for node in NODES},
+        {node.name: SeenNode((seen(),), labels, empty) if node in on else SeenNode() for node in NODES},
     )
 
 
@@ -320,6 +321,75 @@ def test_a_pool_leaves_a_node() -> None:
 )
 def test_it_stays_while_the_node_holds_volumes(want: Pool, changes: dict[str, Any], said: str) -> None:
     assert said in what(plan_pools([want], with_node(converged(), "node3", **changes)))
+
+
+@pytest.mark.parametrize("want", [replace(WANT, nodes=("node1", "node2")), replace(WANT, state="absent")])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pools": (seen(active=False),)}, "it is stopped there, so nobody can tell whether the node holds volumes"),
+        ({}, "it is stopped there"),
+        ({"unread": {"local": Problem("I/O error", "Look.")}}, "node holds volumes in it: I/O error. Look."),
+    ],
+    ids=["stopped", "not read", "unreadable"],
+)
+def test_it_stays_where_nobody_has_read_it(want: Pool, changes: dict[str, Any], said: str) -> None:
+    have = with_node(converged(), "node3", **{"volumes": {}, **changes})
+    plan = plan_pools([want], have)
+    assert said in what(plan)
+    assert [problem.node for problem in plan.refusals] == ["node3"]
+
+
+def test_it_stays_while_a_volume_is_registered_in_it() -> None:
+    gone, leaving = replace(WANT, state="absent"), replace(WANT, nodes=("node1", "node2"))
+    data = Row(new_id("volume"), "volume", "data", CLUSTER.id, {"pool": POOL.id, "node": NODES[2].id})
+    have = replace(converged(), volumes=(data,))
+    for want in (gone, leaving):
+        for there in (have, with_node(have, "node3", pools=(), volumes={})):  # undefined by hand
+            assert "volumes are registered in it that are not seen now: data" in what(plan_pools([want], there))
+    assert not plan_pools([replace(WANT, nodes=("node3",))], have).refusals
+    # What is seen is told once.
+    file = f"data.{data.id}.qcow2"
+    told = what(plan_pools([gone], with_node(have, "node3", volumes={"local": frozenset({file})})))
+    assert (file in told, "not seen" in told) == (True, False)
+    elsewhere = replace(have, associations=have.associations[:2])
+    assert "lie on none of its nodes: data" in what(plan_pools([gone], elsewhere))
+    other = replace(data, attributes={**data.attributes, "pool": new_id("pool")})
+    assert not plan_pools([gone], replace(have, volumes=(other,))).refusals
+
+
+def test_a_shared_pool_stays_on_its_last_node_while_a_volume_is_registered_in_it() -> None:
+    row = replace(POOL, attributes={**ATTRIBUTES, "shared": True})
+    data = Row(new_id("volume"), "volume", "data", CLUSTER.id, {"pool": POOL.id})
+    have = replace(converged(row), volumes=(data,))
+    assert not plan_pools([replace(WANT, shared=True, nodes=("node1",))], have).refusals
+    assert "not seen now: data" in what(plan_pools([replace(WANT, shared=True, nodes=())], have))
+    assert "not seen now: data" in what(plan_pools([replace(WANT, state="absent")], have))
+    assert "none of its nodes: data" in what(
+        plan_pools([replace(WANT, state="absent")], replace(have, associations=()))
+    )
+
+
+def test_it_may_leave_unread_what_libvirt_has_no_more_or_holds_nothing_of_ours() -> None:
+    leaving = replace(WANT, nodes=("node1", "node2"))
+    undefined = with_node(converged(), "node3", volumes={}, pools=())
+    assert summary(plan_pools([leaving], undefined))["pool local on node3"] == ["label", "dissociate"]
+    # Other nodes keep what is shared.
+    shared = replace(POOL, attributes={**ATTRIBUTES, "shared": True})
+    kept = with_node(converged(shared), "node3", volumes={}, pools=(seen(active=False),))
+    assert not plan_pools([replace(leaving, shared=True)], kept).refusals
+    # It was empty when it was marked: stopping it is a part of taking it away.
+    going = associated(NODES[2], enabled=False, status="destroying")
+    stopped = with_node(converged(), "node3", volumes={}, pools=(seen(active=False),))
+    stopped = replace(stopped, associations=(*stopped.associations[:2], going))
+    assert summary(plan_pools([leaving], stopped)) == {"pool local on node3": ["label", "remove"]}
+
+
+def test_copies_are_deleted_in_the_pool_under_the_name_that_it_has() -> None:
+    renamed = seen(definition=PoolDefinition("renamed", uuid_of(POOL.id), "dir", "/srv/local"))
+    have = with_node(converged(), "node3", pools=(renamed,), volumes={"local": frozenset({COPY})})
+    plan = plan_pools([replace(WANT, nodes=("node1", "node2"))], have)
+    assert plan.works[-1].steps[0].data["pool"] == "renamed"
 
 
 def test_a_shared_pool_leaves_one_of_its_nodes_with_the_volumes_in_place() -> None:

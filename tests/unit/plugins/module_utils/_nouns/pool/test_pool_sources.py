@@ -255,3 +255,43 @@ def test_what_nodes_share_is_deleted_once() -> None:
         deleting = [node for node in ("node1", "node2") if "delete_copies" in acts(plan, node)]
         assert plan.refusals == ()
         assert len(deleting) == (0 if spec.type == "iscsi" else 1 if spec.is_shared else 2), spec.type
+
+
+# Monitors of Ceph
+
+
+def with_monitors(spec: Pool, *monitors: str) -> Pool:
+    return replace(spec, rbd={**(spec.rbd or {}), "monitors": list(monitors)})
+
+
+@pytest.mark.parametrize("active", [True, False], ids=["active", "stopped"])
+def test_other_monitors_are_defined_without_stopping_the_pool(active: bool) -> None:
+    (spec,) = (spec for spec in WANTS if spec.type == "rbd")
+    have = converged(spec)
+    stopped = {name: replace(node, pools=(node.pools[0]._replace(active=active),)) for name, node in have.seen.items()}
+    have = replace(have, seen=stopped)
+    more = with_monitors(spec, "192.0.2.1", "192.0.2.2", "192.0.2.3")
+    plan = plan_pools([more], have)
+    assert not plan.refusals
+    assert acts(plan) == ["define", "label"]
+    (row,) = [step.data["row"] for step in plan.first[0].steps]
+    assert row.attributes["source"]["monitors"] == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    (work, _) = plan.works
+    assert [change.field for change in work.changes] == ["definition", "label"]
+    done = converged(more)
+    assert plan_pools([more], done).is_empty
+    # In which order they stand is no difference, for the registry or for libvirt.
+    assert plan_pools([with_monitors(spec, "192.0.2.3", "192.0.2.1", "192.0.2.2")], done).is_empty
+    assert plan_pools([Pool(name="one")], done).is_empty
+
+
+def test_what_else_differs_is_refused_or_defined_anew_as_before() -> None:
+    (spec,) = (spec for spec in WANTS if spec.type == "rbd")
+    have = converged(spec)
+    other = replace(with_monitors(spec, "192.0.2.2"), rbd={**(spec.rbd or {}), "pool": "another"})
+    assert "its source is" in plan_pools([other], have).refusals[0].what
+    # A hand has changed the user: libvirt would go on with it.
+    text = render_registered_pool(registered(spec)).replace('username="pextra"', 'username="admin"')
+    by_hand = replace(have.seen["node1"], pools=(SeenPool(parse_pool(text), True, True),))
+    have = replace(have, seen={**have.seen, "node1": by_hand})
+    assert acts(plan_pools([spec], have)) == ["undefine", "define"]

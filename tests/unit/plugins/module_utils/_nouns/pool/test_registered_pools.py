@@ -173,3 +173,33 @@ def test_a_node_that_has_left_is_not_wanted() -> None:
     stray = AssociationRow(have.pools[0].id, new_id("node"), {"enabled": True})
     for want in wants_of(replace(have, associations=(*have.associations, stray))):
         assert stray.node not in want.nodes
+
+
+def test_what_is_refused_in_one_cluster_stops_nothing_in_another() -> None:
+    """A pool of the same name."""
+    have = converged()
+    other = Row(new_id("cluster"), "cluster", "mtl-2")
+    node = Row(new_id("node"), "node", "node9", other.id, {"address": "10.91.0.19"})
+    (local,) = [row for row in have.pools if row.name == "local"]
+    twin = replace(local, id=new_id("pool"), scope=other.id)
+    enabled = AssociationRow(twin.id, node.id, {"internal_id": None, "enabled": True, "status": "propagating"})
+    blocked = {name: _with_stranger(seen) for name, seen in have.seen.items()}
+    have = replace(
+        have,
+        clusters=(*have.clusters, other),
+        nodes=(*have.nodes, node),
+        pools=(*have.pools, twin),
+        associations=(*have.associations, enabled),
+        seen={**blocked, "node9": SeenNode()},
+    )
+    plan = plan_registered(wants_of(have), have)
+    assert {problem.node for problem in plan.failures} == {"node1", "node2"}
+    works = {work.node: [step.act for step in work.steps] for work in plan.works if work.name == "local" and work.steps}
+    assert works == {"node1": ["fail"], "node2": ["fail"], "node9": ["define", "label"]}
+
+
+def _with_stranger(node: SeenNode) -> SeenNode:
+    """Return the node with somebody else's pool in the place of local."""
+    rest = tuple(pool for pool in node.pools if pool.definition.name != "local")
+    stranger = PoolDefinition("local", "11111111-2222-3333-4444-555555555555", "dir", "/srv/elsewhere")
+    return replace(node, pools=(*rest, SeenPool(stranger, True, True)))

@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.bridge import UNTAGGED, PortVlan
-from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import plan_port_groups
+from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, SwitchError
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step, Work
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.plan import is_leaving, plan_port_groups
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.port_group.spec import PortGroup
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.plan.planning import plan_vswitches
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.reading import Forgetting
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.spec import Vswitch
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.vswitch.state import NetworkState
 from network_model import Model, Node
@@ -192,3 +197,37 @@ def test_all_ports_of_a_node_are_set_in_one_step(model: Model) -> None:
     plan = plan_port_groups([replace(PRODUCTION, vlan=7)], model.have)
     steps = [step for work in plan.works for step in work.steps if step.act == "ports"]
     assert [len(step.data["vlans"]) for step in steps] == [49]
+
+
+@pytest.mark.parametrize(
+    ("want", "leaves"),
+    [
+        (PortGroup(name="lan", cluster="mtl-1", vswitch="sv1"), False),
+        (PortGroup(name="lan", cluster="mtl-2", vswitch="sv2"), False),
+        (PortGroup(name="lan", cluster="mtl-1", vswitch="sv9"), True),
+        (PortGroup(name="lan", cluster="mtl-2", vswitch="sv9"), True),
+        (PortGroup(name="lan", cluster="mtl-1", state="absent"), True),
+        (PortGroup(name="lan", cluster="mtl-3", state="absent"), False),
+        (PortGroup(name="wan", cluster="mtl-1", state="absent"), False),
+        (PortGroup(name="lan", cluster="nowhere", state="absent"), False),
+    ],
+)
+def test_whether_one_leaves_its_own_cluster_tells(want: PortGroup, leaves: bool) -> None:
+    clusters = [Row(new_id("cluster"), "cluster", f"mtl-{n}") for n in (1, 2, 3)]
+    vswitches = [Row(new_id("vswitch"), "vswitch", f"sv{n}", clusters[n - 1].id) for n in (1, 2)]
+    groups = [Row(new_id("port_group"), "port_group", "lan", row.scope, {"vswitch": row.id}) for row in vswitches]
+    for rows in ([*clusters, *vswitches, *groups], [*clusters, *vswitches, *reversed(groups)]):
+        assert is_leaving(want, rows) is leaves
+
+
+def test_what_fails_in_one_cluster_is_forgotten_in_another() -> None:
+    removed: list[str] = []
+    cloud: Any = SimpleNamespace(registry=SimpleNamespace(remove=removed.extend))
+    works = [Work(kind="port_group", name="lan", id=new_id("port_group")) for _ in range(2)]
+    forgetting = Forgetting()
+    with pytest.raises(PextraError):
+        forgetting.watch(works[0], PextraError("no"))
+    with pytest.raises(SwitchError, match="stays registered"):
+        forgetting.forget(cloud, works[0], Step("forget", "forget it", {"ids": ["1"]}))
+    forgetting.forget(cloud, works[1], Step("forget", "forget it", {"ids": ["2"]}))
+    assert removed == ["2"]

@@ -15,7 +15,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.defin
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.labels import Labels
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.parts import Nic, Root
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import Vm
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import labels_of_node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.labels import labels_of_node
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.plan.labels import labels_of_pool
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.registry.rebuild import Carried, rebuild_registry
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Limits, Volume

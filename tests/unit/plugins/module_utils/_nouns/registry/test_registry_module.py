@@ -25,7 +25,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.nouns import KINDS
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.plan import labels_of_node
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.node.labels import labels_of_node
 from ansible_collections.pextra.cloud.plugins.modules import pextra_registry
 
 Result = dict[str, Any]

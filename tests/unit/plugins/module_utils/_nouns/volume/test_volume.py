@@ -11,16 +11,23 @@ from typing import Any
 
 import pytest
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
+from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import new_id, uuid_of
+from ansible_collections.pextra.cloud.plugins.module_utils._model.names import find_standalones
 from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Change
+from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.attached import parse_attachments
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.definition import VolumeFacts
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.plan import find_imports, plan_volumes
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.reading import find_strange
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.report import (
     describe_leftovers,
     describe_volumes,
 )
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.spec import Import, Limits, Volume
-from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import ImportFile
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.volume.state import ImportFile, User
 from volume_model import CEPH, CLUSTER, GIB, LVM, MIB, SHARED, ZFS, KilledError, Model, acts, refusals
+from volume_model import LOCAL as LOCAL_POOL
 
 DATA = Volume(name="data", pool="shared", size=1024)
 LOCAL = Volume(name="data", pool="local", size=1024)
@@ -628,3 +635,122 @@ def test_a_cluster_that_is_not_there(model: Model) -> None:
     assert plan.refusals[0].what == 'there is no cluster "elsewhere"'
     plan = plan_volumes([DATA, replace(DATA, cluster=CLUSTER.id)], model.have())
     assert plan.refusals[0].what == "it is given twice for cluster mtl-1"
+
+
+@pytest.mark.parametrize("holder", ["off", "web"])
+@pytest.mark.parametrize(
+    "want",
+    [
+        Volume(name="data", size=2048),
+        Volume(name="data", size=512),
+        Volume(name="copy", pool="shared", clone_of="data"),
+    ],
+    ids=["grown", "shrunk", "copied"],
+)
+def test_whoever_has_what_is_worked_on_is_leased(model: Model, want: Volume, holder: str) -> None:
+    """Another run could start it meanwhile."""
+    model.converge(replace(DATA, attached_to=holder))
+    plan = model.plan(want)
+    if plan.refusals:  # by what runs
+        assert holder == "web"
+        return
+    (work,) = plan.effective
+    assert work.touches.count(f"instance {holder}") == 1
+
+
+# A pool that is gone
+
+
+@pytest.mark.parametrize("pool", [LOCAL_POOL, SHARED], ids=["local", "shared"])
+def test_a_pool_that_was_declared_again_shows_its_volumes(model: Model, pool: Row) -> None:
+    model.converge(Volume(name="data", pool=pool.name, size=1024))
+    model.replace_pool(pool, replace(pool, id=new_id("pool")))
+    assert (describe(model)["pool"], describe(model)["status"]) == (pool.name, "available")
+    assert describe_leftovers(model.have()) == []
+    assert model.plan(purge=True).is_empty
+    again = model.converge(Volume(name="data", pool=pool.name, size=1024))
+    assert {change.field for work in again.effective for change in work.changes} == {"pool"}
+    assert model.row("data").attributes["pool"] == model.pools[-1].id
+    assert set(acts(again)) == {"settle", "label"}
+
+
+def test_what_is_registered_is_no_leftover_while_its_pool_is_gone(model: Model) -> None:
+    model.converge(Volume(name="data", pool="local", size=1024))
+    file = model.volume("data").name
+    model.replace_pool(LOCAL_POOL, *(replace(LOCAL_POOL, id=new_id("pool"), name=name) for name in ("one", "two")))
+    assert describe_leftovers(model.have()) == []
+    assert model.plan(purge=True).is_empty
+    told = refusal(model, Volume(name="data", size=2048))
+    assert f"there are several files of its name ({file}): in one on node1, two on node1" in told
+    # Without a pool it is seen nowhere, and given up with consent alone.
+    model.replace_pool(model.pools[-1])
+    model.replace_pool(model.pools[-1])
+    assert f"its file ({file}) is seen in no other one" in refusal(model, Volume(name="data", size=2048))
+    (work,) = model.plan(Volume(name="data", state="absent")).effective
+    assert work.loses == ("what is known of volume data, whose storage pool is not registered any more",)
+
+
+def test_a_file_is_looked_at_unless_its_own_cluster_has_the_volume() -> None:
+    other = Row(new_id("cluster"), "cluster", "mtl-2")
+    made = Row(new_id("volume"), "volume", "data", CLUSTER.id, {})
+    hierarchy = Hierarchy(clusters=(CLUSTER, other), members=(made,))
+    want = Volume(name="data", pool="shared", import_from=VMDK, cluster="mtl-2")
+    assert find_imports([want], hierarchy) == [VMDK]
+    assert find_imports([replace(want, cluster=CLUSTER.id)], hierarchy) == []
+    begun = replace(made, attributes={"unfinished": True})
+    assert find_imports([replace(want, cluster="mtl-1")], replace(hierarchy, members=(begun,))) == [VMDK]
+    assert find_imports([replace(want, state="absent"), replace(want, cluster="nowhere")], hierarchy) == []
+
+
+# What a domain has that is not ours
+
+STRANGE: dict[str, Volume] = {
+    "destroyed": Volume(name="data", state="absent"),
+    "destroyed, said to be nobody's": Volume(name="data", state="absent", attached_to=""),
+    "shrunk": Volume(name="data", size=512),
+    "shrunk, said to be nobody's": Volume(name="data", size=512, attached_to=""),
+    "grown, said to be nobody's": Volume(name="data", size=2048, attached_to=""),
+    "attached": Volume(name="data", attached_to="web"),
+    "copied": Volume(name="copy", pool="shared", clone_of="data"),
+    "linked to": Volume(name="copy", pool="shared", clone_of="data", clone_mode="linked"),
+}
+
+
+@pytest.mark.parametrize("has_it_too", [False, True], ids=["alone", "beside an instance of ours"])
+@pytest.mark.parametrize("case", STRANGE)
+def test_data_that_a_strange_domain_has_is_not_touched(model: Model, case: str, has_it_too: bool) -> None:
+    model.converge(replace(DATA, attached_to="off" if has_it_too else ""))
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    called = "volume data" if STRANGE[case].name == "copy" else "it"
+    assert f"a virtual machine on node3 has {called}, by other means" in refusal(model, STRANGE[case])
+
+
+def test_nor_is_it_made_anew(model: Model) -> None:
+    with pytest.raises(KilledError):
+        model.converge(DATA, kill_after=2)
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    assert "a virtual machine on node3 has it" in refusal(model, replace(DATA, attached_to=""))
+
+
+def test_what_is_declared_to_be_nobodys_may_be_somebodys(model: Model) -> None:
+    model.converge(DATA)
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    model.converge(replace(DATA, attached_to="", description="theirs"))
+
+
+def test_what_a_running_clone_lies_upon_is_had_by_nobody() -> None:
+    own, base = f"copy.vol-{'c' * 21}.qcow2", f"base.vol-{'b' * 21}.qcow2"
+    uuid = uuid_of("inst-" + "w" * 21)
+    chain = f"<backingStore type='file'><source file='/srv/{base}'/><backingStore/></backingStore>"
+    text = "<domain><uuid>{}</uuid><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+    text = text.format(uuid) + "<source file='/srv/{}'/>{}<target dev='vdb' bus='virtio'/></disk></devices></domain>"
+    config, live = text.format(own, ""), text.format(own, chain)
+    user = User("node1", "inst-" + "w" * 21, "web", uuid, "running", parse_attachments(config), parse_attachments(live))
+    named = find_standalones(config) | find_standalones(live)
+    assert named == {own, base}
+    assert find_strange(named, user, config, live) == set()
+    assert find_strange(named, None, config, live) == {own, base}
+    beside = live.replace("</devices>", f"<disk><source file='/srv/{base}'/></disk></devices>")
+    assert find_strange(named, user, config, beside) == {base}
+    root = f"web.{user.id}.root.qcow2"
+    assert find_strange({own, root}, user, config, live) == {root}

@@ -76,6 +76,9 @@ def test_refused(model: Model) -> None:
     assert "no cluster" in refusal(model, replace(WANT, cluster="elsewhere"))
     plan = plan_exports([replace(WANT, overwrite=True)], model.have(), dict.fromkeys(NOTHING, "file"), ())
     assert acts(plan) == ["download"]
+    model.foreign["node3"] = frozenset({model.volume("data").name})
+    assert "a virtual machine on node3 has it" in refusal(model, WANT)
+    model.foreign.clear()
     model.converge(replace(DATA, attached_to="web"))
     assert "in use by instance web, which runs" in refusal(model, WANT)
 
