@@ -30,12 +30,14 @@ def find_path_conflicts(targets: Sequence[Target], have: PoolHave) -> Iterator[P
         if (row.scope, row.name) not in names and row.attributes["path"] is not None:
             nodes = {association.node for association in associations_of(row, have)}
             areas.append((row.name, row.attributes["path"], nodes, False))
-    for index, (name, path, nodes, _) in enumerate(areas):
+    for index, (name, path, nodes, is_declared) in enumerate(areas):
         for other, other_path, other_nodes, other_declared in areas[:index]:
             common = nodes & other_nodes
-            if common and overlap(path, other_path):
+            # Of two that are registered, and not planned now, nothing is to be said.
+            if common and other_declared and overlap(path, other_path):
                 where = ", ".join(sorted(node.name for node in have.nodes if node.id in common))
-                first, second = (name, other) if other_declared else (other, name)
+                # The one that is planned is refused.
+                first, second = (name, other) if is_declared else (other, name)
                 how = "have the same path" if path == other_path else "lie one within the other"
                 yield Problem(
                     f"the paths of pools {second} ({other_path if second == other else path}) and {first} "

@@ -196,6 +196,15 @@ def test_what_is_refused_in_one_cluster_stops_nothing_in_another() -> None:
     assert {problem.node for problem in plan.failures} == {"node1", "node2"}
     works = {work.node: [step.act for step in work.steps] for work in plan.works if work.name == "local" and work.steps}
     assert works == {"node1": ["fail"], "node2": ["fail"], "node9": ["define", "label"]}
+    # What is refused of a pool as a whole is noted on its own nodes.
+    moved = replace(local, attributes={**local.attributes, "path": "/srv/shared"})
+    plan = plan_registered(
+        wants_of(have), replace(have, pools=tuple(moved if one == local else one for one in have.pools))
+    )
+    assert any(problem.node is None for problem in plan.failures)
+    assert {work.node: [step.act for step in work.steps] for work in plan.works if work.id == twin.id} == {
+        "node9": ["define", "label"]
+    }
 
 
 def _with_stranger(node: SeenNode) -> SeenNode:
@@ -203,3 +212,17 @@ def _with_stranger(node: SeenNode) -> SeenNode:
     rest = tuple(pool for pool in node.pools if pool.definition.name != "local")
     stranger = PoolDefinition("local", "11111111-2222-3333-4444-555555555555", "dir", "/srv/elsewhere")
     return replace(node, pools=(*rest, SeenPool(stranger, True, True)))
+
+
+def test_two_that_are_in_one_anothers_way_stop_no_other() -> None:
+    """The registry may hold such from an older version."""
+    have = registered()
+    moved = tuple(
+        replace(row, attributes={**row.attributes, "path": "/srv/shared/in"}) if row.name == "local" else row
+        for row in have.pools
+    )
+    have = replace(have, pools=moved)
+    plan = plan_registered(wants_of(have), have)
+    assert {problem.resource for problem in plan.failures} == {"pool local", "pool shared"}
+    defined = {work.name for work in plan.works if any(step.act == "define" for step in work.steps)}
+    assert defined == {"nfs", "smb", "san", "ceph", "vg0"}
