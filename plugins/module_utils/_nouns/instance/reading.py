@@ -18,6 +18,7 @@ from ..._doors.libvirt.host import HostRecord
 from ..._doors.libvirt.hypervisor import Hypervisor
 from ..._model.errors import PextraError
 from ..._model.rows import Row
+from ..hierarchy.plan import find_cluster
 from ..pool.blocks import read_blocks
 from ..vm_guest.answers import tell_facts
 from ..vm_guest.reading import THREADS, wait_for
@@ -41,16 +42,30 @@ from .volume_making import read_names
 from .walk import list_needs
 
 
+def _by_cluster(wants: Iterable[Vm], have: VmHave) -> dict[tuple[str, str], Vm]:
+    """Return what is to be there, by the identifier of its cluster and its name, which another one may have as well."""
+    found = {}
+    for want in wants:
+        cluster = find_cluster(want.cluster, have.hierarchy.clusters)
+        if want.state == "present" and isinstance(cluster, Row):
+            found[cluster.id, want.name] = want
+    return found
+
+
+def _key_of(domain: Domain) -> tuple[str, str]:
+    return domain.config.labels.cluster, domain.config.name
+
+
 def read_crashed(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     """Find out which of the instances that are to be stopped are so because their QEMU ended: one call for each node
     that has any, and one more for each that has crashed there.
     """
-    wanted = {want.name for want in wants if want.power == "stopped"}
+    wanted = _by_cluster((want for want in wants if want.power == "stopped"), have)
     stopped = [
         domain
         for domains in (have.domains.values() if wanted else ())
         for domain in domains
-        if domain.config.name in wanted and domain.power == "stopped" and domain.config.type == "qemu"
+        if _key_of(domain) in wanted and domain.power == "stopped" and domain.config.type == "qemu"
     ]
     found = cloud.on_each((domain.node for domain in stopped), lambda node: cloud.hypervisor(node).crashed_domains())
     crashed = {(node, one.uuid) for node, all_ in found.items() for one in all_ if not one.is_left and not one.hangs}
@@ -68,21 +83,21 @@ def read_abilities(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> VmHave:
     one more for each architecture that is wanted and that it emulates, and where an instance is to have any of their
     devices one for each of these, and one of its switch.
     """
-    wanted = {want.name: want for want in wants if want.state == "present"}
-    held = [domain for domains in have.domains.values() for domain in domains if domain.config.name in wanted]
-    leaving = [domain for domain in held if wanted[domain.config.name].node not in (None, domain.node)]
+    wanted = _by_cluster(wants, have)
+    held = [domain for domains in have.domains.values() for domain in domains if _key_of(domain) in wanted]
+    leaving = [domain for domain in held if wanted[_key_of(domain)].node not in (None, domain.node)]
     # What is there, and stays there, asks for no other node.
-    declared = {name: str(want.further.get("architecture")) for name, want in wanted.items()}
-    settled = {domain.config.name for domain in held}
-    going = {one for name, one in declared.items() if name not in settled} & ARCHITECTURES.keys()
+    declared = {key: str(want.further.get("architecture")) for key, want in wanted.items()}
+    settled = {*map(_key_of, held)}
+    going = {one for key, one in declared.items() if key not in settled} & ARCHITECTURES.keys()
     going |= {domain.architecture for domain in leaving}
     is_foreign = any(not state.is_own(one) for state in have.nodes.values() for one in going)
     options = [*map(options_of, wanted.values()), *(domain.config.options for domain in leaving)]
     # The number of a socket is no device of a node.
     has_devices = any(one.get("host_devices") for one in options) or any(map(list_wishes, wanted.values()))
     # What is a virtual function stays one, where nothing else is said of it.
-    functions = [domain.config for domain in held if any(nic.function for nic in domain.config.interfaces)]
-    has_devices = has_devices or any(wanted[model.name].nics is not None for model in functions)
+    functions = [domain for domain in held if any(nic.function for nic in domain.config.interfaces)]
+    has_devices = has_devices or any(wanted[_key_of(domain)].nics is not None for domain in functions)
     # What moves needs a QEMU that knows its type of machine.
     if not leaving and not has_devices and not is_foreign and not any(map(list_needs, options)):
         return have
@@ -204,11 +219,11 @@ def _sizes_of(hypervisor: Hypervisor, stranger: Stranger, have: VmHave) -> dict[
 
 def read_seeds(cloud: Cloud, wants: Sequence[Vm], have: VmHave) -> dict[str, Seed]:
     """Read what cloud-init was told, by UUID, where a call names a part of that and the rest is to stay."""
-    wanted = {want.name: want for want in wants if want.state == "present" and names_of_seed(want)}
+    wanted = _by_cluster((want for want in wants if names_of_seed(want)), have)
     seeds = {}
     for domains in have.domains.values() if wanted else ():
         for domain in domains:
-            want = wanted.get(domain.config.name)
+            want = wanted.get(_key_of(domain))
             if want is None or not names_part_of_seed(want, tells_volumes=bool(told(domain.config.labels.volumes))):
                 continue
             disk = next((disk for disk in domain.config.disks if disk.name == "seed"), None)
