@@ -242,6 +242,8 @@ class PoolResource:
         current = self._current(association)
         error_at = time.time() if error else None
         attributes = {**current.attributes, "status": status, "error": error, "error_at": error_at, **more}
+        if status == "available":
+            attributes["was_available"] = True
         noted = replace(current, attributes=attributes)
         self._noted[association.resource, association.node] = noted
         return noted

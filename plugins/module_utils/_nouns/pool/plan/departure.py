@@ -52,7 +52,9 @@ def plan_leaving(
         keeps_files = not can_hold_volumes(row) or (bool(row.attributes["shared"]) and not last_node)
         seen = seen_ours(row, seen_node)
         if association.attributes.get("enabled"):
-            if not keeps_files and seen is not None and row.name not in seen_node.volumes:
+            # What has never started there, such as one with a wrong key, holds nothing of ours.
+            was_there = bool(association.attributes.get("was_available", True))
+            if not keeps_files and was_there and seen is not None and row.name not in seen_node.volumes:
                 draft.refusals.append(_refuse_unread(row, node.name, seen_node))
                 continue
             registered = [] if keeps_files else _find_registered(row, association.node, have)

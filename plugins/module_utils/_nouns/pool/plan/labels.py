@@ -48,5 +48,6 @@ def pools_from_labels(
             kept = {key: value for key, value in row.attributes.items() if key != "uuid"}
             rows.append(replace(row, attributes={"path": None, **kept, "deleting": False}))
             known = {**fresh_association(), "internal_id": uuid_on(row, labels), "status": "available"}
+            known["was_available"] = True
             associations.append(AssociationRow(row.id, node_id, known))
     return rows, associations

@@ -61,8 +61,9 @@ def plan_present(target: Target, have: PoolHave, draft: Draft) -> None:
     for node in target.nodes:
         association = known.get(node.id)
         if association is None or not association.attributes.get("enabled"):
-            fresh = {**(association.attributes if association else {}), **enabled_on(have.down.get(node.name))}
-            association = AssociationRow(new.id, node.id, {**fresh_association(), **fresh})
+            kept = {"was_available": True, **association.attributes} if association else {}
+            attributes = {**fresh_association(), **kept, **enabled_on(have.down.get(node.name))}
+            association = AssociationRow(new.id, node.id, attributes)
             registered.append(association)
         if node.name in have.down:
             draft.failures.append(of_pool(have.down[node.name], label))

@@ -80,7 +80,15 @@ def seen_ours(row: Row, node: SeenNode | None) -> SeenPool | None:
 
 
 def fresh_association() -> dict[str, Any]:
-    return {"internal_id": None, "enabled": True, "status": "propagating", "error": None, "error_at": None}
+    """was_available: whether the pool has ever been there; older versions did not write it down, and nobody knows."""
+    fresh: dict[str, Any] = {
+        "internal_id": None,
+        "enabled": True,
+        "status": "propagating",
+        "error": None,
+        "error_at": None,
+    }
+    return {**fresh, "was_available": False}
 
 
 def enabled_on(down: Problem | None) -> dict[str, Any]:

@@ -340,6 +340,29 @@ def test_it_stays_where_nobody_has_read_it(want: Pool, changes: dict[str, Any], 
     assert [problem.node for problem in plan.refusals] == ["node3"]
 
 
+@pytest.mark.parametrize("want", [replace(WANT, nodes=("node1", "node2")), replace(WANT, state="absent")])
+def test_it_leaves_where_it_has_never_been(want: Pool) -> None:
+    """As when its key, or the address of its server, is wrong: it has never started, and holds nothing of ours."""
+    have = with_node(converged(), "node3", volumes={}, pools=(seen(active=False),))
+    never, once = (
+        replace(have, associations=(*have.associations[:2], associated(NODES[2], status="error", was_available=is_)))
+        for is_ in (False, True)
+    )
+    assert not plan_pools([want], never).refusals
+    assert "it is stopped there" in what(plan_pools([want], once))
+
+
+def test_whether_it_has_ever_been_there_is_known_of_new_ones_alone() -> None:
+    new = plan_pools([WANT], replace(converged(on=()), associations=(), pools=()))
+    assert {one.attributes["was_available"] for one in new.first[0].steps[0].data["associations"]} == {False}
+    older = associated(NODES[2], enabled=False)
+    again = plan_pools(
+        [replace(WANT, nodes=("node1", "node2", "node3"))],
+        replace(converged(), associations=(*converged().associations[:2], older)),
+    )
+    assert [one.attributes["was_available"] for one in again.first[0].steps[0].data["associations"]] == [True]
+
+
 def test_it_stays_while_a_volume_is_registered_in_it() -> None:
     gone, leaving = replace(WANT, state="absent"), replace(WANT, nodes=("node1", "node2"))
     data = Row(new_id("volume"), "volume", "data", CLUSTER.id, {"pool": POOL.id, "node": NODES[2].id})
