@@ -152,7 +152,7 @@ def test_one_that_is_slow_to_start_holds_up_no_other(
         if uuid not in slow:
             return start(self, uuid, resource, paused=paused, limit_s=limit_s)
         waited.append(limit_s)
-        time.sleep(0.3)
+        time.sleep(0.3)  # what it takes is what the round goes by
         raise HypervisorError([Problem("it takes long", "", "node1", resource)])
 
     monkeypatch.setattr(Hypervisor, "start_domain", hang)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,8 +16,8 @@ import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry import audit
 from ansible_collections.pextra.cloud.plugins.module_utils._doors.registry.store import Registry
 from ansible_collections.pextra.cloud.plugins.module_utils._model.origin import SYSTEMS
+from ansible_playbook import ROOT, play
 
-ROOT = Path(__file__).resolve().parents[3]
 # What roles have done, on one host twice the same, and on one nothing.
 NOTING = """
 - hosts: pextra_nodes
@@ -61,22 +60,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, playbook: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ci = {name for one in SYSTEMS for name in (one.number, *one.users)}
-    return subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(playbook), *arguments],
-        env={
-            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_") and key not in ci},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
-            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-            "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"),
-            "ANSIBLE_NOCOLOR": "1",
-            "HOME": str(folder),
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    return play(folder, "-i", str(folder / "hosts.yml"), str(playbook), *arguments, without=ci)
 
 
 def recorded(folder: Path) -> list[tuple[str, str, str, str | None]]:

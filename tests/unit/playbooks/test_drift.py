@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-
-ROOT = Path(__file__).resolve().parents[3]
+from ansible_playbook import ROOT, play
 
 
 @pytest.mark.parametrize("report", ["found.json", "~/found.json", "", None])
@@ -30,25 +27,8 @@ def test_the_report_is_where_it_is_from_where_the_run_was_started(tmp_path: Path
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables, "children": groups}}))
     (tmp_path / "registry.db").write_text("no database at all, but as long as one: " + "x" * 4096)
     before = {*ROOT.iterdir(), *(ROOT / "playbooks").iterdir()}
-    playbook = [*("-i", "hosts.yml", str(ROOT / "playbooks" / "drift.yml"))]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "ansible", "playbook", *playbook),
-            *(() if report is None else ("-e", f"report={report}")),
-        ],
-        env={
-            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
-            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
-            "ANSIBLE_NOCOLOR": "1",
-            "HOME": str(tmp_path),
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    where = () if report is None else ("-e", f"report={report}")
+    done = play(tmp_path, "-i", "hosts.yml", str(ROOT / "playbooks" / "drift.yml"), *where)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Not everything could be looked at" in done.stdout
     assert {*ROOT.iterdir(), *(ROOT / "playbooks").iterdir()} == before

@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._document.variables import DOCUMENT, HOST, ROLE_VARIABLES
+from ansible_playbook import ROOT, play
 
-ROOT = Path(__file__).resolve().parents[3]
 VARS = ROOT / "playbooks" / "vars"
 # Writes what a variable is on each host. Rendered with {{ }} by Ansible.
 TELLING = """
@@ -40,22 +37,7 @@ def tell(folder: Path, wanted: str, *files: str, nodes: dict[str, Any], **docume
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
     paths = json.dumps([str(VARS / f"{name}.yml") for name in files])
     (folder / "play.yml").write_text(TELLING.format(root=ROOT, files=paths, wanted=wanted), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", "play.yml"],
-        env={
-            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
-            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-            "ANSIBLE_NOCOLOR": "1",
-            "HOME": str(folder),
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = play(folder, "-i", "hosts.yml", "play.yml", ANSIBLE_CALLBACK_RESULT_FORMAT="yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     # Long lines are folded.
     said = " ".join(done.stdout.split()).split("told:")

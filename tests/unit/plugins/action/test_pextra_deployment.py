@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-ROOT = Path(__file__).resolve().parents[4]
+from ansible_playbook import play
 
 
 def run(site: Path, datacenters: list[dict[str, Any]], *arguments: str, callback: str = "default") -> list[str]:
@@ -26,25 +23,10 @@ def run(site: Path, datacenters: list[dict[str, Any]], *arguments: str, callback
             "datacenters": datacenters,
         }
     }
-    play = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}}
+    local = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}}
     registry = {"pextra.cloud.pextra_registry": {"registry": f"sqlite:///{site}/registry.db"}}
-    (site / "play.yml").write_text(yaml.safe_dump([{**play, "tasks": [registry, task]}]), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", str(site / "play.yml"), *arguments],
-        env={
-            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "unit"),
-            "ANSIBLE_LOCAL_TEMP": str(site / "tmp"),
-            "ANSIBLE_STDOUT_CALLBACK": callback,
-            "ANSIBLE_NOCOLOR": "1",
-            "HOME": str(site),
-        },
-        cwd=site,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    (site / "play.yml").write_text(yaml.safe_dump([{**local, "tasks": [registry, task]}]), encoding="utf-8")
+    done = play(site, str(site / "play.yml"), *arguments, ANSIBLE_STDOUT_CALLBACK=callback)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 
