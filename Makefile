@@ -88,7 +88,7 @@ $(VENV): requirements.txt
 	@touch $@
 
 .PHONY: install
-install: $(INSTALLED) ## Build the collection, and install the tarball into .build
+install: $(INSTALLED) $(TREE) ## Build the collection, and install the tarball into .build
 
 $(INSTALLED): $(VENV) $(SOURCES)
 	@rm -rf .build/dist
