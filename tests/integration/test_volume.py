@@ -96,6 +96,23 @@ def test_a_volume_from_its_making_to_its_end(volumes: Site, lab: Lab) -> None:
         assert "it-data" not in lab.exec(lab.home(instance), "virsh", "dumpxml", instance)
     write(lab, after["volume"], "0xa5")
 
+    # Cloned and given to a guest that runs in one call: it is copied before that guest can write.
+    early = {"name": "it-early", "pool": "shared", "clone_of": "it-data", "attached_to": "web-2"}
+    both = {"volumes": [{"name": "it-data", "attached_to": "web-1"}, early]}
+    names = ("it-data", "it-early")
+    predicted, done, again, let_go = volumes.calls(
+        "pextra_volume",
+        both | {"check": True},
+        both,
+        both,
+        {"volumes": [{"name": name, "attached_to": ""} for name in names]},
+    )
+    assert predicted["actions"] == done["actions"]
+    assert not again["changed"]
+    assert [one["attached_to"] for one in done["volumes"]] == ["web-1", "web-2"]
+    assert [holds(lab, one, "0xa5") for one in let_go["volumes"]] == [True, True]
+    volumes.calls("pextra_volume", {"name": "it-early", "state": "absent", "confirm": "DESTROY"})
+
     # Copies hold the same; what a linked one shares stays as it is.
     full = {"name": "it-full", "pool": "local", "node": "node1", "clone_of": "it-data", "provisioning": "thick"}
     linked = {"name": "it-linked", "pool": "shared", "clone_of": "it-data", "clone_mode": "linked", "size": "64 MiB"}

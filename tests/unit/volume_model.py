@@ -11,14 +11,14 @@ instances are real XML. A run can be killed after any step.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.ids import uuid_of
 from ansible_collections.pextra.cloud.plugins.module_utils._model.names import find_standalones
-from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.pextra.cloud.plugins.module_utils._model.plan import Plan, Step, Work
 from ansible_collections.pextra.cloud.plugins.module_utils._model.rows import Row
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.hierarchy.plan import Hierarchy
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.pool.kinds import KINDS, volume_place
@@ -166,8 +166,13 @@ class Model:
     def plan(self, *wants: Volume, purge: bool = False) -> Plan:
         return plan_volumes(wants, self.have(), purge=purge)
 
-    def converge(self, *wants: Volume, kill_after: int | None = None, purge: bool = False) -> Plan:
-        """Apply a plan, and expect the next one to be empty. kill_after: so many steps are done, then none."""
+    def converge(
+        self, *wants: Volume, kill_after: int | None = None, purge: bool = False, backwards: bool = False
+    ) -> Plan:
+        """Apply a plan, and expect the next one to be empty. kill_after: so many steps are done, then none.
+
+        backwards: of works that nothing orders, the last is first.
+        """
         plan = self.plan(*wants, purge=purge)
         assert not plan.refusals, plan.refusals
         assert not plan.failures, plan.failures
@@ -176,7 +181,7 @@ class Model:
             for step in work.steps:
                 if step.act == "register":
                     self.rows[step.data["row"].id] = step.data["row"]
-        for work in plan.all:
+        for work in _in_turn(plan, backwards=backwards):
             for step in work.steps:
                 if kill_after is not None and done >= kill_after:
                     raise KilledError
@@ -255,6 +260,8 @@ class Model:
         shelf[data["volume"]] = replace(shelf[data["volume"]], backing=f"somewhere/{data['source']}")
 
     def _clone(self, data: Mapping[str, Any]) -> None:
+        running = [one.disk.volume for guest in self.guests.values() for one in guest.user().live or ()]
+        assert data["source"] not in running, "a copy of what a guest is writing"
         source = self._shelf(data["source_pool"], data["node"])[data["source"]]
         assert source.format == data["source_format"]
         kinds = [KINDS[data[key].attributes["type"]] for key in ("source_pool", "pool")]
@@ -357,6 +364,15 @@ class Model:
 
 def _directory(pool: Row) -> str:
     return volume_place(pool.attributes["type"], pool.name, pool.attributes, "x").rpartition("/")[0]
+
+
+def _in_turn(plan: Plan, *, backwards: bool) -> Iterator[Work]:
+    for stage in (plan.first, plan.works, plan.last):
+        left = list(reversed(stage) if backwards else stage)
+        while left:
+            ready = next(one for one in left if not any(other.key in one.after for other in left if other is not one))
+            left.remove(ready)
+            yield ready
 
 
 def acts(plan: Plan) -> list[str]:

@@ -29,6 +29,8 @@ def plan_change(want: Volume, record: Record, context: Context) -> Work:
     resizing, loses, size_changes = _plan_size(want, record, facts, attaching, context)
     size = _wanted_size(want, facts) if kind_of(shelf.pool).grows else record.size
     wanted = replace(wanted, size=size, instance=attaching.instance)
+    if size_changes and size is not None:
+        context.sizes[record.id] = size * MIB
     changes = [*size_changes, *_compare(record, wanted), *attaching.changes]
     steps = [*attaching.before, *resizing]
     if not record.is_registered:

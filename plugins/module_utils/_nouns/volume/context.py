@@ -49,7 +49,7 @@ class Context:
 
     records: by name and by identifier. linked: names of the linked clones, by what they share. taken: device names, by
     instance. space: bytes left, by shelf. attached: names of instances that are to have volumes, by volume. planned:
-    names of volumes that this plan makes.
+    names of volumes that this plan makes. sizes: bytes, by volume, where this plan gives another size.
     """
 
     cluster: Row
@@ -65,6 +65,7 @@ class Context:
     space: dict[tuple[str, str], int] = field(default_factory=dict)
     attached: dict[str, str] = field(default_factory=dict)
     planned: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cluster: Row, have: VolumeHave) -> Context:

@@ -120,7 +120,8 @@ def _find_source(want: Volume, context: Context) -> _Source | None:
         require_sound(record, facts)
     except RefusedError as refused:
         raise RefusedError(f"volume {record.name} cannot be cloned: {refused.what}", refused.remedy) from refused
-    return _Source(record, facts.capacity, facts.allocation, context.uses.get(record.id, ()))
+    size = context.sizes.get(record.id, facts.capacity)
+    return _Source(record, size, facts.allocation, context.uses.get(record.id, ()))
 
 
 def _require_quiet(source: Record, is_linked: bool, context: Context) -> None:

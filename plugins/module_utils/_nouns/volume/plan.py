@@ -23,6 +23,7 @@ from .making import plan_making
 from .spec import Import, Volume
 from .state import Record, VolumeHave, mib, row_of
 from .steps import label_steps, settle
+from .turns import take_turns
 
 # A clone is made after what it is made from, and goes before what it shares; a plan has so many stages.
 _STAGES = 3
@@ -70,10 +71,16 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
             contexts[cluster.id] = Context.of(cluster, have)
         clusters[index] = contexts[cluster.id]
         places[cluster.id, want.name] = index
+    origins = {
+        index: places[context.cluster.id, origin]
+        for index, context in clusters.items()
+        if (origin := wants[index].clone_of) is not None and (context.cluster.id, origin) in places
+    }
     stages: list[dict[int, Work]] = [{} for _ in range(_STAGES)]
     depths = {index: _depth(index, wants, clusters, places) for index in clusters}
-    # What goes is planned first, clones before what they share.
-    for index in sorted(clusters, key=lambda index: (depths[index], *_turn(wants[index], clusters[index]))):
+    # What goes is planned first, clones before what they share, and new ones when it is known what they begin from.
+    turns = {index: (depths[index], *_turn(wants[index], clusters[index]), _rank(index, origins)) for index in clusters}
+    for index in sorted(turns, key=lambda index: turns[index]):
         want, label = wants[index], f"volume {wants[index].name}"
         try:
             if depths[index] >= _STAGES:
@@ -87,7 +94,7 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
             lifted = _lift_protection(want, clusters[index])
             if lifted is not None:
                 stages[0][index] = lifted
-    ordered = [_in_order(stage) for stage in stages]
+    ordered = take_turns(stages, origins)
     problems = list(_in_order(failures))
     if purge:
         wanted = {(clusters[index].cluster.id, wants[index].name) for index in clusters}
@@ -106,6 +113,14 @@ def plan_volumes(wants: Sequence[Volume], have: VolumeHave, *, purge: bool = Fal
 def _turn(want: Volume, context: Context) -> tuple[bool, bool]:
     record = context.records.get(want.name)
     return want.state == "present", record is None or record.linked_to is None
+
+
+def _rank(index: int, origins: Mapping[int, int]) -> int:
+    """Return how many volumes of the call it descends from."""
+    rank = 0
+    while index in origins and rank <= len(origins):
+        index, rank = origins[index], rank + 1
+    return rank
 
 
 def _in_order(found: Mapping[int, Item]) -> tuple[Item, ...]:

@@ -73,6 +73,7 @@ def failure(model: Model, *wants: Volume) -> Problem:
 
 # What every declaration leads to, wherever the run is killed on its way
 
+COPY = Volume(name="copy", pool="shared", clone_of="data")
 CASES: dict[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
     "made": ((), (DATA,)),
     "made and attached": ((), (replace(DATA, attached_to="web"),)),
@@ -91,6 +92,22 @@ CASES: dict[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
             DATA,
             Volume(name="second", pool="shared", clone_of="data", clone_mode="linked", attached_to=""),
         ),
+    ),
+    "cloned and attached": ((DATA,), (replace(DATA, attached_to="web"), replace(COPY, attached_to="web"))),
+    "cloned, grown and attached": ((DATA,), (COPY, replace(DATA, attached_to="web", size=2048))),
+    "shrunk and cloned": ((DATA,), (COPY, replace(DATA, size=512))),
+    "made, cloned, and both attached": ((), (replace(DATA, attached_to="web"), replace(COPY, attached_to="db"))),
+    "a chain of what is attached": (
+        (),
+        (
+            Volume(name="third", pool="shared", clone_of="copy", attached_to="db"),
+            replace(COPY, attached_to="db"),
+            replace(DATA, attached_to="web"),
+        ),
+    ),
+    "cloned on its way elsewhere": (
+        (replace(DATA, attached_to="off"),),
+        (replace(DATA, attached_to="web", limits=Limits(iops=1)), COPY),
     ),
     "attached": ((DATA,), (replace(DATA, attached_to="web"),)),
     "detached": ((replace(DATA, attached_to="web"),), (replace(DATA, attached_to=""),)),
@@ -144,8 +161,9 @@ CASES: dict[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
 }
 
 
+@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("case", CASES)
-def test_it_converges_wherever_it_is_killed(model: Model, case: str) -> None:
+def test_it_converges_wherever_it_is_killed(model: Model, case: str, *, backwards: bool) -> None:
     before, wants = CASES[case]
     for want in before:
         model.converge(want)
@@ -154,13 +172,13 @@ def test_it_converges_wherever_it_is_killed(model: Model, case: str) -> None:
     for kill_after in range(steps):
         victim = _copied(model)
         with pytest.raises(KilledError):
-            victim.converge(*wants, kill_after=kill_after)
-        victim.converge(*wants)
+            victim.converge(*wants, kill_after=kill_after, backwards=backwards)
+        victim.converge(*wants, backwards=backwards)
         assert not describe_leftovers(victim.have())
         for want in wants:
             if want.state == "present":
                 assert describe(victim, want.name)["status"] in ("available", "attached")
-    model.converge(*wants)
+    model.converge(*wants, backwards=backwards)
 
 
 def _copied(model: Model) -> Model:
