@@ -362,6 +362,7 @@ class Model:
         plan = self.plan(*wants, **consent)
         assert plan.refusals == (), [str(one) for one in plan.refusals]
         assert plan.failures == ()
+        assert all(work.changes for work in plan.effective if work.steps), "a change that names no option"
         self.apply(plan)
         again = self.plan(*wants, **consent)
         assert (again.effective, again.refusals, again.failures) == ((), (), ())

@@ -176,6 +176,7 @@ class Model:
         plan = self.plan(*wants, purge=purge)
         assert not plan.refusals, plan.refusals
         assert not plan.failures, plan.failures
+        assert all(work.changes or work.kind != "volume" for work in plan.effective), "a change that names no option"
         done = 0
         for work in plan.all:  # reserve
             for step in work.steps:

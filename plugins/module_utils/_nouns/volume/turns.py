@@ -54,7 +54,9 @@ def _divide(work: Work) -> tuple[Work, Work | None]:
     begins = next((n for n, step in enumerate(work.steps) if step.act == "attach" and step.data["live"]), None)
     if begins is None:
         return work, None
-    attached = [change for change in work.changes if change.field == "attached_to"]
-    rest = [change for change in work.changes if change.field != "attached_to"]
-    now = replace(work, steps=work.steps[:begins], changes=tuple(rest), pending=())
-    return now, replace(work, steps=work.steps[begins:], changes=tuple(attached), loses=())
+    attached = tuple(change for change in work.changes if change.field == "attached_to")
+    others = tuple(change for change in work.changes if change.field != "attached_to")
+    if not others:  # what goes before is only to be noted
+        return replace(work, steps=(), changes=()), work
+    now = replace(work, steps=work.steps[:begins], changes=others, pending=())
+    return now, replace(work, steps=work.steps[begins:], changes=attached, loses=())

@@ -125,6 +125,8 @@ def plan_change(want: Vm, row: Row | None, instance_id: str, current: Domain, co
     elif stays_off and STAYS_OFF not in (row.attributes if row is not None else {}):
         changes.append(Change("power", "crashed", "stopped"))
     found = [*(_as_plugged(change, current, power) for change in changes), *power.changes]
+    if steps and not found:  # a killed run, or somebody by hand, has left the registry behind
+        found.append(Change("registered", "not as it is", "as it is"))
     work = Work(
         kind="instance",
         name=want.name,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ...._model.errors import Problem
 from ...._model.ids import new_id, uuid_of
-from ...._model.plan import Plan, Work
+from ...._model.plan import Change, Plan, Work
 from ...._model.protection import explain, is_protected
 from ...._model.rows import Row
 from ...hierarchy.plan import find_cluster
@@ -147,8 +147,12 @@ def _plan_one(want: Vm, context: Context) -> Work:
         work = plan_change(want, row, instance_id, current, context)
     # A move replaces what it finds at its target.
     moved_to = {step.data["target"] for step in work.steps if step.act == "move"}
-    clean = tuple(undefine_leftover(left) for left in leftovers if left.node not in moved_to)
-    return replace(work, steps=(*work.steps, *clean)) if clean else work
+    left_behind = [left for left in leftovers if left.node not in moved_to]
+    if not left_behind:
+        return work
+    change = Change("leftover_definitions", ", ".join(left.node for left in left_behind), None)
+    steps = (*work.steps, *map(undefine_leftover, left_behind))
+    return replace(work, steps=steps, changes=(*work.changes, change))
 
 
 def _pick(row: Row | None, domains: Sequence[Domain], context: Context) -> tuple[Domain | None, list[Domain]]:
