@@ -56,13 +56,33 @@ class Positions:
 
 
 def _enter(mapping: Mapping[str, Any], key: str) -> tuple[Any, Position | None]:
-    """Return what is under a key, and where the key stands; not every value has a place of its own."""
+    """Return what is under a key, and where it stands.
+
+    A mapping that several files add to, or a merge key (`<<`), keeps the key of the first and the value of the last. So the
+    value tells where it is; its key stands a line before, if it is a list or a mapping, and tells it for what has no place
+    of its own (true, false, null).
+    """
     for name, value in mapping.items():
         if name == key:
-            return value, _tagged(name) or _tagged(value)
+            if not _has_origin(value):
+                return value, _tagged(name)
+            there, before = _tagged(value), _tagged(name)
+            is_above = _is_just_above(before, there) and isinstance(value, Mapping | list | tuple)
+            return value, before if is_above else there
     return None, None
 
 
+def _is_just_above(key: Position | None, value: Position | None) -> bool:
+    if key is None or value is None or key[0] != value[0] or key[1] is None or value[1] is None:
+        return False
+    return 0 <= value[1] - key[1] <= 1
+
+
+def _has_origin(value: object) -> bool:
+    return Origin is not None and Origin.get_tag(value) is not None
+
+
 def _tagged(value: object) -> Position | None:
+    """Return the place of what came from a file; the command line is none."""
     origin = Origin.get_tag(value) if Origin is not None else None
     return (str(origin.path), origin.line_num) if origin is not None and origin.path else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,6 +259,45 @@ def test_a_revoked_certificate_is_refused(cloud: Site, intruder: Intruder, autho
         cloud.run(*NODE_STAGES, "--limit", TARGET).must_succeed()
     assert intruder.reaches_libvirt()
     assert intruder.reaches_ovsdb()
+
+
+def test_a_controller_that_is_not_kept_forgets_no_revocation(cloud: Site, authority: Authority, tmp_path: Path) -> None:
+    """A runner of a CI has the key and the certificate, and no folder."""
+    certificate, _ = issue(Identity(name="gone"), authority)
+    revoked = tmp_path / "gone.pem"
+    revoked.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    cloud.play(
+        [
+            {
+                "ansible.builtin.include_role": {"name": "pextra.cloud.node", "tasks_from": "revocations.yml"},
+                "vars": {
+                    "node_name": "gone",
+                    "node_deployment": DEPLOYMENT,
+                    "node_ca_dir": str(CA_DIR),
+                    "node_address": ADDRESS,
+                    "__node_revoked": [{"path": str(revoked), "reason": "superseded"}],
+                },
+            }
+        ],
+        hosts="localhost",
+    )
+    cloud.run(*NODE_STAGES).must_succeed()
+    before = cloud.lab.exec(TARGET, "cat", "/etc/pki/pextra/crl.pem")
+    secrets = tmp_path / "secrets.yml"
+    given = {"pextra_ca_dir": str(tmp_path / "ca"), "pextra_ca_private_key": (CA_DIR / "ca.key").read_text()}
+    secrets.write_text(json.dumps({**given, "pextra_ca_certificate": (CA_DIR / "ca.pem").read_text()}))
+    checked = cloud.run(*NODE_STAGES, "--check", "--diff", "-e", f"@{secrets}").must_change_nothing()
+    assert "would make" not in checked.output
+    assert not (tmp_path / "ca").exists()
+    cloud.run(*NODE_STAGES, "-e", f"@{secrets}").must_change_nothing()
+    for node in cloud.lab.nodes:
+        assert cloud.lab.exec(node, "cat", "/etc/pki/pextra/crl.pem") == before
+    listed = x509.load_pem_x509_crl((tmp_path / "ca" / "crl.pem").read_bytes())
+    assert listed.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+    # What a node leaves with is known here as well.
+    issued = {path.name for path in (tmp_path / "ca" / "issued").iterdir()}
+    assert issued <= {path.name for path in (CA_DIR / "issued").iterdir()}
+    assert {name.partition("-")[0] for name in issued} == set(cloud.lab.nodes)
 
 
 def test_keys_stay_where_they_were_made(cloud: Site) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._fields.checks import check_address, check_hostname, check_node_address
+from .._fields.checks import check_address, check_inventory_name, check_node_address
 from .._fields.field import Field
 from .._fields.plain import Unreadable
 from .._model.mistake import Mistake, shown, suggest
@@ -61,7 +61,7 @@ def read_hosts(
     for host in inventory:
         path = f"{GROUP} ({shown(host.name)[1:-1]})"
         values, found = _read_variables(host)
-        problem = check_hostname(host.name)
+        problem = check_inventory_name(host.name)
         if problem:
             found.append(Mistake(path, problem))
         address, address_mistakes = _read_address(host, values["pextra_address"])

@@ -18,6 +18,8 @@ from .address_ranges import NO_HOSTS, REFUSED_RANGES, find_range
 from .addresses import canonical_mac
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+# Ansible's own groups, and the controller, where what is delegated to it would run.
+_RESERVED = frozenset({"all", "localhost", "ungrouped"})
 _HOSTNAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _VSWITCH = re.compile(r"svswitch[1-9][0-9]{0,6}")
 # Linux: at most 15 characters (IFNAMSIZ), no slash and no blank.
@@ -68,6 +70,13 @@ def check_hostname(value: str) -> str | None:
     if too_long and all(_HOSTNAME.fullmatch(label[:1] + label[-1:]) for label in labels):
         return f"its part {too_long}"
     return f"{shown(value)} is not a host name; write lower-case letters, digits, dashes and dots (RFC 1123)"
+
+
+def check_inventory_name(value: str) -> str | None:
+    """The name of what is a host of an inventory: a node, or an instance with the inventory plugin."""
+    if value in _RESERVED:
+        return f"{shown(value)} means something else in an inventory of Ansible; write another name"
+    return check_hostname(value)
 
 
 def check_vswitch_name(value: str) -> str | None:
@@ -252,6 +261,7 @@ def check_node_address(value: str) -> str | None:
 # stricter than its pattern, never more lenient.
 PATTERNS: dict[Callable[[str], str | None], str] = {
     check_name: rf"^{_NAME.pattern}$",
+    check_inventory_name: "^" + _HOSTNAME.pattern.replace(r"\Z", "$") + "$",
     check_hostname: "^" + _HOSTNAME.pattern.replace(r"\Z", "$") + "$",
     check_vswitch_name: rf"^{_VSWITCH.pattern}$",
     check_interface: rf"^{_INTERFACE.pattern}$",

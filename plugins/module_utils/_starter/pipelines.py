@@ -34,7 +34,8 @@ _GITHUB_KEYS = """\
 _GITHUB = f"""---
 # Secrets of the repository: SSH_PRIVATE_KEY (may log in on the hosts), SSH_KNOWN_HOSTS (their keys, as of ssh-keyscan,
 # compared), PEXTRA_SECRETS (YAML: pextra_ca_private_key and pextra_ca_certificate, from ~/.pextra/NAME/ca). A runner
-# has to reach the hosts: use one of your own where they are not on the internet.
+# has to reach the hosts: use one of your own where they are not on the internet. What is revoked it learns from the
+# nodes; playbooks that revoke (decommission) are run where ~/.pextra/NAME/ca is kept.
 name: cloud
 "on":
   pull_request:
@@ -108,7 +109,8 @@ jobs:
 _GITLAB = f"""---
 # Variables of the project, of the type file: SSH_PRIVATE_KEY (may log in on the hosts), SSH_KNOWN_HOSTS (their keys, as
 # of ssh-keyscan, compared), SECRETS (YAML: pextra_ca_private_key and pextra_ca_certificate, from ~/.pextra/NAME/ca);
-# and COMMENT_TOKEN, a token of the project that may write comments. A runner has to reach the hosts.
+# and COMMENT_TOKEN, a token of the project that may write comments. A runner has to reach the hosts. What is revoked it
+# learns from the nodes; playbooks that revoke (decommission) are run where ~/.pextra/NAME/ca is kept.
 image: python:3.12
 
 stages: [validate, plan, apply]

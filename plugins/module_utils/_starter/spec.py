@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._fields.address_ranges import NO_HOSTS, find_range
-from .._fields.checks import check_hostname, check_name, check_node_address, check_uplink, check_word
+from .._fields.checks import check_inventory_name, check_name, check_node_address, check_uplink, check_word
 from .._fields.field import Field, parse
 from .._model.mistake import Mistake, shown
 from .._nouns.image.distributions import DISTRIBUTIONS
@@ -48,7 +48,7 @@ def check_subnet(value: str) -> str | None:
 
 
 _NODE: Mapping[str, Field] = {
-    "name": Field(kind="str", required=True, check=check_hostname, help="The host's name in the inventory."),
+    "name": Field(kind="str", required=True, check=check_inventory_name, help="The host's name in the inventory."),
     "address": Field(
         kind="str",
         required=True,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..._fields.checks import check_hostname
+from ..._fields.checks import check_inventory_name
 from ..._model.errors import Problem
 from ..._model.ids import adopted_id
 from ..._model.names import is_of_others
@@ -105,7 +105,7 @@ def find_hindrance(stranger: Stranger) -> tuple[str, str] | None:
         return "it is defined only until it stops", f"Define it for good: virsh dumpxml {name} > f; virsh define f."
     if stranger.saved:
         return "what was saved of its memory would go on without its labels", f"Let it go on: virsh start {name}."
-    problem = check_hostname(name)
+    problem = check_inventory_name(name)
     if problem is not None:
         return f"its name cannot be an instance's: {problem}", f"When it is stopped: virsh domrename {name} NEW-NAME."
     return None

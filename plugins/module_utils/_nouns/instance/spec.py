@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from ..._fields.checks import check_hostname, check_name, check_name_or_none, check_tag
+from ..._fields.checks import check_inventory_name, check_name, check_name_or_none, check_tag
 from ..._fields.common import CLUSTER, STATE, parse_spec, protected
 from ..._fields.field import Field, created, element_path, join, value_of
 from ..._model.mistake import Mistake
@@ -36,7 +36,7 @@ FIELDS = {
         effect="fixed",
         kind="str",
         required=True,
-        check=check_hostname,
+        check=check_inventory_name,
         help="The name of the instance, unique in the cluster.",
     ),
     "type": Field(

@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..._fields.addresses import canonical_address
-from ..._fields.checks import check_hostname, check_node_address
+from ..._fields.checks import check_inventory_name, check_node_address
 from ..._fields.common import CLUSTER, DESCRIPTION, STATE
 from ..._fields.field import Field
 from ..instance.architectures import ARCHITECTURES
 from ..pool.path import check_shared_directory
 
 FIELDS = {
-    "name": Field(kind="str", required=True, check=check_hostname, help="The name of the node, as in the inventory."),
+    "name": Field(
+        kind="str", required=True, check=check_inventory_name, help="The name of the node, as in the inventory."
+    ),
     "address": Field(
         kind="str",
         check=check_node_address,

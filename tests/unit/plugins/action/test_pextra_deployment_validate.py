@@ -413,6 +413,33 @@ def test_variables_of_roles_may_be_written_as_ansible_takes_them(site: Path) -> 
     assert run.code == 0, run.output
 
 
+def test_the_file_and_line_are_those_of_the_value_that_counts(site: Path) -> None:
+    """Of a variable that several files set, and of what a merge key or the command line gives."""
+    write(
+        site,
+        """
+pextra_memory: 16 GiB
+pextra_vswitches:
+  - {name: svswitch1}
+pextra_pools:
+  - {name: local}
+basis: &basis {memory: 1 GiB, vcpus: 1}
+pextra_instances:
+  - {name: fine, memory: 1 GiB}
+  - {<<: *basis, name: merged,
+     memory: 1 KiB}
+""",
+    )
+    write(site, "pextra_memory: 12\n", "host_vars/node2.yml")
+    write(site, "# More\n\npextra_vswitches: svswitch1\n", "group_vars/pextra_nodes.yml")
+    run = validate(site, "-e", "pextra_pools=3")
+    lines = [line.strip() for line in run.output.splitlines()]
+    assert any(line.startswith("host_vars/node2.yml:1: pextra_nodes (node2).pextra_memory") for line in lines), lines
+    assert any(line.startswith("group_vars/pextra_nodes.yml:3: pextra_vswitches: ") for line in lines), lines
+    assert any(line.startswith('pextra_pools: "3" is not a list') for line in lines), lines
+    assert any(line.startswith("group_vars/all/document.yml:11: pextra_instances[1] (merged).memory") for line in lines)
+
+
 def test_each_mistake_is_shown_once(site: Path) -> None:
     """By the playbook that people call, from where they are."""
     inventory = site / "inventories" / "mine"
