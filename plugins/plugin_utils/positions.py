@@ -58,9 +58,9 @@ class Positions:
 def _enter(mapping: Mapping[str, Any], key: str) -> tuple[Any, Position | None]:
     """Return what is under a key, and where it stands.
 
-    A mapping that several files add to, or a merge key (`<<`), keeps the key of the first and the value of the last. So the
-    value tells where it is; its key stands a line before, if it is a list or a mapping, and tells it for what has no place
-    of its own (true, false, null).
+    A mapping that several files add to, or a merge key (`<<`), keeps the key of the first and the value of the last. So
+    the value tells where it is; its key stands a line before, if it is a list or a mapping, and tells it for what has
+    no place of its own (true, false, null).
     """
     for name, value in mapping.items():
         if name == key:

@@ -120,7 +120,7 @@ def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple
     if isinstance(raw, Unreadable):
         return {}, [Mistake(path, raw.problem)]
     if not isinstance(raw, Mapping):
-        return {}, [Mistake(path, f"{shown(raw)} is not {_WORDS['dict']}", _WORDS["dict"])]
+        return {}, [Mistake(path, f"{_shown_unless_secret(table, raw)} is not {_WORDS['dict']}", _WORDS["dict"])]
     values: dict[str, Any] = {}
     mistakes: list[Mistake] = []
     misspelt: set[str] = set()
@@ -146,6 +146,11 @@ def parse(table: Table, raw: object, path: str, *, whole: bool = False) -> tuple
         values[key], found = parse_value(field, value, join(path, key), whole=whole)
         mistakes += found
     return values, mistakes
+
+
+def _shown_unless_secret(table: Table | None, value: object) -> str:
+    """Show what was written in the place of a mapping: a secret that belongs into it, as likely as not."""
+    return "its secret value" if table and any(field.no_log for field in table.values()) else shown(value)
 
 
 def _say_missing(field: Field, path: str) -> Mistake:
@@ -316,7 +321,8 @@ def render_value(field: Field, value: Any) -> Any:
 
 def _parse_list(field: Field, value: object, path: str, *, whole: bool) -> tuple[Any, list[Mistake]]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        return None, [Mistake(path, f"{shown(value)} is not {_WORDS['list']}", _WORDS["list"])]
+        told = _shown_unless_secret(field.element.table if field.element else None, value)
+        return None, [Mistake(path, f"{told} is not {_WORDS['list']}", _WORDS["list"])]
     element = field.element or Field(kind="raw", help="")
     items: list[Any] = []
     given: set[Any] = set()

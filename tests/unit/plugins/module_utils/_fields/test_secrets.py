@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import parse
 from ansible_collections.pextra.cloud.plugins.module_utils._fields.secrets import secrets_in
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.spec import FIELDS
 
@@ -18,3 +22,21 @@ def test_what_is_blank_is_no_secret() -> None:
     """It is everywhere: hiding it would leave nothing to read."""
     for blank in ("", " ", "\n", None):
         assert list(secrets_in(FIELDS, {"name": "web", "cloud_init": {"user_data": blank, "vendor_data": blank}})) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cloud_init": "#cloud-config\npassword: hunter2"},
+        {"cloud_init": ["hunter2"]},
+        {"cloud_init": {"users": ["hunter2"]}},
+        {"cloud_init": {"users": "hunter2"}},
+        {"cloud_init": {"user_data": ["hunter2"]}},
+        {"graphics": "hunter2"},
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_told(wrong: dict[str, Any]) -> None:
+    _, mistakes = parse(FIELDS, {"name": "web", **wrong}, "pextra_instances[0]")
+    assert mistakes
+    for one in mistakes:
+        assert "hunter2" not in f"{one.path} {one.problem} {one.allowed}"
