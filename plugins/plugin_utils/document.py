@@ -50,6 +50,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import C
 from ansible_collections.pextra.cloud.plugins.plugin_utils.next_command import tell_next
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
+from ansible_collections.pextra.cloud.plugins.plugin_utils.unread_variables import find_unread
 
 PROFILES = "pextra_profiles"
 # What Ansible itself gives is as long as the inventory is, and to look at a part of it templates all of that.
@@ -111,11 +112,16 @@ def read_document(variables: Mapping[str, Any], loader: Any, explain: Collection
         _place(_blame(mistake, left_out), positions)
         for mistake in sort_mistakes([*mistakes, *elements.mistakes, *deployment.mistakes])
     ]
-    for warning in deployment.warnings:
+    unread = find_unread(
+        [str(one) for one in variables.get("ansible_inventory_sources") or ()],
+        groups,
+        {*map(str, groups.get("all", ())), "localhost"},
+    )
+    for warning in (*unread, *deployment.warnings):
         Display().warning(str(warning))
     for text in _find_parsed_images(values, _find_directory(variables, raw_hosts), variables):
         Display().warning(text)
-    warnings = tuple(_place(warning, positions) for warning in deployment.warnings)
+    warnings = (*unread, *(_place(warning, positions) for warning in deployment.warnings))
     return replace(deployment, mistakes=tuple(mistakes), warnings=warnings)
 
 

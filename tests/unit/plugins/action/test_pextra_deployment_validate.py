@@ -440,6 +440,13 @@ pextra_instances:
     assert any(line.startswith("group_vars/all/document.yml:11: pextra_instances[1] (merged).memory") for line in lines)
 
 
+def test_a_folder_that_is_no_group_s_is_told(site: Path) -> None:
+    write(site, "pextra_pools: [{name: local}]\n", "group_vars/al/20-storage.yml")
+    run = validate(site)
+    assert run.code == 0, run.output
+    assert 'group_vars/al: is read for no host: the inventory has no group "al". Did you mean "all"?' in run.output
+
+
 def test_each_mistake_is_shown_once(site: Path) -> None:
     """By the playbook that people call, from where they are."""
     inventory = site / "inventories" / "mine"
