@@ -18,6 +18,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.spec import FIELDS, read_starter
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.surroundings import render_starter
+from ansible_collections.pextra.cloud.plugins.plugin_utils.libraries import require_netaddr
 from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_lines
 from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 
@@ -40,6 +41,7 @@ class ActionModule(ModuleAction):
     is_recorded = False  # nothing of the cloud changes
 
     def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        require_netaddr()
         key, unreadable = _read_key(arguments.get("ssh_key"))
         starter, mistakes = read_starter({**arguments, "ssh_key": key})
         mistakes += unreadable
@@ -92,6 +94,7 @@ def _tell_next(directory: str) -> list[str]:
 
 def _find_missing(directory: str, files: Mapping[str, str]) -> list[str]:
     """Return the names of the files that are not there. Raises PextraError where others are, which differ."""
+    _require_directory(directory)
     missing: list[str] = []
     differing: list[str] = []
     for name, text in files.items():
@@ -110,6 +113,16 @@ def _find_missing(directory: str, files: Mapping[str, str]) -> list[str]:
         what = f"{shown(directory)} has {', '.join(sorted(differing)[:_LISTED])}{more}, which would be others"
         raise PextraError([Problem(f"{what}. Nothing was written", "Give an empty directory, or change it by hand.")])
     return missing
+
+
+def _require_directory(directory: str) -> None:
+    """Raise PextraError where something else is in its place, or in that of one that it is to be in."""
+    place = directory
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        what = f"{shown(place)} is {'a link to nowhere' if os.path.islink(place) else 'no directory'}"
+        raise PextraError([Problem(f"{what}. Nothing was written", "Give another directory.")])
 
 
 def _write(path: str, text: str) -> None:

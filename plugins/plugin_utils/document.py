@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -47,6 +46,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.image.distributions import find_distribution
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import checked_by_schema
 from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import CloudConfigCheck
+from ansible_collections.pextra.cloud.plugins.plugin_utils.libraries import require_netaddr
 from ansible_collections.pextra.cloud.plugins.plugin_utils.next_command import tell_next
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
@@ -63,7 +63,7 @@ def read_document(variables: Mapping[str, Any], loader: Any, explain: Collection
     variables: of the task's host, as Ansible has them, with those of all others. loader: Ansible's own, of files.
     explain: the names of the instances of which is to be told where each value comes from. Warnings are shown.
     """
-    _require_netaddr()
+    require_netaddr()
     hostvars = variables["hostvars"]
     groups = variables.get("groups", {})
     node_names = [str(name) for name in groups.get(GROUP, ())]
@@ -178,17 +178,6 @@ def list_explained(deployment: Deployment, *, is_shown: bool) -> list[dict[str, 
 def _place(mistake: Mistake, positions: Positions) -> Mistake:
     file, line = positions.find(mistake.path) or (None, None)
     return replace(mistake, file=file, line=line)
-
-
-def _require_netaddr() -> None:
-    try:
-        import netaddr  # noqa: F401 - asked for here, where it can be said what to do
-    except ImportError as error:
-        raise AnsibleActionFail(
-            f"The Python library netaddr is missing on the controller, in {sys.executable}, which runs Ansible. "
-            f"Nothing was done. Install it there: {sys.executable} -m pip install netaddr "
-            "(or apt-get install python3-netaddr, for Debian's Ansible)."
-        ) from error
 
 
 def _bounded(variables: Mapping[str, Any], extent: Extent, left_out: dict[str, str]) -> dict[str, Any]:

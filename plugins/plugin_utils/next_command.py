@@ -23,6 +23,11 @@ def tell_next(now: str, then: str) -> str | None:
     return render_next(context.CLIARGS.get("args") or (), inventories, os.getcwd(), now, then)
 
 
+def is_called(playbook: str) -> bool:
+    """Tell whether this run is of a playbook of ours, such as `site`, alone."""
+    return render_next(context.CLIARGS.get("args") or (), (), os.getcwd(), playbook, playbook) is not None
+
+
 def render_next(
     playbooks: Sequence[str], inventories: Sequence[str], directory: str, now: str, then: str
 ) -> str | None:

@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and folders beside an inventory that Ansible reads for no host, since none has, or is in, what they are named for.
+"""Files and folders of variables that Ansible reads for no host, since their names are no group's and no host's.
 
 A misspelt `group_vars/al` would otherwise be a document with nothing in it, and that is right.
 """
@@ -18,7 +18,7 @@ _EXTENSIONS = (".yml", ".yaml", ".json")
 
 
 def find_unread(sources: Sequence[str], groups: Collection[str], hosts: Collection[str]) -> list[Mistake]:
-    """Return a warning for each. sources: of the inventory, as Ansible was given them; what is no path is passed over."""
+    """Return a warning for each. sources: of the inventory, as given to Ansible; what is no path is passed over."""
     directories = [source if os.path.isdir(source) else os.path.dirname(source) for source in sources if source]
     found = []
     for directory in dict.fromkeys(os.path.abspath(one) for one in directories):

@@ -75,7 +75,7 @@ def test_a_volume_from_its_making_to_its_end(pool: str, clean: Site, node: Stora
         [
             volume(check=True, volumes=wants),
             volume(fails=True, volumes=wants),
-            volume(volumes=wants),
+            volume(fails=True, volumes=wants),
             volume(fails=True, name="it-empty", size="32 MiB"),
             volume(fails=True, name="it-linked", pool=pool, clone_of="it-raw", clone_mode="linked"),
             volume(fails=True, name="it-thin", pool=pool, size="8 MiB", provisioning="thin", format="qcow2"),

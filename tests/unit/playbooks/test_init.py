@@ -35,10 +35,12 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def play(folder: Path, playbook: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def play(
+    folder: Path, playbook: str, *arguments: str, cwd: Path | None = None, python: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["ansible-playbook", playbook, *arguments],
-        env=environment(folder),
+        env=environment(folder) | ({"PYTHONPATH": python} if python else {}),
         cwd=cwd or folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -48,9 +50,11 @@ def play(folder: Path, playbook: str, *arguments: str, cwd: Path | None = None) 
     )
 
 
-def init(folder: Path, *arguments: str, **answers: object) -> subprocess.CompletedProcess[str]:
+def init(
+    folder: Path, *arguments: str, python: str | None = None, **answers: object
+) -> subprocess.CompletedProcess[str]:
     given = {"directory": "cloud", "deployment": "acme", "nodes": ONE, **answers}
-    return play(folder, "pextra.cloud.init", "-e", json.dumps(given), *arguments)
+    return play(folder, "pextra.cloud.init", "-e", json.dumps(given), *arguments, python=python)
 
 
 def written(folder: Path) -> dict[str, str]:
@@ -192,11 +196,35 @@ def test_a_run_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
     assert written(cloud) == before
 
 
-def test_a_place_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "cloud").write_text("")
-    refused = init(tmp_path)
+@pytest.mark.parametrize("directory", ["cloud", "cloud/below/it"])
+@pytest.mark.parametrize("link", [False, True])
+def test_a_place_that_is_none(tmp_path: Path, directory: str, *, link: bool) -> None:
+    if link:
+        (tmp_path / "cloud").symlink_to("nowhere")
+    else:
+        (tmp_path / "cloud").write_text("")
+    refused = init(tmp_path, directory=directory)
     assert refused.returncode == 2
-    assert "Nothing was written" in refused.stdout
+    what = "a link to nowhere" if link else "no directory"
+    assert f'"{tmp_path}/cloud" is {what}. Nothing was written' in " ".join(refused.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["localhost", "all", "ungrouped"])
+def test_a_host_that_ansible_calls_otherwise(tmp_path: Path, name: str) -> None:
+    refused = init(tmp_path, nodes=f"{name}=192.168.1.10")
+    assert refused.returncode == 2
+    assert f'"{name}" means something else in an inventory of Ansible' in refused.stdout
+    assert not (tmp_path / "cloud").exists()
+
+
+def test_a_library_that_the_controller_lacks_is_told_with_advice(tmp_path: Path) -> None:
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "sitecustomize.py").write_text("import sys\nsys.modules['netaddr'] = None\n")
+    refused = init(tmp_path, python=str(without))
+    assert refused.returncode == 2
+    assert "netaddr is missing on the controller" in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
 
 
 def test_all_mistakes_at_once_and_nothing_is_written(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -239,6 +240,43 @@ def test_hosts_that_nobody_knows(inventory: Inventory, playbook: str, variable: 
     assert said in words(run), run.stdout
     assert "Traceback" not in words(run)
     assert not inventory.is_contacted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--tags", "netwrok"), 'netwrok is no tag of this playbook. Nothing was done. Did you mean "network"?'),
+        (
+            ("--tags", "network,stroage"),
+            'stroage is no tag of this playbook. Nothing was done. Did you mean "storage"?',
+        ),
+        (("--skip-tags", "imagse"), 'imagse is no tag of this playbook. Nothing was done. Did you mean "images"?'),
+        (("--skip-tags", "validate"), "The validation cannot be left out (--skip-tags validate)"),
+    ],
+)
+def test_a_tag_that_nothing_has(inventory: Inventory, arguments: tuple[str, ...], told: str) -> None:
+    run = inventory.run(*arguments)
+    assert run.returncode == 2, words(run)
+    assert told in words(run)
+    assert not inventory.is_contacted
+
+
+def test_tags_of_somebody_s_own_playbook_are_theirs(inventory: Inventory) -> None:
+    own = [{"ansible.builtin.import_playbook": str(ROOT / "playbooks" / "site.yml")}]
+    own.append({"hosts": "localhost", "gather_facts": False, "tasks": [{"debug": {"msg": "mine"}, "tags": ["mine"]}]})
+    inventory.write("own.yml", own)
+    run = inventory.run("--tags", "mine", playbook=str(inventory.folder / "own.yml"))
+    assert run.returncode == 0, words(run)
+    assert '"msg": "mine"' in words(run)
+    assert not inventory.is_contacted
+
+
+def test_every_tag_of_ours_is_known() -> None:
+    texts = [path.read_text() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")]
+    used = {tag.strip() for text in texts for tags in re.findall(r"tags: \[(.*?)\]", text) for tag in tags.split(",")}
+    known = yaml.safe_load((ROOT / "playbooks" / "vars" / "run.yml").read_text())
+    listed = {*known["__run_known_stages"], *re.findall(r"'(\w+)'", known["__run_tags"]), "always"}
+    assert used == listed
 
 
 def test_a_limit_that_nobody_knows(inventory: Inventory) -> None:
