@@ -44,7 +44,8 @@ class ActionModule(ModuleAction):
     def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
         del arguments  # those of the task, which are looked at here
         _, options = self.validate_argument_spec(argument_spec=_OPTIONS)
-        if not _MODE.fullmatch(options["mode"]):
+        # Unquoted, YAML makes another number of it: 0644 becomes 420, which is a mode as well.
+        if not isinstance(self._task.args.get("mode", ""), str) or not _MODE.fullmatch(options["mode"]):
             what = f"{options['mode']} is no mode of a file; write three or four octal digits in quotes, such as '0644'"
             raise InvalidInputError([Problem(what)])
         mode = int(options["mode"], 8)

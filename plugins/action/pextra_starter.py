@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.spec import FIELDS, read_starter
@@ -22,7 +24,8 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.libraries import requ
 from ansible_collections.pextra.cloud.plugins.plugin_utils.progress import show_lines
 from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 
-_SCHEMA = Path(__file__).parents[2] / "docs" / "deployment.schema.json"
+_COLLECTION = Path(__file__).parents[2]
+_SCHEMA = _COLLECTION / "docs" / "deployment.schema.json"
 _LISTED = 8
 # Of a line of authorized_keys neither is true: it has blanks.
 _KEY_FILE = re.compile(r"[~/.]\S*|\S+\.pub")
@@ -48,7 +51,7 @@ class ActionModule(ModuleAction):
         if starter is None or mistakes:
             raise PextraError([Problem(mistake.problem, resource=mistake.path) for mistake in mistakes])
         directory = os.path.abspath(os.path.expanduser(starter.directory))
-        files = render_starter(starter, _SCHEMA.read_text(encoding="utf-8"))
+        files = render_starter(starter, _SCHEMA.read_text(encoding="utf-8"), _read_version())
         try:
             missing = _find_missing(directory, files)
             if self.applies:
@@ -68,6 +71,14 @@ class ActionModule(ModuleAction):
                 if name != _SCHEMA.name
             ],
         }
+
+
+def _read_version() -> str:
+    """Return the version of this collection, as it is installed or in its repository."""
+    manifest = _COLLECTION / "MANIFEST.json"
+    if manifest.exists():
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+    return str(yaml.safe_load((_COLLECTION / "galaxy.yml").read_text(encoding="utf-8"))["version"])
 
 
 def _read_key(given: object) -> tuple[object, list[Mistake]]:

@@ -92,6 +92,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         # Hosts on which a task has failed, and those on which one has that was run once for all of them.
         self._blamed: set[str] = set()
         self._spared: set[str] = set()
+        # Of a host that did not answer, who was asked: itself, unless a task was another's.
+        self._asked: dict[str, str] = {}
         self._notes = Notes()
         # The warnings that were told, and whose they are.
         self._warned: set[tuple[str, str]] = set()
@@ -220,6 +222,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
     @_harmless
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._leave(result)
+        host = result.host.get_name()
+        # Whoever was asked in the place of the host, which may answer well.
+        self._asked[host] = str(result.task_fields.get("delegate_to") or host)
+        if not self._display.verbosity:
+            # Where the task stands, with the lines around it, for each host once more.
+            result.result.pop("exception", None)
         self._tell_failure(result, "no answer", "")
 
     @_harmless
@@ -247,7 +255,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
         ends = {host: stats.summarize(host) for host in sort_names(stats.processed)}
         failed = [host for host, end in ends.items() if end["failures"]]
         named = [host for host in failed if host in self._blamed or host not in self._spared]
-        silent = [host for host, end in ends.items() if end["unreachable"]]
+        silent = list(dict.fromkeys(self._asked.get(host, host) for host, end in ends.items() if end["unreachable"]))
         took = tell_duration(time.monotonic() - self._begun_at)
         is_check = bool(context.CLIARGS.get("check"))
         changes = ", ".join(_count_changes(self._changes, is_check=is_check))
@@ -291,6 +299,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is unt
 
     def _who(self, result: Any) -> str:
         """Return whom to name. What is done once for all hosts is done on none of them in particular."""
+        if result.result.get("unreachable"):
+            return self._asked[result.host.get_name()]
         return "" if result.task.run_once is True else self.host_label(result)
 
     def _place(self, how: str, result: Any, name: str = "") -> str:

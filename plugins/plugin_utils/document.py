@@ -146,7 +146,7 @@ def publish_findings(deployment: Deployment, how: str, dest: str | None) -> None
         raise AnsibleActionFail(
             f"What was found cannot be written to {shown(dest)}: {error.strerror}. "
             f"Name a file in a directory that is there.\n{render(deployment, 'text', os.getcwd())}"
-        ) from error
+        ) from None  # Ansible would tell it once more, after the last line
 
 
 def render_refusal(mistakes: Sequence[Mistake]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from .._fields.field import (
     Field,
     Table,
     show_made,
+    strip_markup,
 )
-from .schema import strip_markup
 from .variables import (
     DOCUMENT,
     HOST,

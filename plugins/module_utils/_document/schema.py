@@ -9,11 +9,10 @@ addresses, capacity) only validation can tell.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from .._fields.checks import PATTERNS, check_vswitch_name
-from .._fields.field import REQUIRED, Field, Table
+from .._fields.field import REQUIRED, Field, Table, strip_markup
 from .._model.sizes import show_size
 from .._nouns.vswitch import spec as vswitch
 from .variables import (
@@ -26,8 +25,6 @@ from .variables import (
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SIZE = r"^\s*[0-9]+(\.[0-9]+)?\s*[KkMmGgTtPp]([Ii][Bb])?\s*$"
-# O(x), V(x), C(x) and M(x) are Ansible's markup; E(x) and the like do not occur in the tables.
-_MARKUP = re.compile(r"\b[OVCM]\(([^)]*)\)")
 
 
 def build_schema() -> dict[str, Any]:
@@ -54,11 +51,6 @@ def build_schema() -> dict[str, Any]:
             },
         },
     }
-
-
-def strip_markup(text: str, *, code: str = "") -> str:
-    """Return a help text without Ansible's markup. code: what stands around the marked words instead."""
-    return _MARKUP.sub(rf"{code}\1{code}", text)
 
 
 def _describe_value(field: Field) -> dict[str, Any]:

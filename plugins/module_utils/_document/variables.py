@@ -9,6 +9,8 @@ specs, validation, the JSON Schema and the documentation all read the same field
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from .._fields.checks import check_interface, check_name
@@ -30,6 +32,8 @@ from .._nouns.volume import spec as volume
 from .._nouns.vswitch import spec as vswitch
 
 MAX_COUNT = 10_000
+# As SQLAlchemy reads it, which takes the name of a driver along.
+_REGISTRY = re.compile(r"(sqlite:///|(postgresql|cockroachdb)(\+\w+)?://)\S")
 
 
 def leave_open(table: Table) -> Table:
@@ -203,6 +207,22 @@ def _check_folder(path: str) -> str | None:
     return f"{shown(path)} is another folder for each playbook; write a whole path, such as ~/.pextra/NAME/ca"
 
 
+def _check_pem(what: str) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        if not value or re.match(rf"\s*-----BEGIN ([A-Z]+ )?{what}-----\s", value):
+            return None
+        return f"is not in PEM form; write the text that begins with -----BEGIN {what}-----, not the name of a file"
+
+    return check
+
+
+def _check_registry(value: str) -> str | None:
+    """Told without the value, which may hold a password."""
+    if not value or _REGISTRY.match(value):
+        return None
+    return "is the address of no registry; write one that begins with sqlite:///, postgresql:// or cockroachdb://"
+
+
 def _check_exception(name: str) -> str | None:
     return next(iter(preflight.check_exceptions([name])), None)
 
@@ -213,14 +233,21 @@ ROLE_VARIABLES: Table = {
     "pextra_allow_restart": Field(
         kind="bool", help="Whether running instances may be restarted for changes that need it."
     ),
-    "pextra_ca_certificate": Field(kind="str", help="The certificate of the authority, in PEM form, from a vault."),
+    "pextra_ca_certificate": Field(
+        kind="str",
+        check=_check_pem("CERTIFICATE"),
+        help="The certificate of the authority, in PEM form, from a vault.",
+    ),
     "pextra_ca_dir": Field(
         kind="str",
         check=_check_folder,
         help="The folder of the controller that holds the certificate authority of the deployment, as a whole path.",
     ),
     "pextra_ca_private_key": Field(
-        kind="str", no_log=True, help="The private key of the authority, in PEM form, from a vault."
+        kind="str",
+        no_log=True,
+        check=_check_pem("PRIVATE KEY"),
+        help="The private key of the authority, in PEM form, from a vault.",
     ),
     "pextra_ceph_devices": Field(
         kind="raw", help="The disks that the role disks has selected for Ceph, by the name of their set."
@@ -249,7 +276,7 @@ ROLE_VARIABLES: Table = {
         minimum=1,
         help="How many seconds lie between two rounds of the job that propagates storage pools.",
     ),
-    "pextra_registry_url": Field(kind="str", no_log=True, help="The registry."),
+    "pextra_registry_url": Field(kind="str", no_log=True, check=_check_registry, help="The registry."),
     "pextra_takeover": Field(kind="str", help="The deployment that a host is taken over from, on purpose."),
     "pextra_validate_file": Field(
         kind="str", help="The file of the controller that C(validate.yml) writes what it has found to."

@@ -98,6 +98,8 @@ Table = Mapping[str, Field]
 _ABSENT = object()
 _INT = re.compile(r"-?[0-9]{1,30}")
 
+# O(x), V(x), C(x) and M(x) are Ansible's markup; E(x) and the like do not occur in the tables.
+_MARKUP = re.compile(r"\b[OVCM]\(([^)]*)\)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _WORDS = {
@@ -154,7 +156,13 @@ def _shown_unless_secret(table: Table | None, value: object) -> str:
 
 
 def _say_missing(field: Field, path: str) -> Mistake:
-    return Mistake(path, f"is missing; write {_WORDS[field.kind]}: {field.help}", describe_allowed(field))
+    told = strip_markup(field.help)
+    return Mistake(path, f"is missing; write {_WORDS[field.kind]}: {told}", describe_allowed(field))
+
+
+def strip_markup(text: str, *, code: str = "") -> str:
+    """Return a help text without Ansible's markup. code: what stands around the marked words instead."""
+    return _MARKUP.sub(rf"{code}\1{code}", text)
 
 
 def find_missing_rows(table: Table, values: Mapping[str, Any], path: str) -> list[Mistake]:

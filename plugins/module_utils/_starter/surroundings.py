@@ -35,6 +35,8 @@ images/*
 id_*
 plan.txt
 comment.md
+# The page of pextra.cloud.report, which tells names, addresses and who did what.
+/*.html
 .venv/
 .ansible/
 collections/
@@ -43,6 +45,8 @@ _REQUIREMENTS = "ansible~=12.0\njsonschema>=4.20\nnetaddr>=1.0\n"
 _COLLECTIONS = """---
 collections:
   - name: pextra.cloud
+    # All who run it for this deployment have the same; docs/compatibility.md says what another one may change.
+    version: "%s"
   - name: community.crypto
     version: ">=2.26.0"
 """
@@ -56,8 +60,8 @@ exclude_paths:
 """
 
 
-def render_starter(starter: Starter, schema: str) -> dict[str, str]:
-    """Return all files by their names in the directory. schema: of the document, for editors."""
+def render_starter(starter: Starter, schema: str, version: str) -> dict[str, str]:
+    """Return all files by their names in the directory. schema: of the document. version: of this collection."""
     return {
         **{f"inventory/{name}": text for name, text in render_inventory(starter).items()},
         **render_pipelines(starter.pipelines),
@@ -66,7 +70,7 @@ def render_starter(starter: Starter, schema: str) -> dict[str, str]:
         ".ansible-lint": _LINT,
         ".gitignore": _IGNORED,
         "requirements.txt": _REQUIREMENTS,
-        "requirements.yml": _COLLECTIONS,
+        "requirements.yml": _COLLECTIONS % version,
         "deployment.schema.json": schema,
         # Outside of the inventory, all of which Ansible reads.
         "images/.gitkeep": "",

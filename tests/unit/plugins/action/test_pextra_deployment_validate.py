@@ -407,6 +407,18 @@ node_ntp_servers: "{{ ansible_facts.known_only_later }}"
     }
 
 
+@pytest.mark.parametrize("url", ["mysql://pextra:planted-secret@db/x", "planted-secret", "postgres://planted-secret"])
+def test_what_trust_and_registry_rest_on_is_judged_and_not_told(site: Path, url: str) -> None:
+    write(site, f"pextra_registry_url: {url}\npextra_ca_private_key: planted-secret\npextra_ca_certificate: ca.pem\n")
+    run = validate(site)
+    assert [each["path"] for each in run.result["mistakes"]] == [
+        "pextra_ca_certificate",
+        "pextra_ca_private_key",
+        "pextra_registry_url",
+    ]
+    assert "planted-secret" not in run.output
+
+
 def test_variables_of_roles_may_be_written_as_ansible_takes_them(site: Path) -> None:
     write(site, "pextra_propagation_interval: '30'\npextra_allow_restart: 'yes'\npextra_takeover: 5")
     run = validate(site, "-e", "pextra_allow_restart=true", "-e", "pextra_preflight_exceptions=memory,storage")

@@ -120,6 +120,30 @@ def show_many(site: Path, count: int, *arguments: str, **more: str) -> tuple[int
     return code, screen.text
 
 
+SILENT = """
+- name: Prepare the nodes
+  hosts: HOSTS
+  gather_facts: false
+  tasks:
+    - {name: Look, ansible.builtin.command: id}
+    - {name: Record it, ansible.builtin.command: id, delegate_to: "{{ 'node1' }}", run_once: true}
+"""
+
+
+@pytest.mark.parametrize(("hosts", "task"), [("node1", "Look"), ("local", "Record it")])
+def test_who_does_not_answer_is_named(tmp_path: Path, hosts: str, task: str) -> None:
+    (tmp_path / "hosts").write_text(
+        "node1 ansible_host=192.0.2.1 ansible_ssh_common_args='-F /dev/null -o ProxyCommand=false'\n"
+        f"local ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+    )
+    _, screen = show(tmp_path, "-i", "hosts", columns=200, playbook=SILENT.replace("HOSTS", hosts), NO_COLOR="1")
+    lines = screen.text
+    silent = lines.index(f"  no answer  node1: {task}")
+    assert "Failed to connect to the host" in lines[silent + 1]
+    assert not [line for line in lines if "Origin:" in line or "column" in line]
+    assert any("node1 did not answer" in line for line in lines)
+
+
 def test_what_many_hosts_do_alike_is_told_once(tmp_path: Path) -> None:
     code, lines = show_many(tmp_path, 6)
     assert code == 2

@@ -115,7 +115,7 @@ def test_words_that_yaml_takes_for_something_else(name: str) -> None:
     given = {**GIVEN, "nodes": f"{name}=192.168.1.10", "deployment": "0x10", "ssh_key": KEY}
     starter, mistakes = read_starter(given)
     assert starter is not None, mistakes
-    files = render_starter(starter, "{}")
+    files = render_starter(starter, "{}", "0.1.0")
     hosts = yaml.safe_load(files["inventory/hosts.yml"])["pextra"]["children"]
     assert hosts["pextra_nodes"]["hosts"] == {name: {"ansible_host": "192.168.1.10"}}
     document = yaml.safe_load(files["inventory/group_vars/all/00-deployment.yml"])
@@ -129,7 +129,7 @@ def test_what_is_written_reads_the_same_uncommented(image: str) -> None:
     starter, _ = read_starter({**GIVEN, "image": image})
     assert starter is not None
     for name in ("40-images", "50-instances"):
-        text = render_starter(starter, "{}")[f"inventory/group_vars/all/{name}.yml"]
+        text = render_starter(starter, "{}", "0.1.0")[f"inventory/group_vars/all/{name}.yml"]
         assert (yaml.safe_load(text) is None) is (image == "none")
         lines = [line[2:] if line.startswith("# ") and "$schema" not in line else line for line in text.splitlines()]
         assert yaml.safe_load("\n".join(lines)), text
@@ -138,7 +138,7 @@ def test_what_is_written_reads_the_same_uncommented(image: str) -> None:
 def test_only_what_is_asked_for_is_written() -> None:
     starter, _ = read_starter({**GIVEN, "pipelines": "gitlab"})
     assert starter is not None
-    files = render_starter(starter, "{}")
+    files = render_starter(starter, "{}", "0.1.0")
     assert ".gitlab-ci.yml" in files
     assert ".github/workflows/cloud.yml" not in files
     inventory = [name for name in files if name.startswith("inventory/")]
