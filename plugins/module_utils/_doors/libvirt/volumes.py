@@ -22,6 +22,7 @@ from .faults import errno_of, passing_over
 # What makes or fills a volume: as long as the slowest disk takes for it.
 _VOLUME_LIMIT_S = 300.0
 _SLOWEST_BYTES_PER_S = 8 * 1024**2
+_ZVOLS = "/dev/zvol/"
 _DEVICE_TIMEOUT_S = 20.0
 _DEVICE_POLL_S = 0.1
 _NO_DEVICE = {errno.ENOENT, errno.ENXIO, errno.ENODEV}
@@ -83,7 +84,11 @@ class Volumes(Connection):
     def create_volume(self, pool: str, xml: str, resource: str) -> None:
 
         def create() -> None:
-            volume = self._connection.storagePoolLookupByName(pool).createXML(xml)
+            found = self._connection.storagePoolLookupByName(pool)
+            volume = found.createXML(xml)
+            if volume.path().startswith(_ZVOLS):
+                # libvirt reads all zvols of the pool after it has made one, and gives that the size of the last.
+                found.refresh()
             if volume.path().startswith("/dev/"):
                 self._wait_for_device(volume)
 
