@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: progress
 type: stdout
 short_description: Show how far a run is, and what is waited for
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - For people at a terminal. One line at the bottom says which play a run is in, how far that is, which task is at

@@ -25,13 +25,13 @@ options:
       - What started the run, for the audit trail.
       - Unless given, the job that AWX, GitLab CI or GitHub Actions names.
     type: str
-    version_added: 0.2.0
+    version_added: 0.1.0
   revision:
     description:
       - The revision of the project that the run is from, for the audit trail.
       - Unless given, the one that AWX, GitLab CI or GitHub Actions names.
     type: str
-    version_added: 0.2.0
+    version_added: 0.1.0
 requirements:
   - python3-libvirt, python3-peewee, python3-netaddr and python3-pycdlib on the coordinator
 notes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: acts
 short_description: Make entries of the audit trail of what was done
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes what was done, such as C(actions) of a module that acts on its own host, and returns entries as

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: acts_on
 short_description: Make entries of the audit trail of one act on several hosts
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes hosts, and returns an entry for each, as M(pextra.cloud.pextra_audit) takes them.

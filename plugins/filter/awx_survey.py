@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: awx_survey
 short_description: Make a survey of AWX from an argument spec
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes one entry of an argument spec and returns the survey that asks for its options, as the API of AWX takes it,

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: bounded_ssh_args
 short_description: Let ssh give up on a host that stopped answering
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes the arguments of ssh that the inventory has for a host, as C(ansible_ssh_args), or if there are none those of

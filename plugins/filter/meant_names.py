@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: meant_names
 short_description: Say which names may have been meant
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes names that nobody has, and returns a sentence that helps to mend them. It names what is like each of them, or

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: missing_collections
 short_description: List which of some collections the controller lacks
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes names of collections and returns those that Ansible does not find on the controller, so that a playbook can

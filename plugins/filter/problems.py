@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: problems
 short_description: List what is wrong, out of the result of a task that failed
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes the result of a failed task of any module and returns what is wrong as the modules of this collection return

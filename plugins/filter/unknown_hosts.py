@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: unknown_hosts
 short_description: List which words of patterns name no host and no group
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes patterns of hosts by the variables that hold them, and returns each word in them that matches no host and no

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: with_ceph_keys
 short_description: Add the keys of Ceph to declared storage pools
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Takes a list of storage pools, and adds to those that are in the deployment's own Ceph the key of their client.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: pextra
 short_description: Instances of a pextra.cloud as hosts
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Asks a coordinator for all instances, in one call of ssh, and makes a host of each.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: coordinator_program
 short_description: Build the program of the coordinators
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Packs the modules' own code into one file that Python runs. It is the job that propagates storage pools, and what

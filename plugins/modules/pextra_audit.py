@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_audit
 short_description: Add to the audit trail, send it to a log, or remove what is old
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Modules that change a resource write into the audit trail by themselves. With this one the playbooks of the

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_audit_export
 short_description: Write the audit trail into a file on the controller
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Reads the audit trail page by page from the coordinator, and writes it as JSON lines or as syslog messages

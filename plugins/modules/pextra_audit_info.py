@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_audit_info
 short_description: Read the audit trail, page by page
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Returns who did what to which resource or host, when, from which job, and how it ended, in the order in which it was

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: pextra_ceph_daemons
 short_description: Have the manager and the OSDs of Ceph on a host
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Makes the key of the manager and an OSD on each declared disk, and runs them.
   - An OSD is found by what it says of itself, in its directory and at the beginning of its disk. It is never made

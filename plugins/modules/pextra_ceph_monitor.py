@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: pextra_ceph_monitor
 short_description: Have a monitor of Ceph on a host
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Makes the store of a monitor and runs it. A store that is there is left as it is.
   - The first keys must be in C(/var/lib/ceph/bootstrap-pextra/ceph.keyring), and C(/etc/ceph/ceph.conf) must be

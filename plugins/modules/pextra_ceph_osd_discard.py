@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: pextra_ceph_osd_discard
 short_description: Remove what an OSD leaves on its host
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Stops an OSD, and when Ceph has forgotten it, wipes its disk and removes its directory.
   - A disk that does not bear the OSD's label is not wiped, as it is another one.

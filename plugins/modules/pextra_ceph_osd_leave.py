@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: pextra_ceph_osd_leave
 short_description: Let an OSD leave Ceph, without losing data
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Moves the data of an OSD to the others, and lets Ceph forget it when its data is not needed there any more.
   - Refuses, before anything is changed, when there is no place for every copy without it, when Ceph is not well, and

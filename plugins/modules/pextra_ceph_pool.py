@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: pextra_ceph_pool
 short_description: Have pools of Ceph, and the clients that may use them
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Makes pools with the declared number of copies, and for each a client that may use this pool and nothing else.
   - Waits after a change until all of Ceph is well, and otherwise says how it is.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_deployment
 short_description: Have a whole deployment as declared
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Makes everything of a document so, noun after noun, with one connection to each node. C(site.yml) calls it once.

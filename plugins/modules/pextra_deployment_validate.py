@@ -46,7 +46,7 @@ options:
       - A file of the controller that what is found is written to, instead of to the screen. A path that is not absolute
         begins in the directory that Ansible was started in. It is written in check mode as well.
     type: path
-    version_added: 0.2.0
+    version_added: 0.1.0
   format:
     description:
       - How to tell what is found, whether there are mistakes or not. V(text) is for people, and begins without mistakes
@@ -56,12 +56,12 @@ options:
       - Unless given, mistakes are told by the failure alone, and with O(dest) it is V(text).
     type: str
     choices: [text, json, sarif, github]
-    version_added: 0.2.0
+    version_added: 0.1.0
   explain:
     description:
       - The name of an instance of which to tell, on the screen and in the result, where each of its values comes from.
     type: str
-    version_added: 0.2.0
+    version_added: 0.1.0
 """
 
 EXAMPLES = r"""

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_report
 short_description: Write a page that shows the cloud
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Writes one file of HTML that holds all it needs and asks for nothing from elsewhere. It shows the tree, how well all

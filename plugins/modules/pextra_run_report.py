@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_run_report
 short_description: Tell in the end of a run all that went wrong in it
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Reads the fact C(pextra_problems) of all hosts of the play, where the stages of C(site.yml) note what failed, and

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pextra_starter
 short_description: Write a new deployment of one, three or five hosts
-version_added: 0.2.0
+version_added: 0.1.0
 author: The pextra.cloud founders (@pextra)
 description:
   - Writes a directory that C(pextra.cloud.site) brings up as it is, with an inventory of the hosts, the deployment

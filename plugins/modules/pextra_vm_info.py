@@ -21,7 +21,7 @@ options:
       - With O(names) it is shown on the screen, too.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.1.0
   figures:
     description:
       - Whether to tell what running instances use as well. It asks each one's QEMU, in one call for each node, and of

@@ -304,7 +304,7 @@ def _find_parsed_images(values: Mapping[str, Any], directory: str, variables: Ma
         if any(os.path.isdir(one) and path.startswith(f"{one}{os.sep}") for one in sources):
             found.append(
                 f"pextra_images[{index}].source: {shown(source)} lies in the inventory's directory, and Ansible reads "
-                "all of it as inventory each time it starts. Move it out of there, such as to ../../images."
+                "all of it as inventory each time it starts. Move it out of there, into a folder beside it."
             )
     return found
 

@@ -28,7 +28,7 @@ TEMPLATES = {f"mine {name}" for name in (PLAYBOOKS - {"site"}) | {"plan", "apply
 KEY = "-----BEGIN PRIVATE KEY-----\nof nobody\n-----END PRIVATE KEY-----\n"
 VARIABLES = {
     "pextra_deployment_name": "mine",
-    "awx_image": "registry.example.org/pextra-ee:0.2.0",
+    "awx_image": "registry.example.org/pextra-ee:0.1.0",
     "awx_project_url": "https://git.example.org/cloud.git",
     "awx_inventory_path": "inventories/mine/hosts.yml",
     "awx_machine": {"username": "root", "ssh_key_data": KEY},

@@ -181,6 +181,8 @@ def check_absolute_path(value: str) -> str | None:
     is_clean = value.isprintable() and not {"..", "."} & set(parts) and "//" not in value
     if is_clean and len(value) > 1 and value.startswith("/") and not value.endswith("/"):
         return None
+    if value == "/":
+        return f"{shown(value)} is the whole file system; write a path such as /var/lib/pextra/pools/local"
     return f"{shown(value)} is not an absolute path; write one such as /var/lib/pextra/pools/local, without . and .."
 
 
