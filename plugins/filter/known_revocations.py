@@ -48,12 +48,15 @@ _value:
 
 import datetime
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 def known_revocations(lists: Sequence[str], authority: str) -> dict[str, Any]:
+    from cryptography import x509  # late: those who only ask for documentation may lack it
+
     key: Any = x509.load_pem_x509_certificate(authority.encode()).public_key()
     found = {}
     for text in lists:
