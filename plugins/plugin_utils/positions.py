@@ -22,6 +22,8 @@ except ImportError:  # it is internal to ansible-core, where it has been since 2
 
 # `pextra_pools`, or `pextra_nodes (node1).pextra_address`, and the rest of a mistake's path.
 _HEAD = re.compile(rf"(?:{GROUP} \((?P<host>.*?)\)\.)?(?P<variable>\w+)")
+# What is taken where a variable is not given.
+_ELSE = {"pextra_address": "ansible_host"}
 # A key, or an index with the name of the element there.
 _STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>[0-9]+)\](?: \(.*?\)(?=[.\[]|$))?")
 
@@ -42,7 +44,8 @@ class Positions:
         if match is None:
             return None
         value: Any = self._hosts.get(match["host"], {}) if match["host"] else self._variables
-        value, position = _enter(value, match["variable"])
+        variable = match["variable"]
+        value, position = _enter(value, variable if variable in value else _ELSE.get(variable, variable))
         for step in _STEP.finditer(path, match.end()):
             if step["key"] is not None and isinstance(value, Mapping):
                 value, found = _enter(value, step["key"])

@@ -452,6 +452,15 @@ pextra_instances:
     assert any(line.startswith("group_vars/all/document.yml:11: pextra_instances[1] (merged).memory") for line in lines)
 
 
+def test_an_address_is_told_where_it_is_written(site: Path) -> None:
+    """Ansible's own variable gives it, where ours does not."""
+    write(site, "ansible_host: node.example.org\n", "host_vars/node2.yml")
+    inventory = (site / "hosts.yml").read_text(encoding="utf-8")
+    (site / "hosts.yml").write_text(inventory.replace("pextra_address", "some_address"), encoding="utf-8")
+    run = validate(site)
+    assert "host_vars/node2.yml:1: pextra_nodes (node2).pextra_address: " in run.output, run.output
+
+
 def test_a_folder_that_is_no_group_s_is_told(site: Path) -> None:
     write(site, "pextra_pools: [{name: local}]\n", "group_vars/al/20-storage.yml")
     run = validate(site)
