@@ -182,7 +182,7 @@ def check_absolute_path(value: str) -> str | None:
     if is_clean and len(value) > 1 and value.startswith("/") and not value.endswith("/"):
         return None
     if value == "/":
-        return f"{shown(value)} is the whole file system; write a path such as /var/lib/pextra/pools/local"
+        return f"{shown(value)} is not an absolute path below the root; write one such as /var/lib/pextra/pools/local"
     return f"{shown(value)} is not an absolute path; write one such as /var/lib/pextra/pools/local, without . and .."
 
 
