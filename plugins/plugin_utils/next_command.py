@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from ansible import constants, context
 
@@ -24,8 +25,10 @@ def tell_next(now: str, then: str) -> str | None:
 
 
 def is_called(playbook: str) -> bool:
-    """Tell whether this run is of a playbook of ours, such as `site`, alone."""
-    return render_next(context.CLIARGS.get("args") or (), (), os.getcwd(), playbook, playbook) is not None
+    """Tell whether this run is of a playbook of ours, such as `site`, alone. Somebody's own may have the same name."""
+    called = list(context.CLIARGS.get("args") or ())
+    ours = Path(__file__).resolve().parents[2] / "playbooks" / f"{playbook}.yml"
+    return called == [f"pextra.cloud.{playbook}"] or [Path(one).resolve() for one in called] == [ours]
 
 
 def render_next(

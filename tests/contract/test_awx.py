@@ -246,6 +246,13 @@ def test_the_playbooks_are_written_into_a_checkout(controller: Controller, tmp_p
         assert written[name][0]["ansible.builtin.import_playbook"] == f"pextra.cloud.{name}"
 
 
+def test_a_checkout_that_is_not_there_is_not_made(controller: Controller, tmp_path: Path) -> None:
+    run = controller.run("-e", f"awx_checkout={tmp_path}/mistyped")
+    assert run.status == 2, run.said
+    assert f"{tmp_path}/mistyped is no directory of the controller. Nothing was done." in run.words
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_a_missing_collection_is_one_clear_error(controller: Controller) -> None:
     run = controller.run(environment={"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}, address="http://127.0.0.1:9")
     assert run.status == 2

@@ -261,11 +261,12 @@ def test_a_tag_that_nothing_has(inventory: Inventory, arguments: tuple[str, ...]
     assert not inventory.is_contacted
 
 
-def test_tags_of_somebody_s_own_playbook_are_theirs(inventory: Inventory) -> None:
+@pytest.mark.parametrize("name", ["own.yml", "site.yml"])
+def test_tags_of_somebody_s_own_playbook_are_theirs(inventory: Inventory, name: str) -> None:
     own = [{"ansible.builtin.import_playbook": str(ROOT / "playbooks" / "site.yml")}]
     own.append({"hosts": "localhost", "gather_facts": False, "tasks": [{"debug": {"msg": "mine"}, "tags": ["mine"]}]})
-    inventory.write("own.yml", own)
-    run = inventory.run("--tags", "mine", playbook=str(inventory.folder / "own.yml"))
+    inventory.write(name, own)
+    run = inventory.run("--tags", "mine", playbook=str(inventory.folder / name))
     assert run.returncode == 0, words(run)
     assert '"msg": "mine"' in words(run)
     assert not inventory.is_contacted

@@ -98,6 +98,11 @@ def test_where_no_coordinator_answers_the_page_says_so(site: Path) -> None:
         (["report_from=document", "report=none/lab.html"], "there is no directory"),
         (["report_from=document", "report=hosts.yml"], "hosts.yml is there already, and is no page of pextra.cloud"),
         (["report_from=document", "report_mode=a"], "a is no mode of a file"),
+        # As YAML reads 0644 without quotes, which would be a mode as well: -r---w----.
+        (
+            ["report_from=document", '{"report_mode": 420}'],
+            "420 is no mode of a file; write three or four octal digits in",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(site: Path, arguments: list[str], message: str) -> None:
