@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -298,6 +299,31 @@ def test_a_controller_that_is_not_kept_forgets_no_revocation(cloud: Site, author
     issued = {path.name for path in (tmp_path / "ca" / "issued").iterdir()}
     assert issued <= {path.name for path in (CA_DIR / "issued").iterdir()}
     assert {name.partition("-")[0] for name in issued} == set(cloud.lab.nodes)
+
+
+def test_a_list_of_revocations_that_cannot_be_read_is_no_missing_one(cloud: Site, tmp_path: Path) -> None:
+    """To take it for none would make an empty one, and let in again what was revoked."""
+    path = "/etc/pki/pextra/crl.pem"
+    before = cloud.lab.exec(TARGET, "cat", path)
+    secrets = tmp_path / "secrets.yml"
+    given = {"pextra_ca_dir": str(tmp_path / "ca"), "pextra_ca_private_key": (CA_DIR / "ca.key").read_text()}
+    secrets.write_text(json.dumps({**given, "pextra_ca_certificate": (CA_DIR / "ca.pem").read_text()}))
+    try:
+        cloud.lab.sh(TARGET, f"mv {path} {path}.aside && mkdir {path}")
+        refused = cloud.run(*NODE_STAGES, "-e", f"@{secrets}")
+        assert refused.code != 0
+        assert path in refused.output
+        for node in cloud.lab.nodes:
+            assert node == TARGET or cloud.lab.exec(node, "cat", path) == before
+        # One that is missing is had from the other nodes.
+        cloud.lab.sh(TARGET, f"rmdir {path}")
+        shutil.rmtree(tmp_path / "ca", ignore_errors=True)
+        cloud.run(*NODE_STAGES, "-e", f"@{secrets}").must_succeed()
+        assert cloud.lab.exec(TARGET, "cat", path) == before
+        assert (tmp_path / "ca" / "crl.pem").read_text() == before
+    finally:
+        cloud.lab.sh(TARGET, f"test ! -d {path} || rmdir {path}; test ! -e {path}.aside || mv {path}.aside {path}")
+        cloud.run(*NODE_STAGES, "--limit", TARGET).must_succeed()
 
 
 def test_keys_stay_where_they_were_made(cloud: Site) -> None:

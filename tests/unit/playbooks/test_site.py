@@ -280,6 +280,15 @@ def test_every_tag_of_ours_is_known() -> None:
     assert used == listed
 
 
+@pytest.mark.parametrize("playbook", ["cloud.yml", "ceph.yml"])
+def test_a_part_by_itself_says_of_what_it_is_one(inventory: Inventory, playbook: str) -> None:
+    run = inventory.run(playbook=playbook)
+    assert run.returncode != 0
+    assert "Run pextra.cloud.site, with --tags for a part of it." in words(run)
+    assert "undefined" not in words(run)
+    assert not inventory.is_contacted
+
+
 def test_a_limit_that_nobody_knows(inventory: Inventory) -> None:
     run = inventory.run("--limit", "typo")
     assert run.returncode == 1, run.stdout + run.stderr
