@@ -13,6 +13,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._fields.field import 
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import InvalidInputError, PextraError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.audit.lines import RENDERERS
 from ansible_collections.pextra.cloud.plugins.module_utils._nouns.audit.spec import EXPORT, FILTERS
+from ansible_collections.pextra.cloud.plugins.plugin_utils.own_file import tell_refusal
 from ansible_collections.pextra.cloud.plugins.plugin_utils.runner import ModuleAction
 from ansible_collections.pextra.cloud.plugins.plugin_utils.written_file import WrittenFile
 
@@ -38,6 +39,9 @@ class ActionModule(ModuleAction):
         asked = {name: given[name] for name in FILTERS if given.get(name) is not None}
         if arguments.get("registry") is not None:
             asked["registry"] = arguments["registry"]
+        refusal = tell_refusal(values["path"], "audit")
+        if refusal:
+            raise InvalidInputError([Problem(f"{values['path']} {refusal}")])
         count = 0
         with WrittenFile(os.path.expanduser(values["path"]), is_kept=not self.applies) as file:
             for entry in self._entries(asked):

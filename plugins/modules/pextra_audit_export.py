@@ -61,6 +61,7 @@ options:
     description:
       - The file to write, on the controller, from where Ansible was called.
       - Its directory has to be there.
+      - What is in it already is replaced if it is an audit trail, and refused otherwise.
     type: str
     required: true
   format:

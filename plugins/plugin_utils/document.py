@@ -48,6 +48,7 @@ from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud
 from ansible_collections.pextra.cloud.plugins.plugin_utils.cloud_config import CloudConfigCheck
 from ansible_collections.pextra.cloud.plugins.plugin_utils.libraries import require_netaddr
 from ansible_collections.pextra.cloud.plugins.plugin_utils.next_command import tell_next
+from ansible_collections.pextra.cloud.plugins.plugin_utils.own_file import tell_refusal
 from ansible_collections.pextra.cloud.plugins.plugin_utils.positions import Positions
 from ansible_collections.pextra.cloud.plugins.plugin_utils.templates import INDEX, RenderedList, render_template
 from ansible_collections.pextra.cloud.plugins.plugin_utils.unread_variables import find_unread
@@ -138,6 +139,11 @@ def publish_findings(deployment: Deployment, how: str, dest: str | None) -> None
         if how == "text" and not deployment.mistakes and then is not None:
             Display().display(f"Next: {then} --check --diff shows what would change; without these it makes it so.")
         return
+    refusal = tell_refusal(dest, "findings")
+    if refusal:
+        raise AnsibleActionFail(
+            f"What was found is not written: {shown(dest)} {refusal}.\n{render(deployment, 'text', os.getcwd())}"
+        )
     try:
         # In place, since it may be no file but what a program reads from.
         with open(os.path.expanduser(dest), "w", encoding="utf-8") as file:

@@ -24,11 +24,16 @@ def tell_next(now: str, then: str) -> str | None:
     return render_next(context.CLIARGS.get("args") or (), inventories, os.getcwd(), now, then)
 
 
-def is_called(playbook: str) -> bool:
-    """Tell whether this run is of a playbook of ours, such as `site`, alone. Somebody's own may have the same name."""
+def name_called() -> str | None:
+    """Return which playbook of ours this run is of, such as `site`; None of somebody's own, whatever its name is."""
     called = list(context.CLIARGS.get("args") or ())
-    ours = Path(__file__).resolve().parents[2] / "playbooks" / f"{playbook}.yml"
-    return called == [f"pextra.cloud.{playbook}"] or [Path(one).resolve() for one in called] == [ours]
+    if len(called) != 1:
+        return None
+    path = Path(called[0]).resolve()
+    if path.parent == Path(__file__).resolve().parents[2] / "playbooks":
+        return path.stem
+    named = re.fullmatch(r"pextra\.cloud\.(\w+)", called[0])
+    return None if named is None else named[1]
 
 
 def render_next(

@@ -113,6 +113,10 @@ _GITLAB = f"""---
 # learns from the nodes; playbooks that revoke (decommission) are run where ~/.pextra/NAME/ca is kept.
 image: python:3.12
 
+# The runner's containers let everybody write to what was checked out, where Ansible reads no ansible.cfg by itself.
+variables:
+  ANSIBLE_CONFIG: $CI_PROJECT_DIR/ansible.cfg
+
 stages: [validate, plan, apply]
 
 .ansible:

@@ -14,6 +14,26 @@ import yaml
 from ansible_playbook import ROOT, play
 
 
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        ("hosts.yml", "hosts.yml is there already, and was not written by an earlier run. Name another file."),
+        ("none/found.json", "cannot be written: there is no directory"),
+        (".", "is a directory."),
+    ],
+)
+def test_a_report_that_is_not_written_is_told_before_anything_else(tmp_path: Path, report: str, told: str) -> None:
+    groups = {"pextra_coordinators": {"hosts": {"node1": {}}}, "pextra_nodes": {"hosts": {"node1": {}}}}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": groups}}))
+    before = (tmp_path / "hosts.yml").read_text()
+    done = play(tmp_path, "-i", "hosts.yml", str(ROOT / "playbooks" / "drift.yml"), "-e", f"report={report}")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert told in " ".join(done.stdout.split())
+    assert "Nothing was done." in done.stdout
+    assert done.stdout.count("TASK [") == 1
+    assert (tmp_path / "hosts.yml").read_text() == before
+
+
 @pytest.mark.parametrize("report", ["found.json", "~/found.json", "", None])
 def test_the_report_is_where_it_is_from_where_the_run_was_started(tmp_path: Path, report: str | None) -> None:
     variables = {

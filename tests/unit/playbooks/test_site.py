@@ -261,6 +261,47 @@ def test_a_tag_that_nothing_has(inventory: Inventory, arguments: tuple[str, ...]
     assert not inventory.is_contacted
 
 
+@pytest.mark.parametrize(
+    ("playbook", "given"),
+    [
+        ("audit.yml", ("-e", "audit_file=a.jsonl")),
+        ("awx.yml", ()),
+        ("ceph_remove_osd.yml", ("-e", "osd=1", "-e", "confirm=DESTROY")),
+        ("decommission.yml", ("-e", "nodes=node2", "-e", "confirm=DESTROY")),
+        ("drift.yml", ("-e", "report=drift.json")),
+        ("effective.yml", ("-e", "instance=web")),
+        ("init_molecule.yml", ()),
+        ("preflight.yml", ()),
+        ("renew_certificates.yml", ()),
+        ("replace_drive.yml", ("-e", "node=node1", "-e", "drive=x")),
+        ("report.yml", ()),
+        ("validate.yml", ()),
+    ],
+)
+def test_a_tag_that_a_playbook_lacks(inventory: Inventory, playbook: str, given: tuple[str, ...]) -> None:
+    run = inventory.run(*given, "--tags", "stroage", playbook=playbook)
+    assert run.returncode == 2, words(run)
+    assert "stroage is no tag of this playbook. Nothing was done." in words(run)
+    assert not inventory.is_contacted
+    assert not (inventory.folder / "drift.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("playbook", "given", "told"),
+    [
+        ("decommission.yml", "nodes=", "Say which nodes leave the deployment"),
+        ("decommission.yml", "nodes=,", "Say which nodes leave the deployment"),
+        ("replace_drive.yml", "node=", "Say which drive is to be replaced"),
+        ("effective.yml", "instance=", "Say of which instance"),
+    ],
+)
+def test_what_awx_gives_for_a_field_left_empty(inventory: Inventory, playbook: str, given: str, told: str) -> None:
+    run = inventory.run("-e", given, playbook=playbook)
+    assert run.returncode == 2, words(run)
+    assert told in words(run)
+    assert not inventory.is_contacted
+
+
 @pytest.mark.parametrize("name", ["own.yml", "site.yml"])
 def test_tags_of_somebody_s_own_playbook_are_theirs(inventory: Inventory, name: str) -> None:
     own = [{"ansible.builtin.import_playbook": str(ROOT / "playbooks" / "site.yml")}]
@@ -276,7 +317,9 @@ def test_every_tag_of_ours_is_known() -> None:
     texts = [path.read_text() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")]
     used = {tag.strip() for text in texts for tags in re.findall(r"tags: \[(.*?)\]", text) for tag in tags.split(",")}
     known = yaml.safe_load((ROOT / "playbooks" / "vars" / "run.yml").read_text())
-    listed = {*known["__run_known_stages"], *re.findall(r"'(\w+)'", known["__run_tags"]), "always"}
+    of = known["__run_tags_of"].values()
+    listed = {tag for tags in of for tag in (re.findall(r"'(\w+)'", tags) if isinstance(tags, str) else tags)}
+    listed |= {*known["__run_known_stages"], "always"}
     assert used == listed
 
 

@@ -159,8 +159,22 @@ def test_a_file_that_cannot_be_written_keeps_nothing_back(site: Path) -> None:
     code, output, errors = run(site, "-e", "pextra_validate_format=json", "-e", "pextra_validate_file=no/such.json")
     words = " ".join((output + errors).split())
     assert code == 2
-    assert '"no/such.json": No such file or directory. Name a file in a directory that is there.' in words
+    assert f'"no/such.json" cannot be written: there is no directory {site}/no.' in words
     assert "pextra_instances[0] (web).memory: 900" in words
+
+
+def test_a_file_that_holds_something_else_is_left_alone(site: Path) -> None:
+    write(site, RIGHT)
+    for name in ("found.json", "inventory/hosts.yml"):
+        path = site / name
+        before = path.read_text() if path.exists() else "precious\n"
+        path.write_text(before)
+        code, output, errors = run(site, "-e", "pextra_validate_format=json", "-e", f"pextra_validate_file={name}")
+        assert code == 2
+        assert f'"{name}" is there already, and was not written by an earlier run' in " ".join(
+            (output + errors).split()
+        )
+        assert path.read_text() == before
 
 
 def test_a_format_that_is_none(site: Path) -> None:

@@ -156,7 +156,10 @@ EXPORT = {
     "path": Field(
         kind="str",
         required=True,
-        help="The file to write, on the controller, from where Ansible was called. Its directory has to be there.",
+        help=(
+            "The file to write, on the controller, from where Ansible was called. Its directory has to be there. What "
+            "is in it already is replaced if it is an audit trail, and refused otherwise."
+        ),
     ),
     "format": Field(
         kind="str",

@@ -174,7 +174,8 @@ def test_a_check_writes_nothing(run: Run, tmp_path: Path) -> None:
 
 def test_a_failure_leaves_what_was_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pextra_audit_export, "_PAGE", 1)
-    (tmp_path / "audit").write_text("before")
+    before = '{"number":1,"actor":"me","what":"make it","outcome":"done"}\n'
+    (tmp_path / "audit").write_text(before)
 
     def answer(asked: Result) -> Result:
         if asked["after"]:
@@ -184,14 +185,24 @@ def test_a_failure_leaves_what_was_there(run: Run, tmp_path: Path, monkeypatch: 
     result = export(run, tmp_path / "audit", answer)
     assert (result["failed"], result["msg"]) == (True, "gone")
     assert [path.name for path in tmp_path.iterdir()] == ["audit"]
-    assert (tmp_path / "audit").read_text() == "before"
+    assert (tmp_path / "audit").read_text() == before
+
+
+def test_what_is_no_audit_trail_is_left_alone(run: Run, tmp_path: Path) -> None:
+    calls: list[Result] = []
+    (tmp_path / "hosts.yml").write_text("precious")
+    result = export(run, tmp_path / "hosts.yml", entries(1), calls=calls)
+    assert result["failed"]
+    assert "hosts.yml is there already, and was not written by an earlier run" in result["msg"]
+    assert (tmp_path / "hosts.yml").read_text() == "precious"
+    assert not calls
 
 
 @pytest.mark.parametrize(
     ("name", "more", "message"),
     [
-        ("none/audit", {}, "none/audit cannot be written on the controller: No such file or directory"),
-        (".", {}, "cannot be written on the controller: it is there, and is no file"),
+        ("none/audit", {}, "none/audit cannot be written: there is no directory "),
+        (".", {}, "is a directory. Name a file"),
         ("audit", {"since": "soon"}, '"soon" is no point in time'),
         ("audit", {"kinds": ["vm"]}, '"vm"'),
     ],
