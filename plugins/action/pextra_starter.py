@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from ansible_collections.pextra.cloud.plugins.module_utils._model.errors import PextraError, Problem
 from ansible_collections.pextra.cloud.plugins.module_utils._model.mistake import Mistake, shown
+from ansible_collections.pextra.cloud.plugins.module_utils._nouns.instance.cloud_init_checks import check_public_key
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.spec import FIELDS, read_starter
 from ansible_collections.pextra.cloud.plugins.module_utils._starter.surroundings import render_starter
 from ansible_collections.pextra.cloud.plugins.plugin_utils.libraries import require_netaddr
@@ -30,6 +31,7 @@ _LISTED = 8
 # Of a line of authorized_keys neither is true: it has blanks.
 _KEY_FILE = re.compile(r"[~/.]\S*|\S+\.pub")
 _LONGEST_KEY = 2**16
+_KEY_ADVICE = "name the file of a public key, such as ~/.ssh/id_ed25519.pub, which ssh-keygen makes"
 
 
 class ActionModule(ModuleAction):
@@ -87,10 +89,13 @@ def _read_key(given: object) -> tuple[object, list[Mistake]]:
         return given, []
     try:
         with open(os.path.expanduser(given.strip()), encoding="utf-8", errors="replace") as file:
-            return file.read(_LONGEST_KEY).strip(), []
+            key = file.read(_LONGEST_KEY).strip()
     except OSError as error:
-        advice = "name the file of a public key, such as ~/.ssh/id_ed25519.pub, which ssh-keygen makes"
-        return None, [Mistake("ssh_key", f"{shown(given)} cannot be read: {error.strerror}; {advice}")]
+        return None, [Mistake("ssh_key", f"{shown(given)} cannot be read: {error.strerror}; {_KEY_ADVICE}")]
+    # Of a private key the rule itself shows nothing. What another file holds may be a secret as well.
+    if check_public_key(key) is None or "PRIVATE KEY" in key:
+        return key, []
+    return None, [Mistake("ssh_key", f"{shown(given)} does not hold one public key; {_KEY_ADVICE}")]
 
 
 def _tell_next(directory: str) -> list[str]:

@@ -99,7 +99,9 @@ def check_interface_or_none(value: str) -> str | None:
 
 
 def check_uplink(value: str) -> str | None:
-    """Rule: a vSwitch is no uplink, neither of itself nor of another."""
+    """Rule: a vSwitch is no uplink, neither of itself nor of another, and the loopback interface leads nowhere."""
+    if value == "lo":
+        return f"{shown(value)} is the loopback interface; write a physical NIC, such as eth1"
     if _VSWITCH.fullmatch(value):
         return f"{shown(value)} is a vSwitch; write a physical NIC, such as eth1"
     return check_interface(value)

@@ -242,18 +242,22 @@ def test_all_mistakes_at_once_and_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_the_key_may_be_a_file(tmp_path: Path) -> None:
-    """Also one that is named from home, as people do; what is in it is checked like what is written."""
+    """Also one that is named from home, as people do; what is in it is checked, and not shown."""
     (tmp_path / "id.pub").write_text(f"{KEY}\n")
-    (tmp_path / "other.pub").write_text("no key\n")
+    (tmp_path / "other.pub").write_text("hunter2\n")
     assert init(tmp_path, ssh_key="~/id.pub").returncode == 0
     instances = (tmp_path / "cloud" / "inventory" / "group_vars" / "all" / "50-instances.yml").read_text()
     [user] = yaml.safe_load(instances)["pextra_instances"][0]["cloud_init"]["users"]
     assert user["ssh_authorized_keys"] == [KEY]
-    for given, said in (("~/typo.pub", '"~/typo.pub" cannot be read: No such file'), ("other.pub", "is no public key")):
+    for given, said in (
+        ("~/typo.pub", '"~/typo.pub" cannot be read: No such file'),
+        ("other.pub", "does not hold one public key"),
+    ):
         refused = init(tmp_path, ssh_key=given, directory="other", vlan="5000")
         assert refused.returncode == 2
         assert said in refused.stdout
         assert "allowed is 1 to 4094" in refused.stdout
+        assert "hunter2" not in refused.stdout + refused.stderr
         assert "Traceback" not in refused.stdout + refused.stderr
         assert not (tmp_path / "other").exists()
 

@@ -23,8 +23,6 @@ def find_uplink_mistakes(vswitches: Sequence[Declared[Vswitch]], hosts: Mapping[
         nodes = vswitch.spec.nodes or ()
         for number, uplink in enumerate(vswitch.spec.uplinks or ()):
             path = f"{vswitch.path}.uplinks[{number}]"
-            if uplink == "lo":
-                mistakes.append(Mistake(path, '"lo" is the loopback interface; write a physical NIC'))
             others: dict[str, list[str]] = {}
             for node in nodes:
                 if (node, uplink) in taken:

@@ -85,6 +85,7 @@ def test_the_first_instance_takes_no_address_of_a_host(nodes: object, subnet: st
         ({"nodes": "one=172.20.0.1"}, "nodes", "is the gateway of the instances in 172.20.0.0/24"),
         ({"uplinks": "eno2, none"}, "uplinks[1]", '"none" is no NIC; write it alone'),
         ({"user": "a;b"}, "user", "a;b"),
+        ({"uplinks": "lo"}, "uplinks[0]", "is the loopback interface"),
         ({"uplinks": "svswitch1"}, "uplinks[0]", "is a vSwitch"),
         ({"uplinks": "eno2,eno2"}, "uplinks[1]", "twice"),
         ({"vlan": "5000"}, "vlan", "4094"),
