@@ -16,6 +16,8 @@ from .rules.addresses import find_address_mistakes
 from .rules.capacity import find_capacity_mistakes
 from .rules.containers import find_container_mistakes
 from .rules.filesystems import find_filesystem_mistakes
+from .rules.hierarchy import find_former_name_mistakes, find_homeless_clusters
+from .rules.node_devices import find_node_device_mistakes
 from .rules.placement import find_placement_mistakes, find_reach
 from .rules.resource_pools import find_resource_pool_mistakes
 from .rules.storage import find_image_mistakes, find_pool_mistakes, find_type_mistakes
@@ -42,6 +44,10 @@ def find_rule_mistakes(
         for element in elements.pools
     )
     mistakes = find_pool_mistakes(pools, in_own_ceph)
+    mistakes += find_former_name_mistakes(_knowing(elements.organizations, "name", "former_name"))
+    mistakes += find_former_name_mistakes(_knowing(elements.datacenters, "name", "former_name"))
+    mistakes += find_former_name_mistakes(_knowing(elements.clusters, "name", "former_name"))
+    mistakes += find_homeless_clusters(_knowing(elements.clusters, "datacenter"), elements.datacenters)
     mistakes += find_type_mistakes(elements.pools, elements.images, elements.instances)
     mistakes += find_image_mistakes(elements.images, elements.instances)
     mistakes += find_container_mistakes(
@@ -55,6 +61,7 @@ def find_rule_mistakes(
         _knowing(elements.instances, "cluster", "host_devices"),
         cluster_nodes,
     )
+    mistakes += find_node_device_mistakes(_knowing(elements.instances, "cluster", "node", "host_devices", "vsock"))
     mistakes += find_filesystem_mistakes(
         _knowing(elements.instances, "cluster", "node", "filesystems"),
         _knowing(elements.pools, "cluster", "path"),
