@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -42,7 +42,7 @@ class RenderedList:
         if isinstance(value, Unreadable):
             self.mistakes = [Mistake(variable, value.problem)]
             return
-        if isinstance(value, Mapping | str) or not hasattr(value, "__len__"):
+        if isinstance(value, str) or not isinstance(value, Sequence):
             self.mistakes = [Mistake(variable, f"{shown(make_plain(value))} is not a list")]
             return
         self.length = len(value)

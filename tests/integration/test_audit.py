@@ -95,7 +95,7 @@ def test_a_day_with_every_kind_of_act(lab: Lab, cloud: Site, tmp_path: Path) -> 
     assert (paused["actor"].split(" ")[0], paused["job"]) == ("bob", "change 7")
     assert any("60-pextra.conf" in one["what"] for one in entries if one["name"] == "node3")
 
-    of_one = after(export(cloud, tmp_path / "one.jsonl", "-e", f"instance={NAME}", "-e", "since=1h"), begin)
+    of_one = after(export(cloud, tmp_path / "one.jsonl", "-e", f"instance={NAME}", "-e", "audit_since=1h"), begin)
     assert of_one
     assert of_one == [one for one in entries if one["name"] == NAME]
     run = cloud.run(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._fields.references import ALL_WORDS, collect
+from .._model.ids import is_id
 from .._model.mistake import Mistake
 from .._model.nouns import IN_CLUSTER, NOUNS
 from .._nouns.cluster import spec as cluster
@@ -122,7 +123,7 @@ def read_deployment(inventory: Inventory, check_file: FileCheck) -> Deployment:
     mistakes += _find_duplicate_names(lists, replicas, single)
 
     # Where the cluster of one node is not known, no cluster's nodes are.
-    are_nodes_known = all(element.spec.cluster is not None for element in nodes)
+    are_nodes_known = all(one.spec.cluster in clusters or is_id(one.spec.cluster or "") for one in nodes)
     unreadable |= set() if are_nodes_known else {"node"}
     cluster_nodes = {
         name: tuple(element.spec.name for element in nodes if element.spec.cluster == name)

@@ -33,8 +33,11 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Nic:
+    """is_switched: whether it is a port of the vSwitch, and no virtual function that goes past it."""
+
     port_group: str
     addresses: tuple[str, ...] = ()
+    is_switched: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,8 @@ class Instance:
     vcpus: int = 0
     memory: int = 0
     image: str = ""
+    # The images in its drives.
+    discs: tuple[str, ...] = ()
     flavor: str = ""
     description: str = ""
     started: str = ""

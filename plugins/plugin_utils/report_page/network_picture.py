@@ -27,7 +27,7 @@ from .drawing import (
 )
 from .figures import show_count
 from .markup import Markup, join, tag
-from .model import Cluster, Instance, Node, PortGroup, Switch, SwitchOnNode, Uplink
+from .model import Cluster, Instance, Nic, Node, PortGroup, Switch, SwitchOnNode, Uplink
 from .order import by_name
 
 _RAIL_STEP = 18
@@ -164,8 +164,7 @@ def _block(switch: Switch, on: SwitchOnNode, mine: Sequence[Instance], x: float,
     group_x = switch_x + _SWITCH_WIDTH + _BETWEEN
     chips_x = group_x + _GROUP_WIDTH + _BETWEEN
     attached = {
-        group: [one for one in mine if any(nic.port_group == group.name for nic in one.nics)]
-        for group in switch.port_groups
+        group: [one for one in mine if any(_is_in(nic, group) for nic in one.nics)] for group in switch.port_groups
     }
     # On no node, only what is used is worth telling.
     rows = [row for row in attached.items() if row[1] or on.node]
@@ -256,13 +255,17 @@ def _group(group: PortGroup, attached: Sequence[Instance], x: float, chips_x: fl
     return Drawn(markup, max(drawn.height, _GROUP_HEIGHT, CHIP_HEIGHT))
 
 
+def _is_in(nic: Nic, group: PortGroup) -> bool:
+    return nic.is_switched and nic.port_group == group.name
+
+
 def _instance(one: Instance, group: PortGroup, hue: str) -> Chip:
-    nics = [nic for nic in one.nics if nic.port_group == group.name]
+    nics = [nic for nic in one.nics if _is_in(nic, group)]
     addresses = [address for nic in nics for address in nic.addresses]
     others = len(one.nics) - len(nics)
     about = addresses[0] if addresses else "no fixed address"
     if len(addresses) > 1:
         about += f" +{len(addresses) - 1}"
-    where = f"; {show_count(others, 'NIC')} in other port groups" if others else ""
+    where = f"; {show_count(others, 'NIC')} elsewhere" if others else ""
     title = f"{one.name}: {one.power}; {', '.join(addresses) or 'no fixed address'} in {group.name}{where}"
     return Chip(name=one.name, about=about, title=title, state=one.power, tone=hue)

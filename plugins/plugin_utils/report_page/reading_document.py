@@ -120,7 +120,7 @@ def _read_image(raw: _Raw, pools: Sequence[Pool], instances: Sequence[Instance])
         kind=str(raw.get("kind") or "disk"),
         format=str(raw.get("format") or ""),
         description=str(raw.get("description") or ""),
-        used_by=sum(instance.image == name for instance in instances),
+        used_by=sum(name in (instance.image, *instance.discs) for instance in instances),
         copies=tuple(copies),
     )
 
@@ -140,6 +140,7 @@ def _read_instance(raw: _Raw) -> Instance:
         vcpus=int(raw.get("vcpus") or 0),
         memory=size_mib(raw.get("memory")) or 0,
         image=str(raw.get("image") or ""),
+        discs=tuple(str(one["image"]) for one in raw.get("cdroms") or () if one.get("image")),
         flavor=str(raw.get("flavor") or ""),
         description=str(raw.get("description") or ""),
         tags=tuple(str(tag) for tag in raw.get("tags") or ()),
@@ -157,6 +158,7 @@ def read_nics(raws: Sequence[_Raw]) -> tuple[Nic, ...]:
         Nic(
             port_group=str(raw.get("port_group") or ""),
             addresses=tuple(str(address).partition("/")[0] for address in raw.get("addresses") or ()),
+            is_switched=not (raw.get("sr_iov") or raw.get("function")),
         )
         for raw in raws
     )

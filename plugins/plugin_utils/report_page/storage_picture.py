@@ -135,7 +135,7 @@ def _chips(cluster: Cluster, pool: Pool, node: str | None) -> list[Chip]:
     items += [
         Chip(
             name=volume.name,
-            about=f"volume, {_size(volume.size)}",
+            about=f"volume, {_size(volume.size, pool)}",
             title=f"volume {volume.name}: {volume.status} {volume.attached_to and f'to {volume.attached_to}'}".rstrip(),
             state=volume.status if volume.status in ("missing", "unfinished") else "",
             tone="volume",
@@ -147,7 +147,7 @@ def _chips(cluster: Cluster, pool: Pool, node: str | None) -> list[Chip]:
     items += [
         Chip(
             name=f"{one.name} / {disk.name}",
-            about=_size(disk.size),
+            about=_size(disk.size, pool, one.type),
             title=f"{disk.name} of {one.name}: {show_mib(disk.size)} in {pool.name}",
         )
         for one in by_name(cluster.instances)
@@ -157,8 +157,14 @@ def _chips(cluster: Cluster, pool: Pool, node: str | None) -> list[Chip]:
     return items
 
 
-def _size(mib: int | None) -> str:
-    return "size of its image" if mib is None else show_mib(mib)
+def _size(mib: int | None, pool: Pool, instance_type: str = "") -> str:
+    """Return a size, or what it is the size of where the document does not say it."""
+    if mib is not None:
+        return show_mib(mib)
+    if pool.type == "iscsi":
+        return "size of its unit"
+    # A container's files have no limit of their own.
+    return "a directory" if instance_type == "lxc" else "size of its image"
 
 
 def _block(pool: Pool, on: PoolOnNode, items: Sequence[Chip], x: float, y: float, most: int) -> Drawn:

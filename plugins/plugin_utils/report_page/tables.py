@@ -190,8 +190,9 @@ def _instance(one: Instance) -> list[object]:
         join((one.name, about)),
         Cell(join((state(one.power), mark)), one.power),
         one.node or tag("span", "any", class_="muted"),
-        f"{one.vcpus:,}",
-        Cell(show_mib(one.memory), one.memory),
+        # Of what is adopted, the document need not say it.
+        Cell(f"{one.vcpus:,}" if one.vcpus else "\u2013", one.vcpus),
+        Cell(show_mib(one.memory) if one.memory else "\u2013", one.memory),
         Cell(shown, known),
         words([_nic(nic.port_group, nic.addresses) for nic in one.nics], "line"),
         one.image,

@@ -90,7 +90,7 @@ def test_what_roles_did_is_recorded_once_and_exported(folder: Path) -> None:
     ]
     assert recorded(folder) == expected
 
-    export = ("-e", "audit_file=out.jsonl", "-e", "kind=drive", "-e", "actor=ann", "-e", "since=1h")
+    export = ("-e", "audit_file=out.jsonl", "-e", "kind=drive", "-e", "actor=ann", "-e", "audit_since=1h")
     written = run(folder, ROOT / "playbooks" / "audit.yml", *export)
     assert written.returncode == 0, written.stdout
     assert f"{folder}/out.jsonl: 4 entries." in written.stdout

@@ -177,6 +177,15 @@ def test_a_file_that_holds_something_else_is_left_alone(site: Path) -> None:
         assert path.read_text() == before
 
 
+def test_a_set_is_no_list(site: Path) -> None:
+    write(site, "pextra_instances: !!set {a, b}\n")
+    code, output, errors = run(site)
+    words = " ".join((output + errors).split())
+    assert code == 2
+    assert "cloud.yml:1: pextra_instances: " in words
+    assert "is not a list" in words
+
+
 def test_a_format_that_is_none(site: Path) -> None:
     write(site, RIGHT)
     code, output, errors = run(site, "-e", "pextra_validate_format=xml")

@@ -100,7 +100,8 @@ FIELDS = {
         element=Field(kind="str", help="A storage pool, by name or identifier."),
         unique=True,
         help="The storage pools that hold a copy of it, on each of their nodes; once where the pool is shared. "
-        "All pools of the cluster for a new one unless given.",
+        "Unless given, in the deployment document those whose instances begin from it, or have it in a drive; to the "
+        "module alone, for a new one, all pools of the cluster.",
     ),
     "max_size": Field(
         kind="size",

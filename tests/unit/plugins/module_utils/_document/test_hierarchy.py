@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from deployment_document import read, told
+from deployment_document import HOSTS, read, told
 
 ACME, OTHER = {"name": "acme"}, {"name": "other"}
 
@@ -64,3 +64,10 @@ def test_a_cluster_is_in_a_datacenter(
 ) -> None:
     found = told(read({"pextra_datacenters": datacenters, "pextra_clusters": [cluster]}))
     assert [one.partition(":")[0] for one in found] == ["pextra_clusters[0] (mtl-1).datacenter"] * mistakes, found
+
+
+def test_a_node_of_no_cluster_is_a_node_all_the_same() -> None:
+    """That its cluster is wrong is told, and not that what names it is."""
+    hosts = {**HOSTS, "node3": {**HOSTS["node3"], "pextra_cluster": "mtl-2"}}
+    found = told(read({"pextra_pools": [{"name": "local", "nodes": ["node1", "node3"]}]}, hosts))
+    assert [one.partition(":")[0] for one in found] == ["pextra_nodes (node3).pextra_cluster"]

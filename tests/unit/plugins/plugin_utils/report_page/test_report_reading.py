@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.figures i
 )
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.model import Cluster, Instance, Node
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.order import by_name
+from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.page import render_page
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.reading_cloud import Answers, read_cloud
 from ansible_collections.pextra.cloud.plugins.plugin_utils.report_page.reading_document import read_document
 from report_cloud import DOCUMENT, make_answers, make_troubled
@@ -48,6 +50,24 @@ def test_a_document_is_read() -> None:
     # Of what is adopted it is not said whether it is to run.
     assert (old.power, old.declared) == ("unknown", None)
     assert cluster.volumes[0].attached_to == "web-1"
+
+
+def test_what_a_document_leaves_open_is_not_told_as_none() -> None:
+    """What is adopted may say neither memory nor virtual CPUs, and a virtual function goes past its vSwitch."""
+    document = copy.deepcopy(DOCUMENT)
+    image = document["images"][0]["name"]
+    document["instances"] = [
+        {"name": "old", "cluster": "mtl-1", "adopt": True, "cdroms": [{"name": "cd", "image": image}]},
+        {"name": "fast", "cluster": "mtl-1", "nics": [{"port_group": "Production", "sr_iov": "eth2"}]},
+    ]
+    page = read_document(document)
+    old, fast = page.clusters[0].instances
+    assert [nic.is_switched for nic in fast.nics] == [False]
+    assert page.clusters[0].images[0].used_by == 1
+    assert old.discs == (image,)
+    html = render_page(page, "2026-11-30T00:00:00Z")
+    assert "fast:" not in html, "it is on no port of the port group"
+    assert "0 MiB" not in html.partition('id="instances"')[2].partition("</section>")[0]
 
 
 def test_a_document_may_say_next_to_nothing() -> None:
