@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ._fields.argspec import narrow_options
+from ._model.registry_url import password_of
 
 
 class RegistryModule(AnsibleModule):  # type: ignore[misc]  # ansible has no types
@@ -26,7 +26,7 @@ class RegistryModule(AnsibleModule):  # type: ignore[misc]  # ansible has no typ
         raise AssertionError("fail_json returned")
 
     def _hide_password(self) -> None:
-        password = urlsplit(str(self.params.get("registry") or "")).password
+        password = password_of(str(self.params.get("registry") or ""))
         if password:
             self.no_log_values.add(password)
 

@@ -17,6 +17,7 @@ from .._fields.checks import check_interface, check_name
 from .._fields.common import DESCRIPTION, NAME
 from .._fields.field import REQUIRED, Field, Table
 from .._model.mistake import shown
+from .._model.registry_url import find_port_mistake
 from .._nouns.ceph import spec as ceph
 from .._nouns.cluster import spec as cluster
 from .._nouns.datacenter import spec as datacenter
@@ -218,9 +219,9 @@ def _check_pem(what: str) -> Callable[[str], str | None]:
 
 def _check_registry(value: str) -> str | None:
     """Told without the value, which may hold a password."""
-    if not value or _REGISTRY.match(value):
-        return None
-    return "is the address of no registry; write one that begins with sqlite:///, postgresql:// or cockroachdb://"
+    if value and not _REGISTRY.match(value):
+        return "is the address of no registry; write one that begins with sqlite:///, postgresql:// or cockroachdb://"
+    return find_port_mistake(value)
 
 
 def _check_exception(name: str) -> str | None:

@@ -78,7 +78,7 @@ LAYERS: dict[str, set[str]] = {
     "_run_plan": {"_model"},
     "_run_report": {"_model"},
     "_starter": PURE,
-    "_module_classes": {"_fields"},
+    "_module_classes": {"_fields", "_model"},
     "_runner": {
         *PURE,
         *{"_cloud", "_document", "_document.converge", "_doors.hung_nodes", "_doors.registry", "_nouns (acting)"},

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import peewee
 
 from ..._model.errors import Problem, RegistryError
+from ..._model.registry_url import find_port_mistake, without_password
 
 # All are shorter than a lease lives (leases.py), so that a database that hangs costs a run its leases in time.
 CALL_TIMEOUT_S = 12.0
@@ -25,8 +26,7 @@ _LOCK_TIMEOUT_S = 10
 
 def sqlite_path(url: str) -> str | None:
     """Return the path of an SQLite registry, None for another database."""
-    parts = urlsplit(url)
-    return parts.path[1:] if parts.scheme == "sqlite" else None
+    return urlsplit(url).path[1:] if url.startswith("sqlite:") else None
 
 
 def is_there(path: str) -> bool:
@@ -51,11 +51,6 @@ def is_there(path: str) -> bool:
     return True
 
 
-def without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
-
-
 @contextlib.contextmanager
 def reporting_opening(url: str) -> Iterator[None]:
     """Raise RegistryError for what goes wrong while the database is opened and its schema is looked at."""
@@ -72,6 +67,9 @@ def database_of(url: str) -> Any:
         # Loads the drivers of every database that peewee knows, which SQLite need not wait for.
         from playhouse.db_url import connect
 
+        mistake = find_port_mistake(url)
+        if mistake is not None:
+            raise RegistryError(f"the address of the registry {mistake}")
         return connect(url, thread_safe=False, autoconnect=False)
     # WAL lets readers go on while one writes; the timeout covers two runs at once.
     pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import peewee
 
 from ..._model.errors import RegistryError
-from ..._model.registry_url import DEFAULT_URL
+from ..._model.registry_url import DEFAULT_URL, without_password
 from ..._model.rows import AssociationRow, Row
 from . import migrations
 from .connection import (
@@ -31,7 +31,6 @@ from .connection import (
     open_connection,
     reporting_opening,
     sqlite_path,
-    without_password,
 )
 from .models import tables_of
 

@@ -15,12 +15,13 @@ from typing import Any
 from ..._cloud import Cloud
 from ..._doors.registry import audit
 from ..._doors.registry.audit import Event
-from ..._doors.registry.connection import sqlite_path, without_password
+from ..._doors.registry.connection import sqlite_path
 from ..._doors.registry.look import Found, look_at
 from ..._doors.registry.store import Registry
 from ..._engine.own_host import HostPlan
 from ..._model.errors import Problem
 from ..._model.origin import Origin
+from ..._model.registry_url import without_password
 from ..._model.rows import Row
 from ..instance.definition import DomainModel, parse_domain
 from .rebuild import Carried, Rebuilt, rebuild_registry
