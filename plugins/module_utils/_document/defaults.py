@@ -24,7 +24,7 @@ from .._nouns.image.spec import USUAL_FORMAT, Image
 from .._nouns.instance.parts import pool_of_medium
 from .._nouns.instance.spec import Vm
 from .._nouns.node.spec import Node
-from .._nouns.pool.spec import Pool
+from .._nouns.pool.spec import Pool, find_place_mistakes
 from .._nouns.port_group.spec import PortGroup
 from .._nouns.volume.spec import Volume
 from .._nouns.vswitch.spec import Vswitch
@@ -116,6 +116,7 @@ def complete_pools(
             found += wrong
             spec = replace(spec, nodes=nodes)
             if not spec.adopt:
+                found += find_place_mistakes(spec, element.path)
                 spec = replace(spec, path=spec.target, shared=spec.is_shared)
         complete.append(element.of(replace(spec, cluster=cluster)))
         mistakes += found

@@ -200,12 +200,20 @@ def find_mistakes_within(pool: Pool, path: str, judged: Judged = "new") -> list[
         elif kind != pool.type and given is not None:
             problem = f"is for pools of type {kind}, and this one is of type {pool.type}; leave it out"
             mistakes.append(Mistake(join(path, kind), problem))
+    return mistakes + find_place_mistakes(pool, path) + _find_source_mistakes(pool, path, judged)
+
+
+def find_place_mistakes(pool: Pool, path: str) -> list[Mistake]:
+    """Return what its type has no use for. Asked of what somebody wrote: what is completed has it right."""
+    mistakes: list[Mistake] = []
+    if pool.type is None or pool.state == "absent":
+        return mistakes
     if pool.path is not None and pool.type not in IN_DIRECTORY:
         mistakes.append(Mistake(join(path, "path"), f"a pool of type {pool.type} has no directory; leave it out"))
     if pool.shared is not None and pool.type != "directory" and pool.shared is not (pool.type in NETWORKED):
         is_so = "shared by all its nodes" if pool.type in NETWORKED else "each node's own"
         mistakes.append(Mistake(join(path, "shared"), f"a pool of type {pool.type} is {is_so}; leave it out"))
-    return mistakes + _find_source_mistakes(pool, path, judged)
+    return mistakes
 
 
 def _find_source_mistakes(pool: Pool, path: str, judged: Judged) -> list[Mistake]:

@@ -170,6 +170,24 @@ STORAGE: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     (
+        "what is said of a place, and is no choice",
+        {
+            "pextra_pools": [
+                {"name": "local"},
+                {**NETFS, "shared": False},
+                {**LVM, "path": "/srv/fast"},
+                {**ZFS, "shared": True},
+                {**RBD, "shared": True, "path": "/srv/ceph"},
+            ]
+        },
+        [
+            "pextra_pools[1] (nfs).shared: a pool of type netfs is shared by all its nodes; leave it out",
+            "pextra_pools[2] (fast).path: a pool of type lvm has no directory; leave it out",
+            "pextra_pools[3] (tank).shared: a pool of type zfs is each node's own; leave it out",
+            "pextra_pools[4] (ceph).path: a pool of type rbd has no directory; leave it out",
+        ],
+    ),
+    (
         "an instance in a pool of each type that can hold it",
         {
             "pextra_pools": [{"name": "local"}, NETFS, LVM, ZFS, RBD],
