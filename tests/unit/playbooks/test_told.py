@@ -49,6 +49,7 @@ def test_a_key_that_is_left_empty_is_one_that_is_not_given(tmp_path: Path) -> No
     """As in validation: YAML makes null of it."""
     files = sorted(path.stem for path in VARS.glob("*.yml"))
     names = [name for file in files for name in yaml.safe_load((VARS / f"{file}.yml").read_text(encoding="utf-8"))]
+    names.remove("__run_no_document")  # whoever asks for it fails
     wanted = f"{{{', '.join(f'{name!r}: {name}' for name in names)}}}"
     nodes = {f"node{n}": {"ansible_host": f"10.91.7.1{n}"} for n in (1, 2)}
     left = {name: None for name in (*DOCUMENT, *HOST, *ROLE_VARIABLES, "ansible_ssh_args") if name not in OF_RUN}
