@@ -84,12 +84,10 @@ def complete_clusters(
             # What a pool has that is wrong is told already.
             known = spec if element.knows("resource_pools") else replace(spec, resource_pools=None)
             mistakes += find_mistakes_within(known, element.path)
-            if (
-                spec.datacenter is None
-                and "datacenter" not in index.unreadable
-                and len(index.known["datacenter"].names.get(None, {})) > 1
-            ):
-                mistakes.append(Mistake(path, "is missing; there are several datacenters"))
+            if spec.datacenter is None and element.knows("datacenter") and "datacenter" not in index.unreadable:
+                is_to_stay = any(index.known["datacenter"].names.get(None, {}).values())
+                why = "there are several datacenters" if is_to_stay else "every datacenter is to be absent"
+                mistakes.append(Mistake(path, f"is missing; {why}"))
         complete.append(element.of(spec))
     return tuple(complete), mistakes
 

@@ -16,7 +16,7 @@ from .rules.addresses import find_address_mistakes
 from .rules.capacity import find_capacity_mistakes
 from .rules.containers import find_container_mistakes
 from .rules.filesystems import find_filesystem_mistakes
-from .rules.hierarchy import find_former_name_mistakes, find_homeless_clusters
+from .rules.hierarchy import find_former_name_mistakes
 from .rules.node_devices import find_node_device_mistakes
 from .rules.placement import find_placement_mistakes, find_reach
 from .rules.resource_pools import find_resource_pool_mistakes
@@ -47,7 +47,6 @@ def find_rule_mistakes(
     mistakes += find_former_name_mistakes(_knowing(elements.organizations, "name", "former_name"))
     mistakes += find_former_name_mistakes(_knowing(elements.datacenters, "name", "former_name"))
     mistakes += find_former_name_mistakes(_knowing(elements.clusters, "name", "former_name"))
-    mistakes += find_homeless_clusters(_knowing(elements.clusters, "datacenter"), elements.datacenters)
     mistakes += find_type_mistakes(elements.pools, elements.images, elements.instances)
     mistakes += find_image_mistakes(elements.images, elements.instances)
     mistakes += find_container_mistakes(

@@ -270,6 +270,7 @@ def test_a_tag_that_nothing_has(inventory: Inventory, arguments: tuple[str, ...]
         ("decommission.yml", ("-e", "nodes=node2", "-e", "confirm=DESTROY")),
         ("drift.yml", ("-e", "report=drift.json")),
         ("effective.yml", ("-e", "instance=web")),
+        ("init.yml", ("-e", "nodes=a=192.0.2.1")),
         ("init_molecule.yml", ()),
         ("preflight.yml", ()),
         ("renew_certificates.yml", ()),
@@ -299,6 +300,17 @@ def test_what_awx_gives_for_a_field_left_empty(inventory: Inventory, playbook: s
     run = inventory.run("-e", given, playbook=playbook)
     assert run.returncode == 2, words(run)
     assert told in words(run)
+    assert not inventory.is_contacted
+
+
+@pytest.mark.parametrize("part", ["audit", "decommission", "effective", "init", "init_molecule"])
+def test_a_part_of_somebody_s_own_playbook_is_done_by_its_tag_alone(inventory: Inventory, part: str) -> None:
+    path = str(ROOT / "playbooks" / f"{part}.yml")
+    inventory.write("own.yml", [{"ansible.builtin.import_playbook": path, "tags": ["theirs"]}])
+    before = {*inventory.folder.iterdir()}
+    run = inventory.run("--tags", "mine", playbook=str(inventory.folder / "own.yml"))
+    assert run.returncode == 0, words(run)
+    assert {one.name for one in {*inventory.folder.iterdir()} - before} <= {"tmp", ".ansible"}
     assert not inventory.is_contacted
 
 

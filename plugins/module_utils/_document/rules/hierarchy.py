@@ -1,7 +1,7 @@
 # Copyright: the pextra.cloud founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of organizations, datacenters and clusters: who takes whose name, and that a cluster is somewhere."""
+"""Rules of organizations, datacenters and clusters: who takes whose name."""
 
 from __future__ import annotations
 
@@ -37,16 +37,3 @@ def find_former_name_mistakes(
             mistakes.append(Mistake(path, f"{shown(former)} is what {taken[former]} was called; leave one out"))
         taken.setdefault(former, element.spec.name)
     return mistakes
-
-
-def find_homeless_clusters(
-    clusters: Sequence[Declared[Cluster]], datacenters: Sequence[Declared[Datacenter]]
-) -> list[Mistake]:
-    """Where every datacenter is to go, the clusters have none."""
-    if any(element.spec.state == "present" for element in datacenters):
-        return []
-    return [
-        Mistake(f"{element.path}.datacenter", "is missing; all datacenters that are declared are to be absent")
-        for element in clusters
-        if element.spec.state == "present" and element.spec.datacenter is None
-    ]

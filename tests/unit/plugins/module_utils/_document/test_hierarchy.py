@@ -66,6 +66,13 @@ def test_a_cluster_is_in_a_datacenter(
     assert [one.partition(":")[0] for one in found] == ["pextra_clusters[0] (mtl-1).datacenter"] * mistakes, found
 
 
+@pytest.mark.parametrize("datacenters", ["Montreal", [7], [{"name": ["x"]}, {"name": "old", "state": "absent"}]])
+def test_datacenters_that_cannot_be_read_are_no_missing_ones(datacenters: Any) -> None:
+    found = told(read({"pextra_datacenters": datacenters}))
+    assert found
+    assert not any(one.startswith("pextra_clusters") for one in found), found
+
+
 def test_a_node_of_no_cluster_is_a_node_all_the_same() -> None:
     """That its cluster is wrong is told, and not that what names it is."""
     hosts = {**HOSTS, "node3": {**HOSTS["node3"], "pextra_cluster": "mtl-2"}}
